@@ -1,0 +1,206 @@
+"""The playground from a shell.
+
+    python -m models list
+    python -m models show text/story-gpt
+    python -m models run text/story-gpt --prompt "Once upon a time" --param temperature=0.8 --seed 7 --out story.txt
+    python -m models describe text/story-gpt --write
+
+`run` prints the text as it comes and, as its last line, one JSON object. Exit codes: 0 done, 2 a request or set-up
+that cannot run (one sentence on stderr), 130 stopped by Ctrl+C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+
+from models import media
+from models.catalog import load_catalog
+from models.engine import LocalEngine, StopSignal
+from models.errors import BadInput, BadParam, PlaygroundError
+from models.events import Final
+from models.params import ParamField, allowed, in_effect
+from models.settings import Settings
+from models.store import Store
+from models.types import SEED_MAX, Request, combined_sha256
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return the exit code."""
+    options = _parser().parse_args(arguments)
+    settings = Settings()
+    try:
+        code: int = options.command(options, settings)
+        return code
+    except PlaygroundError as error:
+        print(error.message, file=sys.stderr)
+        return 2
+
+
+def _list(options: argparse.Namespace, settings: Settings) -> int:
+    for spec in load_catalog(settings).values():
+        size = f"{spec.weights_bytes() / 1e6:,.0f} MB"
+        print(f"{spec.id:28} {size:>9}  {spec.licence:12} {spec.summary}")
+    return 0
+
+
+def _show(options: argparse.Namespace, settings: Settings) -> int:
+    catalog = load_catalog(settings)
+    spec, family = catalog[options.model], catalog.family(options.model)
+    print(f"{spec.id} · {spec.name}\n{spec.summary}\n")
+    for title, text in (("Architecture", spec.architecture), ("Trained on", spec.trained_on), ("Licence", spec.licence)):
+        print(f"{title}: {text}")
+    print(f"Size: {spec.parameters:,} parameters, {spec.weights_bytes() / 1e6:,.1f} MB")
+    print(f"Inputs: {', '.join(item.name for item in family.inputs)}\n\nSettings:")
+    for item in family.fields(spec):
+        print(f"  {item.name} (default {json.dumps(item.default)}; {allowed(item)})\n      {item.help}")
+    return 0
+
+
+def _describe(options: argparse.Namespace, settings: Settings) -> int:
+    catalog = load_catalog(settings)
+    spec = catalog[options.model]
+    facts = catalog.family(options.model).describe(spec)
+    document = tomlkit.parse(spec.file.read_text("utf-8"))
+    document["facts"] = facts
+    if options.write:
+        spec.file.write_text(tomlkit.dumps(document), "utf-8")
+    else:
+        print(tomlkit.dumps({"facts": facts}), end="")
+    return 0
+
+
+def _run(options: argparse.Namespace, settings: Settings) -> int:
+    engine = LocalEngine(settings)
+    catalog = engine.catalog
+    spec, family = catalog[options.model], catalog.family(options.model)
+    fields = {item.name: item for item in family.fields(spec)}
+    params = _params(options.param, fields)
+    inputs = _inputs(options, {item.name: item.type for item in family.inputs}, settings)
+    if not 0 <= options.seed <= SEED_MAX:
+        raise BadParam(f"seed is {options.seed}; allowed is {allowed(fields['seed'])}.")
+    request = Request(model=spec.id, inputs=inputs, params=params, seed=options.seed)
+    stop = StopSignal()
+    signal.signal(signal.SIGINT, lambda *_: stop.request())
+    final: Final | None = None
+    shown = ""
+    for event in engine.generate(request, stop):
+        if event.kind == "preview" and not options.json and len(event.outputs) == 1:
+            text = event.outputs[0].text
+            print(text[len(shown) :], end="", flush=True)
+            shown = text
+        elif event.kind == "final":
+            final = event
+    assert final is not None
+    if not options.json:
+        rest = "\n\n".join(output.text for output in final.outputs)
+        print(rest[len(shown) :] if rest.startswith(shown) else "\n" + rest)
+    outputs = [output.to_header() for output in final.outputs]
+    for output, header in zip(final.outputs, outputs, strict=True):
+        if options.out:
+            header["file"] = str(_write(Path(options.out), output.index, len(outputs), output.data))
+    stats = dict(final.stats)
+    full = {**catalog.validate(request).model_dump(mode="json"), "seed": request.seed}
+    acting = [name for name in in_effect(tuple(fields.values()), full) if name != "seed"]
+    print(
+        json.dumps(
+            {
+                "model": spec.id,
+                "seed": options.seed,
+                "params": {name: full[name] for name in acting},
+                **stats,
+                "output_sha256": combined_sha256(final.outputs),
+                "outputs": outputs,
+            },
+            ensure_ascii=True,
+        )
+    )
+    return 130 if stats.get("stopped") else 0
+
+
+def _params(given: list[str], fields: dict[str, ParamField]) -> dict[str, Any]:
+    """Read `name=value` pairs: JSON where the field takes it, text where it takes text."""
+    params: dict[str, Any] = {}
+    for pair in given:
+        name, equals, text = pair.partition("=")
+        if not equals:
+            raise BadParam(f"--param {pair!r} has no value; write it as name=value, such as temperature=0.8.")
+        kind = fields[name].type if name in fields else ""
+        value: Any = text
+        if kind not in ("text", "choice") or text == "null":
+            try:
+                value = json.loads(text)
+            except ValueError:
+                value = {"on": True, "off": False if kind == "toggle" else None}.get(text, text)
+        if kind == "tags":
+            value = [*params.get(name, []), *(value if isinstance(value, list) else [text])]
+        params[name] = value
+    return params
+
+
+def _inputs(options: argparse.Namespace, known: dict[str, str], settings: Settings) -> dict[str, str]:
+    inputs: dict[str, str] = {}
+    if options.prompt is not None:
+        inputs["prompt"] = media.check_text(options.prompt)
+    for pair in options.input:
+        name, equals, file = pair.partition("=")
+        if not equals or not name:
+            raise BadInput(f"--input {pair!r} has no file; write it as name=FILE.")
+        try:
+            data = Path(file).read_bytes()
+        except OSError as error:
+            raise BadInput(f"--input {name}: the file {file} cannot be read ({error.strerror}).") from error
+        if known.get(name) == "text":
+            try:
+                inputs[name] = media.check_text(data.decode("utf-8"), name)
+            except UnicodeDecodeError as error:
+                raise BadInput(f"--input {name}: {file} is not UTF-8 text (byte {error.start}).") from error
+        else:
+            inputs[name] = Store(settings).put_bytes(data)
+    return inputs
+
+
+def _write(out: Path, index: int, count: int, data: bytes) -> Path:
+    """Write an artefact to `out`, or to `out-2.txt`, `out-3.txt`, … where there are several."""
+    path = out if count == 1 or index == 0 else out.with_stem(f"{out.stem}-{index + 1}")
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise BadInput(f"--out: {path} cannot be written ({error.strerror}).") from error
+    return path
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m models", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    listing = commands.add_parser("list", help="list the models")
+    listing.set_defaults(command=_list)
+    show = commands.add_parser("show", help="show a model's card and settings")
+    show.add_argument("model", metavar="MODEL")
+    show.set_defaults(command=_show)
+    describe = commands.add_parser("describe", help="print the facts that depend on a model's weights")
+    describe.add_argument("model", metavar="MODEL")
+    describe.add_argument("--write", action="store_true", help="write them into the model's catalogue file")
+    describe.set_defaults(command=_describe)
+    run = commands.add_parser("run", help="generate")
+    run.add_argument("model", metavar="MODEL")
+    run.add_argument("--prompt")
+    run.add_argument("--input", action="append", default=[], metavar="NAME=FILE")
+    run.add_argument("--param", action="append", default=[], metavar="NAME=VALUE")
+    run.add_argument("--seed", type=int, default=0)
+    run.add_argument("--out", metavar="FILE", help="write the result with its settings inside")
+    run.add_argument("--json", action="store_true", help="print nothing but the last line")
+    run.set_defaults(command=_run)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

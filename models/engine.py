@@ -1,0 +1,193 @@
+"""Where requests run: the protocol that jobs speak, and the engine in this process."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from models import device, memory
+from models.catalog import Catalog, load_catalog
+from models.errors import BadRequest
+from models.events import Event, Final, Progress
+from models.family import Context
+from models.registry import Registry
+from models.settings import Settings
+from models.blobs import Blobs
+from models.types import Request
+
+Phase = Literal["starting", "warming", "ready", "stopped"]
+
+
+class StopSignal:
+    """Carry a user's Stop to a run: `request()` asks, a second time it insists (`forced`). Thread-safe."""
+
+    def __init__(self) -> None:
+        self._asked = threading.Event()
+        self._forced = threading.Event()
+
+    def request(self) -> None:
+        """Ask the run to end with what it has; asked again, unload what does not listen."""
+        (self._forced if self._asked.is_set() else self._asked).set()
+
+    @property
+    def asked(self) -> bool:
+        """Say whether Stop was pressed."""
+        return self._asked.is_set()
+
+    @property
+    def forced(self) -> bool:
+        """Say whether Stop was pressed twice."""
+        return self._forced.is_set()
+
+
+@dataclass(frozen=True)
+class EngineState:
+    """Tell what an engine last said of itself. Sizes in bytes, times in UTC seconds since the epoch.
+
+    `loaded` is a list of `{"model", "bytes", "leases"}`; `last_death` is `WorkerDied.to_dict()` or None.
+    """
+
+    phase: Phase = "starting"
+    since: float = 0.0
+    pid: int | None = None
+    loaded: tuple[dict[str, Any], ...] = ()
+    used_bytes: int = 0
+    budget_bytes: int = 0
+    refused: tuple[str, ...] = ()
+    last_death: dict[str, Any] | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+class Engine(Protocol):
+    """Run requests somewhere. One engine serves many threads; it decides how many requests run at a time."""
+
+    def generate(self, request: Request, stop: StopSignal | None = None) -> Iterator[Event]:
+        """Yield the run's events, the last one `Final`. Raises `PlaygroundError`s."""
+
+    def call(self, model: str, tool: str, data: dict[str, Any]) -> dict[str, Any]:
+        """Return what a family's tool says of `data` (plain JSON both ways). Raises `PlaygroundError`s."""
+
+    def state(self) -> EngineState:
+        """Return the last state at once; never waits for a busy engine."""
+
+    def unload(self, model: str) -> None:
+        """Drop a loaded model that no run uses."""
+
+    def allow(self, model: str) -> None:
+        """Run a refused model all the same ("try anyway")."""
+
+    def close(self) -> None:
+        """End the engine and free what it holds."""
+
+
+def run_request(
+    request: Request,
+    catalog: Catalog,
+    registry: Registry,
+    *,
+    stopped: Callable[[], bool],
+    open_ref: Callable[[str], bytes],
+) -> Iterator[Event]:
+    """Run one request on loaded models: what every engine does, in whichever process it lives.
+
+    Yields the family's events; `Final.stats` gains `seconds`, `first_output_s` (both from the request's arrival)
+    and `peak_bytes` (of the process). The artefacts' stamp is the request with its params in full, so that a
+    request which leaves a default out gives the same bytes as one that names it.
+    """
+    started = time.monotonic()
+    params = catalog.validate(request)
+    spec, family = catalog[request.model], catalog.family(request.model)
+    memory.reset_peak()
+    if not registry.holds(spec.id):
+        yield Progress("load", 0, spec.weights_bytes(), spec.name)
+    with registry.lease(spec.id) as loaded:
+        full = request.model_copy(update={"params": params.model_dump(mode="json")})
+        stamp = {"request": full.model_dump(), "revision": spec.revision(), **device.stamp_facts()}
+        context = Context(stopped=stopped, open_ref=open_ref, stamp=stamp)
+        first_output_s: float | None = None
+        for event in family.generate(spec, full, params, loaded, context):
+            if event.kind == "preview" and first_output_s is None:
+                first_output_s = time.monotonic() - started
+            if event.kind == "final":
+                seconds = time.monotonic() - started
+                event = Final(
+                    event.outputs,
+                    {
+                        "stopped": False,
+                        **event.stats,
+                        "seconds": round(seconds, 3),
+                        "first_output_s": round(seconds if first_output_s is None else first_output_s, 3),
+                        "peak_bytes": memory.peak_bytes(),
+                    },
+                )
+            yield event
+
+
+class LocalEngine:
+    """Run requests in this process, one at a time: the CLI, scripts and tests. Imports torch at the first run."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self._settings = settings or Settings()
+        self._catalog = load_catalog(self._settings, strict=False)
+        self._blobs = Blobs(self._settings.data_dir)
+        self._registry: Registry | None = None
+        self._turn = threading.Lock()
+
+    @property
+    def catalog(self) -> Catalog:
+        """Return the catalogue that requests are checked against."""
+        return self._catalog
+
+    def generate(self, request: Request, stop: StopSignal | None = None) -> Iterator[Event]:
+        """Yield the run's events; see `Engine.generate`."""
+        stop = stop or StopSignal()
+        self._catalog.validate(request)  # before torch is imported: a bad request answers at once
+        with self._turn:
+            registry = self._ready()
+            yield from run_request(
+                request, self._catalog, registry, stopped=lambda: stop.asked, open_ref=self._blobs.get_bytes
+            )
+
+    def call(self, model: str, tool: str, data: dict[str, Any]) -> dict[str, Any]:
+        """Return what a family's tool says of `data`; see `Engine.call`."""
+        return call_tool(self._catalog, model, tool, data)
+
+    def state(self) -> EngineState:
+        """Return what is loaded now."""
+        if self._registry is None:
+            return EngineState()
+        loaded = tuple(self._registry.state())
+        return EngineState("ready", 0.0, os.getpid(), loaded, self._registry.used_bytes, self._registry.budget_bytes)
+
+    def unload(self, model: str) -> None:
+        """Drop a loaded model; see `Engine.unload`."""
+        if self._registry is not None:
+            self._registry.unload(model)
+
+    def allow(self, model: str) -> None:
+        """Do nothing: this engine refuses no model."""
+
+    def close(self) -> None:
+        """Drop every loaded model."""
+        if self._registry is not None:
+            for entry in self._registry.state():
+                self._registry.unload(entry["model"])
+
+    def _ready(self) -> Registry:
+        if self._registry is None:
+            device.import_libraries(self._settings)
+            self._registry = Registry(self._catalog, memory.budget_bytes(self._settings))
+        return self._registry
+
+
+def call_tool(catalog: Catalog, model: str, tool: str, data: dict[str, Any]) -> dict[str, Any]:
+    """Run a family's tool. Raises `UnknownModel`, or `BadRequest` for a tool that the family does not have."""
+    spec, family = catalog[model], catalog.family(model)
+    if tool not in family.tools:
+        raise BadRequest(f"{model} has no tool {tool!r}; it has: {', '.join(family.tools) or 'none'}.")
+    answer: dict[str, Any] = getattr(family, family.tools[tool])(spec, data)
+    return answer

@@ -1,0 +1,137 @@
+"""The base class of families, and their discovery: one file per family in `Settings.family_dirs`."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from models.errors import CatalogError
+from models.events import Event
+from models.params import ParamField, Params
+from models.types import Request
+
+if TYPE_CHECKING:
+    from models.catalog import ModelSpec
+
+Modality = Literal["text", "image", "audio", "video"]
+
+
+@dataclass(frozen=True)
+class InputField:
+    """Declare one input of a family: a text, or an upload that travels as `sha256:` reference."""
+
+    name: str
+    type: Literal["text", "image", "audio"] = "text"
+    required: bool = True
+    label: str = ""
+    help: str = ""
+
+
+@dataclass
+class Loaded:
+    """Hold a loaded model in the registry: `parts` are the family's own objects.
+
+    `modules()` gives the torch modules whose parameters and buffers are counted as the model's bytes.
+    """
+
+    parts: dict[str, Any]
+
+    def modules(self) -> list[Any]:
+        """Return the torch modules among the parts."""
+        return [part for part in self.parts.values() if hasattr(part, "parameters") and hasattr(part, "buffers")]
+
+
+@dataclass
+class Context:
+    """Give a running family what it may use of its surroundings.
+
+    `stopped()` turns true when the user pressed Stop: end within one step with a `Final` of what there is.
+    `open_ref(ref)` returns the bytes of an upload. `stamp` is what the artefact embeds: all that causes it.
+    """
+
+    stopped: Callable[[], bool] = lambda: False
+    open_ref: Callable[[str], bytes] | None = None
+    stamp: dict[str, Any] = field(default_factory=dict)
+
+
+class Family(ABC):
+    """Load and run one kind of model. Import torch only inside methods.
+
+    `Params` declares the settings; `inputs` what it takes; `seed_shown_if` when the seed acts (see `ParamField`).
+    `tools` maps a tool's name to the method that serves it: data work only, no forward pass.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    modality: ClassVar[Modality]
+    Params: ClassVar[type[Params]]
+    inputs: ClassVar[tuple[InputField, ...]] = (InputField("prompt"),)
+    seed_shown_if: ClassVar[Mapping[str, tuple[Any, ...]]] = {}
+    tools: ClassVar[Mapping[str, str]] = {}
+
+    @abstractmethod
+    def load(self, spec: ModelSpec) -> Loaded:
+        """Read the weights into memory, ready to run. Raises `WeightsError`."""
+
+    @abstractmethod
+    def generate(
+        self, spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context
+    ) -> Iterator[Event]:
+        """Yield `Progress` and `Preview`s, then exactly one `Final`. Raises errors from `models.errors`."""
+
+    def needed_bytes(self, spec: ModelSpec) -> int:
+        """Forecast the bytes that loading adds: here, fp16 weights cast to fp32 at load."""
+        return 2 * spec.weights_bytes()
+
+    def describe(self, spec: ModelSpec) -> dict[str, Any]:
+        """Return the facts that depend on the weights (the catalogue's `[facts]`), read from its files."""
+        return {}
+
+    def check_inputs(self, spec: ModelSpec, request: Request, params: Any) -> None:  # noqa: B027 - optional
+        """Check what can be checked without the model. Raises `BadInput`. Runs on page, CLI and API alike."""
+
+    def fields(self, spec: ModelSpec) -> tuple[ParamField, ...]:
+        """Return the model's table of settings."""
+        from models.params import describe
+
+        return describe(self.Params, spec.params, self.seed_shown_if)
+
+
+@cache
+def discover(family_dirs: tuple[Path, ...]) -> Mapping[str, Family]:
+    """Import every module in the folders and return one instance per family, by name.
+
+    Raises `CatalogError` for two families of one name.
+    """
+    found: dict[str, Family] = {}
+    for folder in family_dirs:
+        for path in sorted(Path(folder).glob("[!_]*.py")):
+            module = _import(path)
+            for _, member in inspect.getmembers(module, inspect.isclass):
+                if not issubclass(member, Family) or inspect.isabstract(member) or member.__module__ != module.__name__:
+                    continue
+                if member.name in found:
+                    other = inspect.getfile(type(found[member.name]))
+                    raise CatalogError(f"{path.name}: the family name {member.name!r} is taken by {Path(other).name}.")
+                found[member.name] = member()
+    return found
+
+
+def _import(path: Path) -> Any:
+    own = Path(__file__).resolve().parent / "families"
+    if path.resolve().parent == own:
+        return importlib.import_module(f"models.families.{path.stem}")
+    name = f"_playground_families_{path.stem}_{abs(hash(path.resolve())):x}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,300 @@
+"""The one declaration from which every setting is checked, drawn, linked, swept and printed.
+
+A family declares a `Params` class; `describe` turns it, narrowed by a catalogue entry, into a table of
+`ParamField`s. The page draws that table, the CLI checks against it: both say the same words.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import annotated_types
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic.fields import FieldInfo
+
+from models.errors import BadParam
+from models.types import SEED_MAX
+
+FieldType = Literal["number", "integer", "toggle", "choice", "tags", "text", "seed"]
+_HINTS = {"label", "step", "group", "advanced", "live", "log", "shown_if", "unit"}
+
+
+def hint(**hints: Any) -> dict[str, Any]:
+    """Build the `json_schema_extra` of a params field.
+
+    `label` (else made from the name), `step`, `group` (heading), `advanced` (folded away), `live` (a move redraws
+    the form), `log` (logarithmic slider), `unit`, and `shown_if={"other": [values]}`: the field acts, and is
+    shown, only while every named field has one of the listed values. Raises `TypeError` for any other hint.
+    """
+    unknown = set(hints) - _HINTS
+    if unknown:
+        raise TypeError(f"unknown hint {sorted(unknown)}; allowed: {sorted(_HINTS)}")
+    return hints
+
+
+class Params(BaseModel):
+    """Be the base of every family's params: frozen, no unknown field, every number bounded.
+
+    A number without both bounds, a field without a description or a `shown_if` that names no field raises
+    `TypeError` when the class is made, so that a bad declaration fails at import.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        described = {name: _describe_field(name, info) for name, info in cls.model_fields.items()}
+        for name, item in described.items():
+            missing = set(item.shown_if) - set(described)
+            if missing:
+                raise TypeError(f"{cls.__name__}.{name}: shown_if names unknown fields {sorted(missing)}")
+
+
+@dataclass(frozen=True)
+class ParamField:
+    """Describe one setting as drawn: plain data, no class of the family needed.
+
+    `ge`, `le` and `step` are set for numbers; `optional` means that None ("off") is allowed; `default` is the
+    model's own. `shown_if` maps another field's name to the values under which this one acts.
+    """
+
+    name: str
+    label: str
+    type: FieldType
+    default: Any
+    help: str
+    optional: bool = False
+    ge: float | None = None
+    le: float | None = None
+    step: float | None = None
+    log: bool = False
+    choices: tuple[str, ...] = ()
+    max_items: int | None = None
+    max_length: int | None = None
+    group: str = ""
+    advanced: bool = False
+    live: bool = False
+    unit: str = ""
+    shown_if: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+
+
+class Narrowing(BaseModel):
+    """Narrow one setting for one model: a catalogue entry's `[params.NAME]` table. It never widens."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    default: JsonValue = None
+    ge: float | None = None
+    le: float | None = None
+    step: float | None = Field(default=None, gt=0)
+    choices: tuple[str, ...] | None = None
+    hidden: bool = False
+
+
+def describe(
+    params: type[Params],
+    narrowings: Mapping[str, Narrowing] | None = None,
+    seed_shown_if: Mapping[str, tuple[Any, ...]] | None = None,
+) -> tuple[ParamField, ...]:
+    """Return the table of settings of one model, in declaration order, the seed last.
+
+    A hidden field is left out. Raises `BadParam` where a narrowing names no field, widens a range or sets a
+    default outside it.
+    """
+    narrowings = narrowings or {}
+    fields = {name: _describe_field(name, info) for name, info in params.model_fields.items()}
+    for name in narrowings:
+        if name not in fields:
+            raise BadParam(f"params.{name}: no such setting{_nearest(name, fields)}; allowed: {', '.join(fields)}.")
+    table = [_narrow(item, narrowings.get(item.name)) for item in fields.values()]
+    seed = ParamField(
+        "seed", "Seed", "seed", 0, "The start of all chance: the same seed and settings give the same result again.",
+        ge=0, le=SEED_MAX, step=1, group="Chance", shown_if=dict(seed_shown_if or {}),
+    )  # fmt: skip
+    return (*(item for item in table if item is not None), seed)
+
+
+def check(
+    params: type[Params], fields: tuple[ParamField, ...], values: Mapping[str, Any], model: str = "this model"
+) -> Params:
+    """Return validated params: `values` over the model's defaults.
+
+    `fields` is the model's table from `describe`. Raises `BadParam` with one sentence per wrong value: what was
+    given, what is allowed.
+    """
+    known = {item.name: item for item in fields if item.type != "seed"}
+    problems = []
+    for name in values:
+        if name not in known:
+            problems.append(f"{name}: {model} has no such setting{_nearest(name, known)}")
+    merged = {name: item.default for name, item in known.items()}
+    merged.update({name: value for name, value in values.items() if name in known})
+    for name, value in merged.items():
+        problem = _out_of_range(known[name], value)
+        if problem:
+            problems.append(problem)
+    if not problems:
+        try:
+            return params.model_validate(merged, strict=False)
+        except ValidationError as error:
+            for one in error.errors():
+                name = str(one["loc"][0]) if one["loc"] else ""
+                problems.append(_sentence(known.get(name), name, one["input"], one["msg"]))
+    raise BadParam("; ".join(problems) + ".", problems=problems)
+
+
+def in_effect(fields: tuple[ParamField, ...], values: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of the settings that act under `values` (a full set), in table order.
+
+    A setting acts if each field that its `shown_if` names acts too and has one of the listed values.
+    """
+    by_name = {item.name: item for item in fields}
+
+    def acts(name: str) -> bool:
+        item = by_name.get(name)
+        if item is None:
+            return False
+        return all(acts(other) and values.get(other) in allowed for other, allowed in item.shown_if.items())
+
+    return tuple(item.name for item in fields if acts(item.name))
+
+
+def allowed(item: ParamField) -> str:
+    """Say in words what a field takes: "0.05 to 2", "one of greedy, sample", "on or off"."""
+    if item.type in ("number", "integer", "seed"):
+        assert item.ge is not None and item.le is not None
+        words = f"{'a whole number from ' if item.type != 'number' else ''}{_short(item.ge)} to {_short(item.le)}"
+    elif item.type == "choice":
+        words = f"one of {', '.join(item.choices)}"
+    elif item.type == "toggle":
+        words = "on or off (true or false)"
+    elif item.type == "tags":
+        words = f"a list of at most {item.max_items} texts" if item.max_items else "a list of texts"
+    else:
+        words = f"a text of at most {item.max_length:,} characters" if item.max_length else "a text"
+    return f"{words}, or off (null)" if item.optional else words
+
+
+def _narrow(item: ParamField, narrowing: Narrowing | None) -> ParamField | None:
+    if narrowing is None:
+        return item
+    if narrowing.hidden:
+        return None
+    changes: dict[str, Any] = {}
+    for bound, wrong in (("ge", lambda new, old: new < old), ("le", lambda new, old: new > old)):
+        new, old = getattr(narrowing, bound), getattr(item, bound)
+        if new is None:
+            continue
+        if old is None or wrong(new, old):
+            raise BadParam(f"params.{item.name}.{bound} = {_short(new)} widens what is allowed: {allowed(item)}.")
+        changes[bound] = int(new) if item.type == "integer" else new
+    if narrowing.choices is not None:
+        extra = [choice for choice in narrowing.choices if choice not in item.choices]
+        if extra or not narrowing.choices:
+            raise BadParam(f"params.{item.name}.choices {extra or 'is empty'}; {allowed(item)} is allowed.")
+        changes["choices"] = narrowing.choices
+    if narrowing.step is not None:
+        changes["step"] = narrowing.step
+    if "default" in narrowing.model_fields_set:
+        changes["default"] = narrowing.default
+    narrowed = replace(item, **changes)
+    if narrowed.ge is not None and narrowed.le is not None and narrowed.ge > narrowed.le:
+        raise BadParam(f"params.{item.name}: ge {_short(narrowed.ge)} is above le {_short(narrowed.le)}.")
+    problem = _out_of_range(narrowed, narrowed.default)
+    if problem:
+        raise BadParam(f"params.{problem}.")
+    return narrowed
+
+
+def _out_of_range(item: ParamField, value: Any) -> str:
+    """Return a sentence if `value` has the wrong type or lies outside the model's own range, else ""."""
+    if value is None:
+        return "" if item.optional else _sentence(item, item.name, value)
+    good = {
+        "number": isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value),
+        "integer": isinstance(value, int | float) and not isinstance(value, bool)
+        and math.isfinite(value) and value == int(value),
+        "toggle": isinstance(value, bool),
+        "choice": isinstance(value, str) and value in item.choices,
+        "tags": isinstance(value, list | tuple) and all(isinstance(one, str) for one in value)
+        and (item.max_items is None or len(value) <= item.max_items),
+        "text": isinstance(value, str) and (item.max_length is None or len(value) <= item.max_length),
+    }.get(item.type, True)  # fmt: skip
+    if good and item.type in ("number", "integer"):
+        assert item.ge is not None and item.le is not None
+        good = item.ge <= value <= item.le
+    return "" if good else _sentence(item, item.name, value)
+
+
+def _sentence(item: ParamField | None, name: str, value: Any, message: str = "") -> str:
+    shown = repr(value) if len(repr(value)) <= 60 else repr(value)[:57] + "…"
+    if item is None:
+        return f"{name}: {shown} ({message})"
+    return f"{name} is {shown}; allowed is {allowed(item)}"
+
+
+def _nearest(name: str, known: Mapping[str, Any]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _short(number: float) -> str:
+    return f"{number:g}" if abs(number) < 1e6 else str(int(number))
+
+
+def _describe_field(name: str, info: FieldInfo) -> ParamField:
+    extra = dict(info.json_schema_extra) if isinstance(info.json_schema_extra, Mapping) else {}
+    if not info.description:
+        raise TypeError(f"{name}: a setting needs a description that says what it does to the output")
+    if info.is_required():
+        raise TypeError(f"{name}: a setting needs a default")
+    kind, optional = _unwrap_optional(info.annotation)
+    bounds = {type(one): one for one in info.metadata}
+    ge = getattr(bounds.get(annotated_types.Ge), "ge", None)
+    le = getattr(bounds.get(annotated_types.Le), "le", None)
+    limit = getattr(bounds.get(annotated_types.MaxLen), "max_length", None)
+    origin = typing.get_origin(kind)
+    common: dict[str, Any] = {
+        "name": name,
+        "label": extra.get("label") or name.replace("_", " ").capitalize(),
+        "default": info.get_default(call_default_factory=True),
+        "help": info.description,
+        "optional": optional,
+        "group": extra.get("group", ""),
+        "advanced": bool(extra.get("advanced", False)),
+        "live": bool(extra.get("live", False)),
+        "unit": extra.get("unit", ""),
+        "shown_if": {other: tuple(values) for other, values in dict(extra.get("shown_if", {})).items()},  # type: ignore[call-overload, union-attr, arg-type]
+    }
+    if kind in (int, float):
+        if ge is None or le is None:
+            raise TypeError(f"{name}: a number needs both bounds, Field(ge=…, le=…)")
+        log = bool(extra.get("log", False))
+        if log and ge <= 0:
+            raise TypeError(f"{name}: a logarithmic setting needs ge above 0")
+        step = float(str(extra.get("step") or (1 if kind is int else (le - ge) / 100)))
+        return ParamField(type="integer" if kind is int else "number", ge=ge, le=le, step=step, log=log, **common)
+    if kind is bool:
+        return ParamField(type="toggle", **common)
+    if origin is Literal:
+        return ParamField(type="choice", choices=tuple(typing.get_args(kind)), **common)
+    if origin in (list, tuple) and typing.get_args(kind)[0] is str:
+        return ParamField(type="tags", max_items=limit, **common)
+    if kind is str:
+        return ParamField(type="text", max_length=limit, **common)
+    raise TypeError(f"{name}: no widget draws {info.annotation!r}; allowed: int, float, bool, Literal, list[str], str")
+
+
+def _unwrap_optional(annotation: Any) -> tuple[Any, bool]:
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        parts = [part for part in typing.get_args(annotation) if part is not type(None)]
+        if len(parts) == 1:
+            return parts[0], True
+    return annotation, False

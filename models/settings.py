@@ -1,0 +1,33 @@
+"""Where things lie and how much may be used: one object, handed to the engine, the worker and the store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PACKAGE_DIR = Path(__file__).resolve().parent
+
+
+class Settings(BaseSettings):
+    """Read settings from `PLAYGROUND_*` environment variables; defaults fit a laptop and a small host.
+
+    `catalog_dirs` and `family_dirs` are searched in order. `data_dir` holds artefacts, uploads and, unless
+    `database_url` names another SQL database, the run index. `memory_bytes` is the budget of the worker process;
+    0 takes it from the cgroup's limit. `threads` is torch's thread count; 0 means one per usable core.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="PLAYGROUND_", frozen=True)
+
+    catalog_dirs: tuple[Path, ...] = (PACKAGE_DIR / "catalog",)
+    family_dirs: tuple[Path, ...] = (PACKAGE_DIR / "families",)
+    data_dir: Path = PACKAGE_DIR.parent / ".data"
+    database_url: str = ""
+    memory_bytes: int = Field(default=0, ge=0)
+    threads: int = Field(default=0, ge=0)
+    queue_per_owner: int = Field(default=3, ge=1)
+    queue_total: int = Field(default=20, ge=1)
+    gone_after_s: float = Field(default=3.0, gt=0)
+    keep_alone_s: float = Field(default=600.0, gt=0)
+    stop_grace_s: float = Field(default=5.0, gt=0)

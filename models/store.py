@@ -1,0 +1,303 @@
+"""Runs that last: an index in SQL beside the artefact files of `models.blobs`.
+
+A run's row is written last, in one transaction, so that a row never names a file that was not there.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
+from sqlalchemy.exc import SQLAlchemyError
+
+from models.blobs import REFERENCE, Blobs, file_errors
+from models.errors import PlaygroundError
+from models.settings import Settings
+from models.types import Output, Request, Run
+
+SCHEMA_VERSION = 1
+KEEP_S = 3600.0
+BUSY_TIMEOUT_S = 15.0
+
+_LONG = sa.Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
+
+_metadata = sa.MetaData()
+_schema = sa.Table("playground_schema", _metadata, sa.Column("version", sa.Integer, nullable=False))
+_runs = sa.Table(
+    "runs",
+    _metadata,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("owner", sa.String(128), nullable=False),
+    sa.Column("job", sa.String(64), nullable=False),
+    sa.Column("model", sa.String(255), nullable=False),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("created_at", sa.Double, nullable=False),  # UTC seconds since the epoch
+    sa.Column("record", _LONG, nullable=False),  # JSON: request, outputs without their bytes, stats, error
+    sa.Column("record_bytes", sa.Integer, nullable=False),
+    sa.Index("runs_by_owner", "owner", "created_at"),
+    sa.Index("runs_by_job", "job", "created_at"),
+)
+_used = sa.Table(  # what each run needs of the artefact files: its outputs and its uploads
+    "run_artifacts",
+    _metadata,
+    sa.Column("run_id", sa.String(64), primary_key=True),
+    sa.Column("sha256", sa.String(64), primary_key=True),
+    sa.Index("run_artifacts_by_sha256", "sha256"),
+)
+_AGE = (_runs.c.created_at, _runs.c.id)
+_ROW_SIZES = sa.select(_runs.c.id, _runs.c.created_at, _runs.c.record_bytes).order_by(*_AGE)
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """Count what `Store.prune` removed: runs, artefact files and bytes of both."""
+
+    runs: int = 0
+    artifacts: int = 0
+    bytes: int = 0
+
+
+class Store(Blobs):
+    """Keep runs and artefacts. Thread-safe; several processes may share one store.
+
+    `source` is a `Settings`, or an SQL URL with `data_dir` beside it; an empty URL means SQLite in
+    `data_dir/runs.sqlite`. Makes the folders and tables that are missing. Every method raises `PlaygroundError` with a
+    sentence where the index is damaged, locked, out of reach or newer than this code, or the disk is full.
+    """
+
+    def __init__(self, source: Settings | str, data_dir: Path | str | None = None) -> None:
+        url = source if isinstance(source, str) else source.database_url
+        folder = data_dir if isinstance(source, str) else data_dir or source.data_dir
+        if folder is None:
+            raise ValueError("data_dir is needed beside an SQL URL")
+        super().__init__(folder)
+        self._engine, self._index = _connect(url, self.data_dir)
+        try:
+            with self._write() as connection:
+                _migrate(connection, self._index)
+        except BaseException:
+            self._engine.dispose()
+            raise
+
+    def close(self) -> None:
+        """Close the connections to the index. Artefacts can still be read."""
+        self._engine.dispose()
+
+    def save_run(self, run: Run) -> None:
+        """Store a run: its artefacts, then its row. A run of the same id is replaced.
+
+        An output without bytes keeps its text and its `sha256`. Raises `PlaygroundError` where bytes and `sha256`
+        do not fit; then, as after any error, the index is as it was.
+        """
+        outputs = [self._stored(output) for output in run.outputs]
+        refs = {output.sha256 for output in outputs if output.sha256} | _uploads(run.request)
+        headers = [output.to_header() for output in outputs]
+        parts = {"request": run.request.model_dump(), "outputs": headers, "stats": run.stats, "error": run.error}
+        record = json.dumps(parts)
+        row = {
+            "id": run.id, "owner": run.owner, "job": run.job, "model": run.request.model, "status": run.status,
+            "created_at": run.created_at, "record": record, "record_bytes": len(record),
+        }  # fmt: skip
+        with self._write() as connection:
+            _delete_runs(connection, [run.id])
+            connection.execute(_runs.insert(), row)
+            if refs:
+                connection.execute(_used.insert(), [{"run_id": run.id, "sha256": ref} for ref in sorted(refs)])
+            for output in outputs:  # a prune between the files and this transaction may have taken one
+                if output.data and not self._file(output.sha256).exists():
+                    self.put_bytes(output.data)
+
+    def get_run(self, run_id: str, *, load: bool = False) -> Run | None:
+        """Return a run, or None. Outputs keep their text; `load` fetches their bytes too (see `get_bytes`)."""
+        found = self._select(sa.select(_runs).where(_runs.c.id == run_id), load)
+        return found[0] if found else None
+
+    def runs(
+        self, owner: str | None = None, job: str | None = None, limit: int = 50, *, load: bool = False
+    ) -> list[Run]:
+        """Return up to `limit` runs of an owner, of a job, or of all, the newest first."""
+        query = sa.select(_runs).order_by(*(column.desc() for column in _AGE)).limit(limit)
+        if owner is not None:
+            query = query.where(_runs.c.owner == owner)
+        if job is not None:
+            query = query.where(_runs.c.job == job)
+        return self._select(query, load)
+
+    def last_job(self, owner: str, *, load: bool = False) -> list[Run]:
+        """Return the runs of the owner's newest job in the order in which they were made."""
+        newest = self.runs(owner, limit=1)
+        return self.runs(owner, newest[0].job, limit=1000, load=load)[::-1] if newest else []
+
+    def move_owner(self, old: str, new: str) -> int:
+        """Give all runs of one owner to another, as when a reload adopts; return how many."""
+        with self._write() as connection:
+            return connection.execute(_runs.update().where(_runs.c.owner == old).values(owner=new)).rowcount
+
+    def prune(self, max_bytes: int | None = None, max_runs: int | None = None, *, keep_s: float = KEEP_S) -> Pruned:
+        """Drop the oldest runs, and files that no run needs, until the store is within its budget.
+
+        `max_bytes` is over artefact files and rows, `max_runs` over rows. Within both, nothing is dropped. Nothing
+        younger than `keep_s` seconds goes: no run, and no upload whose run may still wait.
+        """
+        before = time.time() - keep_s
+        with self._write() as connection:
+            rows = connection.execute(_ROW_SIZES).all()
+            needs: dict[str, list[str]] = {}
+            for run_id, digest in connection.execute(sa.select(_used.c.run_id, _used.c.sha256)):
+                needs.setdefault(run_id, []).append(digest)
+            users = Counter(digest for digests in needs.values() for digest in digests)
+            files = list(self._files())
+            row_bytes = sum(row.record_bytes for row in rows)
+            too_large = max_bytes is not None and row_bytes + sum(size for _, size, _ in files) > max_bytes
+            # Files that no run needs go first, the young ones stay and count; then runs go with what only they need.
+            sizes = {file.name: size for file, size, changed in files if file.name in users or changed > before}
+            left_bytes, freed, victims = row_bytes + sum(sizes.values()), 0, list[str]()
+            for run_id, created_at, record_bytes in rows:
+                within_bytes = max_bytes is None or left_bytes <= max_bytes
+                within_runs = max_runs is None or len(rows) - len(victims) <= max_runs
+                if created_at > before or (within_bytes and within_runs):
+                    break
+                users.subtract(needs.get(run_id, ()))
+                unused = sum(sizes.get(digest, 0) for digest in needs.get(run_id, ()) if not users[digest])
+                left_bytes, freed = left_bytes - record_bytes - unused, freed + record_bytes
+                victims.append(run_id)
+            _delete_runs(connection, victims)
+        return self._sweep(before, len(victims), freed) if victims or too_large else Pruned()
+
+    def _stored(self, output: Output) -> Output:
+        """Store the output's bytes, if it has any, and return it with their hash."""
+        if not output.data:
+            return output
+        digest = self.put_bytes(output.data).removeprefix("sha256:")
+        if output.sha256 not in ("", digest):
+            raise PlaygroundError(f"Output {output.index + 1} was damaged on its way: its hash differs. Run it again.")
+        return replace(output, sha256=digest)
+
+    def _sweep(self, before: float, runs: int, freed: int) -> Pruned:
+        """Drop files that no run needs, in a transaction of its own: no file goes before the rows that name it."""
+        count = 0
+        with self._write() as connection:
+            used = set(connection.execute(sa.select(_used.c.sha256).distinct()).scalars())
+            for file, size, changed in self._files():
+                if changed <= before and file.name not in used:
+                    with suppress(OSError):
+                        file.unlink()
+                        count, freed = count + 1, freed + size
+        return Pruned(runs, count, freed)
+
+    def _select(self, query: sa.Select[Any], load: bool) -> list[Run]:
+        with _index_errors(self._index), self._engine.connect() as connection:
+            rows = connection.execute(query).mappings().all()
+        found = [_run_from(row) for row in rows]
+        if load:
+            for run in found:
+                run.outputs = [replace(o, data=self.get_bytes(o.sha256)) if o.sha256 else o for o in run.outputs]
+        return found
+
+    @contextmanager
+    def _write(self) -> Iterator[sa.Connection]:
+        with _index_errors(self._index), self._engine.execution_options(writes=True).begin() as connection:
+            yield connection
+
+
+def _connect(url: str, data_dir: Path) -> tuple[sa.Engine, str]:
+    """Return an engine for the URL, and what to call the database in messages (without its password)."""
+    with _index_errors("named by database_url"):
+        parsed = sa.make_url(url) if url else sa.URL.create("sqlite", database=str(data_dir / "runs.sqlite"))
+    name = f"at {parsed.render_as_string(hide_password=True)}"
+    if parsed.get_backend_name() != "sqlite":
+        with _index_errors(name):
+            return sa.create_engine(parsed, pool_pre_ping=True), name
+    memory = not parsed.database or parsed.database == ":memory:" or parsed.query.get("mode") == "memory"
+    if not memory and parsed.database and not parsed.database.startswith("file:"):
+        name = f"at {parsed.database}"
+        with file_errors(Path(parsed.database)):
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    # A database in memory lives as long as its connection: there is one, and threads take turns.
+    pool = {"pool_size": 1, "max_overflow": 0} if memory else {}
+    options = {"timeout": BUSY_TIMEOUT_S, "check_same_thread": False}
+    with _index_errors(name):
+        engine = sa.create_engine(parsed, poolclass=sa.QueuePool, connect_args=options, **pool)
+    sa.event.listen(engine, "connect", _open_sqlite)
+    sa.event.listen(engine, "begin", _begin_sqlite)
+    return engine, name
+
+
+def _open_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # _begin_sqlite says BEGIN, so that creating tables is part of a transaction
+    if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        connection.execute("PRAGMA auto_vacuum=FULL")  # a new file only: pruned rows give their pages back
+        with suppress(sqlite3.OperationalError):  # another process switches it, or the file system has no shared memory
+            connection.execute("PRAGMA journal_mode=WAL")
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    # A reader that turns writer fails at once where another wrote meanwhile; a writer from the start waits its turn.
+    writes = connection.get_execution_options().get("writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _migrate(connection: sa.Connection, name: str) -> None:
+    """Make what is missing. A later version changes older tables here, step by step, by the number that it finds."""
+    _schema.create(connection, checkfirst=True)
+    version = connection.execute(sa.select(sa.func.max(_schema.c.version))).scalar()
+    if version is None:
+        connection.execute(_schema.insert(), {"version": SCHEMA_VERSION})
+    elif version > SCHEMA_VERSION:
+        raise PlaygroundError(
+            f"The run index {name} was written by a newer version of the playground (schema {version}; this one reads "
+            f"up to {SCHEMA_VERSION}). Update the playground, or set PLAYGROUND_DATABASE_URL to another database.",
+            version=version,
+        )
+    _metadata.create_all(connection)
+
+
+def _delete_runs(connection: sa.Connection, ids: Sequence[str]) -> None:
+    if ids:
+        rows = [{"gone": run_id} for run_id in ids]
+        connection.execute(_used.delete().where(_used.c.run_id == sa.bindparam("gone")), rows)
+        connection.execute(_runs.delete().where(_runs.c.id == sa.bindparam("gone")), rows)
+
+
+def _run_from(row: sa.RowMapping) -> Run:
+    try:
+        record = json.loads(row["record"])
+        return Run(
+            id=row["id"], owner=row["owner"], job=row["job"], status=row["status"], created_at=row["created_at"],
+            request=Request(**record["request"]), outputs=[Output(**header) for header in record["outputs"]],
+            stats=record["stats"], error=record["error"],
+        )  # fmt: skip
+    except (ValueError, TypeError, KeyError) as error:
+        raise PlaygroundError(f"The record of run {row['id']} is damaged and cannot be shown. Run it again.") from error
+
+
+def _uploads(request: Request) -> set[str]:
+    return {
+        match[1] for text in request.inputs.values() if text[:7] == "sha256:" and (match := REFERENCE.fullmatch(text))
+    }
+
+
+@contextmanager
+def _index_errors(name: str) -> Iterator[None]:
+    try:
+        yield
+    except (SQLAlchemyError, sqlite3.Error, ImportError) as error:
+        cause = getattr(error, "orig", None) or error
+        why = (str(cause).splitlines() or [type(cause).__name__])[0]
+        said = f"could not be used ({why}). Check PLAYGROUND_DATABASE_URL, and that it may be read and written."
+        if "disk is full" in why:
+            said = "found its disk full. Free some space, then try again."
+        elif "locked" in why or "busy" in why:
+            said = "is in use by another process. Try again in a moment."
+        elif "malformed" in why or "not a database" in why:
+            said = f"is damaged ({why}). Move it away and start again; a new one is made."
+        raise PlaygroundError(f"The run index {name} {said}") from error

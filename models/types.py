@@ -1,0 +1,90 @@
+"""Plain values that name a request and what came of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+OutputKind = Literal["text", "image", "audio", "video", "json"]
+RunStatus = Literal["done", "stopped", "failed"]
+
+SEED_MAX = 2**32 - 1
+
+
+class Request(BaseModel):
+    """Name the whole cause of a result, as plain JSON.
+
+    `inputs` maps an input's name to text, or to `sha256:<64 hex digits>` for an upload whose bytes lie in the
+    store. `params` holds only what differs from the model's defaults or everything; both mean the same run.
+    `seed` is 0 … 2**32 - 1.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str
+    inputs: dict[str, str] = Field(default_factory=dict)
+    params: dict[str, JsonValue] = Field(default_factory=dict)
+    seed: int = Field(default=0, ge=0, le=SEED_MAX)
+
+    def canonical(self) -> str:
+        """Return the one JSON text of this request: sorted keys, no spaces, non-ASCII kept."""
+        return json.dumps(self.model_dump(), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+@dataclass(frozen=True)
+class Output:
+    """Hold one result, or a snapshot of one on its way.
+
+    `text` is what a text output shows. `data` is the finished artefact's file bytes (empty in previews of text),
+    `sha256` their hash in hex. `meta` is plain JSON (finish reason, width, sample_rate, …).
+    """
+
+    kind: OutputKind
+    index: int = 0
+    text: str = ""
+    data: bytes = b""
+    media_type: str = "text/plain"
+    sha256: str = ""
+    meta: dict[str, Any] = field(default_factory=dict)
+
+    def to_header(self) -> dict[str, Any]:
+        """Return every field but `data` as plain JSON."""
+        return {"kind": self.kind, "index": self.index, "text": self.text, "media_type": self.media_type,
+                "sha256": self.sha256, "meta": self.meta}  # fmt: skip
+
+
+@dataclass
+class Run:
+    """Record one finished, stopped or failed request.
+
+    `created_at` is UTC seconds since the epoch. `outputs` keep their text; artefact bytes are fetched from the
+    store by `sha256`. `stats` is plain JSON: `seconds`, `first_output_s`, `tokens_per_s` or `steps_per_s`,
+    `peak_bytes`, … `error` is `PlaygroundError.to_dict()` of a failed run.
+    """
+
+    id: str
+    owner: str
+    job: str
+    request: Request
+    status: RunStatus
+    created_at: float
+    outputs: list[Output] = field(default_factory=list)
+    stats: dict[str, Any] = field(default_factory=dict)
+    error: dict[str, Any] | None = None
+
+    @property
+    def output_sha256(self) -> str:
+        """Return the SHA-256, in hex, over the artefacts' bytes in order (see `combined_sha256`)."""
+        return combined_sha256(self.outputs)
+
+
+def combined_sha256(outputs: list[Output] | tuple[Output, ...]) -> str:
+    """Return the one hash of a run's artefacts: the artefact's own if there is one, else a hash of the hashes."""
+    hashes = [output.sha256 for output in outputs]
+    if len(hashes) == 1:
+        return hashes[0]
+    return hashlib.sha256("\n".join(hashes).encode()).hexdigest()

@@ -1,0 +1,137 @@
+"""One request, one text: API, command line and worker; and the command line's words and exit codes."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import models
+from models.engine import LocalEngine
+from models.errors import BadInput, WeightsError
+from models.settings import Settings
+from models.store import Store
+from models.worker_client import WorkerEngine
+
+REQUEST = models.Request(
+    model="text/story-gpt",
+    inputs={"prompt": "Once upon a time a small dragon"},
+    params={"max_new_tokens": 24, "temperature": 0.9},
+    seed=11,
+)
+ARGUMENTS = ["run", REQUEST.model, "--prompt", REQUEST.inputs["prompt"], "--seed", "11",
+             "--param", "max_new_tokens=24", "--param", "temperature=0.9"]  # fmt: skip
+
+
+def shell(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "models", *arguments], capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def final_of(events):
+    return [event for event in events if event.kind == "final"][0]
+
+
+def test_api_command_line_and_worker_give_the_same_bytes(tmp_path):
+    settings = Settings(data_dir=tmp_path)
+    here = final_of(models.generate(REQUEST)).outputs[0]
+    out = tmp_path / "story.txt"
+    run = shell(*ARGUMENTS, "--out", str(out))
+    assert run.returncode == 0, run.stderr
+    said = json.loads(run.stdout.splitlines()[-1])
+    assert said["output_sha256"] == here.sha256
+    assert out.read_bytes() == here.data
+    assert run.stdout.startswith(here.text)
+    worker = WorkerEngine(settings)
+    try:
+        assert final_of(worker.generate(REQUEST)).outputs[0].sha256 == here.sha256
+        worker.unload(REQUEST.model)
+        assert final_of(worker.generate(REQUEST)).outputs[0].sha256 == here.sha256  # after eviction and reload
+    finally:
+        worker.close()
+
+
+def test_the_last_line_tells_what_the_issue_of_a_run_was():
+    run = shell(*ARGUMENTS, "--json")
+    assert len(run.stdout.splitlines()) == 1
+    said = json.loads(run.stdout)
+    assert said["model"] == REQUEST.model
+    assert said["seed"] == 11
+    assert said["params"]["temperature"] == 0.9
+    assert said["params"]["max_new_tokens"] == 24
+    for name in ("seconds", "first_output_s", "tokens_per_s", "peak_bytes"):
+        assert said[name] > 0, name
+    assert said["outputs"][0]["text"]
+
+
+def test_params_that_do_not_act_are_not_said_to_be_in_effect():
+    said = json.loads(shell(*ARGUMENTS[:-4], "--param", "max_new_tokens=4", "--param", "do_sample=false", "--json").stdout)
+    assert "temperature" not in said["params"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "text/story-gtp", "--prompt", "x"], "Did you mean text/story-gpt?"),
+        (["run", REQUEST.model], "prompt is missing"),
+        (["run", REQUEST.model, "--prompt", "  "], "prompt"),
+        (["run", REQUEST.model, "--prompt", "x", "--param", "temperature=9"], "temperature is 9; allowed is"),
+        (["run", REQUEST.model, "--prompt", "x", "--param", "temprature=1"], "did you mean temperature?"),
+        (["run", REQUEST.model, "--prompt", "x", "--param", "temperature"], "name=value"),
+        (["run", REQUEST.model, "--prompt", "x", "--seed", "-1"], "seed is -1"),
+        (["run", REQUEST.model, "--input", "prompt=/nowhere/x"], "cannot be read"),
+        (["show", "text/none"], "There is no model"),
+    ],
+)
+def test_bad_input_gets_one_sentence_and_exit_code_2(arguments, words):
+    run = shell(*arguments)
+    assert run.returncode == 2
+    assert words in run.stderr
+    assert "Traceback" not in run.stderr
+    assert len(run.stderr.strip().splitlines()) == 1
+
+
+def test_list_and_show_name_models_and_settings():
+    assert "text/story-gpt" in shell("list").stdout
+    show = shell("show", "text/story-gpt").stdout
+    assert "temperature (default" in show
+    assert "Licence: " in show
+
+
+def test_a_prompt_from_a_file_is_the_same_request(tmp_path):
+    file = tmp_path / "prompt.txt"
+    file.write_text(REQUEST.inputs["prompt"], "utf-8")
+    arguments = ["run", REQUEST.model, "--input", f"prompt={file}", *ARGUMENTS[4:], "--json"]
+    assert json.loads(shell(*arguments).stdout)["output_sha256"] == final_of(models.generate(REQUEST)).outputs[0].sha256
+
+
+def test_a_prompt_file_that_is_no_text_is_refused(tmp_path):
+    file = tmp_path / "prompt.bin"
+    file.write_bytes(b"\xff\xfe\x00")
+    run = shell("run", REQUEST.model, "--input", f"prompt={file}")
+    assert run.returncode == 2
+    assert "not UTF-8" in run.stderr
+
+
+def test_an_upload_is_found_by_its_reference(tmp_path):
+    engine = LocalEngine(Settings(data_dir=tmp_path))
+    ref = Store(Settings(data_dir=tmp_path)).put_bytes(b"data")
+    assert engine._blobs.get_bytes(ref) == b"data"
+    with pytest.raises(BadInput):
+        engine._blobs.get_bytes("sha256:" + "0" * 64)
+
+
+def test_damaged_weights_are_named(tmp_path):
+    import shutil
+
+    spec = models.get_model(REQUEST.model)
+    catalog = tmp_path / "catalog"
+    catalog.mkdir()
+    shutil.copytree(spec.folder(), tmp_path / "embedded" / "story-gpt")
+    shutil.copy(spec.file, catalog)
+    weights = tmp_path / "embedded" / "story-gpt" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    engine = LocalEngine(Settings(catalog_dirs=(catalog,), data_dir=tmp_path))
+    with pytest.raises(WeightsError, match=r"model\.safetensors"):
+        list(engine.generate(REQUEST))

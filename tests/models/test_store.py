@@ -1,0 +1,400 @@
+import errno
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from unittest.mock import Mock
+
+import pytest
+
+from models.errors import BadInput, PlaygroundError
+from models.media import text_output
+from models.settings import Settings
+from models.store import Pruned, Store
+from models.types import Output, Request, Run
+
+ROOT = Path(__file__).resolve().parents[2]
+HOUR = 3600.0
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = Store("", tmp_path)
+    yield store
+    store.close()
+
+
+def make_run(name, *texts, owner="ann", job="job-1", created_at=1000.0, **more):
+    outputs = [text_output(text, {"seed": 7, "text": text}, index) for index, text in enumerate(texts or (name,))]
+    request = more.pop("request", Request(model="text/story-gpt", inputs={"prompt": "Once 🐉 \ud83d"}, seed=7))
+    return Run(name, owner, job, request, more.pop("status", "done"), created_at, outputs, **more)
+
+
+def files(store):
+    """Name everything under the artefact folder, temporary files included."""
+    return sorted(path.name for path in (store.data_dir / "artifacts").rglob("*") if path.is_file())
+
+
+def age(store, seconds):
+    then = time.time() - seconds
+    for path in (store.data_dir / "artifacts").rglob("*"):
+        os.utime(path, (then, then))
+
+
+def ids(runs):
+    return [run.id for run in runs]
+
+
+class TestArtifacts:
+    def test_bytes_come_back_under_their_hash(self, store, monkeypatch):
+        ref = store.put_bytes(b"hello")
+        assert ref == "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
+        assert store.get_bytes(ref) == store.get_bytes(ref.removeprefix("sha256:")) == b"hello"
+        assert store.path(ref) == store.data_dir / "artifacts" / "2c" / ref.removeprefix("sha256:")
+        assert store.get_bytes(store.put_bytes(b"")) == b""
+        monkeypatch.setattr(os, "replace", Mock(side_effect=AssertionError("written again")))
+        assert store.put_bytes(b"hello") == ref  # so nothing is
+
+    @pytest.mark.parametrize(
+        "ref", ["", "sha256:", "sha256:12", "sha256:" + "g" * 64, "a" * 64 + "\n", "../" * 21 + "a", "md5:" + "a" * 64]
+    )
+    def test_malformed_references_are_refused(self, store, ref):
+        with pytest.raises(BadInput, match="is no reference"):
+            store.get_bytes(ref)
+
+    def test_a_damaged_file_is_detected_and_healed_by_storing_it_again(self, store):
+        ref = store.put_bytes(b"hello")
+        store.path(ref).write_bytes(b"jello")
+        with pytest.raises(BadInput, match="damaged"):
+            store.get_bytes(ref)
+        store.put_bytes(b"hello")
+        assert store.get_bytes(ref) == b"hello"
+
+    @pytest.mark.parametrize("step", ["replace", "fsync"])
+    @pytest.mark.parametrize(("number", "sentence"), [(errno.ENOSPC, "is full"), (errno.EIO, r"written \(as told\)")])
+    def test_a_write_that_fails_leaves_no_file_and_no_row(self, store, monkeypatch, step, number, sentence):
+        monkeypatch.setattr(os, step, Mock(side_effect=OSError(number, "as told")))
+        with pytest.raises(PlaygroundError, match=sentence):
+            store.save_run(make_run("one"))
+        monkeypatch.undo()
+        assert files(store) == []
+        assert store.runs() == []
+        store.save_run(make_run("one"))
+        assert ids(store.runs()) == ["one"]
+
+    def test_a_process_that_dies_while_writing_leaves_no_artifact(self, store):
+        code = "import os, sys; from models.store import Store; store = Store('', sys.argv[1]);"
+        code += "os.replace = lambda *_: os._exit(9); store.put_bytes(b'hello')"
+        died = subprocess.run([sys.executable, "-c", code, store.data_dir], cwd=ROOT, timeout=30, check=False)
+        assert died.returncode == 9
+        assert len(files(store)) == 1
+        with pytest.raises(BadInput, match="No file is stored"):
+            store.get_bytes("2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824")
+        assert store.prune(max_bytes=0) == Pruned()  # it could still be at work
+        age(store, 2 * HOUR)
+        assert store.prune(max_bytes=0) == Pruned(artifacts=1, bytes=5)
+        assert files(store) == []
+
+
+class TestRuns:
+    def test_a_run_comes_back_whole(self, store):
+        run = make_run("one", "Once 🐉", "Twice \x00 null", stats={"seconds": 1.5, "warnings": []})
+        store.save_run(run)
+        assert store.get_run("one", load=True) == run
+        light = store.get_run("one")
+        assert light == replace(run, outputs=[replace(output, data=b"") for output in run.outputs])
+        assert light.output_sha256 == run.output_sha256
+        store.save_run(light)
+        assert store.get_run("one", load=True) == run
+        assert store.get_run("other") is None
+
+    @pytest.mark.parametrize("status", ["failed", "stopped"])
+    def test_a_failed_or_stopped_run_keeps_what_it_had(self, store, status):
+        error = {"code": "worker_died", "message": "It died.", "details": {"reason": "killed"}}
+        run = make_run("one", status=status, error=error)
+        run.outputs = [Output("text", text="Once upon a"), text_output("whole", {}, 1)]
+        store.save_run(run)
+        assert store.get_run("one", load=True) == run
+        run.outputs = []
+        store.save_run(run)
+        assert store.get_run("one") == run
+
+    def test_a_run_saved_again_is_replaced(self, store):
+        store.save_run(make_run("one", "first", "second", job="job-1"))
+        store.save_run(make_run("one", "third", job="job-2", stats={"seconds": 2}))
+        assert store.runs(job="job-1") == []
+        assert store.get_run("one", load=True) == make_run("one", "third", job="job-2", stats={"seconds": 2})
+
+    def test_an_output_without_a_hash_gets_one_and_a_wrong_one_is_refused(self, store):
+        run = make_run("one")
+        whole, run.outputs = run.outputs, [replace(run.outputs[0], sha256="0" * 64)]
+        with pytest.raises(PlaygroundError, match="hash differs"):
+            store.save_run(run)
+        assert store.runs() == []
+        run.outputs = [replace(whole[0], sha256="")]
+        store.save_run(run)
+        assert store.get_run("one", load=True).outputs == whole
+
+    def test_lists_are_filtered_and_newest_first(self, store):
+        for number in range(6):
+            owner, job = ("ann", "bob")[number % 2], f"job-{number // 3}"
+            store.save_run(make_run(f"run-{number}", owner=owner, job=job, created_at=1000.25 + number))
+        assert ids(store.runs()) == [f"run-{number}" for number in (5, 4, 3, 2, 1, 0)]
+        assert ids(store.runs(limit=2)) == ["run-5", "run-4"]
+        assert ids(store.runs("ann")) == ["run-4", "run-2", "run-0"]
+        assert ids(store.runs(job="job-0")) == ["run-2", "run-1", "run-0"]
+        assert ids(store.runs("bob", "job-1")) == ["run-5", "run-3"]
+        assert store.runs("bob' OR '1'='1") == []
+        assert store.runs("") == []
+
+    def test_the_last_job_is_the_newest_one_of_this_owner_in_order(self, store):
+        for number, job in enumerate(["old", "new", "new", "new"]):
+            store.save_run(make_run(f"run-{number}", job=job, created_at=10.0 + number))
+        store.save_run(make_run("bobs", owner="bob", job="other", created_at=99.0))
+        assert ids(store.last_job("ann")) == ["run-1", "run-2", "run-3"]
+        assert all(run.outputs[0].data for run in store.last_job("ann", load=True))
+        assert store.last_job("nobody") == []
+
+    def test_a_reload_takes_the_runs_over(self, store):
+        store.save_run(make_run("one"))
+        store.save_run(make_run("two", owner="bob"))
+        assert store.move_owner("ann", "ann-after-reload") == 1
+        assert store.last_job("ann") == []
+        assert ids(store.last_job("ann-after-reload")) == ["one"]
+        assert ids(store.last_job("bob")) == ["two"]
+        assert store.move_owner("ann", "x") == 0
+
+
+class TestTogether:
+    def test_eight_threads_save_at_once(self, store):
+        start = threading.Barrier(8)
+
+        def work(thread):
+            start.wait()
+            for number in range(10):
+                store.save_run(make_run(f"{thread}-{number}", "shared", f"{thread}-{number}", owner=str(thread)))
+                store.save_run(make_run("everyone's", f"by {thread}-{number}"))
+                assert len(store.runs(str(thread))) == number + 1
+
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(work, range(8)))
+        assert len(store.runs(limit=100)) == 81
+        assert all(len(run.outputs) == 2 for run in store.runs(limit=100, load=True) if run.id != "everyone's")
+
+    def test_two_processes_open_a_new_store_and_save_at_once(self, tmp_path):
+        code = """
+import sys
+from models.media import text_output
+from models.store import Store
+from models.types import Request, Run
+sys.stdin.read(1)
+store = Store("", sys.argv[1])
+for number in range(30):
+    outputs = [text_output("shared", {}), text_output(f"{sys.argv[2]} {number}", {}, 1)]
+    store.save_run(Run(f"{sys.argv[2]}-{number}", sys.argv[2], "job", Request(model="m"), "done", number, outputs))
+    store.save_run(Run("both", "both", "job", Request(model="m"), "done", number, outputs))
+    store.prune(max_runs=1000, max_bytes=10**9)
+"""
+        command = [sys.executable, "-c", code, tmp_path]
+        workers = [subprocess.Popen([*command, name], cwd=ROOT, stdin=subprocess.PIPE) for name in "ab"]
+        time.sleep(0.8)  # let both import, so that they meet
+        for worker in workers:
+            worker.communicate(b"x", timeout=30)
+            assert worker.returncode == 0
+        store = Store("", tmp_path)
+        assert len(store.runs(limit=100, load=True)) == 61
+        assert len(files(store)) == 61
+        store.close()
+
+    def test_a_prune_between_files_and_row_loses_nothing(self, store, monkeypatch):
+        run, write = make_run("one"), store._write
+
+        def prune_first():
+            monkeypatch.undo()
+            age(store, 2 * HOUR)
+            assert store.prune(max_bytes=0).artifacts == 1
+            return write()
+
+        monkeypatch.setattr(store, "_write", prune_first)
+        store.save_run(run)
+        assert store.get_run("one", load=True) == run
+
+
+class TestPrune:
+    def fill(self, store, count=5):
+        for number in range(count):
+            store.save_run(make_run(f"run-{number}", "shared by all", str(number) * 1000, created_at=1000.0 + number))
+        age(store, 2 * HOUR)
+
+    def total(self, store):
+        with sqlite3.connect(store.data_dir / "runs.sqlite") as connection:
+            rows = connection.execute("SELECT sum(record_bytes) FROM runs").fetchone()[0] or 0
+        return rows + sum(path.stat().st_size for path in (store.data_dir / "artifacts").rglob("*") if path.is_file())
+
+    def test_within_the_budget_nothing_goes(self, store):
+        self.fill(store)
+        store.put_bytes(b"an upload that no run has used yet")
+        age(store, 2 * HOUR)
+        assert store.prune(max_bytes=self.total(store), max_runs=5) == store.prune() == Pruned()
+        assert (len(store.runs()), len(files(store))) == (5, 7)
+
+    def test_the_oldest_runs_go_until_the_number_fits(self, store):
+        self.fill(store)
+        pruned = store.prune(max_runs=2)
+        assert (pruned.runs, pruned.artifacts) == (3, 3)
+        assert ids(store.runs(load=True)) == ["run-4", "run-3"]
+        assert len(files(store)) == 3
+
+    @pytest.mark.parametrize("runs_to_drop", [1, 2, 4])
+    def test_the_oldest_runs_go_until_the_bytes_fit_and_no_more(self, store, runs_to_drop):
+        self.fill(store)
+        before = self.total(store)
+        row_and_file = (before - store.path(store.get_run("run-0").outputs[0].sha256).stat().st_size) // 5
+        pruned = store.prune(max_bytes=before - row_and_file * runs_to_drop + 10)
+        assert pruned.runs == runs_to_drop
+        assert self.total(store) == before - pruned.bytes
+        assert len(store.runs(load=True)) == 5 - runs_to_drop
+
+    def test_files_that_no_run_needs_go_before_any_run(self, store):
+        self.fill(store)
+        store.put_bytes(b"x" * 5000)
+        store.save_run(make_run("run-0", "shared by all", "replaced", created_at=1000.0))
+        age(store, 2 * HOUR)
+        pruned = store.prune(max_bytes=self.total(store) - 1)
+        assert (pruned.runs, pruned.artifacts) == (0, 2)
+        assert len(store.runs(load=True)) == 5
+
+    def test_what_is_young_stays(self, store):
+        upload = store.put_bytes(b"uploaded long ago, and again just now")
+        self.fill(store)
+        assert store.put_bytes(b"uploaded long ago, and again just now") == upload
+        store.save_run(make_run("new", "new text", created_at=time.time()))
+        assert store.prune(max_bytes=0, max_runs=0).runs == 5
+        assert ids(store.runs(load=True)) == ["new"]
+        assert store.get_bytes(upload)
+        assert store.prune(max_bytes=0, keep_s=0).runs == 1
+        assert files(store) == []
+        assert self.total(store) == 0
+
+    def test_uploads_stay_while_a_run_names_them(self, store):
+        upload = store.put_bytes(b"an upload")
+        store.save_run(make_run("one", request=Request(model="m", inputs={"image": upload})))
+        store.save_run(make_run("two", request=Request(model="m", inputs={"image": upload}), created_at=2000.0))
+        age(store, 2 * HOUR)
+        assert store.prune(max_runs=1).runs == 1
+        assert store.get_bytes(upload) == b"an upload"
+        assert store.prune(max_runs=0).runs == 1
+        assert files(store) == []
+
+    def test_nobody_writes_while_it_chooses(self, store, monkeypatch):
+        other = sqlite3.connect(store.data_dir / "runs.sqlite", timeout=0)
+        monkeypatch.setattr(store, "_files", lambda: other.execute("DELETE FROM runs"))
+        with pytest.raises(PlaygroundError, match="in use by another process"):
+            store.prune()
+
+    def test_the_index_gives_its_pages_back(self, store):
+        self.fill(store, 3)
+        store.save_run(make_run("large", created_at=1.0, stats={"text": "x" * 2_000_000}))
+        store.close()
+        size = (store.data_dir / "runs.sqlite").stat().st_size
+        assert store.prune(max_runs=3).runs == 1
+        store.close()
+        assert (store.data_dir / "runs.sqlite").stat().st_size < size - 1_900_000
+
+
+class TestIndex:
+    def test_another_database_by_url(self, tmp_path):
+        settings = Settings(data_dir=tmp_path / "data", database_url=f"sqlite:///{tmp_path}/elsewhere/index.db")
+        store = Store(settings)
+        store.save_run(make_run("one"))
+        assert (tmp_path / "elsewhere" / "index.db").exists()
+        assert not (tmp_path / "data" / "runs.sqlite").exists()
+        assert files(store) == [make_run("one").outputs[0].sha256]
+        store.close()
+        again = Store(settings.database_url, tmp_path / "data")
+        assert again.get_run("one", load=True) == make_run("one")
+        again.close()
+
+    def test_a_database_in_memory_is_shared_by_threads(self, tmp_path):
+        store = Store("sqlite://", tmp_path)
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(store.save_run, [make_run(str(number)) for number in range(20)]))
+        assert len(store.runs()) == 20
+        store.close()
+
+    @pytest.mark.parametrize(
+        ("url", "sentence"),
+        [
+            ("no url", "could not be used"),
+            ("nosuchdb://ann:secret@host/db", "could not be used"),
+            ("oracle+cx_oracle://ann:secret@host/db", "could not be used"),
+            ("sqlite:////proc/no/such/index.db", "could not be read or written"),
+        ],
+    )
+    def test_a_url_that_leads_nowhere_gets_a_sentence_without_its_password(self, tmp_path, url, sentence):
+        with pytest.raises(PlaygroundError, match=sentence) as caught:
+            Store(url, tmp_path)
+        assert "secret" not in caught.value.message
+
+    def test_a_newer_schema_is_refused_and_left_alone(self, store):
+        store.save_run(make_run("one"))
+        with sqlite3.connect(store.data_dir / "runs.sqlite") as connection:
+            connection.execute("UPDATE playground_schema SET version = 2")
+            connection.execute("DROP TABLE run_artifacts")
+        with pytest.raises(PlaygroundError, match="newer version of the playground .schema 2; this one reads up to 1"):
+            Store("", store.data_dir)
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        assert tables == {"playground_schema", "runs"}
+
+    def test_a_file_that_is_no_database_gets_a_sentence_and_is_left_alone(self, tmp_path):
+        (tmp_path / "runs.sqlite").write_text("not a database " * 1000)
+        with pytest.raises(PlaygroundError, match=r"runs\.sqlite is damaged"):
+            Store("", tmp_path)
+        assert (tmp_path / "runs.sqlite").read_text() == "not a database " * 1000
+
+    def test_an_index_damaged_later_gets_a_sentence(self, store):
+        for number in range(50):
+            store.save_run(make_run(f"run-{number}", stats={"text": "x" * 2000}))
+        store.close()
+        index = store.data_dir / "runs.sqlite"
+        index.write_bytes(index.read_bytes()[:4096] + b"\xff" * 400_000)
+        with pytest.raises(PlaygroundError, match="is damaged"):
+            store.runs()
+        with pytest.raises(PlaygroundError, match="is damaged"):
+            store.save_run(make_run("more"))
+
+    def test_a_damaged_record_names_its_run(self, store):
+        store.save_run(make_run("one"))
+        with sqlite3.connect(store.data_dir / "runs.sqlite") as connection:
+            connection.execute("UPDATE runs SET record = '{'")
+        with pytest.raises(PlaygroundError, match="record of run one is damaged"):
+            store.get_run("one")
+
+    def test_a_locked_index_gets_a_sentence_and_keeps_its_rows(self, tmp_path, monkeypatch):
+        monkeypatch.setattr("models.store.BUSY_TIMEOUT_S", 0.1)
+        store = Store("", tmp_path)
+        store.save_run(make_run("one"))
+        other = sqlite3.connect(tmp_path / "runs.sqlite", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(PlaygroundError, match="in use by another process"):
+            store.save_run(make_run("two"))
+        assert ids(store.runs()) == ["one"]  # reading goes on
+        assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        other.execute("ROLLBACK")
+        store.save_run(make_run("two"))
+        assert len(store.runs()) == 2
+        store.close()
+
+    def test_a_row_that_cannot_be_written_leaves_the_old_one(self, store):
+        store.save_run(make_run("one", "first"))
+        trigger = "CREATE TRIGGER full BEFORE INSERT ON run_artifacts BEGIN SELECT RAISE(ABORT, 'disk is full'); END"
+        with sqlite3.connect(store.data_dir / "runs.sqlite") as connection:
+            connection.execute(trigger)
+        with pytest.raises(PlaygroundError, match="found its disk full"):
+            store.save_run(make_run("one", "second"))
+        assert store.get_run("one", load=True) == make_run("one", "first")
