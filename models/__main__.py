@@ -54,7 +54,11 @@ def _show(options: argparse.Namespace, settings: Settings) -> int:
     catalog = load_catalog(settings)
     spec, family = catalog[options.model], catalog.family(options.model)
     print(f"{spec.id} · {spec.name}\n{spec.summary}\n")
-    for title, text in (("Architecture", spec.architecture), ("Trained on", spec.trained_on), ("Licence", spec.licence)):
+    for title, text in (
+        ("Architecture", spec.architecture),
+        ("Trained on", spec.trained_on),
+        ("Licence", spec.licence),
+    ):
         print(f"{title}: {text}")
     print(f"Size: {spec.parameters:,} parameters, {spec.weights_bytes() / 1e6:,.1f} MB")
     print(f"Inputs: {', '.join(item.name for item in family.inputs)}\n\nSettings:")

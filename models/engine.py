@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from models import device, memory
+from models.blobs import Blobs
 from models.catalog import Catalog, load_catalog
 from models.errors import BadRequest
 from models.events import Event, Final, Progress
 from models.family import Context
 from models.registry import Registry
 from models.settings import Settings
-from models.blobs import Blobs
 from models.types import Request
 
 Phase = Literal["starting", "warming", "ready", "stopped"]

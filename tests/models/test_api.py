@@ -66,7 +66,9 @@ def test_the_last_line_tells_what_the_issue_of_a_run_was():
 
 
 def test_params_that_do_not_act_are_not_said_to_be_in_effect():
-    said = json.loads(shell(*ARGUMENTS[:-4], "--param", "max_new_tokens=4", "--param", "do_sample=false", "--json").stdout)
+    said = json.loads(
+        shell(*ARGUMENTS[:-4], "--param", "max_new_tokens=4", "--param", "do_sample=false", "--json").stdout
+    )
     assert "temperature" not in said["params"]
 
 

@@ -134,9 +134,7 @@ def run_into(engine, request, stop=None, on_preview=None):
     return caught.value, last
 
 
-@pytest.mark.parametrize(
-    ("prompt", "reason"), [("segfault", "crashed"), ("exit", "exited"), ("kill", "killed")]
-)
+@pytest.mark.parametrize(("prompt", "reason"), [("segfault", "crashed"), ("exit", "exited"), ("kill", "killed")])
 def test_a_death_ends_only_its_run_with_the_reason(engine, prompt, reason):
     final_of(engine, ask("warm", steps=1))
     pid = engine.state().pid
@@ -263,4 +261,3 @@ time.sleep(120)
     app.kill()
     app.wait()
     until(lambda: not psutil.pid_exists(worker) or psutil.Process(worker).status() == "zombie", 30)
-

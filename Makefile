@@ -1,0 +1,50 @@
+# make run    set up and start the playground
+# make test   set up and pass every test: lint, types, unit, page, real browser
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PORT ?= 8501
+# PyTorch's own CPU wheels are small; they are asked for only on Linux without an NVIDIA driver, if they answer at once
+CPU_WHEELS := https://download.pytorch.org/whl/cpu
+
+.PHONY: run setup test test-setup lint types unit browser clean
+
+run: setup
+	$(BIN)/streamlit run Home.py --server.port $(PORT)
+
+setup: $(VENV)/.installed
+
+$(VENV)/.installed: requirements.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@if ! $(BIN)/python -c 'import torch' 2>/dev/null && [ "$$(uname -s)" = Linux ] && [ ! -e /proc/driver/nvidia ] \
+	    && curl --silent --fail --output /dev/null --max-time 3 $(CPU_WHEELS)/torch/ 2>/dev/null; then \
+	  $(PIP) --index-url $(CPU_WHEELS) "$$(grep '^torch==' requirements.txt)" || true; fi
+	$(PIP) -r requirements.txt
+	@touch $@
+
+test-setup: setup $(VENV)/.installed-dev
+	@tests/install-chromium
+
+$(VENV)/.installed-dev: requirements-dev.txt requirements.txt
+	$(PIP) -r requirements-dev.txt
+	@touch $@
+
+test: test-setup lint types unit browser
+
+lint: test-setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: test-setup
+	$(BIN)/mypy -p models -p components
+
+unit: test-setup
+	$(BIN)/python -m pytest tests --ignore tests/browser
+
+browser: test-setup
+	$(BIN)/python -m pytest tests/browser
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,218 @@
+"""A browser session without the browser: speaks Streamlit's websocket protocol to a running app.
+
+It keeps widget values, obeys the server's auto-rerun messages as a browser's timers do, and sees every element's
+text. Benchmarks use it where a real browser's own CPU time would drown what is measured.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Session:
+    """Hold one websocket session. Times are `time.monotonic()` seconds."""
+
+    def __init__(self, port: int, query: str = "") -> None:
+        self._socket = connect(f"ws://127.0.0.1:{port}/_stcore/stream", subprotocols=["streamlit"], max_size=None)  # type: ignore[list-item]
+        self._query = query
+        self._guard = threading.Lock()
+        self._widgets: dict[str, tuple[str, Any]] = {}
+        self._timers: dict[str, threading.Timer] = {}
+        self._cached: dict[str, Any] = {}
+        self.elements: dict[tuple[int, ...], Any] = {}
+        self._active_fragments: set[str] = set()
+        self.page_hash = ""
+        self.finished = 0
+        self._closed = False
+        threading.Thread(target=self._read, daemon=True).start()
+        self.rerun()
+
+    def rerun(self, fragment_id: str = "", auto: bool = False, trigger: str = "") -> None:
+        """Send a rerun request, as a browser does after a widget changed or a timer fired."""
+        message = BackMsg()
+        state = message.rerun_script
+        state.query_string = self._query
+        state.page_script_hash = self.page_hash
+        state.fragment_id = fragment_id
+        state.is_auto_rerun = auto
+        with self._guard:
+            for widget, (kind, value) in self._widgets.items():
+                setattr(state.widget_states.widgets.add(id=widget), kind, value)
+        if trigger:
+            state.widget_states.widgets.add(id=trigger).trigger_value = True
+        with suppress(ConnectionClosed):
+            self._socket.send(message.SerializeToString())
+
+    def set_text(self, label: str, text: str) -> None:
+        """Type into the text area whose label starts with `label`."""
+        element = self.find("text_area", label)
+        self._widgets[element.id] = ("string_value", text)
+        self.rerun(fragment_id=element.fragment_id)
+
+    def press(self, label: str) -> None:
+        """Press the button whose label contains `label`."""
+        element = self.find("button", label)
+        self.rerun(trigger=element.id, fragment_id=element.fragment_id)
+
+    def find(self, kind: str, label: str, timeout_s: float = 60) -> Any:
+        """Return the first element proto of this kind and label; waits until it is there."""
+        limit = time.monotonic() + timeout_s
+        while time.monotonic() < limit:
+            with self._guard:
+                for element in self.elements.values():
+                    inner = element.element
+                    if inner.WhichOneof("type") == kind and label in getattr(inner, kind).label:
+                        return _Found(getattr(inner, kind).id, element.fragment)
+            time.sleep(0.01)
+        raise TimeoutError(f"no {kind} {label!r}")
+
+    def text(self) -> str:
+        """Return the text of all elements that have any."""
+        with self._guard:
+            found = [element.element for element in self.elements.values()]
+        parts = []
+        for element in found:
+            kind = element.WhichOneof("type")
+            inner = getattr(element, kind)
+            parts.append(str(getattr(inner, "body", "") or getattr(inner, "label", "")))
+        return "\n".join(parts)
+
+    def wait_for(self, check: Callable[[str], bool], timeout_s: float = 120) -> float:
+        """Wait until `check(text of the page)` holds; return the time of the first sight of it."""
+        limit = time.monotonic() + timeout_s
+        while time.monotonic() < limit:
+            if check(self.text()):
+                return time.monotonic()
+            time.sleep(0.005)
+        raise TimeoutError(f"never seen; the page says: {self.text()[-1500:]}")
+
+    def close(self) -> None:
+        """Close the tab."""
+        self._closed = True
+        for timer in self._timers.values():
+            timer.cancel()
+        self._socket.close()
+
+    def _read(self) -> None:
+        with suppress(ConnectionClosed, EOFError):
+            while not self._closed:
+                data = self._socket.recv()
+                message = ForwardMsg()
+                message.ParseFromString(data if isinstance(data, bytes) else data.encode())
+                self._take(message)
+
+    def _take(self, message: ForwardMsg) -> None:
+        kind = message.WhichOneof("type")
+        if kind == "ref_hash":
+            cached = self._cached.get(message.ref_hash)
+            if cached is None:
+                return
+            cached.metadata.CopyFrom(message.metadata)
+            message, kind = cached, cached.WhichOneof("type")
+        elif message.hash:
+            self._cached[message.hash] = message
+        if kind == "new_session":
+            self.page_hash = message.new_session.page_script_hash or self.page_hash
+            fragments = set(message.new_session.fragment_ids_this_run)
+            if not fragments:
+                with self._guard:
+                    self.elements.clear()
+                for timer in self._timers.values():
+                    timer.cancel()
+                self._timers.clear()
+        elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
+            with self._guard:
+                self.elements[tuple(message.metadata.delta_path)] = _Drawn(
+                    message.delta.new_element, message.delta.fragment_id
+                )
+        elif kind == "auto_rerun":
+            self._arm(message.auto_rerun.fragment_id, message.auto_rerun.interval)
+        elif kind == "script_finished":
+            self.finished += 1
+            self._acknowledge()
+
+    def _arm(self, fragment_id: str, interval_s: float) -> None:
+        def fire() -> None:
+            if self._closed or self._timers.get(fragment_id) is not timer:
+                return
+            self.rerun(fragment_id, auto=True)
+            self._arm(fragment_id, interval_s)
+
+        timer = threading.Timer(interval_s, fire)
+        timer.daemon = True
+        self._timers[fragment_id] = timer
+        timer.start()
+
+    def _acknowledge(self) -> None:
+        """Nothing to say back; a browser would update its forward-message cache here."""
+
+
+class _Drawn:
+    def __init__(self, element: Any, fragment: str) -> None:
+        self.element, self.fragment = element, fragment
+
+
+class _Found:
+    def __init__(self, widget: str, fragment: str) -> None:
+        self.id, self.fragment_id = widget, fragment
+
+
+@contextmanager
+def running_app(data_dir: Path, script: str = "Home.py", **environment: str) -> Iterator[tuple[int, psutil.Process]]:
+    """Start `streamlit run script` on a free port of 127.0.0.1; yields the port and the app's process."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    log = (data_dir / "app.log").open("wb")
+    app = subprocess.Popen(
+        [sys.executable, "-m", "streamlit", "run", script, "--server.port", str(port),
+         "--server.address", "127.0.0.1", "--server.headless", "true"],
+        cwd=ROOT, stdout=log, stderr=log,
+        env={**os.environ, "PLAYGROUND_DATA_DIR": str(data_dir), **environment},
+    )  # fmt: skip
+    try:
+        limit = time.monotonic() + 60
+        while True:
+            with suppress(OSError):
+                if urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1).status == 200:
+                    break
+            if time.monotonic() > limit or app.poll() is not None:
+                raise RuntimeError(f"the app did not start: {(data_dir / 'app.log').read_text()[-2000:]}")
+            time.sleep(0.02)
+        yield port, psutil.Process(app.pid)
+    finally:
+        app.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            app.wait(10)
+        if app.poll() is None:
+            app.kill()
+
+
+def worker_of(app: psutil.Process, timeout_s: float = 30) -> psutil.Process:
+    """Return the app's worker process; waits until there is one."""
+    limit = time.monotonic() + timeout_s
+    while time.monotonic() < limit:
+        for child in app.children():
+            with suppress(psutil.Error):
+                if any(re.search(r"models\.worker$", part) for part in child.cmdline()):
+                    return child
+        time.sleep(0.01)
+    raise TimeoutError("the app has no worker")

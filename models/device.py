@@ -1,0 +1,61 @@
+"""Threads, dtype and the imports, alike for every entry point, so that the same request gives the same bytes."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import math
+import os
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from models.settings import Settings
+from models.torchaudio_guard import guard
+
+DEVICE = "cpu"
+DTYPE = "float32"
+_LIBRARIES = ("torch", "transformers", "tokenizers")
+
+
+def import_libraries(settings: Settings) -> None:
+    """Import torch and transformers with the settings that every process shares. The first call takes seconds."""
+    # read by the libraries at import: no code from the network, no chatter, no fork warnings
+    os.environ["DIFFUSERS_DISABLE_REMOTE_CODE"] = "1"
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    import torch
+
+    torch.set_num_threads(settings.threads or usable_cores())
+    guard()
+    from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: F401 - lazy: this is the import that costs
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+
+
+def usable_cores(root: Path = Path("/")) -> int:
+    """Return the cores that this process may use: its affinity, cut by the cgroup's CPU quota."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with suppress(OSError, ValueError):
+        quota, period = (root / "sys/fs/cgroup/cpu.max").read_text().split()
+        if quota != "max":
+            cores = min(cores, math.ceil(int(quota) / int(period)))
+    with suppress(OSError, ValueError):
+        quota_us = int((root / "sys/fs/cgroup/cpu/cpu.cfs_quota_us").read_text())
+        if quota_us > 0:
+            cores = min(cores, math.ceil(quota_us / int((root / "sys/fs/cgroup/cpu/cpu.cfs_period_us").read_text())))
+    return max(1, cores)
+
+
+def stamp_facts() -> dict[str, Any]:
+    """Return what of this process causes an output beside the request: versions, device, dtype, threads."""
+    import torch
+
+    return {"versions": _versions(), "device": DEVICE, "dtype": DTYPE, "threads": torch.get_num_threads()}
+
+
+@cache
+def _versions() -> dict[str, str]:
+    return {name: importlib.metadata.version(name) for name in _LIBRARIES}

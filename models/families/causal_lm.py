@@ -1,0 +1,278 @@
+"""Causal language models: text that goes on from a prompt, by transformers' `generate()`."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import Field
+
+from models import media
+from models.errors import BadInput, PromptTooLong, WeightsError
+from models.events import Event, Final, Preview, Progress
+from models.family import Context, Family, Loaded, Modality
+from models.params import Params, hint, in_effect
+from models.types import Output, Request
+
+if TYPE_CHECKING:
+    from models.catalog import ModelSpec
+
+_SAMPLING = {"do_sample": [True]}
+_STOP_MAX_CHARS = 100
+
+
+class CausalLMParams(Params):
+    """Declare the settings of `generate()` that every causal model honours.
+
+    top-k: Fan et al. 2018; top-p: Holtzman et al. 2020; min-p: Nguyen et al. 2024; typical-p: Meister et al. 2023;
+    repetition penalty: Keskar et al. 2019 (CTRL).
+    """
+
+    max_new_tokens: int = Field(
+        160, ge=1, le=4096, description="The most tokens it may add; a story that ends by itself is shorter.",
+        json_schema_extra=hint(label="Length", group="Length", unit="tokens"),
+    )  # fmt: skip
+    do_sample: bool = Field(
+        True, description="On: draw each token by chance. Off: always take the likeliest one (greedy), so that every "
+        "run gives the same, often repetitive text.",
+        json_schema_extra=hint(label="Sample", group="Chance", live=True),
+    )  # fmt: skip
+    temperature: float = Field(
+        0.8, ge=0.05, le=2.0, description="Low keeps to the likeliest words, calm and repetitive; high lets rare "
+        "words in, lively and soon confused.",
+        json_schema_extra=hint(step=0.05, group="Chance", shown_if=_SAMPLING),
+    )  # fmt: skip
+    top_p: float = Field(
+        0.95, ge=0.05, le=1.0, description="Draws only from the likeliest tokens that together hold this share of "
+        "the odds; lower cuts off more rare words. 1 cuts nothing.",
+        json_schema_extra=hint(label="Top-p", step=0.01, group="Chance", shown_if=_SAMPLING),
+    )  # fmt: skip
+    top_k: int | None = Field(
+        None, ge=1, le=200, description="Draws only from this many likeliest tokens; small numbers keep the text on "
+        "well-trodden paths.",
+        json_schema_extra=hint(label="Top-k", group="Chance", advanced=True, shown_if=_SAMPLING),
+    )  # fmt: skip
+    min_p: float | None = Field(
+        None, ge=0.01, le=1.0, description="Drops tokens less likely than this share of the likeliest one; unlike "
+        "top-p it cuts harder where the model is sure.",
+        json_schema_extra=hint(label="Min-p", step=0.01, group="Chance", advanced=True, shown_if=_SAMPLING),
+    )  # fmt: skip
+    typical_p: float | None = Field(
+        None, ge=0.05, le=0.99, description="Keeps tokens about as surprising as the model expects, so that it drops "
+        "the too obvious ones as well as the too rare.",
+        json_schema_extra=hint(label="Typical-p", step=0.01, group="Chance", advanced=True, shown_if=_SAMPLING),
+    )  # fmt: skip
+    repetition_penalty: float = Field(
+        1.0, ge=1.0, le=2.0, description="Makes words that were already used less likely; too much and names change "
+        "in the middle of a story. 1 does nothing.",
+        json_schema_extra=hint(step=0.05, group="Repetition"),
+    )  # fmt: skip
+    no_repeat_ngram_size: int | None = Field(
+        None, ge=2, le=10, description="Forbids any run of this many tokens to come twice; small numbers forbid even "
+        "names.",
+        json_schema_extra=hint(label="No repeated run of", group="Repetition", advanced=True, unit="tokens"),
+    )  # fmt: skip
+    num_variants: int = Field(
+        1, ge=1, le=4, description="Writes this many continuations of the same prompt side by side.",
+        json_schema_extra=hint(label="Variants", group="Output", shown_if=_SAMPLING),
+    )  # fmt: skip
+    stop: list[str] = Field(
+        default_factory=list, max_length=4, description="Ends the text where one of these appears; the stop text "
+        "itself is left out.",
+        json_schema_extra=hint(label="Stop at", group="Output", advanced=True),
+    )  # fmt: skip
+    cut_prompt: bool = Field(
+        False, description="Lets a prompt that is too long for the model lose its beginning, instead of being refused.",
+        json_schema_extra=hint(label="Cut a long prompt", group="Length", advanced=True),
+    )  # fmt: skip
+
+
+class CausalLM(Family):
+    """Run any `AutoModelForCausalLM` on a prompt. Weights are cast to float32 at load."""
+
+    name: ClassVar[str] = "causal_lm"
+    title: ClassVar[str] = "Causal language model"
+    modality: ClassVar[Modality] = "text"
+    Params: ClassVar[type[Params]] = CausalLMParams
+    seed_shown_if: ClassVar[dict[str, tuple[Any, ...]]] = {"do_sample": (True,)}
+    tools: ClassVar[dict[str, str]] = {"count_tokens": "count_tokens"}
+
+    def load(self, spec: ModelSpec) -> Loaded:
+        """Read tokenizer and weights; see `Family.load`."""
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+
+        folder = spec.folder()
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        model = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=torch.float32, trust_remote_code=False, use_safetensors=True
+        )
+        # our requests say everything: nothing may come from the model's own file
+        model.generation_config = GenerationConfig()
+        return Loaded({"model": model.eval(), "tokenizer": tokenizer})
+
+    def describe(self, spec: ModelSpec) -> dict[str, Any]:
+        """Return context length and vocabulary size, read from config.json."""
+        file = spec.folder() / "config.json"
+        try:
+            config = json.loads(file.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise WeightsError(f"{spec.id}: {file.name} is missing or damaged. Restore it.") from error
+        context = config.get("max_position_embeddings") or config.get("n_positions")
+        return {"context_length": context, "vocabulary_size": config["vocab_size"]}
+
+    def check_inputs(self, spec: ModelSpec, request: Request, params: Any) -> None:
+        """Refuse an empty prompt and stop texts that could end every text at once; see `Family.check_inputs`."""
+        prompt = media.check_text(request.inputs["prompt"])
+        if not prompt.strip():
+            raise BadInput("The prompt is empty. Write the beginning of a text, such as “Once upon a time”.")
+        for stop in params.stop:
+            media.check_text(stop, "stop text")
+            if not stop or len(stop) > _STOP_MAX_CHARS:
+                raise BadInput(
+                    f"A stop text has {len(stop)} characters; 1 to {_STOP_MAX_CHARS} are allowed. Change or remove it."
+                )
+
+    def count_tokens(self, spec: ModelSpec, data: dict[str, Any]) -> dict[str, Any]:
+        """Count a text's tokens, the start token included: `{"text"}` → `{"tokens", "context_length"}`."""
+        tokenizer = _tokenizer_file(spec.folder() / "tokenizer.json")
+        return {
+            "tokens": len(tokenizer.encode(media.check_text(data["text"])).ids),
+            "context_length": spec.facts["context_length"],
+        }
+
+    def generate(
+        self, spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context
+    ) -> Iterator[Event]:
+        """Stream the prompt and what the model adds, one output per variant; see `Family.generate`."""
+        from models.sampling.streaming import Watch, follow
+        from models.sampling.transcript import Transcript
+        from models.seeds import seeded
+
+        model, tokenizer = loaded.parts["model"], loaded.parts["tokenizer"]
+        prompt = request.inputs["prompt"]
+        ids, room, notes = self._fit(spec, tokenizer, prompt, params)
+        rows = params.num_variants if params.do_sample else 1
+        total = min(params.max_new_tokens, room)
+        texts = [
+            Transcript(lambda some: tokenizer.decode(some, skip_special_tokens=True), ids, params.stop)
+            for _ in range(rows)
+        ]
+        end_ids = {tokenizer.eos_token_id} if tokenizer.eos_token_id is not None else set()
+        watch = Watch(texts, end_ids, context.stopped)
+        yield Progress("prompt", 0, len(ids))
+
+        def run() -> None:
+            with seeded(request.seed):
+                _generate(model, tokenizer, ids, rows, total, params, watch)
+
+        started = time.monotonic()
+        for _ in follow(run, watch):
+            if watch.step == 1:
+                started = time.monotonic()  # tokens/s tells of writing, not of reading the prompt
+            yield Progress("generate", watch.step, total)
+            yield Preview(tuple(_output(prompt, text, index) for index, text in enumerate(texts)))
+        seconds = time.monotonic() - started
+        watch.end("length")
+        notes += _notes(params)
+        tokens = sum(text.tokens for text in texts)
+        stats = {
+            "tokens": tokens,
+            "prompt_tokens": len(ids),
+            "tokens_per_s": round((tokens - rows) / seconds, 2) if seconds > 0 and tokens > rows else 0.0,
+            "stopped": any(text.finish == "stopped" for text in texts),
+            "in_effect": _in_effect(self, spec, params, request.seed),
+            "notes": notes,
+        }
+        outputs = [
+            media.text_output(prompt + text.text, context.stamp, index, _meta(prompt, text))
+            for index, text in enumerate(texts)
+        ]
+        yield Final(tuple(outputs), stats)
+
+    def _fit(self, spec: ModelSpec, tokenizer: Any, prompt: str, params: Any) -> tuple[list[int], int, list[str]]:
+        """Return the prompt's ids, how many tokens fit after it, and what to tell the reader."""
+        limit = int(spec.facts["context_length"])  # type: ignore[arg-type]
+        # a special token's name in a prompt is text like any other
+        ids: list[int] = tokenizer(prompt, split_special_tokens=True)["input_ids"]
+        notes = []
+        if len(ids) >= limit:
+            if not params.cut_prompt:
+                raise PromptTooLong(
+                    f"The prompt has {len(ids):,} tokens; {spec.id} holds {limit:,} with what it writes, so at most "
+                    f"{limit - 1:,} are allowed. Shorten it, or switch on “Cut a long prompt” to drop its beginning.",
+                    tokens=len(ids), limit=limit - 1,
+                )  # fmt: skip
+            start = [ids[0]] if tokenizer.bos_token_id is not None and ids[0] == tokenizer.bos_token_id else []
+            keep = max(1, limit - len(start) - min(params.max_new_tokens, limit // 2))
+            notes.append(f"The prompt had {len(ids):,} tokens; its last {keep:,} were read.")
+            ids = start + ids[-keep:]
+        room = limit - len(ids)
+        if room < params.max_new_tokens:
+            notes.append(f"Length was at most {room:,} tokens: the model holds {limit:,} with the prompt.")
+        return ids, room, notes
+
+
+def _generate(model: Any, tokenizer: Any, ids: list[int], rows: int, total: int, params: Any, watch: Any) -> None:
+    from transformers import GenerationConfig, StoppingCriteriaList
+
+    from models.sampling.streaming import left_pad
+
+    input_ids, mask = left_pad([ids] * rows, tokenizer.pad_token_id or 0)  # rows × tokens
+    sampling = {}
+    if params.do_sample:
+        sampling = {
+            "temperature": params.temperature, "top_k": params.top_k or 0, "top_p": params.top_p,
+            "min_p": params.min_p, "typical_p": params.typical_p or 1.0,
+        }  # fmt: skip
+    config = GenerationConfig(
+        max_new_tokens=total, do_sample=params.do_sample, repetition_penalty=params.repetition_penalty,
+        no_repeat_ngram_size=params.no_repeat_ngram_size or 0, num_beams=1, use_cache=True,
+        bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id,
+        **sampling,
+    )  # fmt: skip
+    model.generate(
+        input_ids, attention_mask=mask, generation_config=config, stopping_criteria=StoppingCriteriaList([watch])
+    )
+
+
+def _output(prompt: str, text: Any, index: int) -> Output:
+    return Output("text", index, prompt + text.text, meta=_meta(prompt, text))
+
+
+def _meta(prompt: str, text: Any) -> dict[str, Any]:
+    return {"prompt_chars": len(prompt), "tokens": text.tokens, "finish": text.finish}
+
+
+def _in_effect(family: CausalLM, spec: ModelSpec, params: Any, seed: int) -> dict[str, Any]:
+    values = {**params.model_dump(mode="json"), "seed": seed}
+    neutral = {"top_p": 1.0, "repetition_penalty": 1.0}
+    acting = in_effect(family.fields(spec), values)
+    return {
+        name: values[name]
+        for name in acting
+        if values[name] not in (None, [], False) and not (name in neutral and values[name] == neutral[name])
+    }
+
+
+def _notes(params: Any) -> list[str]:
+    if not params.do_sample:
+        return ["Greedy: always the likeliest token, so no seed and no sampling setting acts."]
+    if params.top_k == 1:
+        return ["Top-k 1 leaves one token to draw from: this is greedy, whatever the other settings."]
+    return []
+
+
+@lru_cache(maxsize=4)
+def _tokenizer_file(file: Path) -> Any:
+    from tokenizers import Tokenizer
+
+    try:
+        return Tokenizer.from_file(str(file))
+    except Exception as error:  # the library raises plain Exception
+        raise WeightsError(f"{file.parent.name}: {file.name} is missing or damaged. Restore it.") from error

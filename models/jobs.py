@@ -1,0 +1,381 @@
+"""Who runs next, what each job last said, and what becomes of a job whose owner went away. No torch.
+
+A job is one or more requests of one owner (a browser session), run in turn. One thread runs jobs, owners in turn; one
+thread watches who is still there. `_guard` protects every field of this object and of its jobs, and is never held
+while the engine, the store or the caller's `alive` is called.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from models.engine import Engine, StopSignal
+from models.errors import BadRequest, PlaygroundError, QueueFull
+from models.events import Event, Final, Preview, Progress
+from models.settings import Settings
+from models.store import Store
+from models.types import Request, Run, RunStatus
+
+log = logging.getLogger(__name__)
+
+JobState = Literal["queued", "running", "done", "stopped", "failed"]
+FINISHED = ("done", "stopped", "failed")
+TICK_S = 0.25
+
+
+@dataclass(frozen=True)
+class JobView:
+    """Tell what a job last said: a snapshot, safe to keep. Times in UTC seconds since the epoch.
+
+    `place` is 0 while it runs or is finished, else how many jobs run before it, plus 1. `index` is the request at
+    hand. `preview` belongs to that request alone; `runs` are the finished ones in order. `steps_per_s` counts the
+    steps (tokens, denoising steps) of the request at hand since its first. `version` grows with every change.
+    """
+
+    id: str
+    owner: str
+    state: JobState
+    place: int
+    requests: tuple[Request, ...]
+    index: int
+    progress: Progress | None
+    preview: Preview | None
+    runs: tuple[Run, ...]
+    error: dict[str, Any] | None
+    stopping: bool
+    token: str
+    submitted_at: float
+    started_at: float | None
+    request_started_at: float | None
+    steps_per_s: float
+    finished_at: float | None
+    version: int
+
+    @property
+    def finished(self) -> bool:
+        """Say whether nothing more will come."""
+        return self.state in FINISHED
+
+
+@dataclass
+class _Job:
+    id: str
+    owner: str
+    requests: tuple[Request, ...]
+    state: JobState = "queued"
+    index: int = 0
+    progress: Progress | None = None
+    preview: Preview | None = None
+    runs: list[Run] = field(default_factory=list)
+    error: dict[str, Any] | None = None
+    stop: StopSignal = field(default_factory=StopSignal)
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(18))
+    submitted_at: float = field(default_factory=time.time)
+    started_at: float | None = None
+    request_started_at: float | None = None
+    first_step: tuple[int, float] | None = None  # step and monotonic time
+    steps_per_s: float = 0.0
+    finished_at: float | None = None
+    version: int = 0
+
+
+class Jobs:
+    """Queue, run and keep jobs. `validate` checks a request as the catalogue does; `alive` says whether an owner's
+    session is still there.
+    """
+
+    def __init__(
+        self, engine: Engine, store: Store, settings: Settings,
+        validate: Callable[[Request], object], alive: Callable[[str], bool] = lambda owner: True,
+    ) -> None:  # fmt: skip
+        self.engine = engine
+        self.store = store
+        self._settings = settings
+        self._validate = validate
+        self._alive = alive
+        self._guard = threading.Condition()
+        self._jobs: dict[str, _Job] = {}
+        self._waiting: dict[str, deque[_Job]] = {}  # owner -> its queue; the first owner is next
+        self._running: _Job | None = None
+        self._gone_since: dict[str, float] = {}  # owner -> monotonic time
+        self._closed = False
+        self._threads = [
+            threading.Thread(target=target, name=f"jobs-{name}", daemon=True)
+            for name, target in (("run", self._run_jobs), ("presence", self._watch_owners))
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, owner: str, requests: Sequence[Request]) -> str:
+        """Queue a job and return its id. Raises `BadRequest` errors, and `QueueFull` with what to do."""
+        if not requests:
+            raise BadRequest("There is nothing to run: a job needs at least one request.")
+        for request in requests:
+            self._validate(request)
+        job = _Job(uuid.uuid4().hex, owner, tuple(requests))
+        with self._guard:
+            own = len(self._waiting.get(owner, ()))
+            if own >= self._settings.queue_per_owner:
+                raise QueueFull(
+                    f"{own} of your runs wait already; at most {self._settings.queue_per_owner} may. "
+                    "Wait for one to finish, or stop one."
+                )
+            total = sum(len(queue) for queue in self._waiting.values())
+            if total >= self._settings.queue_total:
+                raise QueueFull(
+                    f"{total} runs wait already; at most {self._settings.queue_total} may. Try again in a minute."
+                )
+            self._jobs[job.id] = job
+            self._waiting.setdefault(owner, deque()).append(job)
+            self._gone_since.pop(owner, None)
+            self._guard.notify_all()
+        return job.id
+
+    def stop(self, owner: str, job_id: str) -> None:
+        """Ask a job to end with what it has; asked twice, it is cut. A job of another owner is left alone."""
+        with self._guard:
+            job = self._jobs.get(job_id)
+            if job is None or job.owner != owner or job.state in FINISHED:
+                return
+            self._stop(job)
+
+    def view(self, owner: str, job_id: str) -> JobView | None:
+        """Return what an owner's job last said, or None if there is no such job of theirs."""
+        with self._guard:
+            job = self._jobs.get(job_id)
+            return self._view(job) if job is not None and job.owner == owner else None
+
+    def jobs_of(self, owner: str) -> list[JobView]:
+        """Return an owner's jobs, oldest first: those under way and the last finished one."""
+        with self._guard:
+            return [self._view(job) for job in self._jobs.values() if job.owner == owner]
+
+    def current(self, owner: str) -> JobView | None:
+        """Return the owner's newest job, or None."""
+        found = self.jobs_of(owner)
+        return found[-1] if found else None
+
+    def waiting(self) -> int:
+        """Return how many jobs wait, of all owners."""
+        with self._guard:
+            return sum(len(queue) for queue in self._waiting.values())
+
+    def adopt(self, token: str, owner: str) -> str | None:
+        """Hand the job of `token`, and all that its session owned, to a new session; return the job's id.
+
+        None where no job has this token or its session is still there. A token works once: the job gets a new one.
+        """
+        with self._guard:
+            job = next((one for one in self._jobs.values() if secrets.compare_digest(one.token, token)), None)
+            old = job.owner if job is not None else ""
+        if job is None or old == owner or self._alive(old):
+            return None
+        with self._guard:
+            if job.owner != old or job.token != token:
+                return None  # another session was quicker
+            for one in self._jobs.values():
+                if one.owner == old:
+                    one.owner = owner
+                    one.token = secrets.token_urlsafe(18)
+                    one.version += 1
+                    for run in one.runs:
+                        run.owner = owner
+            if old in self._waiting:
+                self._waiting.setdefault(owner, deque()).extend(self._waiting.pop(old))
+            self._gone_since.pop(old, None)
+        self.store.move_owner(old, owner)
+        return job.id
+
+    def close(self) -> None:
+        """Stop the threads and the job that runs; the engine is the caller's."""
+        with self._guard:
+            self._closed = True
+            if self._running is not None:
+                self._running.stop.request()
+            self._guard.notify_all()
+
+    # -- under the guard -------------------------------------------------------------------------------------------
+
+    def _stop(self, job: _Job) -> None:
+        if job.state == "queued":
+            self._dequeue(job)
+            self._finish(job, "stopped")
+        else:
+            job.stop.request()
+            job.version += 1
+
+    def _dequeue(self, job: _Job) -> None:
+        queue = self._waiting[job.owner]
+        queue.remove(job)
+        if not queue:
+            del self._waiting[job.owner]
+
+    def _finish(self, job: _Job, state: JobState) -> None:
+        job.state, job.finished_at, job.preview = state, time.time(), None
+        job.version += 1
+        older = [
+            one for one in self._jobs.values() if one.owner == job.owner and one.state in FINISHED and one is not job
+        ]
+        for one in older:
+            del self._jobs[one.id]
+
+    def _view(self, job: _Job) -> JobView:
+        return JobView(
+            job.id, job.owner, job.state, self._place(job), job.requests, job.index, job.progress, job.preview,
+            tuple(job.runs), job.error, job.stop.asked, job.token, job.submitted_at, job.started_at,
+            job.request_started_at, job.steps_per_s, job.finished_at, job.version,
+        )  # fmt: skip
+
+    def _place(self, job: _Job) -> int:
+        """Return 1 for the job that is next … by the turns that owners take."""
+        if job.state != "queued":
+            return 0
+        queues = [list(queue) for queue in self._waiting.values()]
+        order = [queue[turn] for turn in range(max(map(len, queues))) for queue in queues if turn < len(queue)]
+        return order.index(job) + 1
+
+    def _next(self) -> _Job | None:
+        """Take the next job: owners in turn; those who went away only when nobody else waits."""
+        present = [owner for owner in self._waiting if not self._is_gone(owner)]
+        owner = next(iter(present or self._waiting), None)
+        if owner is None:
+            return None
+        queue = self._waiting.pop(owner)
+        job = queue.popleft()
+        if queue:
+            self._waiting[owner] = queue  # at the end: the others go first
+        return job
+
+    def _is_gone(self, owner: str) -> bool:
+        since = self._gone_since.get(owner)
+        return since is not None and time.monotonic() - since >= self._settings.gone_after_s
+
+    # -- the thread that runs --------------------------------------------------------------------------------------
+
+    def _run_jobs(self) -> None:
+        while True:
+            with self._guard:
+                while (job := None if self._closed else self._next()) is None:
+                    if self._closed:
+                        return
+                    self._guard.wait()
+                self._running, job.state, job.started_at = job, "running", time.time()
+                job.version += 1
+            try:
+                self._run(job)
+            except Exception as error:
+                log.exception("job %s failed", job.id)
+                with self._guard:
+                    job.error = job.error or PlaygroundError(f"The run failed ({type(error).__name__}).").to_dict()
+            with self._guard:
+                self._running = None
+                state: JobState = "failed" if job.error else "stopped" if job.stop.asked else "done"
+                self._finish(job, state)
+
+    def _run(self, job: _Job) -> None:
+        for index, request in enumerate(job.requests):
+            if job.stop.asked:
+                return
+            with self._guard:
+                job.index, job.preview, job.progress = index, None, None
+                job.first_step, job.steps_per_s, job.request_started_at = None, 0.0, time.time()
+                job.version += 1
+            run = self._run_one(job, request)
+            try:
+                self.store.save_run(run)
+            except PlaygroundError as error:
+                # the result stays on the page; only keeping it failed
+                log.error("run %s was not stored: %s", run.id, error.message)
+                run.stats["not_stored"] = error.message
+            with self._guard:
+                run.owner = job.owner
+                job.runs.append(run)
+                job.preview = None
+                job.version += 1
+                if run.error:
+                    job.error = run.error
+
+    def _run_one(self, job: _Job, request: Request) -> Run:
+        created_at, error = time.time(), None
+        final: Final | None = None
+        try:
+            for event in self.engine.generate(request, job.stop):
+                final = event if event.kind == "final" else final
+                self._take(job, event)
+        except PlaygroundError as problem:
+            error = problem
+        except Exception as problem:
+            log.exception("run of %s failed", request.model)
+            error = PlaygroundError(f"The run failed with an unexpected problem ({type(problem).__name__}).")
+        with self._guard:
+            preview, owner = job.preview, job.owner
+        status: RunStatus = "done"
+        if error is not None:
+            status = "failed"
+        elif final is None or final.stats.get("stopped"):
+            status = "stopped"
+        # what a run that failed had so far is its last preview
+        last = final or preview
+        return Run(
+            id=uuid.uuid4().hex, owner=owner, job=job.id, request=request, status=status, created_at=created_at,
+            outputs=list(last.outputs) if last else [], stats=dict(last.stats) if last else {},
+            error=error.to_dict() if error else None,
+        )  # fmt: skip
+
+    def _take(self, job: _Job, event: Event) -> None:
+        with self._guard:
+            if event.kind == "progress":
+                job.progress = event
+                if event.stage == "generate" and event.step:
+                    now = time.monotonic()
+                    first_step, first_at = job.first_step = job.first_step or (event.step, now)
+                    if event.step > first_step and now > first_at:
+                        job.steps_per_s = (event.step - first_step) / (now - first_at)
+            elif event.kind == "preview":
+                job.preview = event
+            job.version += 1
+
+    # -- the thread that watches who is there ----------------------------------------------------------------------
+
+    def _watch_owners(self) -> None:
+        while not self._closed:
+            time.sleep(TICK_S)
+            with self._guard:
+                owners = {job.owner for job in self._jobs.values()}
+            try:
+                there = {owner: self._alive(owner) for owner in owners}
+            except Exception:
+                log.exception("presence could not be read")
+                continue
+            with self._guard:
+                self._part(there)
+
+    def _part(self, there: dict[str, bool]) -> None:
+        now = time.monotonic()
+        for owner, present in there.items():
+            if present:
+                self._gone_since.pop(owner, None)
+            else:
+                self._gone_since.setdefault(owner, now)
+        running = self._running
+        if running is not None and not running.stop.asked and self._is_gone(running.owner):
+            if any(owner != running.owner and not self._is_gone(owner) for owner in self._waiting):
+                running.stop.request()
+        for owner, since in list(self._gone_since.items()):
+            if now - since < self._settings.keep_alone_s:
+                continue
+            for job in [job for job in self._jobs.values() if job.owner == owner]:
+                if job.state in FINISHED:
+                    del self._jobs[job.id]
+                elif not job.stop.asked:
+                    self._stop(job)
+            if all(job.owner != owner for job in self._jobs.values()):
+                del self._gone_since[owner]

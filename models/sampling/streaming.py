@@ -1,0 +1,97 @@
+"""transformers' `generate()` seen from outside while it runs: rows as text, Stop within a token, one thread."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any
+
+import torch
+from transformers import StoppingCriteria
+
+from models.sampling.transcript import Transcript
+
+INTERVAL_S = 0.05
+
+
+class Watch(StoppingCriteria):  # type: ignore[no-untyped-call, misc, unused-ignore]
+    """Read each step's tokens into transcripts, and end the rows that are done.
+
+    It sits where `generate()` asks whether to go on, after every token: unlike a streamer it sees whole batches
+    and may end single rows. `end_ids` are the end-of-text tokens. `changed` is set at every step.
+    """
+
+    def __init__(self, rows: Sequence[Transcript], end_ids: Collection[int], stopped: Callable[[], bool]) -> None:
+        self.rows = rows
+        self.step = 0
+        self.changed = threading.Event()
+        self.cancelled = False
+        self._end_ids = frozenset(end_ids)
+        self._stopped = stopped
+
+    def __call__(self, input_ids: torch.Tensor, scores: Any, **kwargs: Any) -> torch.Tensor:
+        """Take the last column of `input_ids` (rows × tokens); return bool per row: it is done."""
+        self.step += 1
+        for row, token in zip(self.rows, input_ids[:, -1].tolist(), strict=True):
+            if row.finish:
+                continue  # padding
+            if token in self._end_ids:
+                row.end("eos", tokens=1)
+            else:
+                row.add(token)
+        if self.cancelled or self._stopped():
+            self.end("stopped")
+        self.changed.set()
+        return torch.tensor([bool(row.finish) for row in self.rows], device=input_ids.device)
+
+    def end(self, reason: str) -> None:
+        """End every row that still grows."""
+        for row in self.rows:
+            if not row.finish:
+                row.end(reason)
+
+    def cancel(self) -> None:
+        """End all rows at the next token."""
+        self.cancelled = True
+
+
+def follow(run: Callable[[], Any], watch: Watch, interval_s: float = INTERVAL_S) -> Iterator[None]:
+    """Run `run` in a thread and yield when `watch` has news: at once after the first, then every `interval_s` s.
+
+    What `run` raises is raised here. Closing the iterator cancels the watch and waits for the thread to end.
+    """
+    finished = threading.Event()
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            run()
+        except BaseException as error:
+            failures.append(error)
+        finally:
+            finished.set()
+            watch.changed.set()
+
+    thread = threading.Thread(target=work, name="generate", daemon=True)
+    thread.start()
+    try:
+        while True:
+            watch.changed.wait()
+            watch.changed.clear()
+            if finished.is_set():
+                break
+            yield
+            finished.wait(interval_s)
+    finally:
+        watch.cancel()
+        thread.join()
+    if failures:
+        raise failures.pop()
+
+
+def left_pad(rows: Sequence[Sequence[int]], pad_id: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return ids and mask, both int64 (rows × longest), short rows padded on the left, where nothing is written."""
+    longest = max(len(row) for row in rows)
+    ids = torch.tensor([[pad_id] * (longest - len(row)) + list(row) for row in rows])  # rows × longest
+    mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows])  # rows × longest
+    return ids, mask
