@@ -65,7 +65,8 @@ class Family(ABC):
     """Load and run one kind of model. Import torch only inside methods.
 
     `Params` declares the settings; `inputs` what it takes; `seed_shown_if` when the seed acts (see `ParamField`).
-    `tools` maps a tool's name to the method that serves it: data work only, no forward pass.
+    `tools` maps a tool's name to the method that serves it: data work only, no forward pass. `how_it_works` is
+    markdown for the page's fold: a small mermaid diagram and two paragraphs with links to the papers.
     """
 
     name: ClassVar[str]
@@ -75,6 +76,7 @@ class Family(ABC):
     inputs: ClassVar[tuple[InputField, ...]] = (InputField("prompt"),)
     seed_shown_if: ClassVar[Mapping[str, tuple[Any, ...]]] = {}
     tools: ClassVar[Mapping[str, str]] = {}
+    how_it_works: ClassVar[str] = ""
 
     @abstractmethod
     def load(self, spec: ModelSpec) -> Loaded:

@@ -367,7 +367,8 @@ class Jobs:
                 self._gone_since.setdefault(owner, now)
         running = self._running
         if running is not None and not running.stop.asked and self._is_gone(running.owner):
-            if any(owner != running.owner and not self._is_gone(owner) for owner in self._waiting):
+            others = [owner for owner in self._waiting if owner != running.owner and not self._is_gone(owner)]
+            if others:
                 running.stop.request()
         for owner, since in list(self._gone_since.items()):
             if now - since < self._settings.keep_alone_s:

@@ -186,8 +186,9 @@ def train(model: Any, tokenizer: Any, encoded: list[list[int]], stories: Stories
         if state["step"] % 250 == 0:
             bpc = validate(model, tokenizer, stories.validation[:64])
             state["curve"].append([state["step"], state["seconds"] / 60, sum(losses) / len(losses), bpc])
+            speed = BATCH_TOKENS / statistics.median(recent)
             print(f"step {state['step']:,}  {state['seconds'] / 60:.1f} min  loss {sum(losses) / len(losses):.3f}  "
-                  f"{bpc:.4f} bits/char  {BATCH_TOKENS / statistics.median(recent):,.0f} tokens/s", flush=True)  # fmt: skip
+                  f"{bpc:.4f} bits/char  {speed:,.0f} tokens/s", flush=True)  # fmt: skip
             losses = []
             started = time.perf_counter()
         if state["seconds"] - saved > 300:

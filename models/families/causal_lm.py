@@ -23,6 +23,28 @@ if TYPE_CHECKING:
 
 _SAMPLING = {"do_sample": [True]}
 _STOP_MAX_CHARS = 100
+_HOW_IT_WORKS = """
+```mermaid
+flowchart LR
+  A[your prompt] --> B[tokens]
+  B --> C[Transformer layers]
+  C --> D[odds of every next token]
+  D --> E[settings cut and reshape the odds]
+  E --> F[one token is drawn]
+  F -->|put at the end| B
+```
+
+The prompt is cut into tokens, pieces of words. A stack of [Transformer](https://arxiv.org/abs/1706.03762) layers lets
+each token look back at the ones before it and ends in odds for every token that could come next. One is drawn, put at
+the end, and the same happens again: a language model writes one piece at a time and never looks ahead.
+
+The settings act between the odds and the draw. Temperature makes the odds steeper or flatter;
+[top-k](https://arxiv.org/abs/1805.04833), [top-p](https://arxiv.org/abs/1904.09751),
+[min-p](https://arxiv.org/abs/2407.01082) and [typical-p](https://arxiv.org/abs/2202.00666) each strike out tokens by a
+rule of their own; the [repetition penalty](https://arxiv.org/abs/1909.05858) lowers what was said before. The seed
+fixes the draws, so that the same request gives the same text. This model learnt from
+[TinyStories](https://arxiv.org/abs/2305.07759): a net this small can hold a simple story, and little else.
+"""
 
 
 class CausalLMParams(Params):
@@ -100,6 +122,7 @@ class CausalLM(Family):
     Params: ClassVar[type[Params]] = CausalLMParams
     seed_shown_if: ClassVar[dict[str, tuple[Any, ...]]] = {"do_sample": (True,)}
     tools: ClassVar[dict[str, str]] = {"count_tokens": "count_tokens"}
+    how_it_works: ClassVar[str] = _HOW_IT_WORKS
 
     def load(self, spec: ModelSpec) -> Loaded:
         """Read tokenizer and weights; see `Family.load`."""
@@ -251,12 +274,15 @@ def _meta(prompt: str, text: Any) -> dict[str, Any]:
 
 def _in_effect(family: CausalLM, spec: ModelSpec, params: Any, seed: int) -> dict[str, Any]:
     values = {**params.model_dump(mode="json"), "seed": seed}
-    neutral = {"top_p": 1.0, "repetition_penalty": 1.0}
+    neutral = {"top_p": 1.0, "repetition_penalty": 1.0, "num_variants": 1}
     acting = in_effect(family.fields(spec), values)
     return {
         name: values[name]
         for name in acting
-        if values[name] not in (None, [], False) and not (name in neutral and values[name] == neutral[name])
+        if values[name] is not None
+        and values[name] is not False
+        and values[name] != []
+        and not (name in neutral and values[name] == neutral[name])
     }
 
 

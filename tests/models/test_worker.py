@@ -213,10 +213,10 @@ def test_two_deaths_in_a_row_refuse_the_model_until_allowed(engine):
 
 def test_the_loaded_models_are_pushed_and_can_be_unloaded(engine):
     final_of(engine, ask("warm", steps=1))
-    until(lambda: [entry["model"] for entry in engine.state().loaded] == ["text/odd"], 5)
+    until(lambda: "text/odd" in [entry["model"] for entry in engine.state().loaded], 5)
     assert engine.state().budget_bytes == 300_000_000
     engine.unload("text/odd")
-    until(lambda: engine.state().loaded == (), 5)
+    until(lambda: "text/odd" not in [entry["model"] for entry in engine.state().loaded], 5)
 
 
 def test_an_edit_during_a_run_drains_and_replaces_the_worker(tmp_path):

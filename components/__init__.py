@@ -1,0 +1,1 @@
+"""Everything that draws. Beside Home.py and pages/, the only package that imports streamlit."""

@@ -1,0 +1,49 @@
+"""The Home page: what this is, and a first run with one click."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from components import playground, presence, result, services, state
+from components.runtime import catalog as read_catalog
+from models.errors import PlaygroundError
+from models.types import Request
+
+FIRST_PROMPT = "Once upon a time a small dragon"
+TEXT_PAGE = "pages/text.py"
+
+
+def show() -> None:
+    """Draw the page."""
+    st.title("See what a setting does", anchor=False)
+    st.markdown(
+        "This is a playground for generative AI: write a beginning, move a slider, and watch what changes. "
+        "Its models are small, ship with it and run on this machine, so nothing is downloaded and no account is "
+        "needed. Every result keeps its settings, and a link carries them to someone else."
+    )
+    text = [spec for spec in read_catalog().values() if spec.modality == "text"]
+    if not text:
+        st.error("No model can be used. The catalogue has the details.")
+        return
+    spec = text[0]
+    st.text(f"“{FIRST_PROMPT} …”")
+    # the worker warms up while this page is read
+    jobs, owner = services.jobs(), presence.session_id()
+    if st.button("Write this story", type="primary", icon=":material/auto_stories:", key="first-run"):
+        st.session_state[state.prompt_key("text")] = FIRST_PROMPT
+        try:
+            jobs.submit(owner, [Request(model=spec.id, inputs={"prompt": FIRST_PROMPT}, seed=0)])
+        except PlaygroundError as error:
+            state.notify(error.message)
+        st.switch_page(TEXT_PAGE)
+    example = playground.example_run(spec)
+    if example is not None:
+        st.caption(f":material/lightbulb: **An example** by {spec.name}, seed {example.request.seed}")
+        result.draw_outputs(example.outputs, "home-example")
+    st.subheader("What is here", anchor=False)
+    with st.container(border=True):
+        st.page_link(TEXT_PAGE, label="**Text**", icon=":material/article:")
+        st.markdown(
+            "A story writer of four million parameters, trained from scratch for this playground. Temperature, "
+            "top-p, repetition, variants: see each one act."
+        )

@@ -1,0 +1,69 @@
+"""A job while it lives: its place in the queue, loading, text as it comes, speed, Stop."""
+
+from __future__ import annotations
+
+import time
+
+import streamlit as st
+
+from components import result
+from components.model_picker import size
+from models.engine import EngineState
+from models.jobs import Jobs, JobView
+
+POLL_S = 0.3
+WARM_UP_S = 12  # what importing the libraries takes on two weak cores
+
+
+def draw(jobs: Jobs, owner: str, job_id: str) -> None:
+    """Draw a living job, looking again every `POLL_S` seconds; when it ends, the whole page is drawn once."""
+    st.fragment(_draw, run_every=POLL_S)(jobs, owner, job_id)
+
+
+def _draw(jobs: Jobs, owner: str, job_id: str) -> None:
+    view = jobs.view(owner, job_id)
+    if view is None or view.finished:
+        st.rerun()
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.progress(_share(view), text=words(view, jobs.engine.state(), time.time()))
+        forced = view.stopping and view.progress is not None and view.progress.stage == "load"
+        st.button(
+            "Force" if forced else "Stopping…" if view.stopping else "Stop",
+            icon=":material/stop_circle:", key=f"stop-{job_id}", disabled=view.stopping and not forced,
+            help="Force: ends the worker process and unloads all models." if forced else "Keep what is there and end.",
+            on_click=jobs.stop, args=(owner, job_id),
+        )  # fmt: skip
+    if view.preview is not None:
+        result.draw_outputs(view.preview.outputs, view.id, live=True)
+    else:
+        result.draw_prompt(view.requests[view.index], view.id)
+
+
+def words(view: JobView, engine: EngineState, now: float) -> str:
+    """Say what happens and for how long: "38 of 160 tokens · 210 tokens/s · about 1 s left"."""
+    if view.state == "queued":
+        return f"Waiting in the queue, place {view.place} · {now - view.submitted_at:.0f} s"
+    since = now - (view.request_started_at or view.submitted_at)
+    progress = view.progress
+    if engine.phase in ("starting", "warming") or (progress is not None and progress.stage == "warm-up"):
+        return f"Warming up the models, about {WARM_UP_S} s · {since:.0f} s"
+    if progress is None or progress.stage == "start":
+        return f"Starting · {since:.0f} s"
+    if progress.stage == "load":
+        hint = " · Force unloads all models" if view.stopping else ""
+        return f"Loading {progress.note} ({size(progress.total)}) · {since:.0f} s{hint}"
+    if progress.stage == "prompt":
+        return f"Reading the prompt ({progress.total:,} tokens) · {since:.1f} s"
+    done = f"{progress.step:,} of {progress.total:,} tokens"
+    if not view.steps_per_s:
+        return f"{done} · {since:.1f} s"
+    left = (progress.total - progress.step) / view.steps_per_s
+    return f"{done} · {view.steps_per_s:,.0f} tokens/s · {since:.1f} s · at most {left:.0f} s left"
+
+
+def _share(view: JobView) -> float:
+    progress = view.progress
+    if progress is None or not progress.total or progress.stage != "generate":
+        return 0.0
+    return min(1.0, progress.step / progress.total)

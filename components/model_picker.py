@@ -1,0 +1,55 @@
+"""Choose a model, and read its card."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from components.state import model_key
+from components.words import plain
+from models.catalog import Catalog, ModelSpec
+
+
+def pick(catalog: Catalog, modality: str) -> ModelSpec | None:
+    """Draw the choice among a modality's models with a line of facts; return the chosen one, None if there is none."""
+    specs = [spec for spec in catalog.values() if spec.modality == modality]
+    for problem in catalog.problems:
+        st.warning(plain(f"A model was left out: {problem.message}"), icon=":material/warning:")
+    if not specs:
+        st.error("No model of this kind can be used. The catalogue has the details.", icon=":material/error:")
+        return None
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.selectbox(
+            "Model", [spec.id for spec in specs], format_func=lambda model: catalog[model].name,
+            key=model_key(modality), bind="query-params", width=280,
+        )  # fmt: skip
+        spec = catalog[chosen]
+        with st.popover("Model card", icon=":material/badge:"):
+            _card(spec)
+    st.caption(f"{spec.summary} {size(spec.weights_bytes())} · {spec.licence} · {spec.architecture}")
+    return spec
+
+
+def _card(spec: ModelSpec) -> None:
+    st.markdown(f"**{spec.name}** `{spec.id}`")
+    st.text(spec.summary)
+    rows = {
+        "Architecture": spec.architecture,
+        "Parameters": f"{spec.parameters / 1e6:,.1f} million",
+        "Size on disk": size(spec.weights_bytes()),
+        "Trained on": spec.trained_on,
+        "Licence": spec.licence,
+        "Where it is": "in this repository; no download" if spec.embedded else "on the Hugging Face Hub",
+    }
+    for name, value in rows.items():
+        st.markdown(f":gray[{name}]  \n{value}")
+    readme = spec.folder() / "README.md" if spec.embedded else None
+    if readme is not None and readme.exists():
+        st.download_button(
+            "Full card with samples", readme.read_bytes(), f"{spec.id.rsplit('/', 1)[-1]}-card.md", "text/markdown",
+            icon=":material/download:", on_click="ignore", key=f"{spec.id}-card",
+        )  # fmt: skip
+
+
+def size(count: int) -> str:
+    """Say a number of bytes: "8.5 MB", "1.2 GB"."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.3g} MB"

@@ -1,0 +1,221 @@
+"""The parameter form: every setting of a model drawn from its table. The one table from type to widget."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from itertools import groupby
+from typing import Any
+
+import streamlit as st
+
+from components.state import setting_key, switch_key
+from models.catalog import ModelSpec
+from models.params import ParamField, in_effect
+from models.types import SEED_MAX
+
+STEPS_MAX = 1000  # a slider with more steps cannot be set by hand: a number box instead
+DOT = " :primary[●]"
+
+
+def values(spec: ModelSpec, fields: tuple[ParamField, ...]) -> dict[str, Any]:
+    """Return every setting's value in this session, the seed included, hidden ones too."""
+    return {item.name: _value(spec, item) for item in fields}
+
+
+def acting_values(spec: ModelSpec, fields: tuple[ParamField, ...]) -> tuple[dict[str, Any], int]:
+    """Return the params that act under one another, and the seed: what a request is made of."""
+    full = values(spec, fields)
+    acting = {name: full[name] for name in in_effect(fields, full) if name != "seed"}
+    return acting, int(full["seed"])
+
+
+def changed(spec: ModelSpec, fields: tuple[ParamField, ...]) -> list[str]:
+    """Return the names of the settings that differ from the model's default, without the seed."""
+    return [item.name for item in fields if item.type != "seed" and _value(spec, item) != item.default]
+
+
+def set_values(spec: ModelSpec, fields: tuple[ParamField, ...], new: Mapping[str, Any]) -> None:
+    """Set settings before their widgets are drawn, as in a callback; the others go to their default."""
+    for item in fields:
+        value = new.get(item.name, item.default)
+        if item.optional:
+            st.session_state[switch_key(spec.id, item.name)] = value is not None
+        if value is not None:
+            st.session_state[setting_key(spec.id, item.name)] = _shown(item, value)
+
+
+@st.fragment
+def draw(spec: ModelSpec, fields: tuple[ParamField, ...]) -> None:
+    """Draw the settings, grouped, advanced ones folded. A move redraws this form alone (dots, hidden settings)."""
+    current = values(spec, fields)
+    acting = set(in_effect(fields, current))
+    differing = changed(spec, fields)
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.markdown("**Settings**")
+        st.button(
+            "Reset", icon=":material/restart_alt:", type="tertiary", key=f"{spec.id}-reset", disabled=not differing,
+            help="Set every setting back to the model's default. The seed stays.",
+            on_click=_reset, args=(spec, fields),
+        )  # fmt: skip
+    basic = [item for item in fields if item.name in acting and not item.advanced]
+    advanced = [item for item in fields if item.name in acting and item.advanced]
+    for group, items in groupby(sorted(basic, key=_group_order(fields)), key=lambda item: item.group):
+        members = list(items)
+        if group and len(members) > 1:
+            st.caption(group)
+        for item in members:
+            _draw_one(spec, item, item.name in differing)
+    if advanced:
+        dots = DOT if any(item.name in differing for item in advanced) else ""
+        with st.expander(f"Advanced{dots}"):
+            for item in advanced:
+                _draw_one(spec, item, item.name in differing)
+
+
+def _group_order(fields: tuple[ParamField, ...]) -> Callable[[ParamField], int]:
+    groups = list(dict.fromkeys(item.group for item in fields))
+    return lambda item: groups.index(item.group)
+
+
+def _draw_one(spec: ModelSpec, item: ParamField, differs: bool) -> None:
+    key = setting_key(spec.id, item.name)
+    label = f"{item.label}{f' ({item.unit})' if item.unit else ''}{DOT if differs else ''}"
+    if item.optional:
+        on = st.toggle(
+            label, value=item.default is not None, key=switch_key(spec.id, item.name), help=item.help,
+            bind="query-params",
+        )  # fmt: skip
+        if not on:
+            return
+        _WIDGETS[item.type](item, item.label, key, hidden=True)
+        return
+    _WIDGETS[item.type](item, label, key, hidden=False)
+
+
+def _number(item: ParamField, label: str, key: str, hidden: bool) -> None:
+    assert item.ge is not None and item.le is not None and item.step is not None
+    kind = int if item.type == "integer" else float
+    low, high, step = kind(item.ge), kind(item.le), kind(item.step)
+    common: dict[str, Any] = {
+        "key": key, "help": None if hidden else item.help, "bind": "query-params",
+        "label_visibility": "collapsed" if hidden else "visible",
+    }  # fmt: skip
+    start = _shown(item, item.default if item.default is not None else _neutral(item))
+    if item.log:
+        st.select_slider(label, options=log_steps(item), value=start, **common)
+    elif (high - low) / step > STEPS_MAX:
+        st.number_input(label, min_value=low, max_value=high, value=start, step=step, **common)
+    else:
+        st.slider(label, min_value=low, max_value=high, value=start, step=step, **common)
+
+
+def _toggle(item: ParamField, label: str, key: str, hidden: bool) -> None:
+    st.toggle(label, value=item.default, key=key, help=item.help, bind="query-params")
+
+
+def _choice(item: ParamField, label: str, key: str, hidden: bool) -> None:
+    st.selectbox(
+        label, item.choices, index=item.choices.index(item.default or item.choices[0]), key=key, help=item.help,
+        label_visibility="collapsed" if hidden else "visible", bind="query-params",
+    )  # fmt: skip
+
+
+def _tags(item: ParamField, label: str, key: str, hidden: bool) -> None:
+    # not bound: free text has no place in addresses
+    options = list(dict.fromkeys([*item.default, *st.session_state.get(key, [])]))
+    st.multiselect(
+        label, options, default=item.default, key=key, help=item.help, accept_new_options=True,
+        max_selections=item.max_items, placeholder="Type and press Enter", persist_state="session",
+    )  # fmt: skip
+
+
+def _text(item: ParamField, label: str, key: str, hidden: bool) -> None:
+    st.text_area(
+        label, value=item.default or "", key=key, help=item.help, max_chars=item.max_length, persist_state="session"
+    )
+
+
+def _seed(item: ParamField, label: str, key: str, hidden: bool) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        st.number_input(
+            label, min_value=0, max_value=SEED_MAX, value=0, step=1, key=key, help=item.help, bind="query-params",
+            width=140,
+        )
+        st.button(
+            "New", icon=":material/casino:", key=f"{key}-dice", help="Throw the dice: a new seed.",
+            on_click=_throw, args=(key,),
+        )  # fmt: skip
+    st.toggle(
+        "Keep this seed", value=True, key=lock_key(key), persist_state="session",
+        help="On: Run uses this seed again, so that only your settings change the result. Off: each Run draws a new "
+        "one.",
+    )  # fmt: skip
+
+
+_WIDGETS: dict[str, Callable[..., None]] = {
+    "number": _number, "integer": _number, "toggle": _toggle, "choice": _choice, "tags": _tags, "text": _text,
+    "seed": _seed,
+}  # fmt: skip
+
+
+def lock_key(seed_key: str) -> str:
+    """Return the key of the switch that keeps the seed."""
+    return f"{seed_key}-kept"
+
+
+def next_seed(spec: ModelSpec, again: bool) -> None:
+    """Set the seed of the coming run, before widgets are drawn: the next one, or a new one if it is not kept."""
+    key = setting_key(spec.id, "seed")
+    if again:
+        st.session_state[key] = (int(st.session_state.get(key, 0)) + 1) % (SEED_MAX + 1)
+    elif not st.session_state.get(lock_key(key), True):
+        _throw(key)
+
+
+def log_steps(item: ParamField) -> list[float]:
+    """Return 101 values from `ge` to `le` in equal ratios, rounded to three figures, with the default among them."""
+    assert item.ge is not None and item.le is not None
+    ratio = item.le / item.ge
+    steps = {float(f"{item.ge * ratio ** (turn / 100):.3g}") for turn in range(1, 100)} | {item.ge, item.le}
+    if item.default is not None:
+        steps.add(item.default)
+    kind = int if item.type == "integer" else float
+    return sorted({kind(step) for step in steps if item.ge <= step <= item.le})
+
+
+def _value(spec: ModelSpec, item: ParamField) -> Any:
+    if item.optional and not st.session_state.get(switch_key(spec.id, item.name), item.default is not None):
+        return None
+    fallback = item.default if item.default is not None else _neutral(item)
+    value = st.session_state.get(setting_key(spec.id, item.name), fallback)
+    if item.type == "integer" and value is not None:
+        return int(value)
+    return list(value) if item.type == "tags" else value
+
+
+def _neutral(item: ParamField) -> Any:
+    """Return where an optional setting starts when it is switched on: the middle of its range."""
+    if item.type in ("number", "integer"):
+        assert item.ge is not None and item.le is not None and item.step is not None
+        middle = item.ge + round((item.le - item.ge) / 2 / item.step) * item.step
+        return int(middle) if item.type == "integer" else round(middle, 6)
+    return item.choices[0] if item.choices else ""
+
+
+def _shown(item: ParamField, value: Any) -> Any:
+    """Return the value in the type and among the options that its widget takes."""
+    if item.log:
+        return min(log_steps(item), key=lambda step: abs(step - value))
+    if item.type == "number":
+        return float(value)
+    return int(value) if item.type in ("integer", "seed") else value
+
+
+def _reset(spec: ModelSpec, fields: tuple[ParamField, ...]) -> None:
+    set_values(spec, tuple(item for item in fields if item.type != "seed"), {})
+
+
+def _throw(key: str) -> None:
+    # small numbers are easier to tell and to type; chance for show, not for secrets
+    st.session_state[key] = random.randint(0, 99_999)  # noqa: S311

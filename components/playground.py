@@ -1,0 +1,211 @@
+"""The body of every page that generates: model, write, settings, Run, result, what next."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+from components import job_panel, links, model_picker, params_form, presence, result, run_list, services, state
+from components import status_line as status
+from components.runtime import catalog as read_catalog
+from components.words import plain
+from models.catalog import Catalog, ModelSpec
+from models.errors import PlaygroundError
+from models.family import Family
+from models.jobs import Jobs, JobView
+from models.media import check_text
+from models.params import ParamField
+from models.types import Output, Request, Run
+
+EXAMPLES = Path(__file__).parent / "examples"
+ADOPT_S = 5.0  # a reload may arrive before the old page's connection is seen to be gone
+_ADOPTING = "adopting-until"
+
+
+@dataclass(frozen=True)
+class _Page:
+    """What the callbacks of one drawn page need."""
+
+    jobs: Jobs
+    owner: str
+    catalog: Catalog
+    modality: str
+    spec: ModelSpec
+    family: Family
+    fields: tuple[ParamField, ...]
+
+    def run(self, again: bool = False, prompt: str | None = None) -> None:
+        """Freeze prompt and settings into a request and queue it; what is wrong becomes a notice."""
+        state.clear_notices()
+        if any(not view.finished for view in self.jobs.jobs_of(self.owner)):
+            state.notify("A run of yours is under way. Wait for it, or stop it first.", "info")
+            return
+        params_form.next_seed(self.spec, again)
+        text = prompt if prompt is not None else st.session_state.get(state.prompt_key(self.modality), "")
+        params, seed = params_form.acting_values(self.spec, self.fields)
+        try:
+            request = Request(model=self.spec.id, inputs={"prompt": check_text(text)}, params=params, seed=seed)
+            self.jobs.submit(self.owner, [request])
+        except PlaygroundError as error:
+            state.notify(error.message)
+
+    def use(self, text: str, run: bool) -> None:
+        """Put a text into the prompt box, and go on from it if `run`."""
+        st.session_state[state.prompt_key(self.modality)] = text
+        if run:
+            self.run()
+
+    def restore(self, request: Request) -> None:
+        """Set the page to a run's request."""
+        state.clear_notices()
+        try:
+            links.apply(self.catalog, self.modality, request)
+        except PlaygroundError as error:
+            state.notify(error.message, "warning")
+
+
+def show(modality: str, title: str) -> None:
+    """Draw the page of a modality."""
+    jobs, owner, catalog = services.jobs(), presence.session_id(), read_catalog()
+    _adopt(jobs, owner)
+    links.read(catalog, modality)
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.title(title, anchor=False)
+        how = st.container(width="content")
+    spec = model_picker.pick(catalog, modality)
+    if spec is None:
+        return
+    family = catalog.family(spec.id)
+    page = _Page(jobs, owner, catalog, modality, spec, family, family.fields(spec))
+    with how.popover("How this works", icon=":material/school:", width="content"):
+        st.markdown(family.how_it_works)
+    view = _job_of(jobs, owner, modality)
+    live = view is not None and not view.finished
+    with st.sidebar:
+        params_form.draw(spec, page.fields)
+        status.draw(jobs, busy=live)
+    _draw_prompt(page)
+    _draw_run_line(page, live)
+    for notice in state.notices():
+        {"error": st.error, "warning": st.warning, "info": st.info}[notice["level"]](plain(notice["message"]))
+    _draw_result(page, view)
+    st.divider()
+    st.subheader("Earlier results", anchor=False)
+    shown = view.id if view is not None else ""
+    run_list.draw(jobs, owner, modality, shown=shown, restore=page.restore, use=page.use)
+
+
+def _job_of(jobs: Jobs, owner: str, modality: str) -> JobView | None:
+    """Return the session's newest job of a modality."""
+    found = [view for view in jobs.jobs_of(owner) if view.requests[0].model.startswith(f"{modality}/")]
+    return found[-1] if found else None
+
+
+def _draw_prompt(page: _Page) -> None:
+    key = state.prompt_key(page.modality)
+    if page.spec.examples:
+        st.session_state.setdefault(key, page.spec.examples[0])  # first use needs one click
+    st.text_area(
+        "Prompt", key=key, height=110, persist_state="session", placeholder="Write how it begins …",
+        help="The model goes on from here. Markup is shown as text.",
+    )  # fmt: skip
+    if page.spec.examples:
+        st.pills(
+            "Try", page.spec.examples, key=f"{page.spec.id}-examples", label_visibility="collapsed",
+            format_func=plain, on_change=_take_example, args=(page,), wrap=True,
+        )  # fmt: skip
+
+
+def _take_example(page: _Page) -> None:
+    key = f"{page.spec.id}-examples"
+    chosen = st.session_state.get(key)
+    if chosen:
+        st.session_state[state.prompt_key(page.modality)] = chosen
+        st.session_state[key] = None  # the pill is a shortcut, not a state
+
+
+def _draw_run_line(page: _Page, live: bool) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            "Run", type="primary", icon=":material/play_arrow:", shortcut="Ctrl+Enter", key="run", disabled=live,
+            on_click=page.run, width=170,
+        )  # fmt: skip
+        st.button(
+            "Again", icon=":material/replay:", key="again", disabled=live, on_click=page.run, args=(True,),
+            help="Run with the next seed.",
+        )  # fmt: skip
+        st.caption(_forecast(page))
+
+
+def _forecast(page: _Page) -> str:
+    """Say what a run will take: its time from this session's last run, its memory from the registry's own state."""
+    words = []
+    last = next((run for run in page.jobs.store.runs(page.owner, limit=5) if run.request.model == page.spec.id), None)
+    speed = last.stats.get("tokens_per_s") if last is not None else None
+    tokens = params_form.values(page.spec, page.fields).get("max_new_tokens")
+    if speed and tokens:
+        words.append(f"at most {max(1.0, tokens / speed):.0f} s")
+    loaded = {entry["model"] for entry in page.jobs.engine.state().loaded}
+    if page.spec.id not in loaded:
+        words.append(f"loads {model_picker.size(page.family.needed_bytes(page.spec))} of memory first")
+    return " · ".join(words)
+
+
+def _draw_result(page: _Page, view: JobView | None) -> None:
+    if view is not None and not view.finished:
+        st.query_params[links.JOB] = view.token
+        job_panel.draw(page.jobs, page.owner, view.id)
+        return
+    if view is not None:
+        for run in view.runs:
+            result.draw(page.jobs, run, use=page.use, key=view.id)
+        if not view.runs:
+            st.info("Stopped before it began. Press Run to start again.", icon=":material/info:")
+        st.query_params.pop(links.JOB, None)  # the result is drawn: a reload need not find the job again
+        return
+    if links.JOB in st.query_params:
+        return
+    example = example_run(page.spec)
+    if example is not None:
+        st.caption(":material/lightbulb: **An example** from this model. Press Run to make your own.")
+        result.draw_outputs(example.outputs, f"example-{page.spec.id}")
+        st.caption(result.facts(example))
+
+
+def example_run(spec: ModelSpec) -> Run | None:
+    """Return the stored run of a model, as `python -m models run --json` printed it, or None if there is none."""
+    file = EXAMPLES / f"{spec.id.replace('/', '-')}.json"
+    if not file.exists():
+        return None
+    said = json.loads(file.read_text("utf-8"))
+    outputs = [Output(**{name: one[name] for name in ("kind", "index", "text", "meta")}) for one in said["outputs"]]
+    prompt = outputs[0].text[: outputs[0].meta["prompt_chars"]]
+    request = Request(model=said["model"], inputs={"prompt": prompt}, params=said["params"], seed=said["seed"])
+    stats = {name: said[name] for name in ("in_effect", "tokens", "notes")}
+    return Run("example", "", "", request, "done", 0.0, outputs, stats)
+
+
+def _adopt(jobs: Jobs, owner: str) -> None:
+    """Find a job again after a reload: its token is in the address and its old session is gone."""
+    token = st.query_params.get(links.JOB)
+    if token is None or any(view.token == token for view in jobs.jobs_of(owner)):
+        return
+    if jobs.adopt(token, owner):
+        st.session_state.pop(_ADOPTING, None)
+        return
+    until = st.session_state.setdefault(_ADOPTING, time.monotonic() + ADOPT_S)
+    if time.monotonic() > until:
+        del st.session_state[_ADOPTING]
+        del st.query_params[links.JOB]
+        return
+    st.fragment(_wait_for_adoption, run_every=0.5)(jobs, owner, token, until)
+
+
+def _wait_for_adoption(jobs: Jobs, owner: str, token: str, until: float) -> None:
+    if jobs.adopt(token, owner) or time.monotonic() > until:
+        st.rerun()
+    st.caption(":material/search: Looking for the run of this page …")

@@ -1,0 +1,49 @@
+"""What this session made before: one row a run, each can be looked at, run again and downloaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from components import result
+from components.words import plain
+from models.errors import PlaygroundError
+from models.jobs import Jobs
+from models.types import Request, Run
+
+SHOWN = 20
+
+
+def draw(
+    jobs: Jobs, owner: str, modality: str, *, shown: str, restore: Callable[[Request], None], use: result.Use
+) -> None:
+    """Draw the session's runs of a modality, the newest first, but for those of the job `shown` above.
+
+    `restore` sets the page to a run's request.
+    """
+    try:
+        found = jobs.store.runs(owner, limit=2 * SHOWN)
+    except PlaygroundError as error:
+        st.warning(plain(error.message), icon=":material/warning:")
+        return
+    runs = [run for run in found if run.request.model.startswith(f"{modality}/") and run.job != shown]
+    if not runs:
+        st.caption("Results of this session gather here, newest first. Nothing is lost when you run again.")
+        return
+    for run in runs[:SHOWN]:
+        with st.expander(title(run)):
+            result.draw(jobs, run, use=use, key=f"run-{run.id}")
+            st.button(
+                "Use these settings", icon=":material/tune:", key=f"restore-{run.id}", on_click=restore,
+                args=(run.request,), help="Set prompt, settings and seed to those of this run.",
+            )  # fmt: skip
+
+
+def title(run: Run) -> str:
+    """Return one line for a run: how it ended if not well, its seed, what it wrote. Plain text for markdown."""
+    text = run.outputs[0].text if run.outputs else run.request.inputs.get("prompt", "")
+    cut = int(run.outputs[0].meta.get("prompt_chars", 0)) if run.outputs else 0
+    line = " ".join(text[max(0, cut - 20) :].split())[:90]
+    mark = {"stopped": "stopped · ", "failed": "failed · "}.get(run.status, "")
+    return f"{mark}seed {run.request.seed} · {plain(line)}"

@@ -1,0 +1,40 @@
+"""One line at the foot of the sidebar: memory used of the budget, what is loaded, who waits."""
+
+from __future__ import annotations
+
+import time
+
+import streamlit as st
+
+from components.model_picker import size
+from models.engine import EngineState
+from models.jobs import Jobs
+
+BUSY_S, IDLE_S = 1.5, 15.0
+
+
+def draw(jobs: Jobs, *, busy: bool) -> None:
+    """Draw the line; it looks again more often while something happens (`busy`, or the worker warms up)."""
+    moving = busy or jobs.engine.state().phase != "ready"
+    st.fragment(_draw, run_every=BUSY_S if moving else IDLE_S)(jobs)
+
+
+def _draw(jobs: Jobs) -> None:
+    state = jobs.engine.state()
+    st.caption(words(state, jobs.waiting()), help=_loaded(state))
+
+
+def words(state: EngineState, waiting: int) -> str:
+    """Say how the worker is: "8 MB of 1.2 GB · 1 model loaded · 2 waiting"."""
+    waits = f"{waiting} waiting" if waiting else "nobody waiting"
+    if state.phase in ("starting", "warming"):
+        return f":material/hourglass_top: Warming up the models, {max(0.0, time.time() - state.since):.0f} s · {waits}"
+    if state.phase == "stopped":
+        return ":material/error: The models are shut down. Restart the playground."
+    count = len(state.loaded)
+    models = "no model" if not count else "1 model" if count == 1 else f"{count} models"
+    return f":material/memory: {size(state.used_bytes)} of {size(state.budget_bytes)} · {models} loaded · {waits}"
+
+
+def _loaded(state: EngineState) -> str | None:
+    return "\n\n".join(f"{entry['model']}: {size(entry['bytes'])}" for entry in state.loaded) or None

@@ -1,0 +1,5 @@
+"""Text: models that write."""
+
+from components import playground
+
+playground.show("text", "Text")
