@@ -17,6 +17,7 @@ import streamlit as st
 from pydantic import ValidationError
 
 from components import params_form, state
+from components.model_picker import MODEL
 from models.catalog import Catalog, ModelSpec
 from models.errors import PlaygroundError
 from models.media import check_text
@@ -108,19 +109,18 @@ def _problems(catalog: Catalog, modality: str, given: dict[str, str]) -> list[st
     for key, text in given.items():
         if key == JOB:
             continue
-        if key == state.model_key(modality):
+        if key == MODEL:
             if text not in models:
                 try:
                     _ = catalog[text]
-                    problems.append(f"{text} is not a model of this page. Left as it was.")
+                    problems.append(f"The address asks for {text}, which is not a model of this page.")
                 except PlaygroundError as error:
                     problems.append(error.message)
             continue
         prefix, _, name = key.removesuffix(".on").rpartition(".")
         spec = prefixes.get(prefix)
         if spec is None:
-            if not key.endswith("-model"):
-                problems.append(f"The address names {_short(key)!r}, which this page does not know. It was left out.")
+            problems.append(f"The address names {_short(key)!r}, which this page does not know. It was left out.")
             continue
         problem = _setting_problem(catalog, spec, name, text, switch=key.endswith(".on"))
         if problem:

@@ -8,6 +8,8 @@ from components.state import model_key
 from components.words import plain
 from models.catalog import Catalog, ModelSpec
 
+MODEL = "model"  # the query parameter
+
 
 def pick(catalog: Catalog, modality: str) -> ModelSpec | None:
     """Draw the choice among a modality's models with a line of facts; return the chosen one, None if there is none."""
@@ -17,12 +19,22 @@ def pick(catalog: Catalog, modality: str) -> ModelSpec | None:
     if not specs:
         st.error("No model of this kind can be used. The catalogue has the details.", icon=":material/error:")
         return None
+    ids = [spec.id for spec in specs]
+    key = model_key(modality)
+    # a bound selectbox would write its label into the address: the id belongs there
+    if key not in st.session_state and st.query_params.get(MODEL) in ids:
+        st.session_state[key] = st.query_params[MODEL]
+    if st.session_state.get(key) not in ids:
+        st.session_state[key] = ids[0]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.selectbox(
-            "Model", [spec.id for spec in specs], format_func=lambda model: catalog[model].name,
-            key=model_key(modality), bind="query-params", width=280,
-        )  # fmt: skip
+            "Model", ids, format_func=lambda model: catalog[model].name, key=key, persist_state="session", width=280
+        )
         spec = catalog[chosen]
+        if chosen != ids[0]:
+            st.query_params[MODEL] = chosen
+        elif MODEL in st.query_params:
+            del st.query_params[MODEL]
         with st.popover("Model card", icon=":material/badge:"):
             _card(spec)
     st.caption(f"{spec.summary} {size(spec.weights_bytes())} · {spec.licence} · {spec.architecture}")
@@ -52,4 +64,6 @@ def _card(spec: ModelSpec) -> None:
 
 def size(count: int) -> str:
     """Say a number of bytes: "8.5 MB", "1.2 GB"."""
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.3g} MB"
+    return (
+        f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB" if count < 1e8 else f"{count / 1e6:.0f} MB"
+    )

@@ -139,7 +139,14 @@ def _text(item: ParamField, label: str, key: str, hidden: bool) -> None:
 def _seed(item: ParamField, label: str, key: str, hidden: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.number_input(
-            label, min_value=0, max_value=SEED_MAX, value=0, step=1, key=key, help=item.help, bind="query-params",
+            label,
+            min_value=0,
+            max_value=SEED_MAX,
+            value=0,
+            step=1,
+            key=key,
+            help=item.help,
+            bind="query-params",
             width=140,
         )
         st.button(

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 JobState = Literal["queued", "running", "done", "stopped", "failed"]
 FINISHED = ("done", "stopped", "failed")
-TICK_S = 0.25
+TICK_S = 0.1
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import operator
 import types
 import typing
 from collections.abc import Mapping
@@ -188,7 +189,7 @@ def _narrow(item: ParamField, narrowing: Narrowing | None) -> ParamField | None:
     if narrowing.hidden:
         return None
     changes: dict[str, Any] = {}
-    for bound, wrong in (("ge", lambda new, old: new < old), ("le", lambda new, old: new > old)):
+    for bound, wrong in (("ge", operator.lt), ("le", operator.gt)):
         new, old = getattr(narrowing, bound), getattr(item, bound)
         if new is None:
             continue
@@ -271,7 +272,7 @@ def _describe_field(name: str, info: FieldInfo) -> ParamField:
         "advanced": bool(extra.get("advanced", False)),
         "live": bool(extra.get("live", False)),
         "unit": extra.get("unit", ""),
-        "shown_if": {other: tuple(values) for other, values in dict(extra.get("shown_if", {})).items()},  # type: ignore[call-overload, union-attr, arg-type]
+        "shown_if": {other: tuple(values) for other, values in dict(extra.get("shown_if", {})).items()},  # type: ignore[arg-type]
     }
     if kind in (int, float):
         if ge is None or le is None:

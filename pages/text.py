@@ -1,5 +1,6 @@
 """Text: models that write."""
 
-from components import playground
+from components import playground, shell
 
+shell.enter()
 playground.show("text", "Text")

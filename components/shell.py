@@ -1,0 +1,32 @@
+"""What is around every page: set-up, navigation, look."""
+
+from __future__ import annotations
+
+import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
+
+from components import theme
+
+
+def run() -> None:
+    """Set the app up and run the page that the address names."""
+    st.set_page_config(page_title="Generative playground", page_icon=":material/tune:", layout="wide")
+    page = st.navigation(
+        {
+            "": [st.Page("pages/start.py", title="Home", icon=":material/home:", default=True)],
+            "Create": [st.Page("pages/text.py", title="Text", icon=":material/article:")],
+        }
+    )
+    theme.apply()
+    page.run()
+
+
+def enter() -> None:
+    """Go through Home.py's set-up if this page was started without it.
+
+    Until `st.navigation` is called for the first time in a process, Streamlit takes a folder named pages/ for pages of
+    the old kind: the first reader of a fresh app who opens /text would get that script alone, without navigation.
+    """
+    if PagesManager.uses_pages_directory:
+        run()
+        st.stop()

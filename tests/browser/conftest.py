@@ -1,0 +1,196 @@
+"""A real app and a real Chromium. Each `session` is a browser context of its own, as another person's would be."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import urlencode
+
+import psutil
+import pytest
+from playwright.sync_api import sync_playwright
+
+from models.settings import PACKAGE_DIR
+from tests.odd import FAMILIES, odd_settings
+
+ROOT = Path(__file__).parents[2]
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync"]  # fmt: skip
+WAIT_MS = 60_000
+
+
+def browser_path():
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if path := shutil.which(name):
+            return path
+    raise RuntimeError("no Chromium found: install the package chromium")
+
+
+def until(check, timeout_s=60.0, every_s=0.05):
+    limit = time.monotonic() + timeout_s
+    while not (found := check()):
+        assert time.monotonic() < limit, "waited too long"
+        time.sleep(every_s)
+    return found
+
+
+class App:
+    """A running app on a free port of 127.0.0.1, with the odd models beside the shipped ones."""
+
+    def __init__(self, folder):
+        odd = odd_settings(folder / "odd", ("odd", "other", "third"))
+        self.folder = folder
+        environment = {
+            **os.environ,
+            "PLAYGROUND_CATALOG_DIRS": json.dumps([str(PACKAGE_DIR / "catalog"), str(odd.catalog_dirs[0])]),
+            "PLAYGROUND_FAMILY_DIRS": json.dumps([str(PACKAGE_DIR / "families"), str(FAMILIES)]),
+            "PLAYGROUND_DATA_DIR": str(folder / "data"),
+            "PLAYGROUND_MEMORY_BYTES": "300000000",
+            "PLAYGROUND_STOP_GRACE_S": "1",
+        }
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.log = (folder / "app.log").open("wb")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.browser.serve", str(folder / "modules.txt"), str(self.port)],
+            cwd=ROOT, env=environment, stdout=self.log, stderr=self.log,
+        )  # fmt: skip
+        until(self._answers)
+
+    def _answers(self):
+        try:
+            return urllib.request.urlopen(f"http://127.0.0.1:{self.port}/_stcore/health", timeout=1).status == 200
+        except OSError:
+            return False
+
+    def url(self, page="text", **query):
+        return f"http://127.0.0.1:{self.port}/{page}" + (f"?{urlencode(query)}" if query else "")
+
+    def worker(self):
+        """Return the worker process; there is never more than one."""
+        found = [
+            child for child in psutil.Process(self.process.pid).children(recursive=True)
+            if child.status() != psutil.STATUS_ZOMBIE and "models.worker" in " ".join(child.cmdline())
+        ]  # fmt: skip
+        assert len(found) <= 1, found
+        return found[0] if found else None
+
+    def modules(self):
+        """Return the names of all modules that the Streamlit process has imported."""
+        file = self.folder / "modules.txt"
+        file.unlink(missing_ok=True)
+        self.process.send_signal(signal.SIGUSR1)
+        until(lambda: file.exists() and file.read_text())
+        return file.read_text().split("\n")
+
+    def close(self):
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.log.close()
+
+
+class Session:
+    """One person's browser: a page of the app and what they do on it."""
+
+    def __init__(self, browser, app, **options):
+        self.app = app
+        self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 1000}, **options})
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(WAIT_MS)
+        self.errors = []
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def open(self, page="text", **query):
+        self.page.goto(self.app.url(page, **query))
+        return self
+
+    def open_odd(self, prompt, steps=20, step_s=0.05, model="odd"):
+        self.open(**{"model": f"text/{model}", f"{model}.steps": steps, f"{model}.step_s": step_s})
+        self.sees("Does what its prompt says.")
+        self.write(prompt)
+        return self
+
+    def write(self, prompt):
+        box = self.page.get_by_role("textbox", name="Prompt")
+        box.wait_for()
+        box.fill(prompt)
+
+    def button(self, name):
+        return self.page.get_by_role("button", name=name)
+
+    def run(self):
+        until(lambda: self.button("Run").is_enabled())
+        self.page.get_by_role("textbox", name="Prompt").press("Control+Enter")
+
+    def address(self):
+        """Return the page's address now; `page.url` is only as new as playwright's last turn."""
+        return self.page.evaluate("location.href")
+
+    def text(self):
+        """Return the text of the story on show, the first one on the page."""
+        cards = self.page.locator("article p")
+        return cards.first.inner_text() if cards.count() else ""
+
+    def sees(self, words, timeout_s=60.0):
+        self.page.get_by_text(words).first.wait_for(timeout=timeout_s * 1000)
+
+    def done(self, timeout_s=60.0):
+        """Wait for the result of the run and return its text."""
+        self.button("Continue").first.wait_for(timeout=timeout_s * 1000)
+        return self.text()
+
+    def close(self):
+        self.context.close()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=browser_path(), args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def app(tmp_path_factory):
+    app = App(tmp_path_factory.mktemp("app"))
+    yield app
+    app.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    item.failed = getattr(item, "failed", False) or report.failed
+    return report
+
+
+@pytest.fixture
+def session(browser, app, request):
+    """Return a maker of sessions; each is closed at the end and had no error in its page."""
+    made = []
+
+    def make(**options):
+        made.append(Session(browser, options.pop("app", app), **options))
+        return made[-1]
+
+    yield make
+    if request.node.failed:  # a picture of what each of them saw last
+        for number, one in enumerate(made):
+            with suppress(Exception):
+                one.page.screenshot(path=ROOT / "shots" / f"{request.node.name}-{number}.png")
+    for one in made:
+        one.close()
+    assert [error for one in made for error in one.errors] == []

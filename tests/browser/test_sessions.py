@@ -1,0 +1,148 @@
+"""Two people at once, reloads, lost sockets and dying workers, in real browsers."""
+
+import os
+import re
+import signal
+import time
+
+from tests.browser.conftest import until
+
+
+def test_the_second_waits_sees_its_place_and_never_the_others_text(session):
+    first = session().open_odd("secretword", steps=10000)
+    second = session().open_odd("mine", steps=3)
+    first.run()
+    until(lambda: "secretword-0-2" in first.text())
+    second.run()
+    second.sees(re.compile("Waiting in the queue, place 1"))
+    assert "secretword" not in second.page.content()
+    assert "mine-0-0" not in first.page.content()
+    first.button("Stop").click()
+    until(lambda: second.text() == "mine-0-0 mine-0-1 mine-0-2", 10)
+    assert "secretword" not in second.page.content()
+
+
+def test_a_closed_tab_makes_room_for_who_waits(session):
+    first = session().open_odd("left", steps=10000)
+    second = session().open_odd("next", steps=3)
+    first.run()
+    until(lambda: "left-0-2" in first.text())
+    second.run()
+    second.sees("Waiting in the queue")
+    first.close()
+    started = time.monotonic()
+    until(lambda: "next-0-0" in second.text(), 10)
+    assert time.monotonic() - started < 6  # 3 s of grace, a step, two polls
+
+
+def test_a_reload_finds_its_running_job_again(session):
+    reader = session().open_odd("keep", steps=150, step_s=0.1)
+    reader.run()
+    until(lambda: "keep-0-4" in reader.text())
+    until(lambda: "job=" in reader.address())
+    reader.page.reload()
+    until(lambda: "keep-0-10" in reader.text(), 15)
+    assert reader.done(30).endswith("keep-0-149")
+    until(lambda: "job=" not in reader.address(), 10)
+
+
+def test_the_address_of_a_running_job_adopts_nothing_elsewhere(session):
+    owner = session().open_odd("mine", steps=10000)
+    owner.run()
+    until(lambda: "mine-0-2" in owner.text())
+    until(lambda: "job=" in owner.address())
+    other = session()
+    other.page.goto(owner.address())
+    other.button("Run").wait_for()
+    until(lambda: "job=" not in other.address(), 15)
+    assert "mine-0-0" not in other.page.content()
+    before = len(owner.text())
+    until(lambda: len(owner.text()) > before, 5)
+    owner.button("Stop").click()
+    owner.done(10)
+
+
+def test_a_dropped_socket_keeps_the_job(session):
+    reader = session()
+    sockets = []
+
+    def pass_on(socket):
+        server = socket.connect_to_server()
+        socket.on_message(server.send)
+        server.on_message(socket.send)
+        sockets.append((socket, server))
+
+    reader.page.route_web_socket(re.compile("/_stcore/stream"), pass_on)
+    reader.open_odd("steady", steps=120, step_s=0.1)
+    reader.run()
+    until(lambda: "steady-0-5" in reader.text())
+    count = len(sockets)
+    for one in sockets[-1]:
+        one.close()
+    until(lambda: (reader.page.wait_for_timeout(100), len(sockets) > count)[1], 20)
+    assert reader.done(40).endswith("steady-0-119")
+
+
+def test_a_killed_worker_ends_only_its_run_and_the_other_page_goes_on(session, app):
+    first = session().open_odd("victim", steps=10000)
+    second = session().open()
+    first.run()
+    until(lambda: "victim-0-3" in first.text())
+    pid = app.worker().pid
+    os.kill(pid, signal.SIGKILL)
+    first.sees("was killed from outside")
+    assert first.done(10).startswith("victim-0-0")
+    second.write("Once upon a time")
+    second.run()  # during the new worker's warm-up
+    assert second.done().startswith("Once upon a time")
+    assert app.worker().pid != pid
+
+
+def test_a_segfault_is_told_and_the_next_run_works(session, app):
+    reader = session().open_odd("segfault", steps=10, model="other")
+    reader.run()
+    reader.sees(re.compile("crashed"))
+    assert reader.done(10).startswith("segfault-0-0")
+    reader.open_odd("fine", steps=2, model="other")
+    reader.run()
+    until(lambda: reader.text() == "fine-0-0 fine-0-1")
+
+
+def test_too_large_an_allocation_is_told_and_the_worker_lives(session, app):
+    until(lambda: app.worker())
+    reader = session().open_odd("warm", steps=1)
+    reader.run()
+    reader.done()
+    pid = app.worker().pid
+    reader.open(**{"model": "text/odd", "odd.megabytes": 90_000, "odd.steps": 5})
+    reader.write("allocate")
+    reader.run()
+    reader.sees("more memory than the playground may use")
+    assert app.worker().pid == pid
+
+
+def test_a_model_that_ignores_stop_is_ended(session, app):
+    reader = session().open_odd("deaf", steps=10000, model="third")
+    other = session().open()
+    reader.run()
+    until(lambda: "deaf-0-2" in reader.text())
+    reader.button("Stop").click()
+    reader.sees("did not stop when asked")
+    other.button("Again").wait_for()
+    reader.open_odd("fine", steps=2, model="third")
+    reader.run()
+    until(lambda: reader.text() == "fine-0-0 fine-0-1")
+
+
+def test_the_streamlit_process_never_imports_torch(session, app):
+    """Runs after the others in this file have used everything; alone it uses the page once."""
+    reader = session().open(**{"story-gpt.max_new_tokens": 5})
+    reader.write("Once upon a time")
+    reader.run()
+    reader.done()
+    names = app.modules()
+    assert "models.jobs" in names
+    heavy = ("torch", "transformers", "diffusers", "torchaudio")
+    assert [name for name in names if name.split(".")[0] in heavy] == []
+    with open(f"/proc/{app.process.pid}/maps") as maps:
+        assert "libtorch" not in maps.read()

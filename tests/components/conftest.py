@@ -1,0 +1,48 @@
+"""Pages over a fake engine: drawn by AppTest, no worker, no torch."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from components import services
+from models.catalog import load_catalog
+from models.jobs import Jobs
+from models.settings import Settings
+from models.store import Store
+from tests.fakes import FakeEngine
+
+ROOT = Path(__file__).parents[2]
+
+
+class Pages:
+    """Open pages of one app."""
+
+    def __init__(self, folder):
+        self.engine = FakeEngine()
+        settings = Settings(data_dir=folder)
+        self.store = Store(settings)
+        catalog = load_catalog(settings)
+        self.jobs = Jobs(self.engine, self.store, settings, catalog.validate)
+
+    def open(self, file, **query):
+        page = AppTest.from_file(ROOT / file, default_timeout=20)
+        for name, value in query.items():
+            page.query_params[name] = value
+        page.run()
+        assert not page.exception, page.exception
+        return page
+
+
+@pytest.fixture
+def pages(tmp_path, monkeypatch):
+    pages = Pages(tmp_path)
+    monkeypatch.setattr(services, "jobs", lambda: pages.jobs)
+    yield pages
+    pages.engine.gate.set()
+    pages.jobs.close()
+    assert "torch" not in sys.modules or "torch" in _BEFORE
+
+
+_BEFORE = set(sys.modules)

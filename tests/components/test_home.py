@@ -1,0 +1,15 @@
+"""The Home page: three sentences and a first run with one click."""
+
+from tests.components.test_text_page import settle, stories
+
+
+def test_home_says_what_this_is_and_starts_a_first_run(pages):
+    page = pages.open("Home.py")
+    intro = next(item.value for item in page.markdown if "playground for generative AI" in item.value)
+    assert intro.count(". ") + 1 == 3
+    next(button for button in page.button if button.key == "first-run").click()
+    page.run()
+    assert not page.exception
+    settle(pages, page)
+    assert pages.engine.ran[0].inputs["prompt"] == "Once upon a time a small dragon"
+    assert any(fresh.endswith("word2") for _, fresh in stories(page))

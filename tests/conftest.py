@@ -1,0 +1,16 @@
+"""What all tests share: nothing of the machine's own settings reaches them."""
+
+import os
+
+import pytest
+
+for name in list(os.environ):
+    if name.startswith("PLAYGROUND_"):
+        del os.environ[name]
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+@pytest.fixture(autouse=True)
+def _data_folder_of_its_own(tmp_path, monkeypatch):
+    """Keep runs and uploads of a test out of the checkout's .data/."""
+    monkeypatch.setenv("PLAYGROUND_DATA_DIR", str(tmp_path / "playground-data"))

@@ -1,0 +1,225 @@
+"""`generate()` seen from outside: rows end by themselves, Stop ends all, one thread that is always joined."""
+
+import threading
+import time
+
+import pytest
+import torch
+
+from models.sampling.streaming import Watch, follow, left_pad
+from models.sampling.transcript import Transcript
+
+END = 9
+
+
+def letters(ids):
+    return "".join("abcdefghi"[one] for one in ids)
+
+
+def watched(count=2, stopped=lambda: False, stops=()):
+    return Watch([Transcript(letters, stops=stops) for _ in range(count)], {END}, stopped)
+
+
+def step(watch, *tokens):
+    """Show the watch one more token per row, behind a prompt; return which rows are done."""
+    done = watch(torch.tensor([[0, 0, token] for token in tokens]), None)
+    assert done.dtype == torch.bool
+    return done.tolist()
+
+
+def texts(watch):
+    return [row.text for row in watch.rows]
+
+
+def generating():
+    return [thread for thread in threading.enumerate() if thread.name == "generate"]
+
+
+def test_each_row_takes_its_own_newest_token():
+    watch = watched()
+    assert step(watch, 0, 1) == [False, False]
+    assert step(watch, 2, 3) == [False, False]
+    assert texts(watch) == ["ac", "bd"]
+    assert watch.step == 2
+    assert watch.changed.is_set()
+
+
+def test_an_end_token_ends_its_row_alone_and_padding_is_not_text():
+    watch = watched()
+    step(watch, 0, 1)
+    assert step(watch, END, 1) == [True, False]
+    assert step(watch, 5, 1) == [True, False]
+    assert texts(watch) == ["a", "bbb"]
+    assert [(row.finish, row.tokens) for row in watch.rows] == [("eos", 2), ("", 3)]
+    assert step(watch, 5, END) == [True, True]
+
+
+def test_a_stop_string_ends_its_row_alone():
+    watch = watched(stops=("ab",))
+    step(watch, 0, 0)
+    assert step(watch, 1, 2) == [True, False]
+    assert [row.finish for row in watch.rows] == ["stop string", ""]
+
+
+def test_without_end_tokens_any_token_is_text():
+    watch = Watch([Transcript(str)], set(), lambda: False)
+    assert step(watch, END) == [False]
+    assert watch.rows[0].text == "[9]"
+
+
+def test_stop_ends_every_row_with_the_token_that_was_drawn():
+    pressed = threading.Event()
+    watch = watched(stopped=pressed.is_set)
+    step(watch, 0, END)
+    pressed.set()
+    assert step(watch, 1, 1) == [True, True]
+    assert texts(watch) == ["ab", ""]
+    assert [row.finish for row in watch.rows] == ["stopped", "eos"]
+
+
+def test_a_cancelled_watch_ends_every_row_at_the_next_token():
+    watch = watched()
+    assert step(watch, 0, 0) == [False, False]
+    watch.cancel()
+    assert step(watch, 1, 1) == [True, True]
+    assert [row.finish for row in watch.rows] == ["stopped", "stopped"]
+
+
+def test_end_gives_its_reason_to_the_rows_that_still_grow():
+    watch = watched()
+    step(watch, END, 0)
+    watch.end("length")
+    assert [row.finish for row in watch.rows] == ["eos", "length"]
+
+
+def test_follow_yields_at_the_first_news_and_ends_with_the_run():
+    watch = watched(1)
+    seen = threading.Event()
+
+    def run():
+        step(watch, 0)
+        assert seen.wait(10)  # the first news is passed on while the run goes on
+        step(watch, 1)
+
+    states = []
+    for _ in follow(run, watch, interval_s=0.01):
+        states.append(watch.rows[0].text)
+        seen.set()
+    assert states[0] == "a"
+    assert watch.rows[0].text == "ab"
+    assert not generating()
+
+
+def test_follow_waits_between_news():
+    watch = watched(1)
+
+    def run():
+        limit = time.monotonic() + 0.3
+        while time.monotonic() < limit:
+            step(watch, 0)
+            time.sleep(0.001)
+
+    yields = sum(1 for _ in follow(run, watch, interval_s=0.1))
+    assert 1 <= yields <= 4
+    assert watch.step > yields
+
+
+def test_follow_does_not_wait_out_its_interval_when_the_run_ends():
+    watch = watched(1)
+    seen = threading.Event()
+
+    def run():
+        step(watch, 0)
+        assert seen.wait(10)
+        time.sleep(0.1)  # by now the reader waits for the next news
+
+    started = time.monotonic()
+    for _ in follow(run, watch, interval_s=60):
+        seen.set()
+    assert seen.is_set()
+    assert time.monotonic() - started < 30
+
+
+def test_follow_is_silent_without_news():
+    watch = watched(1)
+    seen = threading.Event()
+
+    def run():
+        step(watch, 0)
+        assert seen.wait(10)
+        time.sleep(0.2)
+
+    yields = 0
+    for _ in follow(run, watch, interval_s=0.01):
+        seen.set()
+        yields += 1
+    assert yields == 1
+
+
+def test_a_run_without_news_yields_nothing():
+    assert list(follow(lambda: None, watched())) == []
+
+
+@pytest.mark.parametrize("error", [MemoryError("no room"), RuntimeError("odd"), SystemExit(3)])
+def test_follow_raises_what_the_run_raised(error):
+    watch = watched(1)
+
+    def run():
+        step(watch, 0)
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        list(follow(run, watch))
+    assert caught.value is error
+    assert watch.rows[0].text == "a"
+    assert not generating()
+
+
+def test_closing_follow_cancels_the_run_and_waits_for_its_thread():
+    watch = watched(1)
+    ended = []
+
+    def run():
+        while not all(step(watch, 0)):
+            time.sleep(0.005)
+        ended.append(True)
+
+    events = follow(run, watch, interval_s=0.01)
+    next(events)
+    assert generating()
+    events.close()
+    assert ended
+    assert not generating()
+    assert watch.rows[0].finish == "stopped"
+
+
+def test_an_error_of_the_reader_ends_the_run_too():
+    watch = watched(1)
+
+    def run():
+        while not all(step(watch, 0)):
+            time.sleep(0.005)
+
+    def read():
+        for _ in follow(run, watch, interval_s=0.01):
+            raise KeyError("reader")
+
+    with pytest.raises(KeyError, match="reader"):
+        read()
+    assert not generating()
+
+
+@pytest.mark.parametrize(
+    ("rows", "ids", "mask"),
+    [
+        ([[1, 2, 3]], [[1, 2, 3]], [[1, 1, 1]]),
+        ([[1, 2, 3], [4]], [[1, 2, 3], [7, 7, 4]], [[1, 1, 1], [0, 0, 1]]),
+        ([[5], [1, 7], [6, 6]], [[7, 5], [1, 7], [6, 6]], [[0, 1], [1, 1], [1, 1]]),
+    ],
+)
+def test_short_rows_are_padded_on_the_left_and_masked(rows, ids, mask):
+    padded, seen = left_pad(rows, 7)
+    assert padded.tolist() == ids
+    assert seen.tolist() == mask
+    assert padded.dtype == seen.dtype == torch.int64
+    assert padded.shape == seen.shape == (len(rows), max(map(len, rows)))

@@ -1,0 +1,147 @@
+"""What every model of the catalogue keeps: a true entry, small weights, a card, settings explained, runs that end."""
+
+import math
+
+import pytest
+from safetensors import safe_open
+
+from models.catalog import load_catalog
+from models.engine import LocalEngine, StopSignal
+from models.params import describe
+from models.settings import Settings
+from models.types import Request
+
+CATALOG = load_catalog(Settings(), strict=False)
+ALL = list(CATALOG)
+EMBEDDED = [spec.id for spec in CATALOG.values() if spec.embedded]
+FILE_MAX_BYTES = 25_000_000
+TOGETHER_MAX_BYTES = 120_000_000
+QUICK = {"max_new_tokens": 5, "steps": 2}  # settings that say how long a run is
+
+each = pytest.mark.parametrize("model", ALL)
+each_embedded = pytest.mark.parametrize("model", EMBEDDED)
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory):
+    engine = LocalEngine(Settings(data_dir=tmp_path_factory.mktemp("data")))
+    yield engine
+    engine.close()
+
+
+def quick(model, seed=1, **longer):
+    """Return a short request for a model; `longer` overrides those of its settings that it has."""
+    spec, family = CATALOG[model], CATALOG.family(model)
+    names = {item.name for item in family.fields(spec)}
+    inputs = {item.name: spec.examples[0] for item in family.inputs if item.type == "text"}
+    params = {name: value for name, value in {**QUICK, **longer}.items() if name in names}
+    return Request(model=model, inputs=inputs, params=params, seed=seed)
+
+
+def test_every_entry_loads_and_there_are_some():
+    assert list(load_catalog(Settings())) == ALL
+    assert "text/story-gpt" in EMBEDDED
+
+
+@each
+def test_an_entry_says_what_a_reader_needs(model):
+    spec = CATALOG[model]
+    for words in (spec.name, spec.summary, spec.licence, spec.architecture, spec.trained_on):
+        assert words.strip() == words != ""
+    assert spec.summary.endswith(".")
+    assert spec.examples
+    assert all(example.strip() for example in spec.examples)
+    assert CATALOG.family(model).how_it_works.strip()
+
+
+@each
+def test_every_setting_is_explained_in_a_sentence(model):
+    spec, family = CATALOG[model], CATALOG.family(model)
+    # the whole family's table too: a model may hide a setting that another one shows
+    for item in (*family.fields(spec), *describe(family.Params)):
+        assert item.help.endswith("."), item.name
+        assert item.help[0].isupper(), item.name
+        assert item.label.strip(), item.name
+
+
+@each
+def test_the_examples_are_requests_that_run(model):
+    spec, family = CATALOG[model], CATALOG.family(model)
+    for example in spec.examples:
+        inputs = {item.name: example for item in family.inputs if item.type == "text"}
+        CATALOG.validate(Request(model=model, inputs=inputs))
+
+
+@each_embedded
+def test_the_facts_are_those_of_the_files(model):
+    spec, family = CATALOG[model], CATALOG.family(model)
+    assert spec.facts == family.describe(spec)
+
+
+@each_embedded
+def test_the_weights_are_small_fp16_and_counted(model):
+    spec = CATALOG[model]
+    parameters = 0
+    for path in spec.weight_files():
+        assert path.stat().st_size <= FILE_MAX_BYTES, path
+        with safe_open(path, "np") as file:
+            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+        assert {one.get_dtype() for one in slices.values()} == {"F16"}
+        parameters += sum(math.prod(one.get_shape()) for one in slices.values())
+    assert spec.parameters == parameters
+    # as loaded, too: a tensor that is missing would be made up at random, one too many ignored
+    modules = CATALOG.family(model).load(spec).modules()
+    loaded = {one.data_ptr(): one.numel() for module in modules for one in module.state_dict().values()}
+    assert sum(loaded.values()) == parameters
+
+
+@each_embedded
+def test_nothing_but_safetensors_holds_weights(model):
+    kinds = {path.suffix for path in CATALOG[model].folder().rglob("*")}
+    assert not kinds & {".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack", ".onnx", ".py"}
+
+
+@each_embedded
+def test_a_card_lies_beside_the_weights(model):
+    card = CATALOG[model].folder() / "README.md"
+    assert card.is_file()
+    assert CATALOG[model].licence.lower() in card.read_text("utf-8").lower()
+
+
+def test_all_embedded_weights_fit_the_repository():
+    files = {path for model in EMBEDDED for path in CATALOG[model].weight_files()}
+    assert sum(path.stat().st_size for path in files) <= TOGETHER_MAX_BYTES
+
+
+@each_embedded
+def test_a_short_run_ends_in_one_final_with_the_same_bytes_again(engine, model):
+    runs = []
+    for _ in range(2):
+        events = list(engine.generate(quick(model)))
+        assert [event.kind for event in events].count("final") == 1
+        assert events[-1].kind == "final"
+        assert events[-1].outputs
+        assert not events[-1].stats["stopped"]
+        runs.append([output.data for output in events[-1].outputs])
+    assert all(runs[0])
+    assert runs[0] == runs[1]
+    engine.unload(model)
+    assert [output.data for output in list(engine.generate(quick(model)))[-1].outputs] == runs[0]
+
+
+@each_embedded
+def test_another_seed_gives_another_output(engine, model):
+    finals = [list(engine.generate(quick(model, seed, max_new_tokens=20)))[-1] for seed in (1, 2)]
+    assert len({final.outputs[0].text or final.outputs[0].data for final in finals}) == 2
+
+
+@each_embedded
+def test_a_stopped_run_ends_early_with_what_there_was(engine, model):
+    stop = StopSignal()
+    stop.request()
+    request = quick(model, max_new_tokens=200, steps=20)
+    events = list(engine.generate(request, stop))
+    assert [event.kind for event in events].count("final") == 1
+    assert events[-1].kind == "final"
+    assert events[-1].stats["stopped"] is True
+    assert all(event.step <= 1 for event in events if event.kind == "progress" and event.stage == "generate")

@@ -1,0 +1,131 @@
+"""Threads, the stamp's facts, and what importing the package does not import."""
+
+import importlib.metadata
+import json
+import os
+
+import pytest
+
+from models import device
+from tests.fresh import run_fresh
+
+HEAVY = "{'torch', 'transformers', 'diffusers', 'torchaudio', 'streamlit'}"
+
+
+@pytest.fixture
+def eight_cores(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
+
+
+def machine(root, **files):
+    """Write a cgroup's CPU files: `max` for v2's cpu.max, `quota` and `period` for v1."""
+    paths = {"max": "cpu.max", "quota": "cpu/cpu.cfs_quota_us", "period": "cpu/cpu.cfs_period_us"}
+    for name, text in files.items():
+        path = root / "sys/fs/cgroup" / paths[name]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("files", "cores"),
+    [
+        pytest.param({}, 8, id="no quota: the affinity"),
+        pytest.param({"max": "max 100000\n"}, 8, id="v2, no quota"),
+        pytest.param({"max": "200000 100000\n"}, 2, id="v2"),
+        pytest.param({"max": "250000 100000\n"}, 3, id="v2, a part of a core counts as one"),
+        pytest.param({"max": "10000 100000\n"}, 1, id="v2, at least one"),
+        pytest.param({"max": "6400000 100000\n"}, 8, id="v2, no more than the affinity"),
+        pytest.param({"max": "nonsense"}, 8, id="v2, unreadable"),
+        pytest.param({"quota": "-1\n", "period": "100000\n"}, 8, id="v1, no quota"),
+        pytest.param({"quota": "400000\n", "period": "100000\n"}, 4, id="v1"),
+        pytest.param({"quota": "410000\n", "period": "100000\n"}, 5, id="v1, a part of a core counts as one"),
+        pytest.param({"quota": "25000\n", "period": "50000\n"}, 1, id="v1, at least one"),
+        pytest.param({"quota": "400000\n"}, 8, id="v1, no period"),
+    ],
+)
+def test_the_quota_cuts_the_cores(tmp_path, eight_cores, files, cores):
+    assert device.usable_cores(machine(tmp_path, **files)) == cores
+
+
+def test_here_the_cores_are_one_at_least_and_no_more_than_the_machine_has():
+    assert 1 <= device.usable_cores() <= os.cpu_count()
+
+
+def test_the_affinity_cuts_the_cores(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {5}, raising=False)
+    assert device.usable_cores(machine(tmp_path, max="400000 100000")) == 1
+
+
+def test_the_stamps_facts_are_plain_json_and_true():
+    import torch
+
+    facts = device.stamp_facts()
+    assert json.loads(json.dumps(facts)) == facts
+    assert set(facts) == {"versions", "device", "dtype", "threads"}
+    assert facts["versions"] == {
+        name: importlib.metadata.version(name) for name in ("torch", "transformers", "tokenizers")
+    }
+    assert facts["versions"]["torch"] == torch.__version__
+    assert (facts["device"], facts["dtype"]) == ("cpu", "float32")
+    assert type(facts["threads"]) is int
+    assert facts["threads"] == torch.get_num_threads()
+
+
+def test_the_settings_decide_the_threads():
+    said = run_fresh("""
+import json, os
+from models import Settings, device
+os.environ["DIFFUSERS_DISABLE_REMOTE_CODE"] = "0"
+os.environ["TOKENIZERS_PARALLELISM"] = "true"
+device.import_libraries(Settings(threads=3))
+three = device.stamp_facts()["threads"]
+device.import_libraries(Settings())
+import torch
+one = torch.tensor([1.0])
+print(json.dumps({"three": three, "default": device.stamp_facts()["threads"], "cores": device.usable_cores(),
+                  "env": {name: os.environ.get(name) for name in (
+                      "DIFFUSERS_DISABLE_REMOTE_CODE", "TOKENIZERS_PARALLELISM", "HF_HUB_DISABLE_TELEMETRY")},
+                  "stamped_dtype": device.DTYPE, "made_dtype": str(one.dtype), "made_device": str(one.device)}))
+""")
+    assert said["three"] == 3
+    assert said["default"] == said["cores"]
+    # remote code is off whatever was set; the rest is a default that a person may change
+    assert said["env"] == {
+        "DIFFUSERS_DISABLE_REMOTE_CODE": "1",
+        "TOKENIZERS_PARALLELISM": "true",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+    }
+    assert said["made_dtype"] == f"torch.{said['stamped_dtype']}"
+    assert said["made_device"] == device.DEVICE
+
+
+def test_importing_the_package_imports_nothing_heavy():
+    said = run_fresh(f"""
+import json, sys
+import models
+models.list_models()
+print(json.dumps(sorted({HEAVY} & set(sys.modules))))
+""")
+    assert said == []
+
+
+def test_no_module_imports_anything_heavy_before_a_model_is_loaded():
+    said = run_fresh(f"""
+import importlib, json, pkgutil, sys
+import models
+torch_is_theirs = ("models.sampling.streaming", "models.nets")
+leaks, names = {{}}, []
+for found in pkgutil.walk_packages(models.__path__, "models."):
+    if found.name.startswith(torch_is_theirs):
+        continue
+    before = set(sys.modules)
+    importlib.import_module(found.name)
+    names.append(found.name)
+    if new := sorted({HEAVY} & (set(sys.modules) - before)):
+        leaks[found.name] = new
+print(json.dumps({{"leaks": leaks, "names": names}}))
+""")
+    assert said["leaks"] == {}
+    for name in ("models.registry", "models.worker", "models.__main__", "models.families.causal_lm", "models.jobs"):
+        assert name in said["names"]

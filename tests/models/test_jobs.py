@@ -1,0 +1,263 @@
+"""Jobs: turns, limits, Stop, going away and coming back. Each test is a story about owners."""
+
+import time
+
+import pytest
+
+from models.errors import BadParam, PlaygroundError, QueueFull
+from models.jobs import Jobs
+from models.settings import Settings
+from models.store import Store
+from models.types import Request
+from tests.fakes import FakeEngine
+
+
+def ask(prompt, **params):
+    return Request(model="text/fake", inputs={"prompt": prompt}, params=params, seed=1)
+
+
+def until(check, timeout_s=5.0):
+    limit = time.monotonic() + timeout_s
+    while not (found := check()):
+        assert time.monotonic() < limit, "waited too long"
+        time.sleep(0.005)
+    return found
+
+
+class World:
+    """Jobs over a fake engine, with owners that can go away."""
+
+    def __init__(self, folder, engine=None, validate=lambda request: None, **more):
+        self.engine = engine or FakeEngine()
+        self.gone = set()
+        settings = Settings(data_dir=folder, **{"gone_after_s": 0.3, **more})
+        self.store = Store(settings)
+        self.jobs = Jobs(self.engine, self.store, settings, validate, lambda owner: owner not in self.gone)
+
+    def finished(self, owner, job):
+        return until(lambda: (view := self.jobs.view(owner, job)) and view.finished and view)
+
+
+@pytest.fixture
+def world(tmp_path):
+    world = World(tmp_path)
+    yield world
+    world.engine.gate.set()
+    world.jobs.close()
+    world.store.close()
+
+
+def test_a_job_runs_its_requests_in_turn_and_keeps_every_run(world):
+    job = world.jobs.submit("ann", [ask("one"), ask("two")])
+    view = world.finished("ann", job)
+    assert view.state == "done"
+    assert [run.outputs[0].text for run in view.runs] == ["one word0 word1 word2", "two word0 word1 word2"]
+    assert [run.id for run in world.store.runs("ann")] == [run.id for run in reversed(view.runs)]
+    assert world.store.get_run(view.runs[0].id, load=True).outputs[0].data == view.runs[0].outputs[0].data
+
+
+def test_a_bad_request_is_refused_before_it_waits(tmp_path):
+    def validate(request):
+        raise BadParam("temperature is 9; allowed is 0.05 to 2.")
+
+    world = World(tmp_path, validate=validate)
+    with pytest.raises(BadParam):
+        world.jobs.submit("ann", [ask("x")])
+    with pytest.raises(PlaygroundError):
+        world.jobs.submit("ann", [])
+    assert world.jobs.jobs_of("ann") == []
+    world.jobs.close()
+
+
+def test_owners_take_turns(world):
+    world.engine.gate.clear()
+    first = world.jobs.submit("ann", [ask("a1")])
+    until(lambda: world.jobs.view("ann", first).state == "running")
+    jobs = [world.jobs.submit(owner, [ask(prompt)])
+            for owner, prompt in (("ann", "a2"), ("ann", "a3"), ("bob", "b1"), ("bob", "b2"), ("cid", "c1"))]  # fmt: skip
+    owners = ["ann", "ann", "bob", "bob", "cid"]
+    places = [world.jobs.view(owner, job).place for owner, job in zip(owners, jobs, strict=True)]
+    assert places == [1, 4, 2, 5, 3]
+    world.engine.gate.set()
+    for owner, job in zip(owners, jobs, strict=True):
+        until(lambda owner=owner, job=job: (v := world.jobs.view(owner, job)) is None or v.finished)
+    assert [request.inputs["prompt"] for request in world.engine.ran] == ["a1", "a2", "b1", "c1", "a3", "b2"]
+
+
+def test_the_queue_is_bounded_for_one_owner_and_for_all(tmp_path):
+    world = World(tmp_path, queue_per_owner=2, queue_total=3)
+    world.engine.gate.clear()
+    first = world.jobs.submit("ann", [ask("runs")])
+    until(lambda: world.jobs.view("ann", first).state == "running")
+    for prompt in ("w1", "w2"):
+        world.jobs.submit("ann", [ask(prompt)])
+    with pytest.raises(QueueFull, match="2 of your runs wait already; at most 2 may"):
+        world.jobs.submit("ann", [ask("w3")])
+    world.jobs.submit("bob", [ask("w4")])
+    with pytest.raises(QueueFull, match="3 runs wait already; at most 3 may"):
+        world.jobs.submit("cid", [ask("w5")])
+    assert world.jobs.waiting() == 3
+    world.jobs.close()
+
+
+def test_stop_keeps_what_there_was(tmp_path):
+    world = World(tmp_path, FakeEngine(steps=1000, step_s=0.01))
+    job = world.jobs.submit("ann", [ask("long"), ask("never")])
+    until(lambda: world.jobs.view("ann", job).preview)
+    assert world.jobs.view("ann", job).steps_per_s >= 0
+    world.jobs.stop("ann", job)
+    view = world.finished("ann", job)
+    assert view.state == "stopped"
+    assert len(view.runs) == 1
+    assert view.runs[0].outputs[0].text.startswith("long word0")
+    assert world.store.runs("ann")[0].status == "stopped"
+    world.jobs.close()
+
+
+def test_a_waiting_job_is_stopped_at_once(world):
+    world.engine.gate.clear()
+    world.jobs.submit("ann", [ask("runs")])
+    waiting = world.jobs.submit("ann", [ask("waits")])
+    until(lambda: world.engine.ran)
+    world.jobs.stop("ann", waiting)
+    assert world.jobs.view("ann", waiting).state == "stopped"
+    assert world.jobs.waiting() == 0
+
+
+def test_nobody_sees_or_stops_the_job_of_another(world):
+    world.engine.gate.clear()
+    job = world.jobs.submit("ann", [ask("secret")])
+    until(lambda: world.engine.ran)
+    assert world.jobs.view("bob", job) is None
+    assert world.jobs.jobs_of("bob") == []
+    world.jobs.stop("bob", job)
+    assert not world.jobs.view("ann", job).stopping
+
+
+def test_a_failed_run_keeps_what_it_had_and_the_next_job_runs(world):
+    world.engine.die()
+    job = world.jobs.submit("ann", [ask("x")])
+    view = world.finished("ann", job)
+    assert view.state == "failed"
+    assert view.error["code"] == "worker_died"
+    assert view.runs[0].outputs[0].text == "x word0 word1 word2"
+    assert world.store.runs("ann")[0].error["details"]["reason"] == "killed"
+    world.engine.fail_with = None
+    assert world.finished("ann", world.jobs.submit("ann", [ask("y")])).state == "done"
+
+
+def test_an_unexpected_error_becomes_a_sentence(world):
+    world.engine.fail_with = ValueError("a detail for the log")
+    view = world.finished("ann", world.jobs.submit("ann", [ask("x")]))
+    assert view.state == "failed"
+    assert "a detail" not in view.error["message"]
+    assert "ValueError" in view.error["message"]
+
+
+def test_a_result_that_cannot_be_stored_is_still_shown(world, monkeypatch):
+    def full(run):
+        raise PlaygroundError("The disk is full.")
+
+    monkeypatch.setattr(world.store, "save_run", full)
+    view = world.finished("ann", world.jobs.submit("ann", [ask("x")]))
+    assert view.state == "done"
+    assert view.runs[0].outputs[0].text == "x word0 word1 word2"
+    assert view.runs[0].stats["not_stored"] == "The disk is full."
+
+
+def test_only_the_last_finished_job_of_an_owner_is_kept(world):
+    first = world.jobs.submit("ann", [ask("1")])
+    world.finished("ann", first)
+    second = world.jobs.submit("ann", [ask("2")])
+    world.finished("ann", second)
+    assert [view.id for view in world.jobs.jobs_of("ann")] == [second]
+    assert len(world.store.runs("ann")) == 2
+
+
+def test_an_owner_that_leaves_makes_room_for_those_who_wait(tmp_path):
+    world = World(tmp_path, FakeEngine(steps=100_000, step_s=0.005))
+    left = world.jobs.submit("ann", [ask("left")])
+    until(lambda: world.jobs.view("ann", left).preview)
+    bob = world.jobs.submit("bob", [ask("next")])
+    world.gone.add("ann")
+    started = time.monotonic()
+    until(lambda: world.jobs.view("bob", bob).state == "running")
+    assert 0.25 < time.monotonic() - started < 0.9  # the grace of 0.3 s, then at once
+    kept = world.store.runs("ann")[0]
+    assert kept.status == "stopped"
+    assert kept.outputs[0].text.startswith("left word0")
+    world.jobs.close()
+
+
+def test_a_blip_shorter_than_the_grace_stops_nothing(tmp_path):
+    world = World(tmp_path, FakeEngine(steps=150, step_s=0.005))
+    job = world.jobs.submit("ann", [ask("goes on")])
+    until(lambda: world.jobs.view("ann", job).preview)
+    world.jobs.submit("bob", [ask("waits")])
+    world.gone.add("ann")
+    time.sleep(0.15)
+    world.gone.clear()
+    assert world.finished("ann", job).state == "done"
+    world.jobs.close()
+
+
+def test_alone_a_job_goes_on_without_its_owner_and_ends_after_a_while(tmp_path):
+    world = World(tmp_path, FakeEngine(steps=100_000, step_s=0.005), keep_alone_s=1.0)
+    job = world.jobs.submit("ann", [ask("alone")])
+    until(lambda: world.jobs.view("ann", job).preview)
+    world.gone.add("ann")
+    time.sleep(0.6)
+    assert world.jobs.view("ann", job).state == "running"
+    until(lambda: world.store.runs("ann"))
+    assert world.store.runs("ann")[0].status == "stopped"
+    until(lambda: world.jobs.jobs_of("ann") == [])
+    world.jobs.close()
+
+
+def test_those_who_are_there_go_before_those_who_left(world):
+    world.engine.gate.clear()
+    world.jobs.submit("ann", [ask("runs")])
+    until(lambda: world.engine.ran)
+    world.jobs.submit("bob", [ask("left")])
+    world.gone.add("bob")
+    time.sleep(0.5)
+    world.jobs.submit("cid", [ask("there")])
+    world.engine.gate.set()
+    until(lambda: len(world.engine.ran) == 3)
+    assert [request.inputs["prompt"] for request in world.engine.ran] == ["runs", "there", "left"]
+
+
+def test_a_reload_adopts_its_job_once_and_only_when_the_old_session_is_gone(world):
+    world.engine.gate.clear()
+    job = world.jobs.submit("old", [ask("mine")])
+    until(lambda: world.engine.ran)
+    token = world.jobs.view("old", job).token
+    assert world.jobs.adopt(token, "thief") is None  # the old session is live
+    world.gone.add("old")
+    assert world.jobs.adopt("guess", "new") is None
+    assert world.jobs.adopt(token, "new") == job
+    assert world.jobs.view("new", job).state == "running"
+    assert world.jobs.view("old", job) is None
+    world.gone.add("new")
+    assert world.jobs.adopt(token, "thief") is None  # used up
+    world.gone.discard("new")
+    world.engine.gate.set()
+    assert world.finished("new", job).state == "done"
+    until(lambda: world.store.runs("new"))
+    assert world.store.runs("old") == []
+
+
+def test_adoption_brings_waiting_jobs_and_earlier_runs(world):
+    world.finished("old", world.jobs.submit("old", [ask("earlier")]))
+    world.engine.gate.clear()
+    running = world.jobs.submit("old", [ask("running")])
+    waiting = world.jobs.submit("old", [ask("waiting")])
+    until(lambda: len(world.engine.ran) == 2)
+    token = world.jobs.view("old", running).token
+    world.gone.add("old")
+    assert world.jobs.adopt(token, "new") == running
+    assert world.jobs.view("new", waiting).place == 1
+    world.engine.gate.set()
+    world.finished("new", waiting)
+    assert len(world.store.runs("new")) == 3
+    assert world.store.runs("old") == []

@@ -1,0 +1,215 @@
+"""torchaudio imports everywhere, and every entry point sees to it before transformers does."""
+
+import pytest
+
+from models.torchaudio_guard import _fail_if_no_align
+from models.types import Request
+from models.worker_client import WorkerEngine
+from tests.fresh import run_fresh
+from tests.odd import odd_settings
+
+# what every process that runs models must be able to say of itself
+FACTS = """
+import importlib, sys
+def facts():
+    had = "torchaudio" in sys.modules
+    audio_utils = importlib.import_module("transformers.audio_utils")
+    return {"torchaudio": had, "audio_utils": hasattr(audio_utils, "mel_filter_bank")}
+"""
+
+SAYS_FACTS = """
+import importlib, json, sys
+from typing import ClassVar
+from models import media
+from models.events import Final
+from models.family import Family, Loaded
+from models.params import Params
+
+
+class Params_(Params):
+    pass
+
+
+class Odd(Family):
+    name: ClassVar = "odd"
+    title: ClassVar = "Odd"
+    modality: ClassVar = "text"
+    Params: ClassVar = Params_
+
+    def load(self, spec):
+        return Loaded({})
+
+    def needed_bytes(self, spec):
+        return 16
+
+    def generate(self, spec, request, params, loaded, context):
+        yield Final((media.text_output(json.dumps(facts()), context.stamp, 0, {}),), {})
+"""
+
+
+@pytest.fixture(scope="module")
+def plain():
+    """Return the name of the error that `import torchaudio` raises without the guard, or None."""
+    return run_fresh("""
+import json
+try:
+    import torchaudio
+    print(json.dumps(None))
+except Exception as error:
+    print(json.dumps(type(error).__name__))
+""")
+
+
+def test_without_the_guard_the_import_raises_here(plain):
+    if plain is None:
+        pytest.skip("torchaudio's native library loads on this machine: a plain import works")
+    assert plain in ("OSError", "ImportError")
+
+
+def test_with_the_guard_llama_imports_and_a_mel_spectrogram_shows_the_tone(plain):
+    said = run_fresh("""
+import json, math
+from models.torchaudio_guard import guard
+native = guard()
+from transformers import LlamaConfig, LlamaForCausalLM
+net = LlamaForCausalLM(LlamaConfig(vocab_size=16, hidden_size=8, intermediate_size=8, num_hidden_layers=1,
+                                   num_attention_heads=1, num_key_value_heads=1))
+import torch, torchaudio
+def loudest(hertz):
+    wave = torch.sin(2 * math.pi * hertz * torch.arange(8000) / 16000)
+    mel = torchaudio.transforms.MelSpectrogram(sample_rate=16000, n_fft=512, n_mels=40)(wave)
+    assert torch.isfinite(mel).all()
+    return list(mel.shape), int(mel.mean(1).argmax())
+print(json.dumps({"native": native, "logits": list(net(torch.zeros(1, 3, dtype=torch.long)).logits.shape),
+                  "low": loudest(300), "high": loudest(4000)}))
+""")
+    assert said["native"] == (plain is None)
+    assert said["logits"] == [1, 3, 16]
+    assert said["low"][0] == [40, 32]  # 8000 samples, a hop of 256, centred
+    assert said["low"][1] < said["high"][1]
+
+
+def test_a_second_call_does_nothing(plain):
+    said = run_fresh("""
+import json, sys, time
+from models.torchaudio_guard import guard
+first = guard()
+before = {name: id(module) for name, module in sys.modules.items()}
+started = time.perf_counter()
+second = guard()
+seconds = time.perf_counter() - started
+after = {name: id(module) for name, module in sys.modules.items()}
+print(json.dumps({"first": first, "second": second, "same": before == after, "seconds": seconds}))
+""")
+    assert said["first"] == said["second"] == (plain is None)
+    assert said["same"]
+    assert said["seconds"] < 0.05
+
+
+def test_an_import_that_failed_before_leaves_nothing_that_disturbs():
+    said = run_fresh("""
+import json
+try:
+    import torchaudio
+except (ImportError, OSError):
+    pass
+from models.torchaudio_guard import guard
+guard()
+import torch, torchaudio
+import torchaudio.functional, torchaudio.transforms
+print(json.dumps(list(torchaudio.functional.spectrogram(
+    torch.ones(800), 0, torch.hann_window(400), 400, 200, 400, 2.0, False).shape)))
+""")
+    assert said == [201, 5]
+
+
+def test_a_function_that_needs_the_library_raises_with_words():
+    @_fail_if_no_align
+    def align_words(text):
+        return text
+
+    with pytest.raises(RuntimeError, match="align_words needs torchaudio's native library"):
+        align_words("once")
+    assert align_words.__name__ == "align_words"
+
+
+def test_forced_alignment_raises_with_words_here(plain):
+    if plain is None:
+        pytest.skip("torchaudio's native library loads on this machine: alignment works")
+    words = run_fresh("""
+import json
+from models.torchaudio_guard import guard
+guard()
+import torch, torchaudio
+try:
+    torchaudio.functional.forced_align(torch.zeros(1, 4, 3), torch.ones(1, 2, dtype=torch.int32))
+except RuntimeError as error:
+    print(json.dumps(str(error)))
+""")
+    assert words == "forced_align needs torchaudio's native library, which cannot load here."
+
+
+def test_import_libraries_goes_through_the_guard():
+    said = run_fresh(f"""{FACTS}
+import json
+from models import Settings, device
+device.import_libraries(Settings())
+print(json.dumps(facts()))
+""")
+    assert said == {"torchaudio": True, "audio_utils": True}
+
+
+@pytest.fixture
+def settings(tmp_path):
+    families = tmp_path / "families"
+    families.mkdir()
+    (families / "odd.py").write_text(SAYS_FACTS + FACTS)
+    return odd_settings(tmp_path).model_copy(update={"family_dirs": (families,)})
+
+
+def test_the_worker_goes_through_the_guard(settings):
+    engine = WorkerEngine(settings)
+    try:
+        *_, final = engine.generate(Request(model="text/odd", inputs={"prompt": "x"}))
+    finally:
+        engine.close()
+    assert final.outputs[0].text == '{"torchaudio": true, "audio_utils": true}'
+
+
+def test_the_local_engine_goes_through_the_guard(settings):
+    text = run_fresh(
+        """
+import json, sys
+from pathlib import Path
+from models.engine import LocalEngine
+from models.settings import Settings
+from models.types import Request
+catalog, families, data = map(Path, sys.argv[1:])
+engine = LocalEngine(Settings(catalog_dirs=(catalog,), family_dirs=(families,), data_dir=data))
+*_, final = engine.generate(Request(model="text/odd", inputs={"prompt": "x"}))
+print(final.outputs[0].text)
+""",
+        settings.catalog_dirs[0], settings.family_dirs[0], settings.data_dir,
+    )  # fmt: skip
+    assert text == {"torchaudio": True, "audio_utils": True}
+
+
+def test_the_training_goes_through_the_guard(tmp_path):
+    # there is no data: it ends at once, after the guard and before transformers
+    said = run_fresh(
+        f"""{FACTS}
+import json, sys
+from training import story_gpt
+folder = sys.argv[1]
+before = "torchaudio" in sys.modules
+sys.argv = ["story_gpt", "--data", folder + "/none", "--work", folder + "/work", "--out", folder + "/out"]
+try:
+    story_gpt.main()
+    ended = False
+except (Exception, SystemExit):
+    ended = True
+print(json.dumps({{"before": before, "ended": ended, **facts()}}))
+""",
+        tmp_path,
+    )
+    assert said == {"before": False, "ended": True, "torchaudio": True, "audio_utils": True}
