@@ -26,7 +26,7 @@ $(VENV)/.installed: requirements.txt
 test-setup: setup $(VENV)/.installed-dev
 	@tests/install-chromium
 
-$(VENV)/.installed-dev: requirements-dev.txt requirements.txt
+$(VENV)/.installed-dev: requirements-dev.txt requirements-train.txt requirements.txt
 	$(PIP) -r requirements-dev.txt
 	@touch $@
 

@@ -6,6 +6,7 @@ text. Benchmarks use it where a real browser's own CPU time would drown what is 
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import socket
@@ -31,9 +32,10 @@ ROOT = Path(__file__).resolve().parent.parent
 class Session:
     """Hold one websocket session. Times are `time.monotonic()` seconds."""
 
-    def __init__(self, port: int, query: str = "") -> None:
+    def __init__(self, port: int, query: str = "", page: str = "") -> None:
         self._socket = connect(f"ws://127.0.0.1:{port}/_stcore/stream", subprotocols=["streamlit"], max_size=None)  # type: ignore[list-item]
         self._query = query
+        self._page = page
         self._guard = threading.Lock()
         self._widgets: dict[str, tuple[str, Any]] = {}
         self._timers: dict[str, threading.Timer] = {}
@@ -52,6 +54,8 @@ class Session:
         state = message.rerun_script
         state.query_string = self._query
         state.page_script_hash = self.page_hash
+        if not self.page_hash:
+            state.page_name = self._page
         state.fragment_id = fragment_id
         state.is_auto_rerun = auto
         with self._guard:
@@ -69,19 +73,40 @@ class Session:
         self.rerun(fragment_id=element.fragment_id)
 
     def press(self, label: str) -> None:
-        """Press the button whose label contains `label`."""
-        element = self.find("button", label)
+        """Press the button with this label as soon as it is enabled."""
+        element = self.find("button", label, lambda button: not button.disabled)
         self.rerun(trigger=element.id, fragment_id=element.fragment_id)
 
-    def find(self, kind: str, label: str, timeout_s: float = 60) -> Any:
-        """Return the first element proto of this kind and label; waits until it is there."""
+    def story(self) -> str:
+        """Return what the first story on the page has beyond its prompt."""
+        for element in self._drawn("bidi_component"):
+            texts = json.loads(element.json or element.mixed.json).get("texts", [])
+            return str(texts[0]["fresh"]) if texts else ""
+        return ""
+
+    def facts(self) -> str:
+        """Return the line of facts of the result on show, "" while there is none."""
+        return next((one.body for one in self._drawn("markdown") if re.search(r"· [\d,]+ tokens", one.body)), "")
+
+    def _drawn(self, kind: str) -> list[Any]:
+        with self._guard:
+            ranked = sorted(self.elements.items())
+        return [getattr(one.element, kind) for _, one in ranked if one.element.WhichOneof("type") == kind]
+
+    def find(
+        self, kind: str, label: str, fits: Callable[[Any], bool] = lambda _: True, timeout_s: float = 120
+    ) -> _Found:
+        """Return the first element of this kind whose label holds `label` and that `fits`; waits until it is there."""
         limit = time.monotonic() + timeout_s
         while time.monotonic() < limit:
             with self._guard:
                 for element in self.elements.values():
                     inner = element.element
-                    if inner.WhichOneof("type") == kind and label in getattr(inner, kind).label:
-                        return _Found(getattr(inner, kind).id, element.fragment)
+                    if inner.WhichOneof("type") != kind:
+                        continue
+                    proto = getattr(inner, kind)
+                    if label in proto.label and fits(proto):
+                        return _Found(proto.id, element.fragment)
             time.sleep(0.01)
         raise TimeoutError(f"no {kind} {label!r}")
 
@@ -148,7 +173,6 @@ class Session:
             self._arm(message.auto_rerun.fragment_id, message.auto_rerun.interval)
         elif kind == "script_finished":
             self.finished += 1
-            self._acknowledge()
 
     def _arm(self, fragment_id: str, interval_s: float) -> None:
         def fire() -> None:
@@ -161,9 +185,6 @@ class Session:
         timer.daemon = True
         self._timers[fragment_id] = timer
         timer.start()
-
-    def _acknowledge(self) -> None:
-        """Nothing to say back; a browser would update its forward-message cache here."""
 
 
 class _Drawn:

@@ -69,6 +69,9 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--hidden", type=int, default=256)
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--export-every", type=float, default=0.0, help="minutes between exports on the way; 0: none")
+    parser.add_argument("--log-every", type=int, default=250, help="steps between measurements")
+    parser.add_argument("--samples", type=int, default=100, help="samples drawn for the card and the copy check")
+    parser.add_argument("--eager", action="store_true", help="do without torch.compile: starts at once, runs slower")
     options = parser.parse_args()
     make_model.shape = (options.hidden, options.layers)  # type: ignore[attr-defined]
     return options
@@ -153,7 +156,9 @@ def train(model: Any, tokenizer: Any, encoded: list[list[int]], stories: Stories
     ]
     state: dict[str, Any] = {"step": 0, "seconds": 0.0, "tokens": 0, "curve": [], "decayed": False}
     resume(model, optimizers, state, options)
-    loss_of = torch.compile(loss_function(model, options.device))
+    loss_of = loss_function(model, options.device)
+    if not options.eager:
+        loss_of = torch.compile(loss_of)
     random_state = random.Random(options.seed * 1_000_003 + state["step"])
     recent: list[float] = []
     losses: list[float] = []
@@ -183,7 +188,7 @@ def train(model: Any, tokenizer: Any, encoded: list[list[int]], stories: Stories
         state["seconds"] += min(seconds, 3 * statistics.median(recent))
         state["step"] += 1
         state["tokens"] += BATCH_TOKENS
-        if state["step"] % 250 == 0:
+        if state["step"] % options.log_every == 0:
             bpc = validate(model, tokenizer, stories.validation[:64])
             state["curve"].append([state["step"], state["seconds"] / 60, sum(losses) / len(losses), bpc])
             speed = BATCH_TOKENS / statistics.median(recent)
@@ -265,7 +270,7 @@ def export(
     shipped = LlamaForCausalLM.from_pretrained(options.out, dtype=torch.float32).eval()
     bpc = bits_per_character(shipped, tokenizer, stories.validation)
     train_bpc = bits_per_character(shipped, tokenizer, stories.train[: len(stories.validation)])
-    samples = card.draw_samples(shipped, tokenizer, 100)
+    samples = card.draw_samples(shipped, tokenizer, options.samples)
     copies = longest_copies(samples, encoded)
     facts = {
         "bits_per_character": round(bpc, 4), "train_bits_per_character": round(train_bpc, 4),

@@ -143,10 +143,10 @@ class CausalLM(Family):
         file = spec.folder() / "config.json"
         try:
             config = json.loads(file.read_text("utf-8"))
-        except (OSError, ValueError) as error:
+            context = config.get("max_position_embeddings") or config["n_positions"]
+            return {"context_length": context, "vocabulary_size": config["vocab_size"]}
+        except (OSError, ValueError, KeyError, AttributeError) as error:
             raise WeightsError(f"{spec.id}: {file.name} is missing or damaged. Restore it.") from error
-        context = config.get("max_position_embeddings") or config.get("n_positions")
-        return {"context_length": context, "vocabulary_size": config["vocab_size"]}
 
     def check_inputs(self, spec: ModelSpec, request: Request, params: Any) -> None:
         """Refuse an empty prompt and stop texts that could end every text at once; see `Family.check_inputs`."""
@@ -162,7 +162,8 @@ class CausalLM(Family):
 
     def count_tokens(self, spec: ModelSpec, data: dict[str, Any]) -> dict[str, Any]:
         """Count a text's tokens, the start token included: `{"text"}` → `{"tokens", "context_length"}`."""
-        tokenizer = _tokenizer_file(spec.folder() / "tokenizer.json")
+        file = spec.folder() / "tokenizer.json"
+        tokenizer = _tokenizer_file(file, file.stat().st_mtime_ns if file.exists() else 0)
         return {
             "tokens": len(tokenizer.encode(media.check_text(data["text"])).ids),
             "context_length": spec.facts["context_length"],
@@ -193,13 +194,11 @@ class CausalLM(Family):
             with seeded(request.seed):
                 _generate(model, tokenizer, ids, rows, total, params, watch)
 
-        started = time.monotonic()
         for _ in follow(run, watch):
-            if watch.step == 1:
-                started = time.monotonic()  # tokens/s tells of writing, not of reading the prompt
             yield Progress("generate", watch.step, total)
             yield Preview(tuple(_output(prompt, text, index) for index, text in enumerate(texts)))
-        seconds = time.monotonic() - started
+        # tokens/s tells of writing, not of reading the prompt
+        seconds = time.monotonic() - watch.first_at
         watch.end("length")
         notes += _notes(params)
         tokens = sum(text.tokens for text in texts)
@@ -280,7 +279,7 @@ def _in_effect(family: CausalLM, spec: ModelSpec, params: Any, seed: int) -> dic
         name: values[name]
         for name in acting
         if values[name] is not None
-        and values[name] is not False
+        and (values[name] is not False or name == "do_sample")
         and values[name] != []
         and not (name in neutral and values[name] == neutral[name])
     }
@@ -295,10 +294,13 @@ def _notes(params: Any) -> list[str]:
 
 
 @lru_cache(maxsize=4)
-def _tokenizer_file(file: Path) -> Any:
+def _tokenizer_file(file: Path, changed_ns: int) -> Any:
     from tokenizers import Tokenizer
 
     try:
-        return Tokenizer.from_file(str(file))
+        tokenizer = Tokenizer.from_file(str(file))
+        tokenizer.encode_special_tokens = True  # count as a run does: a special token's name is text
+        tokenizer.no_truncation()
+        return tokenizer
     except Exception as error:  # the library raises plain Exception
         raise WeightsError(f"{file.parent.name}: {file.name} is missing or damaged. Restore it.") from error

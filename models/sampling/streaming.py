@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
@@ -24,6 +25,7 @@ class Watch(StoppingCriteria):  # type: ignore[no-untyped-call, misc, unused-ign
     def __init__(self, rows: Sequence[Transcript], end_ids: Collection[int], stopped: Callable[[], bool]) -> None:
         self.rows = rows
         self.step = 0
+        self.first_at = time.monotonic()  # when the first token came
         self.changed = threading.Event()
         self.cancelled = False
         self._end_ids = frozenset(end_ids)
@@ -32,6 +34,8 @@ class Watch(StoppingCriteria):  # type: ignore[no-untyped-call, misc, unused-ign
     def __call__(self, input_ids: torch.Tensor, scores: Any, **kwargs: Any) -> torch.Tensor:
         """Take the last column of `input_ids` (rows × tokens); return bool per row: it is done."""
         self.step += 1
+        if self.step == 1:
+            self.first_at = time.monotonic()
         for row, token in zip(self.rows, input_ids[:, -1].tolist(), strict=True):
             if row.finish:
                 continue  # padding

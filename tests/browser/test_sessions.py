@@ -109,7 +109,7 @@ def test_a_segfault_is_told_and_the_next_run_works(session, app):
 
 
 def test_too_large_an_allocation_is_told_and_the_worker_lives(session, app):
-    until(lambda: app.worker())
+    until(app.worker)
     reader = session().open_odd("warm", steps=1)
     reader.run()
     reader.done()

@@ -6,6 +6,7 @@ import pytest
 from safetensors import safe_open
 
 from models.catalog import load_catalog
+from models.device import import_libraries
 from models.engine import LocalEngine, StopSignal
 from models.params import describe
 from models.settings import Settings
@@ -90,6 +91,7 @@ def test_the_weights_are_small_fp16_and_counted(model):
         parameters += sum(math.prod(one.get_shape()) for one in slices.values())
     assert spec.parameters == parameters
     # as loaded, too: a tensor that is missing would be made up at random, one too many ignored
+    import_libraries(Settings())
     modules = CATALOG.family(model).load(spec).modules()
     loaded = {one.data_ptr(): one.numel() for module in modules for one in module.state_dict().values()}
     assert sum(loaded.values()) == parameters

@@ -19,6 +19,8 @@ def eight_cores(monkeypatch):
 
 def machine(root, **files):
     """Write a cgroup's CPU files: `max` for v2's cpu.max, `quota` and `period` for v1."""
+    (root / "proc/self").mkdir(parents=True)
+    (root / "proc/self/cgroup").write_text("1:cpu:/\n0::/\n")
     paths = {"max": "cpu.max", "quota": "cpu/cpu.cfs_quota_us", "period": "cpu/cpu.cfs_period_us"}
     for name, text in files.items():
         path = root / "sys/fs/cgroup" / paths[name]
@@ -35,6 +37,7 @@ def machine(root, **files):
         pytest.param({"max": "200000 100000\n"}, 2, id="v2"),
         pytest.param({"max": "250000 100000\n"}, 3, id="v2, a part of a core counts as one"),
         pytest.param({"max": "10000 100000\n"}, 1, id="v2, at least one"),
+        pytest.param({"max": "0 100000\n"}, 1, id="v2, at least one of nothing"),
         pytest.param({"max": "6400000 100000\n"}, 8, id="v2, no more than the affinity"),
         pytest.param({"max": "nonsense"}, 8, id="v2, unreadable"),
         pytest.param({"quota": "-1\n", "period": "100000\n"}, 8, id="v1, no quota"),

@@ -73,8 +73,8 @@ def test_owners_take_turns(world):
     world.engine.gate.clear()
     first = world.jobs.submit("ann", [ask("a1")])
     until(lambda: world.jobs.view("ann", first).state == "running")
-    jobs = [world.jobs.submit(owner, [ask(prompt)])
-            for owner, prompt in (("ann", "a2"), ("ann", "a3"), ("bob", "b1"), ("bob", "b2"), ("cid", "c1"))]  # fmt: skip
+    asked = (("ann", "a2"), ("ann", "a3"), ("bob", "b1"), ("bob", "b2"), ("cid", "c1"))
+    jobs = [world.jobs.submit(owner, [ask(prompt)]) for owner, prompt in asked]
     owners = ["ann", "ann", "bob", "bob", "cid"]
     places = [world.jobs.view(owner, job).place for owner, job in zip(owners, jobs, strict=True)]
     assert places == [1, 4, 2, 5, 3]

@@ -95,6 +95,11 @@ def test_a_machine_that_says_nothing_counts_as_two_gigabytes(tmp_path):
     assert memory.limit_bytes(tmp_path) == 2_000_000_000
 
 
+def test_an_unlimited_cgroup_counts_as_none(tmp_path):
+    root = machine(tmp_path, V1_OWN, {f"{V1}/job/memory.limit_in_bytes": V1_UNLIMITED}, host=False)
+    assert memory.limit_bytes(root) == 2_000_000_000
+
+
 def test_the_limit_holds_where_the_total_is_not_told(tmp_path):
     assert memory.limit_bytes(machine(tmp_path, "0::/", {f"{V2}/memory.max": 3_000_000_000}, host=False)) == 3e9
 
@@ -198,12 +203,16 @@ def test_the_peak_grows_with_what_is_touched_and_outlives_it():
     said = run_fresh("""
 import json
 from models import memory
+try:
+    lets = open("/proc/self/clear_refs", "w").write("5") == 1
+except OSError:
+    lets = False
 block = bytearray(300_000_000)
 block[::4096] = b"1" * len(block[::4096])
 del block
 old = memory.peak_bytes()
 memory.reset_peak()
-said = {"old": old, "before": memory.peak_bytes(), "start": memory.rss_bytes()}
+said = {"lets": lets, "old": old, "before": memory.peak_bytes(), "start": memory.rss_bytes()}
 block = bytearray(200_000_000)
 block[::4096] = b"1" * len(block[::4096])
 said["held"] = memory.rss_bytes()
@@ -214,7 +223,7 @@ print(json.dumps(said))
     assert said["held"] - said["start"] > 195_000_000
     assert said["end"] - said["start"] < 20_000_000
     assert said["after"] >= said["held"] - 5_000_000
-    if said["before"] < said["old"]:  # the kernel lets the peak be reset
+    if said["lets"]:  # the kernel lets the peak be reset
         assert said["old"] - said["before"] > 290_000_000
         assert said["after"] - said["before"] > 190_000_000
 

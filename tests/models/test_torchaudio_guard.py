@@ -108,7 +108,7 @@ print(json.dumps({"first": first, "second": second, "same": before == after, "se
 
 def test_an_import_that_failed_before_leaves_nothing_that_disturbs():
     said = run_fresh("""
-import json
+import json, sys
 try:
     import torchaudio
 except (ImportError, OSError):
@@ -117,10 +117,17 @@ from models.torchaudio_guard import guard
 guard()
 import torch, torchaudio
 import torchaudio.functional, torchaudio.transforms
-print(json.dumps(list(torchaudio.functional.spectrogram(
-    torch.ones(800), 0, torch.hann_window(400), 400, 200, 400, 2.0, False).shape)))
+shape = torchaudio.functional.spectrogram(
+    torch.ones(800), 0, torch.hann_window(400), 400, 200, 400, 2.0, False).shape
+# what a first import left behind would be known to sys.modules and not to the package
+children = [name.split(".")[1] for name in sys.modules if name.count(".") == 1 and name.startswith("torchaudio.")]
+strays = [name for name in children if name != "_extension"
+          and getattr(torchaudio, name, None) is not sys.modules["torchaudio." + name]]
+print(json.dumps({"shape": list(shape), "strays": strays, "children": len(children)}))
 """)
-    assert said == [201, 5]
+    assert said["shape"] == [201, 5]
+    assert said["strays"] == []
+    assert said["children"] > 3
 
 
 def test_a_function_that_needs_the_library_raises_with_words():

@@ -1,0 +1,83 @@
+"""The shape of the repository that the documents promise."""
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCES = [
+    path for path in ROOT.rglob("*.py") if not {".venv", ".train", ".data"} & set(path.relative_to(ROOT).parts)
+]  # fmt: skip
+
+
+def test_no_file_is_over_400_lines():
+    assert {path.name: count for path in SOURCES if (count := len(path.read_text().splitlines())) > 400} == {}
+
+
+def test_pages_are_short():
+    assert {path.name for path in (ROOT / "pages").glob("*.py") if len(path.read_text().splitlines()) > 15} == set()
+
+
+def test_every_direct_dependency_is_pinned():
+    for name in ("requirements.txt", "requirements-dev.txt", "requirements-train.txt"):
+        lines = [line.split("#")[0].strip() for line in (ROOT / name).read_text().splitlines()]
+        for line in filter(None, lines):
+            assert line.startswith("-r ") or re.fullmatch(r"[A-Za-z0-9_.\[\]-]+==[\w.]+", line), (name, line)
+
+
+def test_the_fixed_packages_are_required():
+    text = (ROOT / "requirements.txt").read_text()
+    for name in ("streamlit", "transformers", "diffusers", "torch", "torchaudio", "pydantic"):
+        assert re.search(rf"^{name}==", text, re.MULTILINE), name
+
+
+def test_no_model_is_named_in_code_outside_the_catalogue():
+    for path in SOURCES:
+        if path.relative_to(ROOT).parts[0] in ("models", "components", "pages"):
+            assert not re.search(r"if .*==\s*[\"'](text|image|audio|video)/", path.read_text()), path
+
+
+def test_only_what_draws_imports_streamlit():
+    for path in SOURCES:
+        if path.relative_to(ROOT).parts[0] in ("models", "training"):
+            assert not re.search(r"^\s*(import|from) streamlit", path.read_text(), re.MULTILINE), path
+
+
+def test_streamlit_is_set_up_as_the_design_demands():
+    config = tomllib.loads((ROOT / ".streamlit/config.toml").read_text())
+    assert config["runner"]["postScriptGC"] is False
+    assert config["client"]["showErrorDetails"] == "none"
+    assert config["browser"]["gatherUsageStats"] is False
+    assert {"light", "dark"} <= set(config["theme"])
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_theme_colours_are_readable(theme):
+    colours = tomllib.loads((ROOT / ".streamlit/config.toml").read_text())["theme"][theme]
+    for ground in ("backgroundColor", "secondaryBackgroundColor"):
+        for ink, least in (("textColor", 7), ("linkColor", 4.5), ("primaryColor", 4.5)):
+            assert contrast(colours[ink], colours[ground]) >= least, (ink, ground)
+
+
+def contrast(one, two):
+    """Return the contrast ratio of WCAG 2.2 of two #rrggbb colours."""
+
+    def luminance(colour):
+        parts = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+        red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    light, dark = sorted((luminance(one), luminance(two)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_nothing_large_or_private_is_committed():
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    files = [ROOT / name for name in listed.stdout.split("\0") if name]
+    assert [file for file in files if file.exists() and file.stat().st_size > 25_000_000] == []
+    assert [file for file in files if file.suffix in (".bin", ".pt", ".pth", ".pkl", ".gz", ".sqlite")] == []
