@@ -14,7 +14,7 @@ from components import status_line as status
 from components.runtime import catalog as read_catalog
 from components.words import plain
 from models.catalog import Catalog, ModelSpec
-from models.errors import PlaygroundError
+from models.errors import PlaygroundError, PromptTooLong
 from models.family import Family
 from models.jobs import Jobs, JobView
 from models.media import check_text
@@ -49,9 +49,24 @@ class _Page:
         params, seed = params_form.acting_values(self.spec, self.fields)
         try:
             request = Request(model=self.spec.id, inputs={"prompt": check_text(text)}, params=params, seed=seed)
+            self.check_length(request)
             self.jobs.submit(self.owner, [request])
         except PlaygroundError as error:
             state.notify(error.message)
+
+    def check_length(self, request: Request) -> None:
+        """Refuse a prompt that is too long before it waits in the queue. Raises `PromptTooLong`.
+
+        The worker counts. While it warms up it is not asked: the run itself checks again.
+        """
+        prompt = request.inputs["prompt"]
+        short = len(prompt.encode()) < int(self.spec.facts.get("context_length") or 0)  # type: ignore[arg-type]
+        ready = self.jobs.engine.state().phase == "ready"
+        if short or not ready or "count_tokens" not in self.family.tools or request.params.get("cut_prompt"):
+            return
+        counted = self.jobs.engine.call(self.spec.id, "count_tokens", {"text": prompt})
+        if counted["problem"]:
+            raise PromptTooLong(counted["problem"], tokens=counted["tokens"])
 
     def use(self, text: str, run: bool) -> None:
         """Put a text into the prompt box, and go on from it if `run`."""

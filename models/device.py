@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from models.cgroups import cgroups
 from models.settings import Settings
 from models.torchaudio_guard import guard
 
@@ -38,14 +39,15 @@ def import_libraries(settings: Settings) -> None:
 def usable_cores(root: Path = Path("/")) -> int:
     """Return the cores that this process may use: its affinity, cut by the cgroup's CPU quota."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with suppress(OSError, ValueError):
-        quota, period = (root / "sys/fs/cgroup/cpu.max").read_text().split()
-        if quota != "max":
-            cores = min(cores, math.ceil(int(quota) / int(period)))
-    with suppress(OSError, ValueError):
-        quota_us = int((root / "sys/fs/cgroup/cpu/cpu.cfs_quota_us").read_text())
-        if quota_us > 0:
-            cores = min(cores, math.ceil(quota_us / int((root / "sys/fs/cgroup/cpu/cpu.cfs_period_us").read_text())))
+    for folder, version in cgroups(root, "cpu"):
+        with suppress(OSError, ValueError):
+            if version == 2:
+                quota, period = (folder / "cpu.max").read_text().split()
+            else:
+                quota = (folder / "cpu.cfs_quota_us").read_text().strip()
+                period = (folder / "cpu.cfs_period_us").read_text()
+            if quota not in ("max", "-1"):
+                cores = min(cores, math.ceil(int(quota) / int(period)))
     return max(1, cores)
 
 

@@ -10,14 +10,13 @@ import ctypes
 import gc
 import os
 import resource
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from models.cgroups import cgroups
 from models.settings import Settings
 
 ROOT = Path("/")
-_V1, _V2 = Path("sys/fs/cgroup/memory"), Path("sys/fs/cgroup")
 _UNLIMITED = 2**60  # v1 writes "no limit" as a huge number
 # what the two processes need before any model is loaded: the pages 150 MB, torch and transformers 350 MB
 RESERVED_BYTES = 500_000_000
@@ -27,7 +26,7 @@ HEADROOM_BYTES = 512_000_000
 
 def limit_bytes(root: Path = ROOT) -> int:
     """Return the memory that this process may use: the lowest cgroup limit on its path, else the host's total."""
-    limits = [value for folder, version in _cgroups(root) if (value := _limit(folder, version)) is not None]
+    limits = [value for folder, version in cgroups(root, "memory") if (value := _limit(folder, version)) is not None]
     with suppress(OSError, ValueError, IndexError):
         for line in (root / "proc/meminfo").read_text().splitlines():
             if line.startswith("MemTotal:"):
@@ -45,34 +44,13 @@ def budget_bytes(settings: Settings, root: Path = ROOT) -> int:
 
 def oom_kills(root: Path = ROOT) -> int:
     """Return how often the kernel's out-of-memory killer has struck in this process's cgroup."""
-    for folder, version in _cgroups(root):
+    for folder, version in cgroups(root, "memory"):
         name = "memory.events" if version == 2 else "memory.oom_control"
         with suppress(OSError, ValueError, IndexError):
             for line in (folder / name).read_text().splitlines():
                 if line.startswith("oom_kill "):
                     return int(line.split()[1])
     return 0
-
-
-def _cgroups(root: Path) -> Iterator[tuple[Path, int]]:
-    """Yield this process's memory cgroups with their version, from its own up to the mount's root."""
-    with suppress(OSError, ValueError):
-        for line in (root / "proc/self/cgroup").read_text().splitlines():
-            _, controllers, path = line.split(":", 2)
-            if controllers == "" and not (root / _V1).exists():
-                mount, version = root / _V2, 2
-            elif "memory" in controllers.split(","):
-                mount, version = root / _V1, 1
-            else:
-                continue
-            folder = mount / path.lstrip("/")
-            while True:
-                # in a container the path may name the host's cgroup, while the mount shows only ours
-                if folder.is_dir():
-                    yield folder, version
-                if folder == mount or mount not in folder.parents:
-                    break
-                folder = folder.parent
 
 
 def _limit(folder: Path, version: int) -> int | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -84,7 +85,7 @@ class Registry:
                 ((entry.used, name, entry.bytes) for name, entry in self._entries.items() if not entry.leases)
             )
         fits = needed <= free + sum(size for _, _, size in idle)
-        return Forecast(needed, free, tuple(name for _, name, _ in idle), fits)
+        return Forecast(needed, max(0, free), tuple(name for _, name, _ in idle), fits)
 
     @contextmanager
     def lease(self, model: str) -> Iterator[Loaded]:
@@ -99,8 +100,8 @@ class Registry:
                 entry = self._take(model)  # another requester may have loaded it meanwhile
                 if entry is None:
                     entry = self._load(model)
-        self._on_change()
         try:
+            self._on_change()
             yield entry.loaded
         finally:
             with self._guard:
@@ -143,19 +144,19 @@ class Registry:
             raise self._refusal(model, self.forecast(model))
         try:
             loaded = self._catalog.family(model).load(spec)
-        except (PlaygroundError, MemoryError):
-            memory.trim()
+        except (PlaygroundError, MemoryError) as error:
+            _drop_locals(error)
             raise
         except Exception as error:
-            memory.trim()
+            _drop_locals(error)
             if "can't allocate memory" in str(error):
                 raise
             log.error("%s could not be loaded", model, exc_info=error)
+            advice = f"Restore the folder {spec.weights.path}" if spec.embedded else f"Get {spec.weights.hub} again"
             files = ", ".join(sorted(path.name for path in spec.weight_files())) if spec.embedded else "its files"
             raise WeightsError(
                 f"{model} could not be loaded: {files} or a file beside it is damaged or missing "
-                f"({type(error).__name__}). Restore the folder {spec.weights.path or spec.weights.hub}; "
-                "the log has the details."
+                f"({type(error).__name__}). {advice}; the log has the details."
             ) from error
         entry = _Entry(loaded, count_bytes(loaded), leases=1, used=next(self._turns))
         with self._guard:
@@ -174,6 +175,14 @@ class Registry:
             needed_bytes=forecast.needed_bytes, free_bytes=forecast.free_bytes,
             could_unload=list(forecast.could_unload), in_use=in_use,
         )  # fmt: skip
+
+
+def _drop_locals(error: BaseException | None) -> None:
+    """Free what a failed load had read: its frames, kept by the error's traceback, still hold it."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
+    memory.trim()
 
 
 def count_bytes(loaded: Loaded) -> int:

@@ -52,7 +52,9 @@ class FakeEngine:
         self.fail_with = WorkerDied("The worker process was ended from outside.", reason=reason)
 
     def call(self, model, tool, data):
-        return {"tokens": len(data["text"].split()), "context_length": 512}
+        tokens = len(data["text"].split())
+        problem = f"The prompt has {tokens} tokens." if tokens >= 512 else ""
+        return {"tokens": tokens, "context_length": 512, "problem": problem}
 
     def state(self):
         return EngineState(self.phase, time.time(), 1, (), 0, 1_000_000_000)

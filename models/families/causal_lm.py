@@ -109,7 +109,7 @@ class CausalLMParams(Params):
     )  # fmt: skip
     cut_prompt: bool = Field(
         False, description="Lets a prompt that is too long for the model lose its beginning, instead of being refused.",
-        json_schema_extra=hint(label="Cut a long prompt", group="Length", advanced=True),
+        json_schema_extra=hint(label="Cut a long prompt", group="Length"),
     )  # fmt: skip
 
 
@@ -161,13 +161,19 @@ class CausalLM(Family):
                 )
 
     def count_tokens(self, spec: ModelSpec, data: dict[str, Any]) -> dict[str, Any]:
-        """Count a text's tokens, the start token included: `{"text"}` → `{"tokens", "context_length"}`."""
+        """Count a text's tokens, the start token included: `{"text"}` → `{"tokens", "context_length", "problem"}`.
+
+        `problem` is the sentence for a text that leaves no room, else "".
+        """
         file = spec.folder() / "tokenizer.json"
         tokenizer = _tokenizer_file(file, file.stat().st_mtime_ns if file.exists() else 0)
+        tokens = len(tokenizer.encode(media.check_text(data["text"])).ids)
+        context_length = int(spec.facts["context_length"])  # type: ignore[arg-type]
+        fits = tokens < context_length
         return {
-            "tokens": len(tokenizer.encode(media.check_text(data["text"])).ids),
-            "context_length": spec.facts["context_length"],
-        }
+            "tokens": tokens, "context_length": context_length,
+            "problem": "" if fits else prompt_too_long(spec.id, tokens, context_length).message,
+        }  # fmt: skip
 
     def generate(
         self, spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context
@@ -224,11 +230,7 @@ class CausalLM(Family):
         notes = []
         if len(ids) >= limit:
             if not params.cut_prompt:
-                raise PromptTooLong(
-                    f"The prompt has {len(ids):,} tokens; {spec.id} holds {limit:,} with what it writes, so at most "
-                    f"{limit - 1:,} are allowed. Shorten it, or switch on “Cut a long prompt” to drop its beginning.",
-                    tokens=len(ids), limit=limit - 1,
-                )  # fmt: skip
+                raise prompt_too_long(spec.id, len(ids), limit)
             start = [ids[0]] if tokenizer.bos_token_id is not None and ids[0] == tokenizer.bos_token_id else []
             keep = max(1, limit - len(start) - min(params.max_new_tokens, limit // 2))
             notes.append(f"The prompt had {len(ids):,} tokens; its last {keep:,} were read.")
@@ -237,6 +239,15 @@ class CausalLM(Family):
         if room < params.max_new_tokens:
             notes.append(f"Length was at most {room:,} tokens: the model holds {limit:,} with the prompt.")
         return ids, room, notes
+
+
+def prompt_too_long(model: str, tokens: int, context_length: int) -> PromptTooLong:
+    """Return the error for a prompt that leaves no room, in the words of page, CLI and API alike."""
+    return PromptTooLong(
+        f"The prompt has {tokens:,} tokens; {model} holds {context_length:,} with what it writes, so at most "
+        f"{context_length - 1:,} are allowed. Shorten it, or switch on “Cut a long prompt” to drop its beginning.",
+        tokens=tokens, limit=context_length - 1,
+    )  # fmt: skip
 
 
 def _generate(model: Any, tokenizer: Any, ids: list[int], rows: int, total: int, params: Any, watch: Any) -> None:

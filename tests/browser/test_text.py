@@ -138,11 +138,25 @@ def test_a_prompt_that_is_too_long_is_counted_and_can_be_cut(session):
     reader.write("Once upon a time there was a dragon. " * 80)
     reader.run()
     reader.sees(re.compile(r"The prompt has [\d,]+ tokens"))
-    reader.page.get_by_text("Advanced").click()
     reader.page.get_by_text("Cut a long prompt", exact=True).click()
     until(lambda: "cut_prompt=true" in reader.address())
     reader.run()
     reader.sees(re.compile(r"its last \d+ were read"))
+
+
+def test_the_title_says_done_to_who_was_away(session):
+    reader = session().open(**STORY, **{"story-gpt.max_new_tokens": 60})
+    reader.write("Once upon a time")
+    reader.run()
+    reader.button("Stop").wait_for()
+    until(reader.text)
+    reader.page.evaluate("Object.defineProperty(document, 'hidden', {configurable: true, get: () => true})")
+    until(lambda: reader.page.title().startswith("Done · "))
+    reader.page.evaluate(
+        "Object.defineProperty(document, 'hidden', {configurable: true, get: () => false});"
+        "document.dispatchEvent(new Event('visibilitychange'))"
+    )
+    until(lambda: not reader.page.title().startswith("Done"))
 
 
 @pytest.mark.parametrize("width", [1440, 390])

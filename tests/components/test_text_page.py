@@ -177,6 +177,18 @@ def test_a_death_of_the_worker_is_told_with_what_there_was(pages):
     assert pages.jobs.current(owner(pages)).state == "done"
 
 
+def test_a_prompt_that_is_too_long_is_counted_before_it_waits(pages):
+    page = pages.open(PAGE)
+    widget(page, "text_area", "text-prompt").set_value("word " * 600)
+    press(page, "run")
+    assert any("The prompt has 600 tokens" in message for message in messages(page))
+    assert pages.engine.ran == []
+    widget(page, "toggle", f"{STORY}.cut_prompt").set_value(True)
+    page.run()
+    settle(pages, press(page, "run"))
+    assert pages.engine.ran[0].params["cut_prompt"] is True
+
+
 def test_a_full_queue_is_told_and_the_prompt_stays(pages):
     from models.types import Request
 

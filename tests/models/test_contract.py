@@ -86,7 +86,7 @@ def test_the_weights_are_small_fp16_and_counted(model):
     for path in spec.weight_files():
         assert path.stat().st_size <= FILE_MAX_BYTES, path
         with safe_open(path, "np") as file:
-            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+            slices = {name: file.get_slice(name) for name in file.keys()}
         assert {one.get_dtype() for one in slices.values()} == {"F16"}
         parameters += sum(math.prod(one.get_shape()) for one in slices.values())
     assert spec.parameters == parameters

@@ -201,7 +201,6 @@ def test_an_error_that_says_what_is_wrong_passes_as_it_is(bench, name, kind, wor
     assert [net for ref in b.family.made if (net := ref()) is not None] == []
 
 
-@pytest.mark.xfail(strict=True, reason="lease calls on_change before its try")
 def test_a_lease_ends_though_on_change_raises(bench):
     b = bench(a=1)
     b.registry._on_change = lambda: 1 / 0
@@ -210,7 +209,6 @@ def test_a_lease_ends_though_on_change_raises(bench):
     assert b.leases() == {"a": 0}
 
 
-@pytest.mark.xfail(strict=True, reason="a model larger than its forecast makes the free bytes negative")
 def test_no_less_than_nothing_is_free(bench):
     b = bench(budget=2, tied=2, a=3)
     # one weight and a buffer: 3 MB instead of 2

@@ -58,7 +58,6 @@ print(json.dumps([memory.peak_bytes(), start]))
     assert peak - start < 1.2 * 320 * MB
 
 
-@pytest.mark.xfail(strict=True, reason="_load trims while the error's traceback still holds what was read")
 @pytest.mark.parametrize("model", ["broken", "own-words", "no-memory"])
 def test_a_load_that_fails_gives_its_memory_back(folders, model):
     left = run_fresh(

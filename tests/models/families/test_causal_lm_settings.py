@@ -121,7 +121,12 @@ def test_count_tokens_counts_as_the_tokenizer_does(engine, kind, text):
     answer = engine.call(f"text/{kind}", "count_tokens", {"text": text})
     tokenizer = plain(engine.catalog[f"text/{kind}"].folder())[1]
     ids = tokenizer(text, split_special_tokens=True)["input_ids"]
-    assert answer == {"tokens": len(ids), "context_length": 64}
+    assert (answer["tokens"], answer["context_length"]) == (len(ids), 64)
+    assert bool(answer["problem"]) == (len(ids) >= 64)
+    if answer["problem"]:
+        with pytest.raises(PromptTooLong) as refused:
+            final_of(engine, ask(text, kind, max_new_tokens=1))
+        assert refused.value.message == answer["problem"]
 
 
 @pytest.mark.parametrize("text", ["a\0", "a\ud800", "a" * 1_100_000, 3])
