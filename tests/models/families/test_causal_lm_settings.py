@@ -2,7 +2,7 @@
 
 import pytest
 
-from models.errors import BadInput, BadParam
+from models.errors import BadInput, BadParam, PromptTooLong
 from models.params import describe
 from tests.tiny import EOS, added, ask, direct, final_of, plain
 
