@@ -31,6 +31,7 @@ import torch
 from models import device
 from models.settings import Settings
 device.import_libraries(Settings())
+device.set_threads(0, Settings())  # as the app does for a model of this size
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 folder, tokens, prompt = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 tokenizer = AutoTokenizer.from_pretrained(folder)
@@ -57,6 +58,7 @@ from models.settings import Settings
 @st.cache_resource
 def load():
     device.import_libraries(Settings())
+    device.set_threads(0, Settings())
     from transformers import AutoModelForCausalLM, AutoTokenizer
     folder = {folder!r}
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()

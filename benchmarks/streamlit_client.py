@@ -41,7 +41,8 @@ class Session:
         self._timers: dict[str, threading.Timer] = {}
         self._cached: dict[str, Any] = {}
         self.elements: dict[tuple[int, ...], Any] = {}
-        self._active_fragments: set[str] = set()
+        self._armed: set[str] = set()
+        self._run = 0
         self.page_hash = ""
         self.finished = 0
         self._closed = False
@@ -78,8 +79,10 @@ class Session:
         self.rerun(trigger=element.id, fragment_id=element.fragment_id)
 
     def story(self) -> str:
-        """Return what the first story on the page has beyond its prompt."""
+        """Return what the first story on the page has beyond its prompt; the shipped example does not count."""
         for element in self._drawn("bidi_component"):
+            if "-example" in element.id:
+                continue
             texts = json.loads(element.json or element.mixed.json).get("texts", [])
             return str(texts[0]["fresh"]) if texts else ""
         return ""
@@ -157,22 +160,43 @@ class Session:
             self._cached[message.hash] = message
         if kind == "new_session":
             self.page_hash = message.new_session.page_script_hash or self.page_hash
-            fragments = set(message.new_session.fragment_ids_this_run)
-            if not fragments:
-                with self._guard:
-                    self.elements.clear()
-                for timer in self._timers.values():
-                    timer.cancel()
-                self._timers.clear()
+            self._run += 1
+            self._armed.clear()
         elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
             with self._guard:
                 self.elements[tuple(message.metadata.delta_path)] = _Drawn(
-                    message.delta.new_element, message.delta.fragment_id
+                    message.delta.new_element, message.delta.fragment_id, self._run
                 )
+        elif kind == "navigation":
+            self.page_hash = message.navigation.page_script_hash or self.page_hash
         elif kind == "auto_rerun":
             self._arm(message.auto_rerun.fragment_id, message.auto_rerun.interval)
+        elif kind == "stop_auto_rerun":
+            self._disarm({message.stop_auto_rerun.fragment_id})
         elif kind == "script_finished":
-            self.finished += 1
+            self._finish(message.script_finished)
+
+    def _finish(self, status: int) -> None:
+        """Drop what this run did not draw again, as a browser does."""
+        if status == ForwardMsg.FINISHED_SUCCESSFULLY:
+            with self._guard:
+                self.elements = {path: one for path, one in self.elements.items() if one.run == self._run}
+            self._disarm(set(self._timers) - self._armed)
+        elif status == ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY:
+            with self._guard:
+                redrawn = {one.fragment for one in self.elements.values() if one.run == self._run}
+                self.elements = {
+                    path: one
+                    for path, one in self.elements.items()
+                    if one.run == self._run or one.fragment not in redrawn
+                }
+        self.finished += 1
+
+    def _disarm(self, fragments: set[str]) -> None:
+        for fragment in fragments:
+            timer = self._timers.pop(fragment, None)
+            if timer is not None:
+                timer.cancel()
 
     def _arm(self, fragment_id: str, interval_s: float) -> None:
         def fire() -> None:
@@ -183,13 +207,15 @@ class Session:
 
         timer = threading.Timer(interval_s, fire)
         timer.daemon = True
+        self._disarm({fragment_id})
+        self._armed.add(fragment_id)
         self._timers[fragment_id] = timer
         timer.start()
 
 
 class _Drawn:
-    def __init__(self, element: Any, fragment: str) -> None:
-        self.element, self.fragment = element, fragment
+    def __init__(self, element: Any, fragment: str, run: int) -> None:
+        self.element, self.fragment, self.run = element, fragment, run
 
 
 class _Found:

@@ -12,17 +12,20 @@ from models.engine import EngineState
 from models.jobs import Jobs, JobView
 
 POLL_S = 0.3
+QUEUE_POLL_S = 1.0  # while nothing but a place in the queue can change
 WARM_UP_S = 12  # what importing the libraries takes on two weak cores
 
 
 def draw(jobs: Jobs, owner: str, job_id: str) -> None:
-    """Draw a living job, looking again every `POLL_S` seconds; when it ends, the whole page is drawn once."""
-    st.fragment(_draw, run_every=POLL_S)(jobs, owner, job_id)
-
-
-def _draw(jobs: Jobs, owner: str, job_id: str) -> None:
+    """Draw a living job, looking again every `POLL_S` seconds; when it begins or ends, the whole page is drawn once."""
     view = jobs.view(owner, job_id)
-    if view is None or view.finished:
+    queued = view is not None and view.state == "queued"
+    st.fragment(_draw, run_every=QUEUE_POLL_S if queued else POLL_S)(jobs, owner, job_id, queued)
+
+
+def _draw(jobs: Jobs, owner: str, job_id: str, was_queued: bool) -> None:
+    view = jobs.view(owner, job_id)
+    if view is None or view.finished or (was_queued and view.state != "queued"):
         st.rerun()
         return
     with st.container(horizontal=True, vertical_alignment="center"):

@@ -88,6 +88,7 @@ def run_request(
     request: Request,
     catalog: Catalog,
     registry: Registry,
+    settings: Settings,
     *,
     stopped: Callable[[], bool],
     open_ref: Callable[[str], bytes],
@@ -105,6 +106,7 @@ def run_request(
     if not registry.holds(spec.id):
         yield Progress("load", 0, spec.weights_bytes(), spec.name)
     with registry.lease(spec.id) as loaded:
+        device.set_threads(family.needed_bytes(spec), settings)
         full = request.model_copy(update={"params": params.model_dump(mode="json")})
         stamp = {"request": full.model_dump(), "revision": spec.revision(), **device.stamp_facts()}
         context = Context(stopped=stopped, open_ref=open_ref, stamp=stamp)
@@ -149,7 +151,12 @@ class LocalEngine:
         with self._turn:
             registry = self._ready()
             yield from run_request(
-                request, self._catalog, registry, stopped=lambda: stop.asked, open_ref=self._blobs.get_bytes
+                request,
+                self._catalog,
+                registry,
+                self._settings,
+                stopped=lambda: stop.asked,
+                open_ref=self._blobs.get_bytes,
             )
 
     def call(self, model: str, tool: str, data: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,8 @@ class Settings(BaseSettings):
 
     `catalog_dirs` and `family_dirs` are searched in order. `data_dir` holds artefacts, uploads and, unless
     `database_url` names another SQL database, the run index. `memory_bytes` is the budget of the worker process;
-    0 takes it from the cgroup's limit. `threads` is torch's thread count; 0 means one per usable core.
+    0 takes it from the cgroup's limit. `threads` is the most threads that torch may use; 0 means one per usable
+    core. Small models use one (`models.device.set_threads`).
     """
 
     model_config = SettingsConfigDict(env_prefix="PLAYGROUND_", frozen=True)

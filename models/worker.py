@@ -99,6 +99,7 @@ class Worker:
                 Request.model_validate(message["request"]),
                 self._catalog,
                 registry,
+                self._settings,
                 stopped=lambda: job in self._stopped,
                 open_ref=self._blobs.get_bytes,
             )

@@ -12,7 +12,7 @@ from transformers import StoppingCriteria
 
 from models.sampling.transcript import Transcript
 
-INTERVAL_S = 0.05
+INTERVAL_S = 0.2  # a page looks three times a second; every wake-up here costs the generating thread some
 
 
 class Watch(StoppingCriteria):  # type: ignore[no-untyped-call, misc, unused-ignore]
