@@ -8,7 +8,7 @@ PORT ?= 8501
 # PyTorch's own CPU wheels are small; they are asked for only on Linux without an NVIDIA driver, if they answer at once
 CPU_WHEELS := https://download.pytorch.org/whl/cpu
 
-.PHONY: run setup test test-setup lint types unit browser clean
+.PHONY: run setup test test-setup lint types unit browser examples clean
 
 run: setup
 	$(BIN)/streamlit run Home.py --server.port $(PORT)
@@ -45,6 +45,14 @@ unit: test-setup
 
 browser: test-setup
 	$(BIN)/python -m pytest tests/browser
+
+# the example results that pages show before a first run; make them anew when weights change
+examples: setup
+	$(BIN)/python -m models run text/story-gpt --prompt "Once upon a time a small dragon" --seed 7 \
+	  --json > components/examples/text-story-gpt.json
+	for temperature in 0.3 0.8 1.6; do $(BIN)/python -m models run text/story-gpt --seed 3 \
+	  --prompt "Once upon a time a small dragon" --param max_new_tokens=60 --param temperature=$$temperature \
+	  --json > components/examples/temperature-$$temperature.json; done
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

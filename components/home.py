@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from components import playground, presence, result, services, state
+from components import playground, presence, services, state, story_view
 from components.runtime import catalog as read_catalog
 from models.errors import PlaygroundError
 from models.types import Request
 
+# one prompt and one seed at three temperatures: what this playground is about, at one glance
+TEMPERATURES = (0.3, 0.8, 1.6)
 FIRST_PROMPT = "Once upon a time a small dragon"
 TEXT_PAGE = "pages/text.py"
 
@@ -36,10 +38,7 @@ def show() -> None:
         except PlaygroundError as error:
             state.notify(error.message)
         st.switch_page(TEXT_PAGE)
-    example = playground.example_run(spec)
-    if example is not None:
-        st.caption(f":material/lightbulb: **An example** by {spec.name}, seed {example.request.seed}")
-        result.draw_outputs(example.outputs, "home-example")
+    _draw_example(spec.name)
     st.subheader("What is here", anchor=False)
     with st.container(border=True):
         st.page_link(TEXT_PAGE, label="**Text**", icon=":material/article:")
@@ -47,3 +46,14 @@ def show() -> None:
             "A story writer of four million parameters, trained from scratch for this playground. Temperature, "
             "top-p, repetition, variants: see each one act."
         )
+
+
+def _draw_example(name: str) -> None:
+    runs = [playground.read_run(playground.EXAMPLES / f"temperature-{value}.json") for value in TEMPERATURES]
+    st.caption(
+        f":material/lightbulb: **An example** by {name}: the same beginning and the same seed at three temperatures."
+    )
+    story_view.draw(
+        [run.outputs[0] for run in runs], "home-example", run="home-example",
+        titles=[f"Temperature {value}" for value in TEMPERATURES],
+    )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -159,8 +160,10 @@ def _draw_run_line(page: _Page, live: bool) -> None:
 def _forecast(page: _Page) -> str:
     """Say what a run will take: its time from this session's last run, its memory from the registry's own state."""
     words = []
-    last = next((run for run in page.jobs.store.runs(page.owner, limit=5) if run.request.model == page.spec.id), None)
-    speed = last.stats.get("tokens_per_s") if last is not None else None
+    earlier: list[Run] = []
+    with suppress(PlaygroundError):  # the list of earlier results says what is wrong with the store
+        earlier = page.jobs.store.runs(page.owner, limit=5)
+    speed = next((run.stats.get("tokens_per_s") for run in earlier if run.request.model == page.spec.id), None)
     tokens = params_form.values(page.spec, page.fields).get("max_new_tokens")
     if speed and tokens:
         words.append(f"at most {max(1.0, tokens / speed):.0f} s")
@@ -192,10 +195,13 @@ def _draw_result(page: _Page, view: JobView | None) -> None:
 
 
 def example_run(spec: ModelSpec) -> Run | None:
-    """Return the stored run of a model, as `python -m models run --json` printed it, or None if there is none."""
+    """Return the stored run of a model, or None if there is none."""
     file = EXAMPLES / f"{spec.id.replace('/', '-')}.json"
-    if not file.exists():
-        return None
+    return read_run(file) if file.exists() else None
+
+
+def read_run(file: Path) -> Run:
+    """Return a run as `python -m models run --json` printed it; `make examples` makes the stored ones."""
     said = json.loads(file.read_text("utf-8"))
     outputs = [Output(**{name: one[name] for name in ("kind", "index", "text", "meta")}) for one in said["outputs"]]
     prompt = outputs[0].text[: outputs[0].meta["prompt_chars"]]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import streamlit as st
 
 from components import links, story_view
 from components.words import plain
+from models.errors import PlaygroundError
 from models.jobs import Jobs
 from models.media import file_name
 from models.types import Output, Request, Run
@@ -129,10 +131,13 @@ def _draw_sharing(run: Run, key: str) -> None:
 
 
 def _bytes(jobs: Jobs, output: Output) -> bytes:
-    """Return the artefact; a run that failed has none, only its text."""
+    """Return the artefact; a run that failed has none, nor one whose file was cleared: then its text alone."""
     if output.data:
         return output.data
-    return jobs.store.get_bytes(output.sha256) if output.sha256 else output.text.encode()
+    with suppress(PlaygroundError):
+        if output.sha256:
+            return jobs.store.get_bytes(output.sha256)
+    return output.text.encode()
 
 
 def _short(value: Any) -> str:

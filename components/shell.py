@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from components import theme
+from components.words import plain
+from models.errors import PlaygroundError
+
+log = logging.getLogger(__name__)
 
 
 def run() -> None:
@@ -18,7 +24,11 @@ def run() -> None:
         }
     )
     theme.apply()
-    page.run()
+    try:
+        page.run()
+    except PlaygroundError as error:  # what a page could not handle itself: the store or the catalogue is out of reach
+        log.exception("a page could not be drawn")
+        st.error(plain(error.message), icon=":material/error:")
 
 
 def enter() -> None:

@@ -11,7 +11,10 @@ from models.types import Output
 _HTML = '<div class="stories" aria-live="polite" aria-label="Result"></div>'
 
 _CSS = """
-.stories { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 21rem), 1fr)); }
+.stories {
+  display: grid; gap: 1rem;
+  grid-template-columns: repeat(auto-fit, minmax(min(100%, var(--least, 21rem)), 1fr));
+}
 article {
   border: 1px solid var(--st-border-color); border-radius: .75rem; padding: 1.1rem 1.35rem; min-height: 7rem;
   background: var(--st-secondary-background-color);
@@ -35,6 +38,7 @@ article p {
 _JS = """
 export default function ({ data, parentElement }) {
   const box = parentElement.querySelector(".stories");
+  box.style.setProperty("--least", data.texts.length === 3 ? "16rem" : "21rem");
   while (box.children.length > data.texts.length) box.lastChild.remove();
   data.texts.forEach((text, index) => {
     let card = box.children[index];
@@ -66,17 +70,21 @@ export default function ({ data, parentElement }) {
 _component = st.components.v2.component("playground_story", html=_HTML, css=_CSS, js=_JS)
 
 
-def draw(outputs: Sequence[Output], key: str, *, run: str, live: bool = False) -> None:
-    """Draw outputs side by side. `run` names the job: the tab's title says so when it ends while nobody looks."""
+def draw(outputs: Sequence[Output], key: str, *, run: str, live: bool = False, titles: Sequence[str] = ()) -> None:
+    """Draw outputs side by side, under `titles` if given, else variants under their number.
+
+    `run` names the job: the tab's title says so when it ends while nobody looks.
+    """
     texts = []
-    for output in outputs:
+    numbers = [f"Variant {output.index + 1}" if len(outputs) > 1 else "" for output in outputs]
+    for output, title in zip(outputs, titles or numbers, strict=True):
         cut = int(output.meta.get("prompt_chars", 0))
         texts.append(
             {
                 "given": output.text[:cut],
                 "fresh": output.text[cut:],
                 "live": live and not output.meta.get("finish"),
-                "title": f"Variant {output.index + 1}" if len(outputs) > 1 else "",
+                "title": title,
             }
         )
     _component(key=key, data={"texts": texts, "done": not live, "run": run})

@@ -3,6 +3,19 @@
 from tests.components.test_text_page import settle, stories
 
 
+def test_what_a_page_cannot_handle_is_a_sentence(pages, monkeypatch):
+    from components import home
+    from models.errors import CatalogError
+
+    def wrong():
+        raise CatalogError("The catalogue folder /nowhere does not exist.")
+
+    monkeypatch.setattr(home, "read_catalog", wrong)
+    page = pages.open("Home.py")
+    assert not page.exception
+    assert "does not exist" in page.error[0].value
+
+
 def test_home_says_what_this_is_and_starts_a_first_run(pages):
     page = pages.open("Home.py")
     intro = next(item.value for item in page.markdown if "playground for generative AI" in item.value)

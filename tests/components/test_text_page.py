@@ -293,6 +293,23 @@ def test_the_download_holds_the_settings(pages):
     assert settings["request"]["seed"] == 0
 
 
+def test_a_store_out_of_reach_is_told_and_results_stay(pages, monkeypatch):
+    from models.errors import PlaygroundError
+
+    page = pages.open(PAGE)
+    settle(pages, press(page, "run"))
+
+    def gone(*args, **kwargs):
+        raise PlaygroundError("The run index is in use by another process. Try again in a moment.")
+
+    monkeypatch.setattr(pages.store, "runs", gone)
+    monkeypatch.setattr(pages.store, "get_bytes", gone)
+    page.run()
+    assert not page.exception
+    assert any("in use by another process" in message for message in messages(page))
+    assert ("Once upon a time a small dragon", " word0 word1 word2") in stories(page)
+
+
 def test_an_example_is_shown_before_the_first_run(pages):
     page = pages.open(PAGE)
     assert any("An example" in item.value for item in page.caption)
