@@ -12,8 +12,16 @@ _CSS = """
 @media (max-width: 640px) { .stMainBlockContainer { padding-top: 3.4rem; padding-inline: 1rem; } }
 </style>
 """
+# Streamlit writes white on the primary colour, which in the dark theme is light enough to be read as text
+_DARK = """
+<style>
+[data-testid="stBaseButton-primary"]:not(:disabled), [data-testid="stBaseButton-primary"]:not(:disabled) * {
+  color: #15131c !important;
+}
+</style>
+"""
 
 
 def apply() -> None:
     """Add the rules to the page."""
-    st.html(_CSS)
+    st.html(_CSS + (_DARK if st.context.theme.type == "dark" else ""))
