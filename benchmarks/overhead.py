@@ -85,7 +85,7 @@ if st.button("Run"):
         text += piece
         place.text(text)
     thread.join()
-    st.text(f"finished with {{len(tokenizer(text)['input_ids'])}} tokens")
+    st.text(f"finished seed {{seed}} with {{len(tokenizer(text)['input_ids'])}} tokens")
 """
 
 
@@ -109,6 +109,14 @@ def through_app(sessions: list[Session], worker: psutil.Process, seeds: list[int
     return used / tokens
 
 
+def through_bare(process: subprocess.Popen[str], seeds: list[int]) -> float:
+    """Run stories by bare `generate()`; return its process's CPU seconds per token."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    print(",".join(map(str, seeds)), file=process.stdin, flush=True)
+    return float(process.stdout.readline())
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -126,8 +134,6 @@ def main() -> None:
             [sys.executable, "-c", BARE, folder, str(TOKENS), PROMPT],
             cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
-        assert bare.stdin is not None
-        assert bare.stdout is not None
         query = f"story-gpt.max_new_tokens={TOKENS}"
         with running_app(data) as (port, app), running_app(data / "naive", str(naive_file)) as (naive_port, naive):
             clients = [Session(port, query, "text") for _ in range(2)]
@@ -138,16 +144,19 @@ def main() -> None:
             for pair in range(options.pairs):
                 first = 2 + pair * options.stories
                 seeds = list(range(first, first + options.stories))
-                speeds["app"].append(through_app(clients, worker, seeds))
-                print(",".join(map(str, seeds)), file=bare.stdin, flush=True)
-                speeds["bare"].append(float(bare.stdout.readline()))
-                speeds["naive"].append(through_script(simple, naive, seeds))
+                ways = [
+                    ("app", lambda: through_app(clients, worker, seeds)),
+                    ("bare", lambda: through_bare(bare, seeds)),
+                    ("naive", lambda: through_script(simple, naive, seeds)),
+                ]
+                # every other pair in reverse, so that a drift of the machine favours nobody
+                for way, measure in ways[:: -1 if pair % 2 else 1]:
+                    speeds[way].append(measure())
                 told = "  ".join(f"{way} {1e3 * found[-1]:.3f} ms" for way, found in speeds.items())
                 print(f"pair {pair + 1}: {told}", flush=True)
             for session in (*clients, *simple):
                 session.close()
-        bare.stdin.close()
-        bare.wait(10)
+        bare.communicate(timeout=10)
     for way, found in speeds.items():
         relative = [one / other for one, other in zip(speeds["bare"], found, strict=True)]
         print(
@@ -162,11 +171,10 @@ def through_script(sessions: list[Session], server: psutil.Process, seeds: list[
     for seed in seeds:
         sessions[0].set_text("Seed", str(seed))
         before = cpu_s(server)
-        finished = sessions[0].finished
         sessions[0].press("Run")
-        sessions[0].wait_for(lambda text: "finished with" in text and sessions[0].finished > finished)
+        sessions[0].wait_for(lambda text: f"finished seed {seed} with" in text)
         used += cpu_s(server) - before
-        tokens += int(sessions[0].text().split("finished with ")[1].split(" ")[0])
+        tokens += int(sessions[0].text().split(f"finished seed {seed} with ")[1].split(" ")[0])
     return used / tokens
 
 

@@ -10,7 +10,7 @@ from components.model_picker import size
 from models.engine import EngineState
 from models.jobs import Jobs
 
-BUSY_S, IDLE_S = 1.5, 15.0
+BUSY_S, IDLE_S = 3.0, 15.0
 
 
 def draw(jobs: Jobs, *, busy: bool) -> None:

@@ -18,6 +18,9 @@ _DARK = """
 [data-testid="stBaseButton-primary"]:not(:disabled), [data-testid="stBaseButton-primary"]:not(:disabled) * {
   color: #15131c !important;
 }
+[data-testid="stBaseButton-primary"]:hover:not(:disabled) {
+  background: #bcaaff !important; border-color: #bcaaff !important;
+}
 </style>
 """
 
