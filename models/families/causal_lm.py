@@ -179,6 +179,8 @@ class CausalLM(Family):
         self, spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context
     ) -> Iterator[Event]:
         """Stream the prompt and what the model adds, one output per variant; see `Family.generate`."""
+        import torch
+
         from models.sampling.streaming import Watch, follow
         from models.sampling.transcript import Transcript
         from models.seeds import seeded
@@ -197,7 +199,8 @@ class CausalLM(Family):
         yield Progress("prompt", 0, len(ids))
 
         def run() -> None:
-            with seeded(request.seed):
+            # inference mode spares each of the many small operations its bookkeeping for gradients
+            with torch.inference_mode(), seeded(request.seed):
                 _generate(model, tokenizer, ids, rows, total, params, watch)
 
         for _ in follow(run, watch):
