@@ -11,7 +11,7 @@ from components.model_picker import size
 from models.engine import EngineState
 from models.jobs import Jobs, JobView
 
-POLL_S = 0.4
+POLL_S = 0.3
 QUEUE_POLL_S = 1.0  # while nothing but a place in the queue can change
 WARM_UP_S = 12  # what importing the libraries takes on two weak cores
 
