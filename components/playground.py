@@ -39,14 +39,14 @@ class _Page:
     family: Family
     fields: tuple[ParamField, ...]
 
-    def run(self, again: bool = False, prompt: str | None = None) -> None:
+    def run(self, again: bool = False) -> None:
         """Freeze prompt and settings into a request and queue it; what is wrong becomes a notice."""
         state.clear_notices()
         if any(not view.finished for view in self.jobs.jobs_of(self.owner)):
             state.notify("A run of yours is under way. Wait for it, or stop it first.", "info")
             return
         params_form.next_seed(self.spec, again)
-        text = prompt if prompt is not None else st.session_state.get(state.prompt_key(self.modality), "")
+        text = st.session_state.get(state.prompt_key(self.modality), "")
         params, seed = params_form.acting_values(self.spec, self.fields)
         try:
             request = Request(model=self.spec.id, inputs={"prompt": check_text(text)}, params=params, seed=seed)

@@ -30,9 +30,9 @@ def model_key(modality: str) -> str:
     return f"{modality}-model"
 
 
-def notify(message: str, level: Level = "error", **more: Any) -> None:
+def notify(message: str, level: Level = "error") -> None:
     """Show a sentence at the next draw of the page, and until the next run or `clear_notices`."""
-    st.session_state.setdefault(_NOTICES, []).append({"message": message, "level": level, **more})
+    st.session_state.setdefault(_NOTICES, []).append({"message": message, "level": level})
 
 
 def notices() -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ _CSS = """
 .stMainBlockContainer { max-width: 60rem; padding-top: 3.2rem; padding-bottom: 4rem; }
 [data-testid="stSidebarUserContent"] { padding-bottom: 1rem; }
 [data-testid="stSidebar"] [data-testid="stVerticalBlock"] { gap: .55rem; }
-@media (max-width: 640px) { .stMainBlockContainer { padding-top: 3.4rem; padding-inline: 1rem; } }
+@media (max-width: 640px) { .stMainBlockContainer { padding-top: 4.5rem; padding-inline: 1rem; } }
 </style>
 """
 # Streamlit writes white on the primary colour, which in the dark theme is light enough to be read as text

@@ -174,7 +174,9 @@ class Jobs:
         None where no job has this token or its session is still there. A token works once: the job gets a new one.
         """
         with self._guard:
-            job = next((one for one in self._jobs.values() if secrets.compare_digest(one.token, token)), None)
+            # as bytes: compare_digest refuses text beyond ASCII, and anything may stand in an address
+            guess = token.encode("utf-8", "surrogatepass")
+            job = next((one for one in self._jobs.values() if secrets.compare_digest(one.token.encode(), guess)), None)
             old = job.owner if job is not None else ""
         if job is None or old == owner or self._alive(old):
             return None
