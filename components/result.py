@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -101,9 +102,9 @@ def _draw_actions(jobs: Jobs, run: Run, use: Use, key: str) -> None:
                 f"Edit{name}", icon=":material/edit:", key=f"edit-{key}-{output.index}", on_click=use,
                 args=(output.text, False), help="Put this text into the prompt box to change it; Run goes on from it.",
             )  # fmt: skip
-            data = _bytes(jobs, output)
             st.download_button(
-                f"Download{name}", data, file_name(run.request.model, run.request.seed, output.index),
+                f"Download{name}", partial(_bytes, jobs, output),  # read when pressed, not at each draw
+                file_name(run.request.model, run.request.seed, output.index),
                 "text/plain", icon=":material/download:", key=f"download-{key}-{output.index}", on_click="ignore",
                 help="A text file with the settings inside.",
             )  # fmt: skip

@@ -11,6 +11,7 @@ from models.engine import EngineState
 from models.jobs import Jobs
 
 BUSY_S, IDLE_S = 3.0, 15.0
+RESTART_S = 10.0  # a worker that ended is replaced within seconds
 
 
 def draw(jobs: Jobs, *, busy: bool) -> None:
@@ -30,7 +31,9 @@ def words(state: EngineState, waiting: int) -> str:
     if state.phase in ("starting", "warming"):
         return f":material/hourglass_top: Warming up the models, {max(0.0, time.time() - state.since):.0f} s · {waits}"
     if state.phase == "stopped":
-        return ":material/error: The models are shut down. Restart the playground."
+        if time.time() - state.since < RESTART_S:
+            return f":material/restart_alt: The worker has ended, a new one starts · {waits}"
+        return ":material/error: The worker does not start; worker.log in the data folder says why."
     count = len(state.loaded)
     models = "no model" if not count else "1 model" if count == 1 else f"{count} models"
     return f":material/memory: {size(state.used_bytes)} of {size(state.budget_bytes)} · {models} loaded · {waits}"

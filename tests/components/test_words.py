@@ -1,0 +1,67 @@
+"""What the page says while it waits, and text that markdown would read otherwise."""
+
+import time
+from dataclasses import replace
+
+import pytest
+
+from components import job_panel, status_line
+from components.words import plain
+from models.engine import EngineState
+from models.events import Progress
+from models.jobs import JobView
+from models.types import Request
+
+NOW = 1_000.0
+VIEW = JobView(
+    "job", "ann", "running", 0, (Request(model="text/x", inputs={"prompt": "x"}),), 0, None, None, (), None, False,
+    "token", NOW - 5, NOW - 4, NOW - 2, 0.0, None, 1,
+)  # fmt: skip
+READY = EngineState("ready")
+
+
+@pytest.mark.parametrize(
+    ("change", "engine", "words"),
+    [
+        ({"state": "queued", "place": 2}, READY, "Waiting in the queue, place 2 · 5 s"),
+        ({}, EngineState("warming"), "Warming up the models, about 12 s · 2 s"),
+        ({}, READY, "Starting · 2 s"),
+        ({"progress": Progress("load", 0, 8_500_000, "Story GPT")}, READY, "Loading Story GPT (8.5 MB) · 2 s"),
+        (
+            {"progress": Progress("load", 0, 8_500_000, "Story GPT"), "stopping": True},
+            READY,
+            "Force unloads all models",
+        ),
+        ({"progress": Progress("prompt", 0, 1234)}, READY, "Reading the prompt (1,234 tokens) · 2.0 s"),
+        ({"progress": Progress("generate", 1, 160)}, READY, "1 of 160 tokens · 2.0 s"),
+        (
+            {"progress": Progress("generate", 60, 160), "steps_per_s": 50.0},
+            READY,
+            "60 of 160 tokens · 50 tokens/s · 2.0 s · at most 2 s left",
+        ),
+    ],
+)
+def test_a_living_job_says_what_happens_and_for_how_long(change, engine, words):
+    assert words in job_panel.words(replace(VIEW, **change), engine, NOW)
+
+
+def test_the_status_line_says_memory_models_and_who_waits():
+    loaded = ({"model": "text/x", "bytes": 17_000_000, "leases": 0},)
+    state = EngineState("ready", 0.0, 1, loaded, 17_000_000, 1_200_000_000)
+    assert status_line.words(state, 2).endswith("17.0 MB of 1.2 GB · 1 model loaded · 2 waiting")
+    assert "no model loaded · nobody waiting" in status_line.words(EngineState("ready"), 0)
+    assert "Warming up the models, 3 s" in status_line.words(EngineState("warming", time.time() - 3), 0)
+    assert "a new one starts" in status_line.words(EngineState("stopped", time.time() - 1), 0)
+    assert "does not start" in status_line.words(EngineState("stopped", time.time() - 60), 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["**bold**", "# title", "[a](http://b.c)", "![x](y)", ":smile:", ":red[x]", "$x^2$", "<b>", "`a`", "- a"],
+)
+def test_plain_text_keeps_no_character_that_means_something(text):
+    escaped = plain(text)
+    assert escaped.replace("\\", "") == text
+    for place, letter in enumerate(escaped):
+        if letter in "*#[]()!:$<>`_":
+            assert escaped[place - 1] == "\\"
