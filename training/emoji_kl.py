@@ -1,0 +1,187 @@
+"""Train the autoencoder of image/emoji-diffusion: 64 × 64 pictures to 8 × 8 × 16 latents and back.
+
+    python -m training.emoji_kl --data ../shared/data --minutes 20
+
+Reads top to bottom: net, loop, whitening, export. Interrupt it at any time: the next call goes on.
+
+Architecture: diffusers' AutoencoderKL (Rombach et al. 2022, f = 8), trained on squared and absolute error with a weak
+pull to the normal distribution. The last step whitens the latents: each channel's mean and spread over the training
+pictures are folded into `quant_conv` and `post_quant_conv`, so that a plain diffusion pipeline, which knows only one
+scaling factor, starts from noise of the right kind.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from training import loop
+from training.emoji import EmojiSet, augment, load_emoji, on_white
+
+LEARNING_RATE = 2e-3
+BATCH = 32
+KL_WEIGHT = 1e-6  # on nats per picture
+CHANNELS = (32, 64, 96, 128)
+LATENT_CHANNELS = 16
+FACTOR = 2 ** (len(CHANNELS) - 1)
+
+
+def main() -> None:
+    """Run the training that the command line asks for."""
+    parser = loop.options(__doc__, "models/embedded/emoji-diffusion/vae", 20.0)
+    parser.set_defaults(work=Path(".train/emoji-kl"))
+    options = parser.parse_args()
+    loop.prepare(options)
+    emoji = load_emoji(options.data)
+    print(f"{len(emoji.groups)} base names, {len(emoji.held_out)} held out, {len(emoji.pixels)} pictures", flush=True)
+    model = make_model().to(options.device)
+    state = train(model, emoji, options)
+    export(model, emoji, state, options)
+
+
+def make_model() -> Any:
+    """Return an untrained AutoencoderKL."""
+    from diffusers import AutoencoderKL
+
+    return AutoencoderKL(
+        down_block_types=("DownEncoderBlock2D",) * len(CHANNELS), up_block_types=("UpDecoderBlock2D",) * len(CHANNELS),
+        block_out_channels=CHANNELS, layers_per_block=1, latent_channels=LATENT_CHANNELS, norm_num_groups=16,
+        sample_size=64, scaling_factor=1.0, mid_block_add_attention=False,
+    )  # fmt: skip
+
+
+def train(model: Any, emoji: EmojiSet, options: argparse.Namespace) -> dict[str, Any]:
+    """Train until the minutes are used; return the average of the weights, the steps and the curve."""
+    optimizers = loop.Optimizers(model, LEARNING_RATE, edges=("conv_in", "decoder.conv_out"))
+    average = loop.Average(model, 0.998)
+    state: dict[str, Any] = {"step": 0, "seconds": 0.0, "curve": []}
+    found = loop.resume(options.work / "latest.pt", options.device)
+    if found:
+        model.load_state_dict(found["model"])
+        optimizers.load_state_dict(found["optimizers"])
+        average.weights, average.steps = found["average"], found["state"]["step"]
+        state = found["state"]
+        print(f"resumed at step {state['step']}, minute {state['seconds'] / 60:.1f}", flush=True)
+    generator = torch.Generator().manual_seed(options.seed * 1_000_003 + state["step"])
+    feed = loop.batches(emoji.files(emoji.train), BATCH, generator)
+    validation = on_white(emoji.pixels[emoji.files(emoji.held_out)])
+    loss_of = _loss_function(model, options.device)
+    clock = loop.Clock(options.minutes, state["seconds"])
+    losses: list[float] = []
+    saved = clock.seconds
+    while clock.progress < 1:
+        picture = augment(emoji.pixels[next(feed)], generator)
+        loss = loss_of(picture.to(options.device))
+        loss.backward()
+        optimizers.step(loop.falling(state["step"], clock.progress))
+        average.update(model)
+        losses.append(float(loss.detach()))
+        usual = clock.step()
+        state["step"] += 1
+        state["seconds"] = clock.seconds
+        if state["step"] % 200 == 0:
+            quality = evaluate(average.weights, validation[::4], options.device)
+            state["curve"].append([state["step"], clock.seconds / 60, sum(losses) / len(losses), quality])
+            print(f"step {state['step']:,}  {clock.seconds / 60:.1f} min  loss {sum(losses) / len(losses):.4f}  "
+                  f"{quality:.2f} dB  {BATCH / usual:.0f} pictures/s", flush=True)  # fmt: skip
+            losses = []
+            clock.restart()
+        if clock.seconds - saved > 240:
+            _save(options, model, optimizers, average, state)
+            saved = clock.seconds
+            clock.restart()
+    _save(options, model, optimizers, average, state)
+    state["average"] = average.weights
+    return state
+
+
+def _save(options: argparse.Namespace, model: Any, optimizers: Any, average: Any, state: dict[str, Any]) -> None:
+    content = {"model": model.state_dict(), "optimizers": optimizers.state_dict(), "average": average.weights}
+    loop.save(options.work / "latest.pt", {**content, "state": state})
+
+
+def _loss_function(model: Any, device: str) -> Any:
+    def loss(picture: torch.Tensor) -> torch.Tensor:
+        with torch.autocast(torch.device(device).type, torch.bfloat16):
+            posterior = model.encode(picture).latent_dist  # mean and spread: batch × 16 × 8 × 8
+            latent = posterior.mean + posterior.std * torch.randn_like(posterior.mean)
+            back = model.decode(latent).sample.float()
+        kl = 0.5 * (posterior.mean.float().square() + posterior.var.float() - 1 - posterior.logvar.float()).sum((1, 2, 3))
+        error = back - picture
+        return error.square().mean() + 0.1 * error.abs().mean() + KL_WEIGHT * kl.mean()
+
+    return loss
+
+
+@torch.inference_mode()
+def evaluate(weights: dict[str, torch.Tensor], pictures: torch.Tensor, device: str) -> float:
+    """Return the mean PSNR in dB of pictures (batch × 3 × 64 × 64) through these weights, latents at their mean."""
+    model = make_model().to(device)
+    model.load_state_dict(weights)
+    back = [model.decode(model.encode(part.to(device)).latent_dist.mean).sample.cpu() for part in pictures.split(32)]
+    return loop.psnr(torch.cat(back), pictures)
+
+
+@torch.inference_mode()
+def whiten(model: Any, pictures: torch.Tensor, device: str) -> None:
+    """Fold each latent channel's mean and spread over `pictures` into the two 1 × 1 convolutions, in place.
+
+    Decoding what was encoded gives the same as before; latents then have mean 0 and spread 1 per channel.
+    """
+    latents = torch.cat([model.encode(part.to(device)).latent_dist.mean for part in pictures.split(64)])
+    mean = latents.mean((0, 2, 3))
+    spread = latents.std((0, 2, 3))
+    quant, post, count = model.quant_conv, model.post_quant_conv, len(mean)
+    quant.weight[:count] /= spread[:, None, None, None]
+    quant.bias[:count] = (quant.bias[:count] - mean) / spread
+    quant.bias[count:] -= 2 * spread.log()  # the log-variance
+    post.bias += (post.weight[:, :, 0, 0] * mean).sum(1)
+    post.weight *= spread[None, :, None, None]
+
+
+@torch.inference_mode()
+def fit_preview(model: Any, pictures: torch.Tensor, device: str, patch: int = 4) -> dict[str, torch.Tensor]:
+    """Return the linear map latent → colours that previews use, fitted by least squares.
+
+    `weight` is channels × (3 · patch²), `bias` 3 · patch²: one latent position becomes patch × patch pixels, 0 … 1.
+    """
+    latents = torch.cat([model.encode(part.to(device)).latent_dist.mean.cpu() for part in pictures.split(64)])
+    side = FACTOR // patch
+    small = torch.nn.functional.avg_pool2d((pictures + 1) / 2, side)
+    target = torch.nn.functional.pixel_unshuffle(small, patch).permute(0, 2, 3, 1).flatten(0, 2)  # positions × 3·patch²
+    known = latents.permute(0, 2, 3, 1).flatten(0, 2)  # positions × channels
+    known = torch.cat([known, torch.ones(len(known), 1)], 1)
+    solution = torch.linalg.lstsq(known, target).solution
+    return {"weight": solution[:-1].contiguous(), "bias": solution[-1].contiguous()}
+
+
+def export(model: Any, emoji: EmojiSet, state: dict[str, Any], options: argparse.Namespace) -> None:
+    """Write the fp16 folder, the preview map beside it, and what is measured on the shipped bytes."""
+    from diffusers import AutoencoderKL
+    from safetensors.torch import save_file
+
+    model.load_state_dict(state.pop("average"))
+    model.eval()
+    train = on_white(emoji.pixels[emoji.files(emoji.train)])
+    whiten(model, train, options.device)
+    model.cpu().half().save_pretrained(options.out)
+    shipped = AutoencoderKL.from_pretrained(options.out, torch_dtype=torch.float32).eval()
+    save_file(fit_preview(shipped, train[::2], "cpu"), options.out / "latent_rgb.safetensors")
+    held_out = on_white(emoji.pixels[emoji.files(emoji.held_out)])
+    facts = {
+        "psnr_held_out_db": round(evaluate(shipped.state_dict(), held_out, "cpu"), 2),
+        "psnr_train_db": round(evaluate(shipped.state_dict(), train[::8], "cpu"), 2),
+        "steps": state["step"], "minutes": round(state["seconds"] / 60, 1),
+        "parameters": sum(weight.numel() for weight in shipped.parameters()),
+        "threads": torch.get_num_threads(), "device": options.device, "curve": state["curve"],
+    }  # fmt: skip
+    (options.work / "facts.json").write_text(json.dumps(facts))
+    print({name: value for name, value in facts.items() if name != "curve"})
+
+
+if __name__ == "__main__":
+    main()
