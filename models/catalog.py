@@ -42,7 +42,7 @@ class ModelSpec(BaseModel):
     """Describe one model of the catalogue.
 
     `facts` is what depends on the weights (context length, schedulers, …), written by `python -m models describe`.
-    `examples` are prompts drawn as pills. `file` is the TOML file that the entry was read from.
+    `examples` are prompts drawn as pills. Models of one `collection` learnt from one data set: they can be compared. `file` is the TOML file that the entry was read from.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -56,6 +56,7 @@ class ModelSpec(BaseModel):
     licence: str = Field(min_length=1)
     parameters: int = Field(gt=0)
     order: int = 100
+    collection: str = ""
     weights: Weights
     params: dict[str, Narrowing] = Field(default_factory=dict)
     facts: dict[str, JsonValue] = Field(default_factory=dict)
@@ -151,6 +152,9 @@ class Catalog(Mapping[str, ModelSpec]):
         extra = sorted(set(request.inputs) - names)
         if extra:
             raise BadInput(f"{spec.id} takes no input {extra[0]!r}; it takes: {', '.join(sorted(names))}.")
+        if request.study and request.study not in family.studies:
+            known = ", ".join(family.studies) or "none"
+            raise BadInput(f"{spec.id} has no study {request.study!r}; it has: {known}.")
         missing = [item.name for item in family.inputs if item.required and item.name not in request.inputs]
         if missing:
             raise BadInput(f"The {missing[0]} is missing. Give {spec.id} a {missing[0]} and run again.")

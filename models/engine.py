@@ -23,11 +23,26 @@ Phase = Literal["starting", "warming", "ready", "stopped"]
 
 
 class StopSignal:
-    """Carry a user's Stop to a run: `request()` asks, a second time it insists (`forced`). Thread-safe."""
+    """Carry a user's Stop to a run: `request()` asks, a second time it insists (`forced`). Thread-safe.
+
+    `skip()` asks for the outputs at hand to be left; `take_skip()` says so once for each press.
+    """
 
     def __init__(self) -> None:
         self._asked = threading.Event()
         self._forced = threading.Event()
+        self._skip = threading.Event()
+
+    def skip(self) -> None:
+        """Ask the run to leave the outputs at hand and to go on with the next."""
+        self._skip.set()
+
+    def take_skip(self) -> bool:
+        """Say whether Skip was pressed since the last call."""
+        pressed = self._skip.is_set()
+        if pressed:
+            self._skip.clear()
+        return pressed
 
     def request(self) -> None:
         """Ask the run to end with what it has; asked again, unload what does not listen."""
@@ -92,6 +107,7 @@ def run_request(
     *,
     stopped: Callable[[], bool],
     open_ref: Callable[[str], bytes],
+    skipped: Callable[[], bool] = lambda: False,
 ) -> Iterator[Event]:
     """Run one request on loaded models: what every engine does, in whichever process it lives.
 
@@ -109,9 +125,11 @@ def run_request(
         device.set_threads(family.needed_bytes(spec), settings)
         full = request.model_copy(update={"params": params.model_dump(mode="json")})
         stamp = {"request": full.model_dump(), "revision": spec.revision(), **device.stamp_facts()}
-        context = Context(stopped=stopped, open_ref=open_ref, stamp=stamp)
+        context = Context(stopped=stopped, skipped=skipped, open_ref=open_ref, stamp=stamp)
         first_output_s: float | None = None
-        for event in family.generate(spec, full, params, loaded, context):
+        run = getattr(family, family.studies[request.study]) if request.study else family.generate
+        events: Iterator[Event] = run(spec, full, params, loaded, context)
+        for event in events:
             if event.kind == "preview" and first_output_s is None:
                 first_output_s = time.monotonic() - started
             if event.kind == "final":
@@ -156,6 +174,7 @@ class LocalEngine:
                 registry,
                 self._settings,
                 stopped=lambda: stop.asked,
+                skipped=stop.take_skip,
                 open_ref=self._blobs.get_bytes,
             )
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from models.errors import CatalogError
 from models.events import Event
-from models.params import ParamField, Params
+from models.params import Above, ParamField, Params
 from models.types import Request
 
 if TYPE_CHECKING:
@@ -53,10 +53,13 @@ class Context:
     """Give a running family what it may use of its surroundings.
 
     `stopped()` turns true when the user pressed Stop: end within one step with a `Final` of what there is.
+    `skipped()` turns true, once for each press, when they pressed Skip: leave the outputs at hand, keep the finished
+    ones and go on with the next.
     `open_ref(ref)` returns the bytes of an upload. `stamp` is what the artefact embeds: all that causes it.
     """
 
     stopped: Callable[[], bool] = lambda: False
+    skipped: Callable[[], bool] = lambda: False
     open_ref: Callable[[str], bytes] | None = None
     stamp: dict[str, Any] = field(default_factory=dict)
 
@@ -65,7 +68,8 @@ class Family(ABC):
     """Load and run one kind of model. Import torch only inside methods.
 
     `Params` declares the settings; `inputs` what it takes; `seed_shown_if` when the seed acts (see `ParamField`).
-    `tools` maps a tool's name to the method that serves it: data work only, no forward pass. `how_it_works` is
+    `tools` maps a tool's name to the method that serves it: data work only, no forward pass. `studies` maps a short
+    job's name to the method that runs it with the arguments and events of `generate`. `how_it_works` is
     markdown for the page's fold: a small mermaid diagram and two paragraphs with links to the papers.
     """
 
@@ -74,8 +78,9 @@ class Family(ABC):
     modality: ClassVar[Modality]
     Params: ClassVar[type[Params]]
     inputs: ClassVar[tuple[InputField, ...]] = (InputField("prompt"),)
-    seed_shown_if: ClassVar[Mapping[str, tuple[Any, ...]]] = {}
+    seed_shown_if: ClassVar[Mapping[str, tuple[Any, ...] | Above]] = {}
     tools: ClassVar[Mapping[str, str]] = {}
+    studies: ClassVar[Mapping[str, str]] = {}
     how_it_works: ClassVar[str] = ""
 
     @abstractmethod

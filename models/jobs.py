@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 JobState = Literal["queued", "running", "done", "stopped", "failed"]
 FINISHED = ("done", "stopped", "failed")
+STEPPING = ("generate", "denoise")  # stages whose steps tell a run's speed
 TICK_S = 0.1
 
 
@@ -38,6 +39,7 @@ class JobView:
     `place` is 0 while it runs or is finished, else how many jobs run before it, plus 1. `index` is the request at
     hand. `preview` belongs to that request alone; `runs` are the finished ones in order. `steps_per_s` counts the
     steps (tokens, denoising steps) of the request at hand since its first. `version` grows with every change.
+    `purpose` is the submitter's word for what the requests are together ("walk", "compare").
     """
 
     id: str
@@ -58,6 +60,7 @@ class JobView:
     steps_per_s: float
     finished_at: float | None
     version: int
+    purpose: str = ""
 
     @property
     def finished(self) -> bool:
@@ -70,6 +73,7 @@ class _Job:
     id: str
     owner: str
     requests: tuple[Request, ...]
+    purpose: str = ""
     state: JobState = "queued"
     index: int = 0
     progress: Progress | None = None
@@ -114,13 +118,13 @@ class Jobs:
         for thread in self._threads:
             thread.start()
 
-    def submit(self, owner: str, requests: Sequence[Request]) -> str:
-        """Queue a job and return its id. Raises `BadRequest` errors, and `QueueFull` with what to do."""
+    def submit(self, owner: str, requests: Sequence[Request], purpose: str = "") -> str:
+        """Queue a job and return its id; `purpose` comes back in its view. Raises `BadRequest` errors, and `QueueFull` with what to do."""
         if not requests:
             raise BadRequest("There is nothing to run: a job needs at least one request.")
         for request in requests:
             self._validate(request)
-        job = _Job(uuid.uuid4().hex, owner, tuple(requests))
+        job = _Job(uuid.uuid4().hex, owner, tuple(requests), purpose)
         with self._guard:
             own = len(self._waiting.get(owner, ()))
             if own >= self._settings.queue_per_owner:
@@ -147,6 +151,13 @@ class Jobs:
                 return
             self._stop(job)
 
+    def skip(self, owner: str, job_id: str) -> None:
+        """Ask a running job to leave the outputs at hand and to go on with the next. Another owner's is left alone."""
+        with self._guard:
+            job = self._jobs.get(job_id)
+            if job is not None and job.owner == owner and job.state == "running":
+                job.stop.skip()
+
     def view(self, owner: str, job_id: str) -> JobView | None:
         """Return what an owner's job last said, or None if there is no such job of theirs."""
         with self._guard:
@@ -154,7 +165,7 @@ class Jobs:
             return self._view(job) if job is not None and job.owner == owner else None
 
     def jobs_of(self, owner: str) -> list[JobView]:
-        """Return an owner's jobs, oldest first: those under way and the last finished one."""
+        """Return an owner's jobs, oldest first: those under way, and the last finished generation and study."""
         with self._guard:
             return [self._view(job) for job in self._jobs.values() if job.owner == owner]
 
@@ -223,9 +234,11 @@ class Jobs:
     def _finish(self, job: _Job, state: JobState) -> None:
         job.state, job.finished_at, job.preview = state, time.time(), None
         job.version += 1
+        # a study looks into the result of a generation: neither takes the other's place
         older = [
             one for one in self._jobs.values() if one.owner == job.owner and one.state in FINISHED and one is not job
-        ]
+            and bool(one.requests[0].study) == bool(job.requests[0].study)
+        ]  # fmt: skip
         for one in older:
             del self._jobs[one.id]
 
@@ -233,7 +246,7 @@ class Jobs:
         return JobView(
             job.id, job.owner, job.state, self._place(job), job.requests, job.index, job.progress, job.preview,
             tuple(job.runs), job.error, job.stop.asked, job.token, job.submitted_at, job.started_at,
-            job.request_started_at, job.steps_per_s, job.finished_at, job.version,
+            job.request_started_at, job.steps_per_s, job.finished_at, job.version, job.purpose,
         )  # fmt: skip
 
     def _place(self, job: _Job) -> int:
@@ -336,7 +349,7 @@ class Jobs:
         with self._guard:
             if event.kind == "progress":
                 job.progress = event
-                if event.stage == "generate" and event.step:
+                if event.stage in STEPPING and event.step:
                     now = time.monotonic()
                     first_step, first_at = job.first_step = job.first_step or (event.step, now)
                     if event.step > first_step and now > first_at:

@@ -11,7 +11,7 @@ import math
 import operator
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -26,12 +26,31 @@ FieldType = Literal["number", "integer", "toggle", "choice", "tags", "text", "se
 _HINTS = {"label", "step", "group", "advanced", "live", "log", "shown_if", "unit"}
 
 
+@dataclass(frozen=True)
+class Above:
+    """Stand in a `shown_if` for every number above `limit`; `value in Above(1.0)` asks."""
+
+    limit: float
+
+    def __contains__(self, value: object) -> bool:
+        return isinstance(value, int | float) and value > self.limit
+
+    def __iter__(self) -> Iterator[float]:
+        """Give the limit alone: the condition as plain data."""
+        yield self.limit
+
+
+def above(limit: float) -> Above:
+    """Return the condition "more than `limit`" for a `shown_if`."""
+    return Above(limit)
+
+
 def hint(**hints: Any) -> dict[str, Any]:
     """Build the `json_schema_extra` of a params field.
 
     `label` (else made from the name), `step`, `group` (heading), `advanced` (folded away), `live` (a move redraws
     the form), `log` (logarithmic slider), `unit`, and `shown_if={"other": [values]}`: the field acts, and is
-    shown, only while every named field has one of the listed values. Raises `TypeError` for any other hint.
+    shown, only while every named field has one of the listed values, or is `above` a number. Raises `TypeError` for any other hint.
     """
     unknown = set(hints) - _HINTS
     if unknown:
@@ -83,7 +102,7 @@ class ParamField:
     advanced: bool = False
     live: bool = False
     unit: str = ""
-    shown_if: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    shown_if: Mapping[str, tuple[Any, ...] | Above] = field(default_factory=dict)
 
 
 class Narrowing(BaseModel):
@@ -102,7 +121,7 @@ class Narrowing(BaseModel):
 def describe(
     params: type[Params],
     narrowings: Mapping[str, Narrowing] | None = None,
-    seed_shown_if: Mapping[str, tuple[Any, ...]] | None = None,
+    seed_shown_if: Mapping[str, tuple[Any, ...] | Above] | None = None,
 ) -> tuple[ParamField, ...]:
     """Return the table of settings of one model, in declaration order, the seed last.
 
@@ -272,7 +291,10 @@ def _describe_field(name: str, info: FieldInfo) -> ParamField:
         "advanced": bool(extra.get("advanced", False)),
         "live": bool(extra.get("live", False)),
         "unit": extra.get("unit", ""),
-        "shown_if": {other: tuple(values) for other, values in dict(extra.get("shown_if", {})).items()},  # type: ignore[arg-type]
+        "shown_if": {
+            other: values if isinstance(values, Above) else tuple(values)  # type: ignore[arg-type]
+            for other, values in dict(extra.get("shown_if", {})).items()  # type: ignore[arg-type]
+        },
     }
     if kind in (int, float):
         if ge is None or le is None:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-OutputKind = Literal["text", "image", "audio", "video", "json"]
+OutputKind = Literal["text", "image", "audio", "video", "json", "steps"]
 RunStatus = Literal["done", "stopped", "failed"]
 
 SEED_MAX = 2**32 - 1
@@ -20,7 +20,8 @@ class Request(BaseModel):
 
     `inputs` maps an input's name to text, or to `sha256:<64 hex digits>` for an upload whose bytes lie in the
     store. `params` holds only what differs from the model's defaults or everything; both mean the same run.
-    `seed` is 0 … 2**32 - 1.
+    `seed` is 0 … 2**32 - 1. `study` names one of the family's short jobs that look into a run (the kept steps, a
+    word's part in a picture); empty for a generation, and then left out of the JSON.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -29,6 +30,7 @@ class Request(BaseModel):
     inputs: dict[str, str] = Field(default_factory=dict)
     params: dict[str, JsonValue] = Field(default_factory=dict)
     seed: int = Field(default=0, ge=0, le=SEED_MAX)
+    study: str = Field(default="", pattern=r"^[a-z_]{0,40}$", exclude_if=lambda value: not value)
 
     def canonical(self) -> str:
         """Return the one JSON text of this request: sorted keys, no spaces, non-ASCII kept."""
@@ -83,8 +85,11 @@ class Run:
 
 
 def combined_sha256(outputs: list[Output] | tuple[Output, ...]) -> str:
-    """Return the one hash of a run's artefacts: the artefact's own if there is one, else a hash of the hashes."""
-    hashes = [output.sha256 for output in outputs]
+    """Return the one hash of a run's artefacts: the artefact's own if there is one, else a hash of the hashes.
+
+    Kept steps are no result: they do not count.
+    """
+    hashes = [output.sha256 for output in outputs if output.kind != "steps"]
     if len(hashes) == 1:
         return hashes[0]
     return hashlib.sha256("\n".join(hashes).encode()).hexdigest()

@@ -45,6 +45,7 @@ class Worker:
         self._requests: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self._calls: queue.Queue[dict[str, Any]] = queue.Queue()
         self._stopped: set[str] = set()  # ids whose Stop was asked for, queued ones included
+        self._skipped: set[str] = set()  # ids whose Skip was asked for and not yet heeded
         self._catalog: Catalog = load_catalog(settings, strict=False)
         self._blobs = Blobs(settings.data_dir)
         self._registry: Registry | None = None
@@ -78,6 +79,8 @@ class Worker:
                     self._requests.put(header)
                 elif op == "stop":
                     self._stopped.add(header["id"])
+                elif op == "skip":
+                    self._skipped.add(header["id"])
                 elif op in ("call", "unload"):
                     self._calls.put(header)
                 elif op == "quit":
@@ -101,6 +104,7 @@ class Worker:
                 registry,
                 self._settings,
                 stopped=lambda: job in self._stopped,
+                skipped=lambda: self._take_skip(job),
                 open_ref=self._blobs.get_bytes,
             )
             for event in events:
@@ -112,6 +116,12 @@ class Worker:
             self._sender.send({"op": "error", "id": job, "error": as_error(error).to_dict()})
         finally:
             self._stopped.discard(job)
+            self._skipped.discard(job)
+
+    def _take_skip(self, job: str) -> bool:
+        pressed = job in self._skipped
+        self._skipped.discard(job)
+        return pressed
 
     def _answer(self) -> None:
         while True:

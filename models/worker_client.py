@@ -232,6 +232,8 @@ class _Drive:
                 if self._stop.asked and self._asked_at is None:
                     self._asked_at = time.monotonic()
                     self._worker.ask({"op": "stop", "id": run})
+                if self._stop.take_skip():
+                    self._worker.ask({"op": "skip", "id": run})
                 if self._asked_at is not None and not self.started:
                     self.outcome = "stopped"  # still waiting for the worker to warm up: end at once
                     yield Final((), {"stopped": True, "seconds": 0.0})
