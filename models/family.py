@@ -28,7 +28,7 @@ class InputField:
     """Declare one input of a family: a text, or an upload that travels as `sha256:` reference."""
 
     name: str
-    type: Literal["text", "image", "audio"] = "text"
+    type: Literal["text", "image", "audio", "file"] = "text"
     required: bool = True
     label: str = ""
     help: str = ""

@@ -31,7 +31,10 @@ TEXT_ARTIFACT_MAX_BYTES = 8 * TEXT_MAX_BYTES
 
 _OPEN, _CLOSE = b"---\n", b"\n---\n"
 _NAME_MAX = 80
-_EXTENSIONS = {"text/plain": "txt", "application/json": "json"}
+_EXTENSIONS = {
+    "text/plain": "txt", "application/json": "json", "image/png": "png", "image/gif": "gif",
+    "application/safetensors": "safetensors",
+}  # fmt: skip
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # Legal in JSON strings; in YAML they are line breaks, byte order marks or not allowed.
 _NOT_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")

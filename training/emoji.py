@@ -53,6 +53,14 @@ class EmojiSet:
         """Return every file of these groups."""
         return [file for group in groups for file in self.groups[group].files]
 
+    def texts(self) -> list[str]:
+        """Return every training caption: names, aliases, keywords and the files' own names."""
+        found = []
+        for index in self.train:
+            group = self.groups[index]
+            found += [group.name, *group.aliases, *group.keywords, *(self.captions[file] for file in group.files)]
+        return found
+
 
 def load_emoji(data: Path, cldr: Path = CLDR) -> EmojiSet:
     """Read `data`/emoji. Keywords are left out where the CLDR file does not exist.
@@ -128,7 +136,9 @@ def compose(rgba: torch.Tensor, background: torch.Tensor, grid: torch.Tensor | N
     return (rgb * 2 - 1).clamp(-1, 1)
 
 
-def augment(pixels: torch.Tensor, generator: torch.Generator, strength: float = 1.0) -> torch.Tensor:
+def augment(
+    pixels: torch.Tensor, generator: torch.Generator, strength: float = 1.0, mirror: bool = True
+) -> torch.Tensor:
     """Return pictures (uint8, batch × 4 × 72 × 72) moved, turned, zoomed, mirrored, recoloured, on plain grounds.
 
     `strength` 1 suits an autoencoder that should meet much; the classifier uses less, for a name must stay readable.
@@ -140,10 +150,10 @@ def augment(pixels: torch.Tensor, generator: torch.Generator, strength: float = 
         return torch.rand(count, generator=generator) * (high - low) + low
 
     angle, zoom = uniform(-0.35, 0.35) * strength, 1 + uniform(-0.3, 0.25) * strength
-    mirror = torch.where(uniform(0, 1) < 0.5 * strength, -1.0, 1.0)
+    side = torch.where(uniform(0, 1) < 0.5 * mirror, -1.0, 1.0)
     shift = torch.stack([uniform(-0.15, 0.15), uniform(-0.15, 0.15)]) * strength
     cos, sin = angle.cos() * zoom, angle.sin() * zoom
-    grid = torch.stack([torch.stack([cos * mirror, -sin, shift[0]], 1), torch.stack([sin * mirror, cos, shift[1]], 1)], 1)
+    grid = torch.stack([torch.stack([cos * side, -sin, shift[0]], 1), torch.stack([sin * side, cos, shift[1]], 1)], 1)
     if strength >= 1:
         swapped = uniform(0, 1) < 0.3
         order = torch.randperm(3, generator=generator)

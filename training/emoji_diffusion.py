@@ -69,10 +69,7 @@ def make_tokenizer(emoji: EmojiSet, work: Path) -> Any:
             vocab_size=VOCABULARY, special_tokens=["<|startoftext|>", "<|endoftext|>"], show_progress=False,
             initial_alphabet=letters, end_of_word_suffix="</w>",
         )  # fmt: skip
-        texts = list(COLOURS)
-        for index in emoji.train:
-            group = emoji.groups[index]
-            texts += [group.name, *group.aliases, *group.keywords, *(emoji.captions[file] for file in group.files)]
+        texts = [*COLOURS, *emoji.texts()]
         core.train_from_iterator(texts, trainer)
         content = json.loads(core.to_str())["model"]
         vocabulary = content["vocab"]
@@ -126,7 +123,7 @@ def encode_latents(emoji: EmojiSet, options: argparse.Namespace) -> tuple[torch.
     found = loop.resume(file, "cpu")
     if found and found["of"] == [weights.stat().st_size, weights.stat().st_mtime_ns]:
         return found["plain"], found["tinted"]
-    vae = AutoencoderKL.from_pretrained(options.out / "vae", torch_dtype=torch.float32).eval().to(options.device)
+    vae = AutoencoderKL.from_pretrained(options.out / "vae", dtype=torch.float32).eval().to(options.device)
 
     def encode(pixels: torch.Tensor) -> torch.Tensor:
         parts = on_white(pixels).split(64)
@@ -257,7 +254,7 @@ def export(model: Conditioned, tokenizer: Any, state: dict[str, Any], options: a
 
     model.load_state_dict(state.pop("average"))
     pipeline = StableDiffusionPipeline(
-        vae=AutoencoderKL.from_pretrained(options.out / "vae", torch_dtype=torch.float16),
+        vae=AutoencoderKL.from_pretrained(options.out / "vae", dtype=torch.float16),
         text_encoder=model.text_encoder.half().cpu(), tokenizer=tokenizer, unet=model.unet.half().cpu(),
         scheduler=DPMSolverMultistepScheduler(**SCHEDULE), safety_checker=None, feature_extractor=None,
         requires_safety_checker=False,

@@ -169,7 +169,7 @@ def export(model: Any, emoji: EmojiSet, state: dict[str, Any], options: argparse
     train = on_white(emoji.pixels[emoji.files(emoji.train)])
     whiten(model, train, options.device)
     model.cpu().half().save_pretrained(options.out)
-    shipped = AutoencoderKL.from_pretrained(options.out, torch_dtype=torch.float32).eval()
+    shipped = AutoencoderKL.from_pretrained(options.out, dtype=torch.float32).eval()
     save_file(fit_preview(shipped, train[::2], "cpu"), options.out / "latent_rgb.safetensors")
     held_out = on_white(emoji.pixels[emoji.files(emoji.held_out)])
     facts = {

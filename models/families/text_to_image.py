@@ -1,0 +1,254 @@
+"""Text-to-image pipelines of diffusers: text to image, image to image and inpainting by denoising latents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from models import media
+from models.errors import BadInput, WeightsError
+from models.events import Event
+from models.family import Context, Family, InputField, Loaded, Modality
+from models.params import ParamField, Params, above, hint
+from models.types import Request
+
+if TYPE_CHECKING:
+    from models.catalog import ModelSpec
+
+Scheduler = Literal[
+    "DPMSolverMultistepScheduler", "DDIMScheduler", "EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler",
+    "HeunDiscreteScheduler", "DPMSolverSinglestepScheduler", "UniPCMultistepScheduler", "DEISMultistepScheduler",
+    "LMSDiscreteScheduler", "PNDMScheduler", "KDPM2DiscreteScheduler", "KDPM2AncestralDiscreteScheduler",
+    "DDPMScheduler", "LCMScheduler", "FlowMatchEulerDiscreteScheduler", "FlowMatchHeunDiscreteScheduler",
+]  # fmt: skip
+_WITH_SIGMAS = [
+    "DPMSolverMultistepScheduler", "EulerDiscreteScheduler", "HeunDiscreteScheduler", "DPMSolverSinglestepScheduler",
+    "UniPCMultistepScheduler", "DEISMultistepScheduler", "LMSDiscreteScheduler", "KDPM2DiscreteScheduler",
+    "KDPM2AncestralDiscreteScheduler",
+]  # fmt: skip
+_WITH_SPACING = [name for name in Scheduler.__args__ if name not in (
+    "DPMSolverSinglestepScheduler", "FlowMatchEulerDiscreteScheduler", "FlowMatchHeunDiscreteScheduler"
+)]  # fmt: skip
+_FROM_PICTURE = ["image to image", "inpaint"]
+_HOW_IT_WORKS = """
+```mermaid
+flowchart LR
+  P[your prompt] --> T[text encoder]
+  N[noise from the seed] --> U[U-Net]
+  T -->|cross-attention| U
+  U -->|a little less noise| U
+  U --> V[decoder]
+  V --> I[picture]
+```
+
+A [diffusion model](https://arxiv.org/abs/2006.11239) learnt one thing: to tell the noise in a noisy picture from the
+picture. To draw, it starts from pure noise, which the seed fixes, and takes a little away at each step. A
+[latent](https://arxiv.org/abs/2112.10752) one does this not with pixels but with a small grid of numbers that a decoder
+turns into pixels at the end. At every step the net looks at the words of the prompt through cross-attention.
+
+[Guidance](https://arxiv.org/abs/2207.12598) asks twice, with and without the prompt, and goes further in the direction
+in which the two differ: more of what the prompt says, less variety. The scheduler is the rule by which one step follows
+another: [DDIM](https://arxiv.org/abs/2010.02502) and [DPM-Solver++](https://arxiv.org/abs/2211.01095) need few steps,
+the ancestral ones add fresh noise on the way. Image to image starts from a picture with noise on it instead of noise
+alone; strength says how much.
+"""
+
+
+class TextToImageParams(Params):
+    """Declare the settings that diffusers' text-to-image pipelines share.
+
+    Guidance: Ho & Salimans 2022. Sigma spacing: Karras et al. 2022. Timestep spacing: Lin et al. 2023. Strength: Meng
+    et al. 2021 (SDEdit).
+    """
+
+    task: Literal["text to image", "image to image", "inpaint"] = Field(
+        "text to image", description="Draw from words alone, go on from a picture, or repaint a part of one.",
+        json_schema_extra=hint(label="Task", group="What to do", live=True),
+    )  # fmt: skip
+    num_inference_steps: int = Field(
+        20, ge=1, le=100, description="How often noise is taken away. More steps: finer, slower; few: soft or broken.",
+        json_schema_extra=hint(label="Steps", group="Denoising"),
+    )  # fmt: skip
+    guidance_scale: float = Field(
+        4.0, ge=0.0, le=20.0, description="How hard to follow the prompt. 1: freely; high: strictly, with harsh colours.",
+        json_schema_extra=hint(label="Guidance", step=0.1, group="Denoising", live=True),
+    )  # fmt: skip
+    negative_prompt: str = Field(
+        "", max_length=1000, description="What to move away from. It stands where the empty prompt would.",
+        json_schema_extra=hint(label="Negative prompt", group="Denoising", shown_if={"guidance_scale": above(1.0)}),
+    )  # fmt: skip
+    strength: float = Field(
+        0.6, ge=0.05, le=1.0, description="How much of the given picture is drowned in noise first. 1: nothing is left.",
+        json_schema_extra=hint(label="Strength", step=0.05, group="Denoising", shown_if={"task": _FROM_PICTURE}),
+    )  # fmt: skip
+    scheduler: Scheduler = Field(
+        "DPMSolverMultistepScheduler", description="The rule from one step to the next. Some add fresh noise each time.",
+        json_schema_extra=hint(label="Scheduler", group="Denoising", live=True),
+    )  # fmt: skip
+    prompt_mix: float = Field(
+        0.0, ge=0.0, le=1.0, description="How far to go from the prompt to the second one, as the model reads them.",
+        json_schema_extra=hint(label="Towards a second prompt", step=0.05, group="Prompt", live=True, advanced=True),
+    )  # fmt: skip
+    num_images: int = Field(
+        1, ge=1, le=8, description="Pictures at once; each has the next seed, as single runs would.",
+        json_schema_extra=hint(label="Pictures", group="Size"),
+    )  # fmt: skip
+    width: int = Field(
+        512, ge=16, le=1024, description="Width of the picture. Far from what the model learnt it repeats itself.",
+        json_schema_extra=hint(label="Width", step=8, unit="px", group="Size"),
+    )  # fmt: skip
+    height: int = Field(
+        512, ge=16, le=1024, description="Height of the picture. Far from what the model learnt it repeats itself.",
+        json_schema_extra=hint(label="Height", step=8, unit="px", group="Size"),
+    )  # fmt: skip
+    variation_strength: float = Field(
+        0.0, ge=0.0, le=1.0, description="Moves the noise towards that of the variation seed: near relatives at 0.1.",
+        json_schema_extra=hint(label="Variation strength", step=0.05, group="Chance", live=True,
+                               shown_if={"task": ["text to image"]}),
+    )  # fmt: skip
+    variation_seed: int = Field(
+        1, ge=0, le=2**32 - 1, description="The seed whose noise the variation goes to.",
+        json_schema_extra=hint(label="Variation seed", group="Chance",
+                               shown_if={"variation_strength": above(0.0)}),
+    )  # fmt: skip
+    sigmas: Literal["default", "karras", "exponential", "beta"] = Field(
+        "default", description="How noise levels are spread over the steps. Karras spends more steps on fine detail.",
+        json_schema_extra=hint(label="Sigma spacing", advanced=True, shown_if={"scheduler": _WITH_SIGMAS}),
+    )  # fmt: skip
+    timestep_spacing: Literal["default", "leading", "linspace", "trailing"] = Field(
+        "default", description="Which of the training's steps are visited. It shows most when steps are few.",
+        json_schema_extra=hint(label="Timestep spacing", advanced=True, shown_if={"scheduler": _WITH_SPACING}),
+    )  # fmt: skip
+    eta: float = Field(
+        0.0, ge=0.0, le=1.0, description="Fresh noise at each DDIM step. 0: none; 1: as much as DDPM adds.",
+        json_schema_extra=hint(label="Eta", step=0.05, advanced=True, shown_if={"scheduler": ["DDIMScheduler"]}),
+    )  # fmt: skip
+    clip_skip: int | None = Field(
+        None, ge=1, le=11, description="Reads the prompt this many layers before the text encoder's last one.",
+        json_schema_extra=hint(label="Clip skip", advanced=True),
+    )  # fmt: skip
+
+
+class TextToImage(Family):
+    """Run any text-to-image pipeline of diffusers that predicts noise, v or flow on latents."""
+
+    name: ClassVar[str] = "text_to_image"
+    title: ClassVar[str] = "Text-to-image diffusion"
+    modality: ClassVar[Modality] = "image"
+    Params: ClassVar[type[Params]] = TextToImageParams
+    inputs: ClassVar[tuple[InputField, ...]] = (
+        InputField("prompt", label="Prompt", help="What to draw."),
+        InputField("prompt_to", required=False, label="Second prompt", help="Where “Towards a second prompt” goes."),
+        InputField("image", "image", False, "Picture", "The picture to start from."),
+        InputField("mask", "image", False, "Mask", "White is painted anew, black is kept."),
+        InputField("steps", "file", False, "Kept steps"),
+    )
+    studies: ClassVar[Mapping[str, str]] = {"steps": "study_steps", "words": "study_words"}
+    how_it_works: ClassVar[str] = _HOW_IT_WORKS
+
+    def fields(self, spec: ModelSpec) -> tuple[ParamField, ...]:
+        """Return the model's table of settings: schedulers and tasks that run for it, sizes in its steps."""
+        facts: Any = spec.facts
+        table = []
+        for item in super().fields(spec):
+            if item.name == "scheduler" and "schedulers" in facts:
+                chosen = tuple(name for name in item.choices if name in facts["schedulers"])
+                item = replace(item, choices=chosen, default=item.default if item.default in chosen else chosen[0])
+            elif item.name == "task" and "tasks" in facts:
+                item = replace(item, choices=tuple(name for name in item.choices if name in facts["tasks"]))
+            elif item.name in ("width", "height") and "size_step" in facts:
+                item = replace(item, step=float(facts["size_step"]))
+            elif item.name == "clip_skip":
+                layers = int(facts.get("clip_layers", 0))
+                if layers < 2:
+                    continue
+                item = replace(item, le=min(item.le or layers, layers - 1))
+            table.append(item)
+        return tuple(table)
+
+    def load(self, spec: ModelSpec) -> Loaded:
+        """Read the pipeline into float32 (small) or its stored dtype, with the colours of its previews."""
+        import torch
+        from diffusers import DiffusionPipeline
+
+        from models.sampling.previews import load_colours
+
+        folder = spec.folder()
+        small = spec.weights_bytes() < 100_000_000
+        pipeline = DiffusionPipeline.from_pretrained(
+            folder, dtype=torch.float32 if small else "auto", use_safetensors=True, local_files_only=True,
+            trust_remote_code=False,
+        )  # fmt: skip
+        for part in pipeline.components.values():
+            if isinstance(part, torch.nn.Module):
+                part.eval().requires_grad_(False)
+        colours = load_colours(folder / "vae", pipeline.vae)
+        return Loaded({"pipeline": pipeline, **pipeline.components, "colours": colours})
+
+    def describe(self, spec: ModelSpec) -> dict[str, Any]:
+        """Return sizes, tasks and the schedulers that run, read from the folder's configs."""
+        from models.device import import_libraries
+        from models.settings import Settings
+
+        import_libraries(Settings())
+        from models.sampling.facts import describe_folder
+
+        try:
+            return describe_folder(spec.folder())
+        except (OSError, ValueError, KeyError, AttributeError) as error:
+            raise WeightsError(f"{spec.id}: a config file of the pipeline is missing or damaged. Restore it.") from error
+
+    def check_inputs(self, spec: ModelSpec, request: Request, params: Any) -> None:
+        """Check prompt, sizes and the pictures that a task needs; see `Family.check_inputs`."""
+        prompt = media.check_text(request.inputs["prompt"])
+        if not prompt.strip() and not (params.task != "text to image" and "image" in request.inputs):
+            raise BadInput("The prompt is empty. Write what to draw, such as “red heart”.")
+        if params.prompt_mix > 0 and not media.check_text(request.inputs.get("prompt_to", ""), "second prompt").strip():
+            raise BadInput("There is no second prompt to go towards. Write one, or set “Towards a second prompt” to 0.")
+        step = int(spec.facts.get("size_step", 8))  # type: ignore[arg-type]
+        for name, value in (("width", params.width), ("height", params.height)):
+            if value % step:
+                raise BadInput(f"The {name} is {value} px; {spec.id} takes whole multiples of {step}. "
+                               f"Choose {value // step * step or step} or {(value // step + 1) * step}.")  # fmt: skip
+        if params.task != "text to image":
+            needed = ["image", "mask"] if params.task == "inpaint" else ["image"]
+            for name in needed:
+                if name not in request.inputs:
+                    what = "a picture to start from" if name == "image" else "a mask that says what to repaint"
+                    raise BadInput(f"“{params.task}” needs {what}. Upload one, or choose the task “text to image”.")
+            if int(params.num_inference_steps * params.strength) < 1:
+                raise BadInput(
+                    f"Strength {params.strength:g} of {params.num_inference_steps} steps leaves no step to take. "
+                    "Raise the strength or the steps."
+                )
+        if request.study == "steps" and "steps" not in request.inputs:
+            raise BadInput("The kept steps are missing: give the reference of the run's steps output.")
+
+    def generate(
+        self, spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context
+    ) -> Iterator[Event]:
+        """Denoise and decode, with previews, one output per picture and the kept steps; see `Family.generate`."""
+        from models.sampling.diffusion import draw
+
+        yield from draw(self.fields(spec), spec, request, params, loaded, context)
+
+    def study_steps(
+        self, spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context
+    ) -> Iterator[Event]:
+        """Decode a run's kept steps (input `steps`): two strips of tiles, of x0 and of x_t."""
+        from models.sampling.studies import steps
+
+        yield from steps(request, loaded, context)
+
+    def study_words(
+        self, spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context
+    ) -> Iterator[Event]:
+        """Run the request again on a private copy and return the picture and one heat map per word of the prompt."""
+        from models.sampling.studies import words
+
+        yield from words(request, params, loaded, context)
+
+

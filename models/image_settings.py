@@ -1,0 +1,182 @@
+"""Settings that pictures carry: ours, exact, and the "parameters" text that stable-diffusion-webui made common.
+
+The text is the prompt, then `Negative prompt: …`, then one line of `Name: value` pairs, a value with commas in JSON
+quotes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from models.errors import BadInput
+from models.types import SEED_MAX
+
+TEXT_MAX_CHARS = 200_000
+_SAMPLERS = {
+    "DPMSolverMultistepScheduler": "DPM++ 2M", "DDIMScheduler": "DDIM", "EulerDiscreteScheduler": "Euler",
+    "EulerAncestralDiscreteScheduler": "Euler a", "HeunDiscreteScheduler": "Heun",
+    "DPMSolverSinglestepScheduler": "DPM++ 2S", "UniPCMultistepScheduler": "UniPC",
+    "DEISMultistepScheduler": "DEIS", "LMSDiscreteScheduler": "LMS", "PNDMScheduler": "PLMS",
+    "KDPM2DiscreteScheduler": "DPM2", "KDPM2AncestralDiscreteScheduler": "DPM2 a", "DDPMScheduler": "DDPM",
+    "LCMScheduler": "LCM",
+}  # fmt: skip
+_SCHEDULERS = {sampler.lower(): name for name, sampler in _SAMPLERS.items()}
+_SIGMAS = {"karras": "Karras", "exponential": "Exponential", "beta": "Beta"}
+_PAIR = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
+_SIZE = re.compile(r"(\d{1,5})x(\d{1,5})")
+_NEGATIVE = "Negative prompt:"
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """Hold what a picture says of its making, in our names. `unknown` lists what it names and we do not have."""
+
+    source: Literal["playground", "webui"]
+    model: str | None = None
+    inputs: dict[str, str] = field(default_factory=dict)
+    params: dict[str, Any] = field(default_factory=dict)
+    seed: int | None = None
+    unknown: list[str] = field(default_factory=list)
+
+
+def parameters_text(request: Mapping[str, Any], index: int = 0) -> str:
+    """Return a request (as plain JSON) in webui's words; picture `index` has the seed that many above the request's."""
+    params = request.get("params", {})
+    lines = [str(request.get("inputs", {}).get("prompt", ""))]
+    if params.get("negative_prompt"):
+        lines.append(f"{_NEGATIVE} {params['negative_prompt']}")
+    scheduler = params.get("scheduler")
+    pairs: list[tuple[str, Any]] = [
+        ("Steps", params.get("num_inference_steps")),
+        ("Sampler", _SAMPLERS.get(str(scheduler), scheduler)),
+        ("Schedule type", _SIGMAS.get(str(params.get("sigmas")))),
+        ("CFG scale", params.get("guidance_scale")),
+        ("Seed", (int(request.get("seed", 0)) + index) % (SEED_MAX + 1)),
+        ("Size", f"{params['width']}x{params['height']}" if "width" in params and "height" in params else None),
+        ("Model", str(request.get("model", "")).rsplit("/", 1)[-1] or None),
+        ("Denoising strength", params.get("strength") if params.get("task", "text to image") != "text to image" else None),
+        ("Clip skip", params["clip_skip"] + 1 if params.get("clip_skip") else None),
+    ]
+    if params.get("variation_strength"):
+        pairs += [("Variation seed", params.get("variation_seed")),
+                  ("Variation seed strength", params["variation_strength"])]  # fmt: skip
+    lines.append(", ".join(f"{name}: {_quoted(value)}" for name, value in pairs if value is not None))
+    return "\n".join(lines)
+
+
+def read_settings(data: bytes) -> Recovered | None:
+    """Return what a picture's file says of its making, or None where it says nothing.
+
+    Raises `BadInput` for a file that is no picture, and where the settings are there but damaged.
+    """
+    from models.images import CHUNK, PARAMETERS, file_text
+
+    found = file_text(data)
+    for text in (found.get(CHUNK, ""), found.get(PARAMETERS, "")):
+        if len(text) > TEXT_MAX_CHARS:
+            raise BadInput(f"The settings in this picture are {len(text):,} characters long: too long to be settings.")
+    if found.get(CHUNK):
+        return _own(found[CHUNK])
+    return parse_parameters(found[PARAMETERS]) if found.get(PARAMETERS) else None
+
+
+def _own(text: str) -> Recovered:
+    try:
+        request = json.loads(text)["stamp"]["request"]
+        inputs = {str(name): str(value) for name, value in request["inputs"].items()}
+        seed = int(request["seed"])
+        return Recovered("playground", str(request["model"]), inputs, dict(request["params"]), seed)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise BadInput("The settings in this picture are damaged: it was changed after it was saved.") from error
+
+
+def parse_parameters(text: str) -> Recovered | None:
+    """Return the settings in webui's text, or None where the text holds none.
+
+    The last line holds the pairs if it names at least three; what stands before is the prompt, from
+    `Negative prompt:` on the negative one.
+    """
+    lines = text.strip().split("\n")
+    pairs = _PAIR.findall(lines[-1]) if lines else []
+    if len(pairs) < 3:
+        return None
+    prompt: list[str] = []
+    negative: list[str] = []
+    target = prompt
+    for line in lines[:-1]:
+        if line.startswith(_NEGATIVE):
+            target, line = negative, line.removeprefix(_NEGATIVE)
+        target.append(line.strip() if target is negative else line)
+    params: dict[str, Any] = {}
+    if any(negative):
+        params["negative_prompt"] = "\n".join(negative).strip()
+    seed: int | None = None
+    unknown: list[str] = []
+    for name, raw in pairs:
+        name, value = name.strip(), _unquoted(raw.strip())
+        try:
+            if name == "Seed":
+                seed = int(value) % (SEED_MAX + 1)
+            elif name in _READERS:
+                params |= _READERS[name](value)
+            else:
+                unknown.append(f"{name}: {value}"[:120])
+        except (ValueError, KeyError):
+            unknown.append(f"{name}: {value}"[:120])
+    return Recovered("webui", None, {"prompt": "\n".join(prompt).strip()}, params, seed, unknown)
+
+
+def _sampler(value: str) -> dict[str, Any]:
+    """Return scheduler and sigmas of a sampler's name; older files name both in one: "DPM++ 2M Karras"."""
+    first, _, last = value.rpartition(" ")
+    if last.lower() in _SIGMAS and first:
+        return {"scheduler": _SCHEDULERS[first.lower()], "sigmas": last.lower()}
+    return {"scheduler": _SCHEDULERS[value.lower()]}
+
+
+def _schedule(value: str) -> dict[str, Any]:
+    if value.lower() in _SIGMAS:
+        return {"sigmas": value.lower()}
+    if value.lower() in ("automatic", "normal", "uniform"):
+        return {}
+    raise ValueError(value)
+
+
+def _size(value: str) -> dict[str, Any]:
+    match = _SIZE.fullmatch(value)
+    if match is None:
+        raise ValueError(value)
+    return {"width": int(match[1]), "height": int(match[2])}
+
+
+_READERS: dict[str, Callable[[str], dict[str, Any]]] = {
+    "Steps": lambda value: {"num_inference_steps": int(value)},
+    "Sampler": _sampler,
+    "Schedule type": _schedule,
+    "CFG scale": lambda value: {"guidance_scale": float(value)},
+    "Size": _size,
+    "Denoising strength": lambda value: {"strength": float(value), "task": "image to image"},
+    # webui counts the last layer as 1; diffusers counts the layers that are left out
+    "Clip skip": lambda value: {"clip_skip": int(value) - 1} if int(value) > 1 else {},
+    "Variation seed": lambda value: {"variation_seed": int(value) % (SEED_MAX + 1)},
+    "Variation seed strength": lambda value: {"variation_strength": float(value)},
+    "Model": lambda value: {},
+}
+
+
+def _quoted(value: Any) -> str:
+    text = f"{value}"
+    return json.dumps(text, ensure_ascii=False) if any(mark in text for mark in ',:"\n') else text
+
+
+def _unquoted(text: str) -> str:
+    if text.startswith('"') and text.endswith('"') and len(text) > 1:
+        try:
+            return str(json.loads(text))
+        except ValueError:
+            return text
+    return text

@@ -1,0 +1,97 @@
+"""A convolutional β-VAE (Kingma & Welling 2014, Higgins et al. 2017) whose latent a person can take in hand.
+
+The net's own latent is a small grid. What the user sees is the same numbers turned to the training set's principal
+axes and scaled to spread 1: the first ones change the picture most, and chance drawn from the normal distribution
+falls where pictures are. A word prior says where in that space the pictures of a name lie.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from diffusers import ModelMixin
+from diffusers.configuration_utils import ConfigMixin, register_to_config
+from torch import nn
+from torch.nn import functional as F
+
+from models.nets.words import WordBag
+
+
+class ConvVAE(ModelMixin, ConfigMixin):  # type: ignore[misc]
+    """Squeeze 64 × 64 pictures to `channels` × 4 × 4 numbers and rebuild them."""
+
+    mean: torch.Tensor
+    spread: torch.Tensor
+    basis: torch.Tensor
+
+    @register_to_config  # type: ignore[misc, untyped-decorator]
+    def __init__(
+        self, vocabulary: list[str] | tuple[str, ...] = (), widths: tuple[int, ...] = (32, 48, 64, 96, 128),
+        channels: int = 48, axes: int = 320, word_size: int = 96, hidden: int = 256,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        up = tuple(reversed(widths))
+        self.read = nn.Conv2d(3, widths[0], 3, 1, 1)
+        self.down = nn.ModuleList(Stage(a, b, 2) for a, b in zip(widths, widths[1:], strict=False))
+        self.to_latent = nn.Conv2d(widths[-1], 2 * channels, 1)
+        self.from_latent = nn.Conv2d(channels, up[0], 1)
+        self.up = nn.ModuleList(Stage(a, b, 1) for a, b in zip(up, up[1:], strict=False))
+        self.paint = nn.Conv2d(up[-1], 3, 3, 1, 1)
+        size = channels * 16
+        self.register_buffer("mean", torch.zeros(size))
+        self.register_buffer("spread", torch.ones(axes))
+        self.register_buffer("basis", torch.eye(size)[:, :axes].contiguous())
+        self.words = WordBag(len(vocabulary), word_size)
+        self.prior = nn.Sequential(
+            nn.Linear(word_size, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU(), nn.Linear(hidden, 2 * axes)
+        )
+
+    def encode(self, picture: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return mean and log-variance, each batch × channels × 4 × 4, of pictures (batch × 3 × 64 × 64, −1 … 1)."""
+        x = self.read(picture)
+        for stage in self.down:
+            x = stage(x)
+        mean, log_variance = self.to_latent(x).chunk(2, 1)
+        return mean, log_variance.clamp(-12, 4)
+
+    def decode(self, latent: torch.Tensor) -> torch.Tensor:
+        """Return pictures, batch × 3 × 64 × 64 around −1 … 1, from latents, batch × channels × 4 × 4."""
+        x = self.from_latent(latent)
+        for stage in self.up:
+            x = stage(F.interpolate(x, scale_factor=2.0))
+        picture: torch.Tensor = self.paint(x)
+        return picture
+
+    def to_axes(self, latent: torch.Tensor) -> torch.Tensor:
+        """Return latents (batch × channels × 4 × 4) along the principal axes: batch × axes, spread 1, largest first."""
+        return (latent.flatten(1) - self.mean) @ self.basis / self.spread
+
+    def from_axes(self, place: torch.Tensor) -> torch.Tensor:
+        """Undo `to_axes`, without what lies across the kept axes."""
+        flat = (place * self.spread) @ self.basis.T + self.mean
+        return flat.view(len(place), -1, 4, 4)
+
+    def where(self, rows: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return mean and spread, each batch × axes, of the places where pictures of these words (ids) lie."""
+        mean, log_spread = self.prior(self.words(rows)).chunk(2, 1)
+        return mean, log_spread.clamp(-3, 1).exp()
+
+
+class Stage(nn.Module):
+    """A residual pair of convolutions (He et al. 2016), halving the size first where `stride` is 2."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.around = nn.Conv2d(inputs, outputs, 3, stride, 1)
+        self.norm = nn.GroupNorm(8, outputs)
+        self.first = nn.Conv2d(outputs, outputs, 3, 1, 1)
+        self.norm2 = nn.GroupNorm(8, outputs)
+        self.second = nn.Conv2d(outputs, outputs, 3, 1, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return batch × outputs × height / stride × width / stride."""
+        x = self.around(x)
+        inner = self.first(F.silu(self.norm(x)))
+        out: torch.Tensor = x + self.second(F.silu(self.norm2(inner)))
+        return out

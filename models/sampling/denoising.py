@@ -1,0 +1,120 @@
+"""A diffusers pipeline seen from outside while it runs: every step's latents, Stop and Skip within a step.
+
+The one place that every pipeline passes at each step is its scheduler's `step`. Each request has a scheduler of its
+own, whose `step` is wrapped here: that works for pipelines with a callback, with the legacy one and with none, and for
+those that do not heed `_interrupt`.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from models.sampling.schedulers import predicted_x0
+
+KEPT_BYTES = 4_000_000  # of one picture's kept steps
+SETTLED = 0.02  # share of the whole change below which a picture counts as settled
+
+
+class Interrupted(Exception):
+    """Raised out of a scheduler's step: `reason` is "stopped" or "skipped"."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Watch:
+    """Follow one call of a pipeline.
+
+    `x0` and `step` are the newest; `changed` is set at every step. `kept` holds, of the first picture, each step's
+    noisy latents and predicted x0 (fp16, channels × height × width each). `spread` turns a pipeline's own shape of
+    latents into batch × channels × height × width.
+    """
+
+    def __init__(
+        self, stopped: Callable[[], bool], skipped: Callable[[], bool],
+        spread: Callable[[torch.Tensor], torch.Tensor] = lambda latents: latents, keep: bool = True,
+    ) -> None:  # fmt: skip
+        self.step = 0
+        self.total = 0
+        self.x0: torch.Tensor | None = None
+        self.times: list[float] = []
+        self.kept: list[tuple[torch.Tensor, torch.Tensor]] = []
+        self.changed = threading.Event()
+        self.cancelled = False
+        self._stopped, self._skipped, self._spread, self._keep = stopped, skipped, spread, keep
+
+    def attach(self, scheduler: Any) -> None:
+        """Wrap a scheduler's `step`; its signature, which pipelines read, stays."""
+        step = scheduler.step
+
+        @functools.wraps(step)
+        def watched(model_output: Any, timestep: Any, sample: Any, *args: Any, **kwargs: Any) -> Any:
+            self._look(scheduler, model_output, timestep, sample)
+            return step(model_output, timestep, sample, *args, **kwargs)
+
+        scheduler.step = watched
+
+    def cancel(self) -> None:
+        """End the run at the next step."""
+        self.cancelled = True
+
+    def _look(self, scheduler: Any, output: torch.Tensor, time: Any, sample: torch.Tensor) -> None:
+        self.total = len(scheduler.timesteps)
+        x0 = predicted_x0(scheduler, output, time, sample)
+        self.x0 = self._spread(x0)
+        self.step += 1
+        self.times.append(float(time))
+        if self._keep:
+            pair = (self._spread(sample)[0].half().clone(), self.x0[0].half().clone())
+            if self.step * 2 * pair[0].nbytes <= KEPT_BYTES:
+                self.kept.append(pair)
+        self.changed.set()
+        if self.cancelled or self._stopped():
+            raise Interrupted("stopped")
+        if self._skipped():
+            raise Interrupted("skipped")
+
+
+def changes(kept: list[tuple[torch.Tensor, torch.Tensor]]) -> list[float]:
+    """Return how much the predicted picture changed at each step: root mean square of the difference of x0, latents.
+
+    The first step has nothing before it: its change is taken from zero.
+    """
+    x0 = torch.stack([pair[1].float() for pair in kept])  # steps × channels × height × width
+    before = torch.cat([torch.zeros_like(x0[:1]), x0[:-1]])
+    return [round(float(value), 5) for value in (x0 - before).square().flatten(1).mean(1).sqrt()]
+
+
+def settled(kept: list[tuple[torch.Tensor, torch.Tensor]]) -> int | None:
+    """Return after how many steps the picture stood still, or None if it changed until the end.
+
+    Settled: the predicted x0 lies within `SETTLED` of the last one, measured against the last one's own size.
+    """
+    x0 = torch.stack([pair[1].float() for pair in kept]).flatten(1)
+    distance = (x0 - x0[-1]).square().mean(1).sqrt() / x0[-1].square().mean().sqrt().clamp(min=1e-6)
+    far = (distance > SETTLED).nonzero()
+    steps = int(far[-1]) + 2 if len(far) else 1  # the first step from which on it stays near
+    return steps if steps < len(kept) else None
+
+
+def slerp(start: torch.Tensor, end: torch.Tensor, share: float) -> torch.Tensor:
+    """Return the point at `share` (0–1) of the arc from `start` to `end`, alike in shape (Shoemake 1985).
+
+    A straight line between two draws of noise leaves the shell on which noise lies; an arc stays on it.
+    """
+    if share <= 0:
+        return start
+    if share >= 1:
+        return end
+    a, b = start.flatten().double(), end.flatten().double()
+    angle = torch.arccos((a @ b / (a.norm() * b.norm())).clamp(-1, 1))
+    if float(angle.sin()) < 1e-6:
+        return torch.lerp(start, end, share)
+    left, right = torch.sin((1 - share) * angle) / angle.sin(), torch.sin(share * angle) / angle.sin()
+    return (left * a + right * b).view(start.shape).to(start.dtype)

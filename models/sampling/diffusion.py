@@ -1,0 +1,213 @@
+"""Draw pictures with a loaded pipeline: batches, previews, Stop and Skip, the kept steps."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors.torch import save
+
+from models import images, seeds
+from models.events import Event, Final, Preview, Progress
+from models.params import in_effect
+from models.sampling import denoising, pipelines
+from models.sampling.previews import Budget
+from models.sampling.streaming import follow
+from models.types import SEED_MAX, Output
+
+if TYPE_CHECKING:
+    from models.catalog import ModelSpec
+    from models.family import Context, Loaded
+    from models.params import ParamField
+    from models.types import Request
+
+CHUNK = 4  # pictures denoised together
+BIG_BYTES = 500_000_000  # a model above this draws one picture at a time
+POLL_S = 0.05
+_NEUTRAL: dict[str, Any] = {
+    "negative_prompt": "", "num_images": 1, "variation_strength": 0.0, "prompt_mix": 0.0, "sigmas": "default",
+    "timestep_spacing": "default", "eta": 0.0, "clip_skip": None, "task": "text to image",
+}  # fmt: skip
+
+
+def draw(
+    fields: tuple[ParamField, ...], spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context
+) -> Iterator[Event]:
+    """Yield a run's events: progress and previews per step, then one `Final`; see `Family.generate`."""
+    run = _Run(spec, request, params, loaded, context)
+    yield from run.events()
+    notes = list(run.notes)
+    if run.skipped:
+        notes.append(f"{run.skipped} of {params.num_images} pictures were skipped.")
+    outputs: tuple[Output, ...] = tuple(run.outputs)
+    if run.kept is not None:
+        outputs = (*outputs, run.kept)
+    values = {**params.model_dump(mode="json"), "seed": request.seed}
+    acting = {name: values[name] for name in in_effect(fields, values)}
+    stats = {
+        "steps": run.steps, "steps_per_s": round(run.steps / run.seconds, 2) if run.seconds > 0 else 0.0,
+        "stopped": run.stopped, "notes": notes,
+        "in_effect": {name: value for name, value in acting.items() if name not in _NEUTRAL or value != _NEUTRAL[name]},
+        "preview_s": round(run.preview_s, 4),
+    }  # fmt: skip
+    yield Final(outputs, stats)
+
+
+class _Run:
+    """Hold one request while it is drawn."""
+
+    def __init__(self, spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context) -> None:
+        self.request, self.params, self.context = request, params, context
+        self.parts = loaded.parts
+        self.outputs: list[Output] = []
+        self.notes: list[str] = []
+        self.kept: Output | None = None
+        self.stopped = False
+        self.skipped = 0
+        self.steps = 0
+        self.seconds = 0.0
+        self.preview_s = 0.0
+        self.chunk = 1 if spec.weights_bytes() > BIG_BYTES else CHUNK
+        self.picture, self.mask = self._given()
+        self.budget = Budget()
+        self._shown: dict[int, Output] = {}
+
+    def _given(self) -> tuple[Any, Any]:
+        """Return the picture to start from and the mask, in the run's size, or None."""
+        params, context = self.params, self.context
+        if params.task == "text to image":
+            return None, None
+        assert context.open_ref is not None
+        size = (params.width, params.height)
+        picture = images.fit(images.decode_upload(context.open_ref(self.request.inputs["image"])), *size)
+        mask = None
+        if params.task == "inpaint":
+            mask = images.decode_mask(context.open_ref(self.request.inputs["mask"]), size)
+        return picture, mask
+
+    def events(self) -> Iterator[Event]:
+        """Draw chunk after chunk."""
+        numbers = list(range(self.params.num_images))
+        for start in range(0, len(numbers), self.chunk):
+            if self.stopped:
+                break
+            yield from self._draw(numbers[start : start + self.chunk])
+
+    def _draw(self, numbers: list[int]) -> Iterator[Event]:
+        """Draw the pictures of these numbers together."""
+        params, request = self.params, self.request
+        scheduler = pipelines.make_scheduler(self.parts["pipeline"], params)
+        pipeline = pipelines.for_task(self.parts["pipeline"], params.task, scheduler)
+        if not self.notes:
+            self.notes = _prompt_notes(pipeline, request.inputs["prompt"])
+        generators = [seeds.generator(request.seed, number) for number in numbers]
+
+        def spread(latents: torch.Tensor) -> torch.Tensor:
+            return pipelines.spread(pipeline, latents, params.height, params.width)
+
+        watch = denoising.Watch(self.context.stopped, self.context.skipped, spread, keep=self.kept is None)
+        watch.attach(scheduler)
+        result: list[torch.Tensor] = []
+
+        def run() -> None:
+            with torch.inference_mode():
+                embeds = None
+                if params.prompt_mix > 0:
+                    other = request.inputs["prompt_to"]
+                    embeds = pipelines.mixed_embeddings(pipeline, request.inputs["prompt"], other, params)
+                try:
+                    last = pipelines.call(
+                        pipeline, request.inputs["prompt"], params, generators, embeds=embeds, image=self.picture,
+                        mask=self.mask,
+                    )  # fmt: skip
+                    result.append(spread(last))
+                except denoising.Interrupted as reason:
+                    interrupted.append(reason.reason)
+
+        interrupted: list[str] = []
+        note = f"picture {numbers[0] + 1} of {params.num_images}" if params.num_images > 1 else ""
+        yield Progress("prompt", 0, 0, note)
+        started = time.monotonic()
+        for _ in follow(run, watch, POLL_S):
+            yield Progress("denoise", watch.step, watch.total, note)
+            if self.budget.allows() and watch.x0 is not None:
+                yield Preview(tuple(self._preview(numbers, watch)))
+        yield Progress("denoise", watch.step, watch.total, note)
+        self.seconds += time.monotonic() - started
+        self.steps += watch.step
+        reason = interrupted[0] if interrupted else ""
+        if reason == "skipped":
+            self.skipped += len(numbers)
+            return
+        self.stopped = self.stopped or reason == "stopped"
+        latents = result[0] if result else watch.x0
+        assert latents is not None
+        yield from self._finish(numbers, latents, "stopped" if reason else "", watch)
+
+    def _finish(self, numbers: list[int], latents: torch.Tensor, finish: str, watch: Any) -> Iterator[Event]:
+        """Decode each picture into an output, and keep the first chunk's steps."""
+        for row, number in enumerate(numbers):
+            yield Progress("decode", row, len(numbers))
+            pixels = pipelines.decode(self.parts["vae"], latents[row : row + 1])
+            if self.mask is not None:
+                pixels = _keep_unmasked(pixels, self.picture, self.mask)
+            meta: dict[str, Any] = {"seed": (self.request.seed + number) % (SEED_MAX + 1)}
+            if finish:
+                meta["finish"] = finish
+            output = images.image_output(pixels, self.context.stamp, number, meta)
+            self.outputs.append(output)
+            self._shown[number] = output
+        if watch.kept and self.kept is None:
+            self.kept = _steps_output(watch, numbers[0])
+
+    def _preview(self, numbers: list[int], watch: Any) -> list[Output]:
+        """Return a small picture of each picture so far: finished ones, those at hand."""
+        begun = time.monotonic()
+        pixels = self.parts["colours"](watch.x0)
+        shown = dict(self._shown)
+        for row, number in enumerate(numbers):
+            meta = {"step": watch.step, "total": watch.total}
+            shown[number] = images.preview_output(pixels[row].numpy(), number, meta)
+        spent = time.monotonic() - begun
+        self.budget.spend(spent)
+        self.preview_s += spent
+        return [shown[number] for number in sorted(shown)]
+
+
+def _keep_unmasked(pixels: Any, picture: Any, mask: Any) -> Any:
+    """Return the drawn pixels inside the mask and the given picture's own outside of it."""
+    import numpy as np
+
+    return np.where(np.asarray(mask)[:, :, None] > 127, pixels, np.asarray(picture.convert("RGB")))
+
+
+def _prompt_notes(pipeline: Any, prompt: str) -> list[str]:
+    """Say what of a long prompt the text encoder does not read."""
+    tokenizer = getattr(pipeline, "tokenizer", None)
+    limit = getattr(tokenizer, "model_max_length", 0)
+    if tokenizer is None or not 0 < limit < 10_000:
+        return []
+    count = len(tokenizer(prompt).input_ids)
+    if count <= limit:
+        return []
+    return [f"The prompt has {count - 2} tokens; the model reads the first {limit - 2} and leaves out the rest."]
+
+
+def _steps_output(watch: Any, number: int) -> Output:
+    """Return the kept steps of picture `number` as safetensors: `x_t` and `x0`, steps × channels × height × width."""
+    tensors = {
+        "x_t": torch.stack([pair[0] for pair in watch.kept]).contiguous(),
+        "x0": torch.stack([pair[1] for pair in watch.kept]).contiguous(),
+    }
+    data = save(tensors)
+    meta = {
+        "index_of": number, "count": len(watch.kept), "timesteps": watch.times[: len(watch.kept)],
+        "change": denoising.changes(watch.kept), "settled": denoising.settled(watch.kept),
+    }  # fmt: skip
+    return Output(
+        kind="steps", index=number, data=data, media_type="application/safetensors",
+        sha256=hashlib.sha256(data).hexdigest(), meta=meta,
+    )  # fmt: skip

@@ -1,0 +1,190 @@
+"""Short jobs that look into a picture's making: its kept steps decoded, and where each word of the prompt acted.
+
+Word maps: cross-attention averaged over heads, layers and steps, as in DAAM (Tang et al. 2022).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from safetensors.torch import load
+from torch.nn import functional as F
+
+from models import images, seeds
+from models.errors import BadInput
+from models.events import Event, Final, Progress
+from models.sampling import denoising, pipelines
+from models.sampling.streaming import follow
+
+if TYPE_CHECKING:
+    from models.family import Context, Loaded
+    from models.types import Request
+
+TILE = 128  # px: the side of a strip's tiles at most
+WORDS_MAX = 24
+
+
+def steps(request: Request, loaded: Loaded, context: Context) -> Iterator[Event]:
+    """Yield progress and a `Final` of two strips: what the model believed at each step (x0), what it held (x_t)."""
+    from PIL import Image
+
+    assert context.open_ref is not None
+    try:
+        found = load(context.open_ref(request.inputs["steps"]))
+        rows = {"x0": found["x0"].float(), "x_t": found["x_t"].float()}
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise BadInput("These are no kept steps of a run. Open the steps of a finished picture.") from error
+    except Exception as error:
+        if type(error).__name__ != "SafetensorError":
+            raise
+        raise BadInput("The kept steps are damaged. Run the picture again to get new ones.") from error
+    vae = loaded.parts["vae"]
+    if rows["x0"].ndim != 4 or rows["x0"].shape[1] != vae.config.latent_channels or rows["x0"].shape != rows["x_t"].shape:
+        raise BadInput("These steps belong to another model. Open them with the model that made them.")
+    outputs, done, total = [], 0, 2 * len(rows["x0"])
+    for what, latents in rows.items():
+        tiles = []
+        for one in latents:
+            if context.stopped():
+                yield Final((), {"stopped": True})
+                return
+            tile = Image.fromarray(pipelines.decode(vae, one[None]))
+            tile.thumbnail((TILE, TILE))
+            tiles.append(np.asarray(tile))
+            done += 1
+            yield Progress("decode", done, total)
+        meta = {"what": what, "count": len(tiles), "tile": [tiles[0].shape[1], tiles[0].shape[0]]}
+        outputs.append(images.image_output(np.concatenate(tiles, 1), context.stamp, len(outputs), meta))
+    yield Final(tuple(outputs), {"stopped": False, "notes": [], "in_effect": {}})
+
+
+def words(request: Request, params: Any, loaded: Loaded, context: Context) -> Iterator[Event]:
+    """Yield progress and a `Final` of the picture and one heat map (grey, 0 … 255) for each word of the prompt.
+
+    The U-Net's structure is copied, its weights are shared: what listens in the copy is nowhere else.
+    """
+    base = loaded.parts["pipeline"]
+    unet = getattr(base, "unet", None)
+    if unet is None:
+        raise BadInput("This model has no U-Net with cross-attention, so there are no word maps to show.")
+    shared = {id(tensor): tensor for tensor in (*unet.parameters(), *unet.buffers())}
+    private = copy.deepcopy(unet, shared)
+    listener = _Listener()
+    for name, module in private.named_modules():
+        if name.endswith("attn2"):
+            module.set_processor(_Listening(listener))
+    scheduler = pipelines.make_scheduler(base, params)
+    pipeline = pipelines.for_task(base, params.task, scheduler)
+    pipeline.register_modules(unet=private)
+    single = params.model_copy(update={"num_images": 1})
+    watch = denoising.Watch(context.stopped, context.skipped, keep=False)
+    watch.attach(scheduler)
+    picture, mask = _given(request, params, context)
+    result: list[torch.Tensor] = []
+
+    def run() -> None:
+        with torch.inference_mode():
+            embeds = None
+            if params.prompt_mix > 0:
+                other = request.inputs["prompt_to"]
+                embeds = pipelines.mixed_embeddings(pipeline, request.inputs["prompt"], other, single)
+            try:
+                result.append(
+                    pipelines.call(
+                        pipeline, request.inputs["prompt"], single, [seeds.generator(request.seed)], embeds=embeds,
+                        image=picture, mask=mask,
+                    )  # fmt: skip
+                )
+            except denoising.Interrupted:
+                pass
+
+    for _ in follow(run, watch):
+        yield Progress("denoise", watch.step, watch.total)
+    if not result:
+        yield Final((), {"stopped": True})
+        return
+    yield Progress("decode", 0, 1)
+    outputs = [images.image_output(pipelines.decode(base.vae, result[0]), context.stamp, 0, {"what": "picture"})]
+    maps = listener.maps(params.height, params.width)  # tokens × height × width
+    for word, tokens in words_of(pipeline.tokenizer, request.inputs["prompt"])[:WORDS_MAX]:
+        heat = maps[[token for token in tokens if token < len(maps)]].mean(0) if tokens[0] < len(maps) else None
+        if heat is None:
+            break  # beyond what the text encoder reads
+        heat = (heat - heat.min()) / (heat.max() - heat.min()).clamp(min=1e-9)
+        outputs.append(images.heat_output(heat.numpy(), len(outputs), {"word": word, "what": "heat"}))
+    yield Final(tuple(outputs), {"stopped": False, "notes": [], "in_effect": {}})
+
+
+def _given(request: Request, params: Any, context: Context) -> tuple[Any, Any]:
+    if params.task == "text to image":
+        return None, None
+    assert context.open_ref is not None
+    size = (params.width, params.height)
+    picture = images.fit(images.decode_upload(context.open_ref(request.inputs["image"])), *size)
+    mask = images.decode_mask(context.open_ref(request.inputs["mask"]), size) if params.task == "inpaint" else None
+    return picture, mask
+
+
+def words_of(tokenizer: Any, prompt: str) -> list[tuple[str, list[int]]]:
+    """Return the prompt's words, each with the places of its tokens in the encoder's input (the start token is 0)."""
+    ids = tokenizer(prompt, truncation=True, max_length=tokenizer.model_max_length).input_ids[1:-1]
+    found: list[tuple[str, list[int]]] = []
+    begun = False
+    for place, token in enumerate(tokenizer.convert_ids_to_tokens(ids), 1):
+        text = tokenizer.convert_tokens_to_string([token]).strip()
+        if begun:
+            word, places = found[-1]
+            found[-1] = (word + text, [*places, place])
+        else:
+            found.append((text, [place]))
+        begun = not token.endswith("</w>")
+    return found
+
+
+class _Listener:
+    """Add up attention by the size of its grid."""
+
+    def __init__(self) -> None:
+        self.sums: dict[int, torch.Tensor] = {}  # positions -> tokens × positions
+        self.counts: dict[int, int] = {}
+
+    def hear(self, attention: torch.Tensor) -> None:
+        """Take attention (batch × heads × positions × tokens); the last of the batch is the one with the prompt."""
+        mean = attention[-1].mean(0).T.float()  # tokens × positions
+        places = mean.shape[1]
+        self.sums[places] = self.sums.get(places, 0) + mean
+        self.counts[places] = self.counts.get(places, 0) + 1
+
+    def maps(self, height: int, width: int) -> torch.Tensor:
+        """Return the mean map of each token, tokens × height × width."""
+        together: list[torch.Tensor] = []
+        for places, total in self.sums.items():
+            rows = max(1, round((places * height / width) ** 0.5))
+            grid = (total / self.counts[places]).view(1, len(total), rows, places // rows)
+            together.append(F.interpolate(grid, (height, width), mode="bicubic", align_corners=False)[0])
+        return torch.stack(together).mean(0).clamp(min=0)
+
+
+class _Listening:
+    """Attend as diffusers' plain processor does, and tell the listener."""
+
+    def __init__(self, listener: _Listener) -> None:
+        self.listener = listener
+
+    def __call__(
+        self, attn: Any, hidden_states: torch.Tensor, encoder_hidden_states: torch.Tensor | None = None,
+        attention_mask: torch.Tensor | None = None, temb: Any = None, *args: Any, **kwargs: Any,
+    ) -> torch.Tensor:  # fmt: skip
+        assert encoder_hidden_states is not None
+        batch = len(hidden_states)
+        query = attn.head_to_batch_dim(attn.to_q(hidden_states))  # batch · heads × positions × width
+        key = attn.head_to_batch_dim(attn.to_k(encoder_hidden_states))
+        value = attn.head_to_batch_dim(attn.to_v(encoder_hidden_states))
+        attention = attn.get_attention_scores(query, key, attention_mask)  # batch · heads × positions × tokens
+        self.listener.hear(attention.view(batch, -1, *attention.shape[1:]))
+        out: torch.Tensor = attn.to_out[0](attn.batch_to_head_dim(torch.bmm(attention, value)))
+        return out / attn.rescale_output_factor

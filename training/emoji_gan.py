@@ -1,0 +1,237 @@
+"""Train image/emoji-gan: a caption-conditioned GAN on emoji.
+
+    python -m training.emoji_gan --data ../shared/data --minutes 20
+
+Reads top to bottom: discriminator, augmentation, loop, export. Losses: hinge (Lim & Ye 2017) with a projection
+discriminator (Miyato & Koyama 2018), R1 every 16 steps (Mescheder et al. 2018), DiffAugment against the small set
+(Zhao et al. 2020). So that minutes on a CPU are enough, pix2pix's L1 term (Isola et al. 2017) pulls each picture
+towards a real one of its name; the adversary adds what an average leaves out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from training import loop
+from training.emoji import EmojiSet, load_emoji, on_white
+from training.emoji_judge import load_judge
+
+LEARNING_RATE = 1e-3
+BATCH = 32
+L1_WEIGHT = 10.0
+R1_WEIGHT, R1_EVERY = 1.0, 16
+
+
+class Discriminator(nn.Module):
+    """Score pictures (batch × 3 × 64 × 64) under words: real high, drawn low."""
+
+    def __init__(self, words: int, widths: tuple[int, ...] = (32, 64, 96, 160, 192)) -> None:
+        from models.nets.words import WordBag
+
+        super().__init__()
+        self.read = nn.Conv2d(3, widths[0], 3, 1, 1)
+        self.down = nn.ModuleList(nn.Conv2d(a, b, 4, 2, 1) for a, b in zip(widths, widths[1:], strict=False))
+        self.features = nn.Linear(widths[-1] * 16, 192)
+        self.score = nn.Linear(192, 1)
+        self.words = WordBag(words, 192)
+
+    def forward(self, picture: torch.Tensor, rows: list[list[int]]) -> torch.Tensor:
+        """Return one score per picture."""
+        x = F.leaky_relu(self.read(picture), 0.2)
+        for layer in self.down:
+            x = F.leaky_relu(layer(x), 0.2)
+        features = F.leaky_relu(self.features(x.flatten(1)), 0.2).float()
+        meaning = F.normalize(self.words(rows), dim=1)
+        score: torch.Tensor = self.score(features)[:, 0] + (features * meaning).sum(1)
+        return score
+
+
+def diff_augment(picture: torch.Tensor) -> torch.Tensor:
+    """Change colour, place and wholeness of pictures (batch × 3 × 64 × 64) at random, differentiably."""
+    count = len(picture)
+
+    def chance(*shape: int) -> torch.Tensor:
+        return torch.rand(count, *shape)
+
+    picture = picture + (chance(1, 1, 1) - 0.5) * 0.6
+    grey = picture.mean(1, keepdim=True)
+    picture = (picture - grey) * (chance(1, 1, 1) * 1.2 + 0.4) + grey
+    shift = (chance(2) - 0.5) * 0.25
+    grid = torch.eye(2, 3).repeat(count, 1, 1)
+    grid[:, :, 2] = shift
+    where = F.affine_grid(grid, list(picture.shape), align_corners=False)
+    picture = F.grid_sample(picture, where, padding_mode="border", align_corners=False)
+    place = (chance(2) * 64).long()
+    far = (torch.arange(64)[None] - place[:, :1]).abs()[:, :, None], (torch.arange(64)[None] - place[:, 1:]).abs()[:, None]
+    hole = ((far[0] < 12) & (far[1] < 12))[:, None]
+    return picture * ~hole
+
+
+def main() -> None:
+    """Run the training that the command line asks for."""
+    from models.nets.gan import GANGenerator
+    from models.nets.words import make_vocabulary
+
+    options = loop.options(__doc__, "models/embedded/emoji-gan", 20.0).parse_args()
+    loop.prepare(options)
+    emoji = load_emoji(options.data)
+    model = GANGenerator(vocabulary=make_vocabulary(emoji.texts()))
+    state = train(model, emoji, options)
+    export(model, emoji, state, options)
+
+
+def train(model: Any, emoji: EmojiSet, options: argparse.Namespace) -> dict[str, Any]:
+    """Train until the minutes are used and give the generator the average of its weights."""
+    critic = Discriminator(len(model.config.vocabulary))
+    drawer = loop.Optimizers(model, LEARNING_RATE, edges=("paint", "words", "start"))
+    judge = torch.optim.AdamW(critic.parameters(), lr=4e-4, betas=(0.0, 0.99))
+    average = loop.Average(model, 0.998)
+    state: dict[str, Any] = {"step": 0, "seconds": 0.0, "curve": []}
+    found = loop.resume(options.work / "latest.pt", "cpu")
+    if found:
+        model.load_state_dict(found["model"])
+        critic.load_state_dict(found["critic"])
+        drawer.load_state_dict(found["drawer"])
+        judge.load_state_dict(found["judge"])
+        average.weights, average.steps, state = found["average"], found["state"]["step"], found["state"]
+    choice = random.Random(options.seed * 1_000_003 + state["step"])
+    real_all = on_white(emoji.pixels)
+    words = _Words(emoji, model.config.vocabulary)
+    clock = loop.Clock(options.minutes, state["seconds"])
+    saved, sums = clock.seconds, [0.0, 0.0, 0.0]
+    while clock.progress < 1:
+        files, rows = words.draw(choice)
+        real = real_all[files]
+        noise = torch.randn(BATCH, model.config.noise_size)
+        with torch.autocast(options.device, torch.bfloat16):
+            drawn = model(noise, rows).float()
+        # the critic
+        with torch.autocast(options.device, torch.bfloat16):
+            good, bad = critic(diff_augment(real), rows), critic(diff_augment(drawn.detach()), rows)
+        loss = F.relu(1 - good).mean() + F.relu(1 + bad).mean()
+        if state["step"] % R1_EVERY == 0:
+            seen = real[:16].clone().requires_grad_()
+            slope = torch.autograd.grad(critic(seen, rows[:16]).sum(), seen, create_graph=True)[0]
+            loss = loss + R1_WEIGHT / 2 * R1_EVERY * slope.square().sum((1, 2, 3)).mean() / 64
+        judge.zero_grad()
+        loss.backward()
+        judge.step()
+        # the generator
+        with torch.autocast(options.device, torch.bfloat16):
+            score = critic(diff_augment(drawn), rows)
+        distance = (drawn - real).abs().mean()
+        (L1_WEIGHT * distance - score.mean()).backward()
+        factor = loop.falling(state["step"], clock.progress)
+        drawer.step(factor)
+        average.update(model)
+        for place, value in enumerate((loss, -score.mean(), distance)):
+            sums[place] += float(value.detach())
+        usual = clock.step()
+        state["step"] += 1
+        state["seconds"] = clock.seconds
+        if state["step"] % 200 == 0:
+            means = [value / 200 for value in sums]
+            state["curve"].append([state["step"], clock.seconds / 60, *means])
+            print(f"step {state['step']:,}  {clock.seconds / 60:.1f} min  critic {means[0]:.3f}  generator {means[1]:.3f}  "
+                  f"L1 {means[2]:.4f}  {BATCH / usual:.0f} pictures/s", flush=True)  # fmt: skip
+            sums = [0.0, 0.0, 0.0]
+        if clock.seconds - saved > 240 or clock.progress >= 1:
+            content = {"model": model.state_dict(), "critic": critic.state_dict(), "drawer": drawer.state_dict(),
+                       "judge": judge.state_dict(), "average": average.weights, "state": state}  # fmt: skip
+            loop.save(options.work / "latest.pt", content)
+            saved = clock.seconds
+            clock.restart()
+    model.load_state_dict(average.weights)
+    set_mean_style(model, words, choice)
+    return state
+
+
+class _Words:
+    """Draw files and the ids of a caption of each: every base name is as likely."""
+
+    def __init__(self, emoji: EmojiSet, vocabulary: list[str]) -> None:
+        from models.nets.words import word_ids
+
+        self.emoji = emoji
+        self.ids = [word_ids(vocabulary, text)[0] for text in emoji.captions]
+        self.names = {index: word_ids(vocabulary, emoji.groups[index].name)[0] for index in emoji.train}
+
+    def draw(self, choice: random.Random) -> tuple[list[int], list[list[int]]]:
+        files, rows = [], []
+        for index in choice.choices(self.emoji.train, k=BATCH):
+            members = self.emoji.groups[index].files
+            first = choice.random() < 0.6
+            files.append(members[0] if first else choice.choice(members))
+            rows.append(self.names[index] if first else self.ids[files[-1]])
+        return files, rows
+
+
+@torch.inference_mode()
+def set_mean_style(model: Any, words: _Words, choice: random.Random) -> None:
+    """Set the style that truncation pulls towards: the mean over many draws."""
+    styles = []
+    for _ in range(64):
+        rows = words.draw(choice)[1]
+        styles.append(model.style(torch.randn(len(rows), model.config.noise_size), model.words(rows)))
+    model.mean_style.copy_(torch.cat(styles).mean(0))
+
+
+@torch.inference_mode()
+def measure(model: Any, emoji: EmojiSet) -> dict[str, float]:
+    """Return the judge's top-5 rate on 200 training names and on all held-out ones, and two numbers of diversity.
+
+    `diversity`: mean distance of pairs among the 200 pictures over that of real ones; `diversity_of_a_name`: the same
+    among eight seeds of one name, mean over 50 names, over the distance of real pictures of different names.
+    """
+    from models.nets.words import word_ids
+
+    judge = load_judge()
+    train = random.Random(0).sample(sorted(emoji.train, key=lambda index: emoji.groups[index].name), 200)
+
+    def draw(groups: list[int], seed: int) -> torch.Tensor:
+        rows = [word_ids(model.config.vocabulary, emoji.groups[index].name)[0] for index in groups]
+        noise = torch.randn(len(rows), model.config.noise_size, generator=torch.Generator().manual_seed(seed))
+        return torch.cat([model(noise[at : at + 50], rows[at : at + 50]) for at in range(0, len(rows), 50)])
+
+    drawn, held = draw(train, 0), draw(emoji.held_out, 0)
+    real = on_white(emoji.pixels[[emoji.groups[index].files[0] for index in train]])
+
+    def apart(pictures: torch.Tensor) -> float:
+        return float(torch.pdist(pictures.flatten(1)).mean())
+
+    within = sum(apart(draw([index] * 8, 1)) for index in train[:50]) / 50
+    return {
+        "top5_train": share(judge.ranks(drawn, train)), "top5_held_out": share(judge.ranks(held, emoji.held_out)),
+        "top5_real": share(judge.ranks(real, train)), "diversity": round(apart(drawn) / apart(real), 3),
+        "diversity_of_a_name": round(within / apart(real), 3),
+    }  # fmt: skip
+
+
+def share(ranks: list[int]) -> float:
+    """Return the share of ranks among the first five."""
+    return round(sum(rank < 5 for rank in ranks) / len(ranks), 4)
+
+
+def export(model: Any, emoji: EmojiSet, state: dict[str, Any], options: argparse.Namespace) -> None:
+    """Write the fp16 folder and what is measured on the shipped bytes."""
+    from models.nets.gan import GANGenerator
+
+    model.half().save_pretrained(options.out)
+    shipped = GANGenerator.from_pretrained(options.out).float().eval()
+    facts = {
+        **measure(shipped, emoji), "steps": state["step"], "minutes": round(state["seconds"] / 60, 1),
+        "parameters": sum(one.numel() for one in shipped.state_dict().values()), "curve": state["curve"],
+    }  # fmt: skip
+    (options.out / "training.json").write_text(json.dumps(facts))
+    print({name: value for name, value in facts.items() if name != "curve"})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+"""Train image/emoji-vae: a convolutional β-VAE on emoji, principal axes of its latents, and a word prior on them.
+
+    python -m training.emoji_vae --data ../shared/data --minutes 12
+
+Reads top to bottom: autoencoder, axes, word prior, export. The autoencoder is never told a name; the prior learns
+afterwards, from the training captions alone, where the latents of a name lie.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+from typing import Any
+
+import torch
+
+from training import loop
+from training.emoji import EmojiSet, augment, caption, load_emoji, on_white
+
+LEARNING_RATE = 2e-3
+BATCH = 32
+BETA = 1e-5  # on nats per picture, beside squared error per number
+PRIOR_STEPS = 4000
+SPREAD_LEAST = 0.05
+
+
+def main() -> None:
+    """Run the training that the command line asks for."""
+    options = loop.options(__doc__, "models/embedded/emoji-vae", 12.0).parse_args()
+    loop.prepare(options)
+    emoji = load_emoji(options.data)
+    model = make_model(emoji)
+    state = train(model, emoji, options)
+    fit_axes(model, emoji)
+    state["prior_nats"] = fit_prior(model, emoji, options)
+    export(model, emoji, state, options)
+
+
+def make_model(emoji: EmojiSet) -> Any:
+    """Return an untrained ConvVAE that knows the words of the training captions."""
+    from models.nets.conv_vae import ConvVAE
+    from models.nets.words import make_vocabulary
+
+    return ConvVAE(vocabulary=make_vocabulary(emoji.texts()))
+
+
+def train(model: Any, emoji: EmojiSet, options: argparse.Namespace) -> dict[str, Any]:
+    """Train the autoencoder until the minutes are used and give it the average of its weights."""
+    optimizers = loop.Optimizers(model, LEARNING_RATE, edges=("read", "paint", "words", "prior"))
+    average = loop.Average(model, 0.998)
+    state: dict[str, Any] = {"step": 0, "seconds": 0.0, "curve": []}
+    found = loop.resume(options.work / "latest.pt", "cpu")
+    if found:
+        model.load_state_dict(found["model"])
+        optimizers.load_state_dict(found["optimizers"])
+        average.weights, average.steps, state = found["average"], found["state"]["step"], found["state"]
+    generator = torch.Generator().manual_seed(options.seed * 1_000_003 + state["step"])
+    feed = loop.batches(emoji.files(emoji.train), BATCH, generator)
+    held_out = on_white(emoji.pixels[emoji.files(emoji.held_out)])
+    clock = loop.Clock(options.minutes, state["seconds"])
+    saved, losses = clock.seconds, []
+    while clock.progress < 1:
+        picture = augment(emoji.pixels[next(feed)], generator)
+        with torch.autocast(options.device, torch.bfloat16):
+            mean, log_variance = model.encode(picture)
+            latent = mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
+            back = model.decode(latent)
+        error = back.float() - picture
+        mean, log_variance = mean.float(), log_variance.float()
+        kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum((1, 2, 3)).mean()
+        (error.square().mean() + 0.1 * error.abs().mean() + BETA * kl).backward()
+        optimizers.step(loop.falling(state["step"], clock.progress))
+        average.update(model)
+        losses.append(float(error.detach().square().mean()))
+        usual = clock.step()
+        state["step"] += 1
+        state["seconds"] = clock.seconds
+        if state["step"] % 200 == 0:
+            kept = {name: value.clone() for name, value in model.state_dict().items()}
+            model.load_state_dict(average.weights)
+            quality = evaluate(model, held_out[::4])
+            model.load_state_dict(kept)
+            state["curve"].append([state["step"], clock.seconds / 60, sum(losses) / len(losses), quality])
+            print(f"step {state['step']:,}  {clock.seconds / 60:.1f} min  error {sum(losses) / len(losses):.4f}  "
+                  f"kl {float(kl.detach()):.0f}  {quality:.2f} dB  {BATCH / usual:.0f} pictures/s", flush=True)  # fmt: skip
+            losses = []
+            clock.restart()
+        if clock.seconds - saved > 240 or clock.progress >= 1:
+            content = {"model": model.state_dict(), "optimizers": optimizers.state_dict(), "average": average.weights}
+            loop.save(options.work / "latest.pt", {**content, "state": state})
+            saved = clock.seconds
+            clock.restart()
+    model.load_state_dict(average.weights)
+    return state
+
+
+@torch.inference_mode()
+def evaluate(model: Any, pictures: torch.Tensor, kept_axes: bool = False) -> float:
+    """Return the mean PSNR in dB of pictures through the net; `kept_axes`: through the user's latent too."""
+    back = []
+    for part in pictures.split(64):
+        latent = model.encode(part)[0]
+        back.append(model.decode(model.from_axes(model.to_axes(latent)) if kept_axes else latent))
+    return loop.psnr(torch.cat(back), pictures)
+
+
+@torch.inference_mode()
+def encode_all(model: Any, pictures: torch.Tensor) -> torch.Tensor:
+    """Return latent means, pictures × channels × 4 × 4."""
+    return torch.cat([model.encode(part)[0] for part in pictures.split(64)])
+
+
+@torch.inference_mode()
+def fit_axes(model: Any, emoji: EmojiSet) -> None:
+    """Set the principal axes of the training pictures' latents, each base name weighing the same."""
+    latents = encode_all(model, on_white(emoji.pixels)).flatten(1).double()
+    parts = [latents[emoji.groups[index].files] for index in emoji.train]
+    mean = torch.stack([part.mean(0) for part in parts]).mean(0)
+    weighted = torch.cat([(part - mean) / len(part) ** 0.5 for part in parts])
+    variance, axes = torch.linalg.eigh(weighted.T @ weighted / len(parts))
+    count = len(model.spread)
+    model.mean.copy_(mean)
+    model.basis.copy_(axes.flip(1)[:, :count])
+    model.spread.copy_(variance.flip(0)[:count].clamp(min=1e-6).sqrt())
+
+
+def fit_prior(model: Any, emoji: EmojiSet, options: argparse.Namespace) -> float:
+    """Teach the word prior by Gaussian likelihood; return its last loss in nats per axis."""
+    from models.nets.words import word_ids
+
+    vocabulary = model.config.vocabulary
+    with torch.no_grad():
+        places = model.to_axes(encode_all(model, on_white(emoji.pixels)))
+    parameters = [*model.words.parameters(), *model.prior.parameters()]
+    optimizer = torch.optim.AdamW(parameters, lr=2e-3, weight_decay=1e-4)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=PRIOR_STEPS)
+    choice, recent = random.Random(options.seed), []
+    for _ in range(PRIOR_STEPS):
+        rows, files = [], []
+        for index in choice.choices(emoji.train, k=128):
+            group = emoji.groups[index]
+            file = group.files[0] if choice.random() < 0.6 else choice.choice(group.files)
+            rows.append(word_ids(vocabulary, caption(group, emoji.captions[file], choice))[0])
+            files.append(file)
+        mean, spread = model.where(rows)
+        spread = spread.clamp(min=SPREAD_LEAST)
+        loss = (((places[files] - mean) / spread).square() / 2 + spread.log()).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        recent = [*recent[-99:], float(loss.detach())]
+    return round(sum(recent) / len(recent), 4)
+
+
+def export(model: Any, emoji: EmojiSet, state: dict[str, Any], options: argparse.Namespace) -> None:
+    """Write the fp16 folder and what is measured on the shipped bytes."""
+    from models.nets.conv_vae import ConvVAE
+
+    model.half().save_pretrained(options.out)
+    shipped = ConvVAE.from_pretrained(options.out).float().eval()
+    held_out = on_white(emoji.pixels[emoji.files(emoji.held_out)])
+    facts = {
+        "psnr_held_out_db": round(evaluate(shipped, held_out), 2),
+        "psnr_held_out_kept_axes_db": round(evaluate(shipped, held_out, kept_axes=True), 2),
+        "psnr_train_db": round(evaluate(shipped, on_white(emoji.pixels[emoji.files(emoji.train)[::8]])), 2),
+        "prior_nats": state["prior_nats"], "steps": state["step"], "minutes": round(state["seconds"] / 60, 1),
+        "parameters": sum(one.numel() for one in shipped.state_dict().values()), "curve": state["curve"],
+    }  # fmt: skip
+    (options.out / "training.json").write_text(json.dumps(facts))
+    print({name: value for name, value in facts.items() if name != "curve"})
+
+
+if __name__ == "__main__":
+    main()
