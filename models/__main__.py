@@ -103,12 +103,13 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
             final = event
     assert final is not None
     if not options.json:
-        rest = "\n\n".join(output.text for output in final.outputs)
+        rest = "\n\n".join(output.text for output in final.outputs if output.kind == "text")
         print(rest[len(shown) :] if rest.startswith(shown) else "\n" + rest)
     outputs = [output.to_header() for output in final.outputs]
+    results = sum(output.kind != "steps" for output in final.outputs)
     for output, header in zip(final.outputs, outputs, strict=True):
-        if options.out:
-            header["file"] = str(_write(Path(options.out), output.index, len(outputs), output.data))
+        if options.out and output.kind != "steps":  # kept steps are for looking into, not a result
+            header["file"] = str(_write(Path(options.out), output.index, results, output.data))
     stats = dict(final.stats)
     full = {**catalog.validate(request).model_dump(mode="json"), "seed": request.seed}
     acting = [name for name in in_effect(tuple(fields.values()), full) if name != "seed"]

@@ -17,7 +17,7 @@ from models.torchaudio_guard import guard
 DEVICE = "cpu"
 DTYPE = "float32"
 SMALL_BYTES = 64_000_000
-_LIBRARIES = ("torch", "transformers", "tokenizers")
+_LIBRARIES = ("torch", "transformers", "diffusers", "tokenizers")
 
 
 def import_libraries(settings: Settings) -> None:
@@ -35,6 +35,10 @@ def import_libraries(settings: Settings) -> None:
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
+    from diffusers.utils import logging as diffusers_logging  # light: the pipelines are imported at the first load
+
+    diffusers_logging.set_verbosity_error()
+    diffusers_logging.disable_progress_bar()
 
 
 def set_threads(model_bytes: int, settings: Settings) -> None:

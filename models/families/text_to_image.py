@@ -161,6 +161,9 @@ class TextToImage(Family):
                 item = replace(item, choices=tuple(name for name in item.choices if name in facts["tasks"]))
             elif item.name in ("width", "height") and "size_step" in facts:
                 item = replace(item, step=float(facts["size_step"]))
+            elif item.name == "num_inference_steps" and "max_steps" in facts:
+                most = int(facts["max_steps"])
+                item = replace(item, le=min(item.le or most, most), default=min(item.default, most))
             elif item.name == "clip_skip":
                 layers = int(facts.get("clip_layers", 0))
                 if layers < 2:
@@ -185,6 +188,7 @@ class TextToImage(Family):
         for part in pipeline.components.values():
             if isinstance(part, torch.nn.Module):
                 part.eval().requires_grad_(False)
+        mend_clip(pipeline)
         colours = load_colours(folder / "vae", pipeline.vae)
         return Loaded({"pipeline": pipeline, **pipeline.components, "colours": colours})
 
@@ -252,3 +256,14 @@ class TextToImage(Family):
         yield from words(request, params, loaded, context)
 
 
+
+
+def mend_clip(pipeline: Any) -> None:
+    """Let diffusers find the last norm of transformers 5's CLIP, which lost its inner `text_model`, for clip skip.
+
+    The name goes past `nn.Module`, which would take the net for a part of itself.
+    """
+    for name in ("text_encoder", "text_encoder_2"):
+        encoder = getattr(pipeline, name, None)
+        if encoder is not None and not hasattr(encoder, "text_model") and hasattr(encoder, "final_layer_norm"):
+            object.__setattr__(encoder, "text_model", encoder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,15 @@ def describe_folder(folder: Path) -> dict[str, Any]:
     # a U-Net halves its grid between its blocks; a transformer takes 2 × 2 positions as one token
     halvings = len(denoiser["block_out_channels"]) - 1 if "unet" in index else 1
     channels = int(vae["latent_channels"])
-    found = {
-        "size": int(denoiser.get("sample_size") or 64) * factor, "size_step": factor * 2**halvings,
+    found: dict[str, Any] = {
+        "size_step": factor * 2**halvings,
         "latent_channels": channels, "prediction_type": str(config.get("prediction_type", "epsilon")),
-        "schedulers": schedulers.running(config, channels), "tasks": _tasks(str(index["_class_name"])),
+        "schedulers": _schedulers(str(index["_class_name"]), config, channels), "tasks": _tasks(str(index["_class_name"])),
     }  # fmt: skip
+    if "original_inference_steps" in _told(str(index["_class_name"])):
+        found["max_steps"] = config.get("original_inference_steps", 50)  # those that the teacher knew
+    if isinstance(denoiser.get("sample_size"), int):
+        found["size"] = denoiser["sample_size"] * factor
     if schedulers.is_flow(config):
         found["prediction_type"] = "flow"
     if "text_encoder" in index:
@@ -36,6 +41,30 @@ def describe_folder(folder: Path) -> dict[str, Any]:
             found["clip_layers"] = int(text["num_hidden_layers"])
             found["context_length"] = int(text["max_position_embeddings"])
     return found
+
+
+def _schedulers(pipeline: str, config: dict[str, Any], channels: int) -> list[str]:
+    """Return the schedulers that run on this schedule and take what this kind of pipeline tells them.
+
+    A consistency model's pipeline names the steps of its teacher, Flux's its own noise levels.
+    """
+    import diffusers
+
+    told, names = _told(pipeline), schedulers.running(config, channels)
+    return [name for name in names if told <= set(inspect.signature(getattr(diffusers, name).set_timesteps).parameters)]
+
+
+def _told(pipeline: str) -> set[str]:
+    """Return what this kind of pipeline tells its scheduler beside the number of steps."""
+    import diffusers
+
+    cls = getattr(diffusers, pipeline)
+    told = set()
+    if "original_inference_steps" in inspect.signature(cls.__call__).parameters:
+        told.add("original_inference_steps")
+    if hasattr(cls, "_pack_latents"):
+        told.add("sigmas")
+    return told
 
 
 def _tasks(pipeline: str) -> list[str]:

@@ -134,8 +134,8 @@ def words_of(tokenizer: Any, prompt: str) -> list[tuple[str, list[int]]]:
     ids = tokenizer(prompt, truncation=True, max_length=tokenizer.model_max_length).input_ids[1:-1]
     found: list[tuple[str, list[int]]] = []
     begun = False
-    for place, token in enumerate(tokenizer.convert_ids_to_tokens(ids), 1):
-        text = tokenizer.convert_tokens_to_string([token]).strip()
+    for place, (number, token) in enumerate(zip(ids, tokenizer.convert_ids_to_tokens(ids), strict=True), 1):
+        text = tokenizer.decode([number]).strip()
         if begun:
             word, places = found[-1]
             found[-1] = (word + text, [*places, place])

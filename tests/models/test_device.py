@@ -67,7 +67,7 @@ def test_the_stamps_facts_are_plain_json_and_true():
     assert json.loads(json.dumps(facts)) == facts
     assert set(facts) == {"versions", "device", "dtype", "threads"}
     assert facts["versions"] == {
-        name: importlib.metadata.version(name) for name in ("torch", "transformers", "tokenizers")
+        name: importlib.metadata.version(name) for name in ("torch", "transformers", "diffusers", "tokenizers")
     }
     assert facts["versions"]["torch"] == torch.__version__
     assert (facts["device"], facts["dtype"]) == ("cpu", "float32")
