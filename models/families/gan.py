@@ -1,0 +1,169 @@
+"""Generators of adversarial nets: a picture in one pass, from noise and words."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import Field
+
+from models import media
+from models.errors import BadInput, WeightsError
+from models.events import Event, Final, Preview, Progress
+from models.family import Context, Family, InputField, Loaded, Modality
+from models.params import Params, above, hint, in_effect
+from models.types import SEED_MAX, Output, Request
+
+if TYPE_CHECKING:
+    from models.catalog import ModelSpec
+
+_HOW_IT_WORKS = """
+```mermaid
+flowchart LR
+  N[noise from the seed] --> G[generator]
+  W[words] --> G
+  G --> P[picture]
+  P --> D[critic]
+  R[real picture] --> D
+  D -->|how real does it look?| G
+```
+
+A [generative adversarial network](https://arxiv.org/abs/1406.2661) is two nets. The generator turns noise and words into
+a picture; the critic, which is left behind after training, learnt to tell its pictures from real ones. Each got better
+because the other did. Drawing takes one pass: no steps, no scheduler, and so it is by far the fastest of the three.
+
+Noise and words become a [style](https://arxiv.org/abs/1812.04948) that steers every layer. Truncation pulls the style
+towards the mean over all: safer pictures, more alike. This one learnt from few pictures, so its critic saw them
+[changed at random](https://arxiv.org/abs/2006.10738), and a term that compares with a real picture of the same name
+helped it along.
+"""
+
+
+class GANParams(Params):
+    """Declare what steers a conditional generator. Truncation: Brock et al. 2019; Karras et al. 2019."""
+
+    truncation: float = Field(
+        1.0, ge=0.0, le=1.5, description="How far styles may lie from their mean. Below 1: safer, more alike; above: wilder.",
+        json_schema_extra=hint(label="Truncation", step=0.05, group="Style"),
+    )  # fmt: skip
+    num_images: int = Field(
+        1, ge=1, le=8, description="Pictures at once; each has the next seed, as single runs would.",
+        json_schema_extra=hint(label="Pictures", group="Style"),
+    )  # fmt: skip
+    variation_strength: float = Field(
+        0.0, ge=0.0, le=1.0, description="Moves the noise towards that of the variation seed: near relatives at 0.1.",
+        json_schema_extra=hint(label="Variation strength", step=0.05, group="Chance", live=True),
+    )  # fmt: skip
+    variation_seed: int = Field(
+        1, ge=0, le=2**32 - 1, description="The seed whose noise the variation goes to.",
+        json_schema_extra=hint(label="Variation seed", group="Chance", shown_if={"variation_strength": above(0.0)}),
+    )  # fmt: skip
+    prompt_mix: float = Field(
+        0.0, ge=0.0, le=1.0, description="How far to go from the prompt to the second one, between their words.",
+        json_schema_extra=hint(label="Towards a second prompt", step=0.05, group="Prompt", live=True, advanced=True),
+    )  # fmt: skip
+
+
+class GAN(Family):
+    """Run a `GANGenerator`."""
+
+    name: ClassVar[str] = "gan"
+    title: ClassVar[str] = "Generative adversarial network"
+    modality: ClassVar[Modality] = "image"
+    Params: ClassVar[type[Params]] = GANParams
+    inputs: ClassVar[tuple[InputField, ...]] = (
+        InputField("prompt", label="Prompt", help="What to draw."),
+        InputField("prompt_to", required=False, label="Second prompt", help="Where “Towards a second prompt” goes."),
+    )
+    how_it_works: ClassVar[str] = _HOW_IT_WORKS
+
+    def load(self, spec: ModelSpec) -> Loaded:
+        """Read the generator into float32."""
+        from models.nets.gan import GANGenerator
+
+        return Loaded({"model": GANGenerator.from_pretrained(spec.folder()).float().eval()})
+
+    def describe(self, spec: ModelSpec) -> dict[str, Any]:
+        """Return sizes and the number of words, read from config.json."""
+        config = read_config(spec)
+        return {"noise_size": config["noise_size"], "vocabulary_size": len(config["vocabulary"]), "size": 64}
+
+    def check_inputs(self, spec: ModelSpec, request: Request, params: Any) -> None:
+        """Refuse an empty prompt; see `Family.check_inputs`."""
+        check_prompts(request, params)
+
+    def generate(
+        self, spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context
+    ) -> Iterator[Event]:
+        """Draw one picture after another, each from its own seed; see `Family.generate`."""
+        import torch
+
+        from models import images
+        from models.nets.words import word_ids
+        from models.sampling.pixels import seeded_noise, to_pixels
+
+        model = loaded.parts["model"]
+        vocabulary = model.config.vocabulary
+        started = time.monotonic()
+        rows, unknown = [], []
+        for name in ("prompt", "prompt_to")[: 2 if params.prompt_mix > 0 else 1]:
+            ids, strange = word_ids(vocabulary, request.inputs[name])
+            rows.append(ids)
+            unknown += strange
+        outputs: list[Output] = []
+        stopped = False
+        with torch.inference_mode():
+            meanings = model.words(rows)  # 1 or 2 × word_size
+            meaning = torch.lerp(meanings[:1], meanings[-1:], params.prompt_mix)
+            for number in range(params.num_images):
+                if context.stopped():
+                    stopped = True
+                    break
+                noise = seeded_noise((1, model.config.noise_size), request.seed, number, params)
+                style = model.style(noise, meaning)
+                style = model.mean_style + params.truncation * (style - model.mean_style)
+                pixels = to_pixels(model.draw(style)[0])
+                meta = {"seed": (request.seed + number) % (SEED_MAX + 1)}
+                outputs.append(images.image_output(pixels, context.stamp, number, meta))
+                yield Progress("generate", number + 1, params.num_images)
+                if number + 1 < params.num_images:
+                    yield Preview(tuple(outputs))
+        yield Final(tuple(outputs), run_stats(self, spec, request, params, len(outputs), started, stopped, unknown))
+
+
+def read_config(spec: ModelSpec) -> dict[str, Any]:
+    """Return a net's config.json. Raises `WeightsError` where it is missing or damaged."""
+    try:
+        config = json.loads((spec.folder() / "config.json").read_text("utf-8"))
+        return {**config, "vocabulary": list(config["vocabulary"])}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WeightsError(f"{spec.id}: config.json is missing or damaged. Restore it.") from error
+
+
+def check_prompts(request: Request, params: Any, required: bool = True) -> None:
+    """Check the prompts of a model that knows single words. Raises `BadInput`."""
+    prompt = media.check_text(request.inputs.get("prompt", ""))
+    if required and not prompt.strip():
+        raise BadInput("The prompt is empty. Write what to draw, such as “red heart”.")
+    if params.prompt_mix > 0 and not media.check_text(request.inputs.get("prompt_to", ""), "second prompt").strip():
+        raise BadInput("There is no second prompt to go towards. Write one, or set “Towards a second prompt” to 0.")
+
+
+def run_stats(
+    family: Family, spec: ModelSpec, request: Request, params: Any, drawn: int, started: float, stopped: bool,
+    unknown: list[str],
+) -> dict[str, Any]:  # fmt: skip
+    """Return a run's `Final.stats`: what acted, how quick it was, and the words that the model does not know."""
+    seconds = time.monotonic() - started
+    values = {**params.model_dump(mode="json"), "seed": request.seed}
+    neutral = {"num_images": 1, "variation_strength": 0.0, "prompt_mix": 0.0}
+    acting = {name: values[name] for name in in_effect(family.fields(spec), values)}
+    quiet = {name for name, value in acting.items() if name in neutral and value == neutral[name]}
+    quiet |= {name for name, value in acting.items() if name.startswith("component_") and value == 0}
+    notes = [f"Words that it does not know and left out: {', '.join(dict.fromkeys(unknown))}."] if unknown else []
+    return {
+        "steps": drawn, "steps_per_s": round(drawn / seconds, 2) if seconds > 0 else 0.0, "stopped": stopped,
+        "notes": notes, "in_effect": {name: value for name, value in acting.items() if name not in quiet},
+    }  # fmt: skip

@@ -1,0 +1,201 @@
+"""Variational autoencoders: squeeze a picture to a few numbers, take them in hand, rebuild it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from models.errors import BadInput
+from models.events import Event, Final, Preview, Progress
+from models.families import gan
+from models.family import Context, Family, InputField, Loaded, Modality
+from models.params import Params, above, hint
+from models.types import SEED_MAX, Output, Request
+
+if TYPE_CHECKING:
+    from models.catalog import ModelSpec
+
+COMPONENTS = 6
+_DRAWN = {"task": ["sample"]}
+_HOW_IT_WORKS = """
+```mermaid
+flowchart LR
+  I[picture] --> E[encoder]
+  E --> Z[a few hundred numbers]
+  Z --> D[decoder]
+  D --> O[picture again]
+  S[seed] -.->|sample| Z
+  H[your sliders] -.-> Z
+```
+
+A [variational autoencoder](https://arxiv.org/abs/1312.6114) squeezes a picture into a few hundred numbers and rebuilds it
+from them. It is trained on both ends at once, with a little noise on the numbers and a pull towards the normal
+distribution ([β](https://openreview.net/forum?id=Sy2fzU9gl) says how strong), so that near numbers mean near pictures.
+What it rebuilds is a little soft: among all pictures that fit, it gives their average.
+
+The sliders move along the directions in which emoji differ most, found by principal component analysis of the numbers of
+all training pictures. To sample, numbers are drawn at random and decoded; with a name, from where pictures of such
+words lie. Temperature says how far from the middle. The autoencoder itself was never told a name.
+"""
+
+
+def _component(number: int) -> Any:
+    return Field(
+        0.0, ge=-4.0, le=4.0,
+        description=f"Moves the picture along direction {number} of those in which emoji differ most, in standard deviations.",
+        json_schema_extra=hint(label=f"Direction {number}", step=0.1, group="Latent"),
+    )  # fmt: skip
+
+
+class VAEParams(Params):
+    """Declare what can be done with a latent. β-VAE: Higgins et al. 2017."""
+
+    task: Literal["sample", "reconstruct", "interpolate"] = Field(
+        "sample", description="Draw from chance, rebuild a picture, or go from one picture to another.",
+        json_schema_extra=hint(label="Task", group="What to do", live=True),
+    )  # fmt: skip
+    temperature: float = Field(
+        0.6, ge=0.0, le=1.5, description="How far chance may go from the middle. 0: always the same; 1: as in training.",
+        json_schema_extra=hint(label="Temperature", step=0.05, group="Latent", shown_if=_DRAWN),
+    )  # fmt: skip
+    mix: float = Field(
+        0.5, ge=0.0, le=1.0, description="Where to stop on the way from the first picture (0) to the second (1).",
+        json_schema_extra=hint(label="Way", step=0.05, group="Latent", shown_if={"task": ["interpolate"]}),
+    )  # fmt: skip
+    component_1: float = _component(1)
+    component_2: float = _component(2)
+    component_3: float = _component(3)
+    component_4: float = _component(4)
+    component_5: float = _component(5)
+    component_6: float = _component(6)
+    num_images: int = Field(
+        1, ge=1, le=8, description="Pictures at once; each has the next seed, as single runs would.",
+        json_schema_extra=hint(label="Pictures", group="Chance", shown_if=_DRAWN),
+    )  # fmt: skip
+    variation_strength: float = Field(
+        0.0, ge=0.0, le=1.0, description="Moves the draw towards that of the variation seed: near relatives at 0.1.",
+        json_schema_extra=hint(label="Variation strength", step=0.05, group="Chance", live=True, shown_if=_DRAWN),
+    )  # fmt: skip
+    variation_seed: int = Field(
+        1, ge=0, le=2**32 - 1, description="The seed whose draw the variation goes to.",
+        json_schema_extra=hint(label="Variation seed", group="Chance", shown_if={"variation_strength": above(0.0)}),
+    )  # fmt: skip
+    prompt_mix: float = Field(
+        0.0, ge=0.0, le=1.0, description="How far to go from where the prompt lies to where the second one does.",
+        json_schema_extra=hint(label="Towards a second prompt", step=0.05, group="Prompt", live=True, advanced=True,
+                               shown_if=_DRAWN),
+    )  # fmt: skip
+
+
+class VAE(Family):
+    """Run a `ConvVAE`."""
+
+    name: ClassVar[str] = "vae"
+    title: ClassVar[str] = "Variational autoencoder"
+    modality: ClassVar[Modality] = "image"
+    Params: ClassVar[type[Params]] = VAEParams
+    inputs: ClassVar[tuple[InputField, ...]] = (
+        InputField("prompt", required=False, label="Prompt", help="What to draw; empty: anything."),
+        InputField("prompt_to", required=False, label="Second prompt", help="Where “Towards a second prompt” goes."),
+        InputField("image", "image", False, "Picture", "The picture to rebuild, or to start from."),
+        InputField("image_to", "image", False, "Second picture", "The picture to go to."),
+    )
+    seed_shown_if: ClassVar[Any] = {"task": ("sample",)}
+    how_it_works: ClassVar[str] = _HOW_IT_WORKS
+
+    def load(self, spec: ModelSpec) -> Loaded:
+        """Read the net into float32."""
+        from models.nets.conv_vae import ConvVAE
+
+        return Loaded({"model": ConvVAE.from_pretrained(spec.folder()).float().eval()})
+
+    def describe(self, spec: ModelSpec) -> dict[str, Any]:
+        """Return sizes and the number of words, read from config.json."""
+        config = gan.read_config(spec)
+        return {"axes": config["axes"], "vocabulary_size": len(config["vocabulary"]), "size": 64}
+
+    def check_inputs(self, spec: ModelSpec, request: Request, params: Any) -> None:
+        """Check that the pictures which a task needs are there; see `Family.check_inputs`."""
+        gan.check_prompts(request, params, required=False)
+        needed = {"sample": [], "reconstruct": ["image"], "interpolate": ["image", "image_to"]}[params.task]
+        for name in needed:
+            if name not in request.inputs:
+                which = "second picture" if name == "image_to" else "picture"
+                raise BadInput(f"“{params.task}” needs a {which}. Upload one, or choose the task “sample”.")
+
+    def generate(
+        self, spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context
+    ) -> Iterator[Event]:
+        """Decode places in the latent space; see `Family.generate`."""
+        import torch
+
+        from models import images
+        from models.sampling.pixels import to_pixels
+
+        model = loaded.parts["model"]
+        started = time.monotonic()
+        unknown: list[str] = []
+        shift = torch.tensor([[getattr(params, f"component_{number}") for number in range(1, COMPONENTS + 1)]])
+        count = params.num_images if params.task == "sample" else 1
+        outputs: list[Output] = []
+        stopped = False
+        with torch.inference_mode():
+            places = self._places(request, params, model, context, unknown)
+            for number in range(count):
+                if context.stopped():
+                    stopped = True
+                    break
+                place, rest = places(number)
+                place = place.clone()
+                place[:, :COMPONENTS] += shift
+                pixels = to_pixels(model.decode(model.from_axes(place) + rest)[0])
+                meta = {"seed": (request.seed + number) % (SEED_MAX + 1)}
+                outputs.append(images.image_output(pixels, context.stamp, number, meta))
+                yield Progress("generate", number + 1, count)
+                if number + 1 < count:
+                    yield Preview(tuple(outputs))
+        yield Final(tuple(outputs), gan.run_stats(self, spec, request, params, len(outputs), started, stopped, unknown))
+
+    def _places(self, request: Request, params: Any, model: Any, context: Context, unknown: list[str]) -> Any:
+        """Return a function from a picture's number to its place (1 × axes) and what lies across the kept axes."""
+        import torch
+
+        from models.nets.words import word_ids
+        from models.sampling.pixels import seeded_noise
+
+        if params.task != "sample":
+            latents = [self._latent(model, context, request.inputs[name]) for name in ("image", "image_to")
+                       if name in request.inputs]  # fmt: skip
+            share = params.mix if params.task == "interpolate" else 0.0
+            latent = torch.lerp(latents[0], latents[-1], share) if params.task == "interpolate" else latents[0]
+            place = model.to_axes(latent)
+            return lambda number: (place, latent - model.from_axes(place))
+        mean, spread = torch.zeros(1, model.config.axes), torch.ones(1, model.config.axes)
+        words = [request.inputs.get(name, "") for name in ("prompt", "prompt_to")[: 2 if params.prompt_mix > 0 else 1]]
+        if words[0].strip():
+            rows = []
+            for text in words:
+                ids, strange = word_ids(model.config.vocabulary, text)
+                rows.append(ids)
+                unknown += strange
+            means, spreads = model.where(rows)
+            mean = torch.lerp(means[:1], means[-1:], params.prompt_mix)
+            spread = torch.lerp(spreads[:1], spreads[-1:], params.prompt_mix)
+
+        def place_of(number: int) -> tuple[Any, Any]:
+            noise = seeded_noise((1, model.config.axes), request.seed, number, params)
+            return mean + params.temperature * spread * noise, 0.0
+
+        return place_of
+
+    def _latent(self, model: Any, context: Context, ref: str) -> Any:
+        """Return the latent of an upload, 1 × channels × 4 × 4."""
+        from models import images
+        from models.sampling.pixels import to_tensor
+
+        assert context.open_ref is not None
+        picture = images.fit(images.decode_upload(context.open_ref(ref)), 64, 64)
+        return model.encode(to_tensor(picture))[0]
