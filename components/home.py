@@ -46,6 +46,12 @@ def show() -> None:
             "A story writer of four million parameters, trained from scratch for this playground. Temperature, "
             "top-p, repetition, variants: see each one act."
         )
+    with st.container(border=True):
+        st.page_link("pages/image.py", label="**Image**", icon=":material/image:")
+        st.markdown(
+            "Emoji drawn from words by three architectures side by side: a latent diffusion in Stable Diffusion's "
+            "layout, a GAN and a VAE. Steps, guidance, schedulers, inpainting, walks between seeds and prompts."
+        )
 
 
 def _draw_example(name: str) -> None:

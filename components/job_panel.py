@@ -9,10 +9,11 @@ import streamlit as st
 from components import result
 from components.model_picker import size
 from models.engine import EngineState
-from models.jobs import Jobs, JobView
+from models.jobs import STEPPING, Jobs, JobView
 
 POLL_S = 0.3
 QUEUE_POLL_S = 1.0  # while nothing but a place in the queue can change
+_UNITS = {"generate": "pictures", "denoise": "steps"}
 WARM_UP_S = 12  # what importing the libraries takes on two weak cores
 
 
@@ -31,6 +32,11 @@ def _draw(jobs: Jobs, owner: str, job_id: str, was_queued: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(_share(view), text=words(view, jobs.engine.state(), time.time()))
         forced = view.stopping and view.progress is not None and view.progress.stage == "load"
+        if _more_to_come(view):
+            st.button(
+                "Skip", icon=":material/skip_next:", key=f"skip-{job_id}", on_click=jobs.skip, args=(owner, job_id),
+                help="Leave what is being drawn now, keep what is finished, and go on with the next.",
+            )  # fmt: skip
         st.button(
             "Force" if forced else "Stopping…" if view.stopping else "Stop",
             icon=":material/stop_circle:", key=f"stop-{job_id}", disabled=view.stopping and not forced,
@@ -38,7 +44,7 @@ def _draw(jobs: Jobs, owner: str, job_id: str, was_queued: bool) -> None:
             on_click=jobs.stop, args=(owner, job_id),
         )  # fmt: skip
     if view.preview is not None:
-        result.draw_outputs(view.preview.outputs, view.id, live=True)
+        result.draw_outputs(None, view.preview.outputs, view.id, live=True, request=view.requests[view.index])
     else:
         result.draw_prompt(view.requests[view.index], view.id)
 
@@ -57,16 +63,28 @@ def words(view: JobView, engine: EngineState, now: float) -> str:
         hint = " · Force unloads all models" if view.stopping else ""
         return f"Loading {progress.note} ({size(progress.total)}) · {since:.0f} s{hint}"
     if progress.stage == "prompt":
-        return f"Reading the prompt ({progress.total:,} tokens) · {since:.1f} s"
-    done = f"{progress.step:,} of {progress.total:,} tokens"
+        count = f" ({progress.total:,} tokens)" if progress.total else ""
+        return f"Reading the prompt{count} · {since:.1f} s"
+    if progress.stage == "decode":
+        return f"Turning latents into pixels · {since:.1f} s"
+    unit = "tokens" if view.requests[view.index].model.startswith("text/") else _UNITS.get(progress.stage, "steps")
+    note = f"{progress.note} · " if progress.note else ""
+    done = f"{note}{progress.step:,} of {progress.total:,} {unit}"
     if not view.steps_per_s:
         return f"{done} · {since:.1f} s"
     left = (progress.total - progress.step) / view.steps_per_s
-    return f"{done} · {view.steps_per_s:,.0f} tokens/s · {since:.1f} s · at most {left:.0f} s left"
+    return f"{done} · {view.steps_per_s:,.0f} {unit}/s · {since:.1f} s · at most {left:.0f} s left"
+
+
+def _more_to_come(view: JobView) -> bool:
+    """Say whether Skip has something to go on with: more pictures of this request, or more requests."""
+    if view.state != "running" or view.stopping or view.requests[view.index].model.startswith("text/"):
+        return False
+    return len(view.requests) - view.index > 1 or int(str(view.requests[view.index].params.get("num_images", 1))) > 4
 
 
 def _share(view: JobView) -> float:
     progress = view.progress
-    if progress is None or not progress.total or progress.stage != "generate":
+    if progress is None or not progress.total or progress.stage not in STEPPING:
         return 0.0
     return min(1.0, progress.step / progress.total)

@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 import streamlit as st
 from pydantic import ValidationError
 
-from components import params_form, state
+from components import inputs, params_form, state
 from components.model_picker import MODEL
 from models.catalog import Catalog, ModelSpec
 from models.errors import PlaygroundError
@@ -32,7 +32,9 @@ _READ = "links-read"
 
 def link_to(base_url: str, request: Request) -> str | None:
     """Return the address that opens the page with this request, or None where it would be too long to share."""
-    body = json.dumps({"v": VERSION, **request.model_dump()}, ensure_ascii=False, separators=(",", ":"))
+    texts = {name: value for name, value in request.inputs.items() if not value.startswith("sha256:")}
+    content = {"v": VERSION, **request.model_dump(), "inputs": texts}
+    body = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     packed = base64.urlsafe_b64encode(body.encode()).decode().rstrip("=")
     link = f"{base_url.split('?', maxsplit=1)[0]}?{urlencode({REQUEST: packed})}"
     return link if len(link) <= LINK_MAX_CHARS else None
@@ -97,7 +99,7 @@ def apply(catalog: Catalog, modality: str, request: Request) -> None:
         except PlaygroundError as error:
             state.notify(f"Left at its default: {error.message}", "warning")
     st.session_state[state.model_key(modality)] = spec.id
-    st.session_state[state.prompt_key(modality)] = request.inputs.get("prompt", "")
+    inputs.restore(modality, {"prompt": "", **request.inputs})
     params_form.set_values(spec, fields, good)
 
 

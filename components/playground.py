@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import json
+import random
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
-from components import job_panel, links, model_picker, params_form, presence, result, run_list, services, state
+from components import (
+    image_after,
+    inputs,
+    job_panel,
+    links,
+    model_picker,
+    params_form,
+    picture_settings,
+    presence,
+    result,
+    run_list,
+    services,
+    state,
+)  # fmt: skip
 from components import status_line as status
 from components.runtime import catalog as read_catalog
 from components.words import plain
@@ -18,11 +34,11 @@ from models.catalog import Catalog, ModelSpec
 from models.errors import PlaygroundError, PromptTooLong
 from models.family import Family
 from models.jobs import Jobs, JobView
-from models.media import check_text
 from models.params import ParamField
-from models.types import Output, Request, Run
+from models.types import SEED_MAX, Output, Request, Run
 
 EXAMPLES = Path(__file__).parent / "examples"
+_PLACEHOLDERS = {"text": "Write how it begins …", "image": "What to draw …"}
 ADOPT_S = 5.0  # a reload may arrive before the old page's connection is seen to be gone
 _ADOPTING = "adopting-until"
 
@@ -46,10 +62,10 @@ class _Page:
             state.notify("A run of yours is under way. Wait for it, or stop it first.", "info")
             return
         params_form.next_seed(self.spec, again)
-        text = st.session_state.get(state.prompt_key(self.modality), "")
         params, seed = params_form.acting_values(self.spec, self.fields)
         try:
-            request = Request(model=self.spec.id, inputs={"prompt": check_text(text)}, params=params, seed=seed)
+            given = inputs.collect(self.family, self.spec, self.fields)
+            request = Request(model=self.spec.id, inputs=given, params=params, seed=seed)
             self.check_length(request)
             self.jobs.submit(self.owner, [request])
         except PlaygroundError as error:
@@ -60,7 +76,7 @@ class _Page:
 
         The worker counts. While it warms up it is not asked: the run itself checks again.
         """
-        prompt = request.inputs["prompt"]
+        prompt = request.inputs.get("prompt", "")
         short = len(prompt.encode()) < int(self.spec.facts.get("context_length") or 0)  # type: ignore[arg-type]
         ready = self.jobs.engine.state().phase == "ready"
         if short or not ready or "count_tokens" not in self.family.tools or request.params.get("cut_prompt"):
@@ -74,6 +90,44 @@ class _Page:
         st.session_state[state.prompt_key(self.modality)] = text
         if run:
             self.run()
+
+    def use_picture(self, output: Output) -> None:
+        """Make a result the picture to start from, and choose a task that takes one."""
+        tasks = next((item.choices for item in self.fields if item.name == "task"), ())
+        chosen = next((task for task in ("image to image", "reconstruct") if task in tasks), None)
+        if chosen is None:
+            state.notify(f"{self.spec.name} takes no picture. Choose a model that does, then press it again.", "info")
+            return
+        try:
+            ref = self.jobs.store.put_bytes(result.stored(self.jobs, output))
+        except PlaygroundError as error:
+            state.notify(error.message)
+            return
+        st.session_state[inputs.ref_key(self.modality, "image")] = ref
+        key = state.setting_key(self.spec.id, "task")
+        if st.session_state.get(key) not in ("image to image", "inpaint", "reconstruct", "interpolate"):
+            st.session_state[key] = chosen
+        state.notify("The picture is now the one to start from.", "info")
+
+    def vary(self, request: Request, index: int) -> None:
+        """Run a near relative of picture `index` of a request."""
+        near = {"num_images": 1, "variation_strength": 0.25, "variation_seed": random.randint(0, 99_999)}  # noqa: S311
+        seed = (request.seed + index) % (SEED_MAX + 1)
+        self.restore(request.model_copy(update={"params": {**request.params, **near}, "seed": seed}))
+        state.clear_notices()
+        self.jobs_submit(request.model_copy(update={"params": {**request.params, **near}, "seed": seed}))
+
+    def jobs_submit(self, request: Request) -> None:
+        """Queue a request; what is wrong becomes a notice."""
+        try:
+            self.jobs.submit(self.owner, [request])
+        except PlaygroundError as error:
+            state.notify(error.message)
+
+    @property
+    def actions(self) -> result.Use:
+        """Return what can be done with a result here."""
+        return result.Use(self.use, self.use_picture, self.vary)
 
     def restore(self, request: Request) -> None:
         """Set the page to a run's request."""
@@ -104,7 +158,7 @@ def show(modality: str, title: str) -> None:
     with st.sidebar:
         params_form.draw(spec, page.fields)
         status.draw(jobs, busy=live)
-    _draw_prompt(page)
+    _draw_inputs(page)
     _draw_run_line(page, live)
     for notice in state.notices():
         {"error": st.error, "warning": st.warning, "info": st.info}[notice["level"]](plain(notice["message"]))
@@ -112,13 +166,26 @@ def show(modality: str, title: str) -> None:
     st.divider()
     st.subheader("Earlier results", anchor=False)
     shown = view.id if view is not None else ""
-    run_list.draw(jobs, owner, modality, shown=shown, restore=page.restore, use=page.use)
+    run_list.draw(jobs, owner, modality, shown=shown, restore=page.restore, use=page.actions)
+    if modality == "image":
+        picture_settings.draw(catalog, modality)
 
 
 def _job_of(jobs: Jobs, owner: str, modality: str) -> JobView | None:
     """Return the session's newest job of a modality."""
-    found = [view for view in jobs.jobs_of(owner) if view.requests[0].model.startswith(f"{modality}/")]
+    found = [
+        view for view in jobs.jobs_of(owner)
+        if view.requests[0].model.startswith(f"{modality}/") and not view.requests[0].study
+    ]  # fmt: skip
     return found[-1] if found else None
+
+
+def _draw_inputs(page: _Page) -> None:
+    _draw_prompt(page)
+    for item in inputs.wanted(page.family, page.spec, page.fields):
+        if item.type == "text" and item.name != "prompt":
+            inputs.draw_text(page.spec, item)
+    inputs.draw_pictures(page.jobs, page.family, page.spec, page.fields)
 
 
 def _draw_prompt(page: _Page) -> None:
@@ -126,8 +193,10 @@ def _draw_prompt(page: _Page) -> None:
     if page.spec.examples:
         st.session_state.setdefault(key, page.spec.examples[0])  # first use needs one click
     st.text_area(
-        "Prompt", key=key, height=110, persist_state="session", placeholder="Write how it begins …",
-        help="The model goes on from here. Markup is shown as text.",
+        "Prompt", key=key, height=110 if page.modality == "text" else 80, persist_state="session",
+        placeholder=_PLACEHOLDERS[page.modality],
+        help="The model goes on from here. Markup is shown as text." if page.modality == "text" else
+        next((item.help for item in page.family.inputs if item.name == "prompt"), ""),
     )  # fmt: skip
     if page.spec.examples:
         st.pills(
@@ -167,20 +236,39 @@ def _forecast(page: _Page) -> str:
     tokens = params_form.values(page.spec, page.fields).get("max_new_tokens")
     if speed and tokens:
         words.append(f"at most {max(1.0, tokens / speed):.0f} s")
+    last = next((run for run in earlier if run.request.model == page.spec.id and run.status == "done"), None)
+    if last is not None and not tokens and last.stats.get("seconds"):
+        now = params_form.values(page.spec, page.fields)
+        share = _work(now) / max(1, _work(last.request.params))
+        words.append(f"about {max(0.1, last.stats['seconds'] * share):.1f} s")
     loaded = {entry["model"] for entry in page.jobs.engine.state().loaded}
     if page.spec.id not in loaded:
         words.append(f"loads {model_picker.size(page.family.needed_bytes(page.spec))} of memory first")
     return " · ".join(words)
 
 
+def _work(params: Mapping[str, Any]) -> int:
+    """Return the steps that settings ask for, over all pictures."""
+    return int(params.get("num_inference_steps") or 1) * int(params.get("num_images") or 1)
+
+
 def _draw_result(page: _Page, view: JobView | None) -> None:
+    if view is not None and view.purpose:
+        if not view.finished:
+            st.query_params[links.JOB] = view.token
+        else:
+            st.query_params.pop(links.JOB, None)
+        image_after.draw_job(page.jobs, page.owner, view, view.id)
+        return
     if view is not None and not view.finished:
         st.query_params[links.JOB] = view.token
         job_panel.draw(page.jobs, page.owner, view.id)
         return
     if view is not None:
         for run in view.runs:
-            result.draw(page.jobs, run, use=page.use, key=view.id)
+            result.draw(page.jobs, run, use=page.actions, key=view.id)
+            if page.modality == "image" and run.outputs and not run.error:
+                image_after.draw(page.jobs, page.owner, page.catalog, run, f"after-{run.id}")
         if not view.runs:
             st.info("Stopped before it began. Press Run to start again.", icon=":material/info:")
         st.query_params.pop(links.JOB, None)  # the result is drawn: a reload need not find the job again
@@ -190,7 +278,7 @@ def _draw_result(page: _Page, view: JobView | None) -> None:
     example = example_run(page.spec)
     if example is not None:
         st.caption(":material/lightbulb: **An example** from this model. Press Run to make your own.")
-        result.draw_outputs(example.outputs, f"example-{page.spec.id}")
+        result.draw_outputs(None, example.outputs, f"example-{page.spec.id}", request=example.request)
         st.caption(result.facts(example))
 
 
@@ -203,10 +291,16 @@ def example_run(spec: ModelSpec) -> Run | None:
 def read_run(file: Path) -> Run:
     """Return a run as `python -m models run --json` printed it; `make examples` makes the stored ones."""
     said = json.loads(file.read_text("utf-8"))
-    outputs = [Output(**{name: one[name] for name in ("kind", "index", "text", "meta")}) for one in said["outputs"]]
-    prompt = outputs[0].text[: outputs[0].meta["prompt_chars"]]
+    outputs = []
+    for one in said["outputs"]:
+        if one["kind"] != "steps":
+            picture = file.with_suffix(".png")
+            data = picture.read_bytes() if one["kind"] == "image" else b""
+            kept = ("kind", "index", "text", "media_type", "meta")
+            outputs.append(Output(data=data, **{name: one[name] for name in kept}))
+    prompt = said.get("prompt") or outputs[0].text[: outputs[0].meta.get("prompt_chars", 0)]
     request = Request(model=said["model"], inputs={"prompt": prompt}, params=said["params"], seed=said["seed"])
-    stats = {name: said[name] for name in ("in_effect", "tokens", "notes")}
+    stats = {name: said[name] for name in ("in_effect", "tokens", "steps", "notes") if name in said}
     return Run("example", "", "", request, "done", 0.0, outputs, stats)
 
 

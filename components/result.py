@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import streamlit as st
 
-from components import links, story_view
+from components import image_view, links, story_view
 from components.words import plain
 from models.errors import PlaygroundError
 from models.jobs import Jobs
@@ -22,26 +23,56 @@ _FINISH = {
     "stopped": "stopped by you",
 }  # fmt: skip
 
-Use = Callable[[str, bool], None]  # text to go on from, and whether to run at once
 
 
-def draw_outputs(outputs: Sequence[Output], key: str, *, live: bool = False) -> None:
-    """Draw outputs of any modality that this app shows; text for now."""
-    story_view.draw(outputs, f"story-{key}", run=key, live=live)
+@dataclass(frozen=True)
+class Use:
+    """What a page does with a result: go on from a text, take a picture as input, vary one.
+
+    `text(text, run)` puts a text into the prompt, and runs if asked; `picture(output)` makes a picture the input;
+    `vary(request, index)` runs a near relative of picture `index`.
+    """
+
+    text: Callable[[str, bool], None]
+    picture: Callable[[Output], None]
+    vary: Callable[[Request, int], None]
+
+
+def draw_outputs(
+    jobs: Jobs | None, outputs: Sequence[Output], key: str, *, live: bool = False, request: Request | None = None
+) -> None:
+    """Draw outputs of any modality that this app shows; bytes that were left in the store are fetched."""
+    texts = [output for output in outputs if output.kind == "text"]
+    pictures = [output for output in outputs if output.kind == "image"]
+    if texts:
+        story_view.draw(texts, f"story-{key}", run=key, live=live)
+    if pictures:
+        if jobs is not None:
+            pictures = [replace(output, data=stored(jobs, output)) for output in pictures]
+        alt = request.inputs.get("prompt", "") if request is not None else ""
+        image_view.draw(pictures, f"pictures-{key}", run=key, live=live, alt=alt, size=_size(request) if live else None)
+
+
+def _size(request: Request | None) -> tuple[int, int] | None:
+    """Return the size that a request asks for, so that its previews are shown as large as the result will be."""
+    params = request.params if request is not None else {}
+    width, height = params.get("width"), params.get("height")
+    return (int(str(width)), int(str(height))) if width and height else None
 
 
 def draw_prompt(request: Request, key: str) -> None:
     """Draw what a run starts from while nothing has come yet."""
     prompt = request.inputs.get("prompt", "")
-    draw_outputs([Output("text", 0, prompt, meta={"prompt_chars": len(prompt)})], key, live=True)
+    if request.model.startswith("text/"):
+        draw_outputs(None, [Output("text", 0, prompt, meta={"prompt_chars": len(prompt)})], key, live=True)
 
 
 def draw(jobs: Jobs, run: Run, *, use: Use, key: str) -> None:
-    """Draw a run with its facts and actions. `use` is called with a text to continue or edit."""
+    """Draw a run with its facts and actions."""
     if run.error:
         _draw_error(jobs, run, key)
     if run.outputs:
-        draw_outputs(run.outputs, key)
+        draw_outputs(jobs, run.outputs, key, request=run.request)
     st.caption(facts(run))
     for note in run.stats.get("notes", []):
         st.caption(f":material/info: {note}")
@@ -62,6 +93,10 @@ def facts(run: Run) -> str:
     if stats.get("tokens"):
         speed = f", {stats['tokens_per_s']:,.0f} a second" if stats.get("tokens_per_s") else ""
         parts.append(f"{stats['tokens']:,} tokens{speed}")
+    elif stats.get("steps"):
+        word = "picture" if stats["steps"] == 1 else "steps"
+        speed = f", {stats['steps_per_s']:,.0f} a second" if stats.get("steps_per_s") and stats["steps"] > 1 else ""
+        parts.append(f"{stats['steps']:,} {word}{speed}")
     ends = [str(output.meta.get("finish", "")) for output in run.outputs]
     said = list(dict.fromkeys(_FINISH[end] for end in ends if end in _FINISH))
     if run.status == "failed" and run.outputs:
@@ -90,26 +125,45 @@ def _draw_error(jobs: Jobs, run: Run, key: str) -> None:
 
 
 def _draw_actions(jobs: Jobs, run: Run, use: Use, key: str) -> None:
-    for output in run.outputs:
-        many = len(run.outputs) > 1
-        name = f" {output.index + 1}" if many else ""
+    shown = [output for output in run.outputs if output.kind != "steps"]
+    for place, output in enumerate(shown):
+        name = f" {output.index + 1}" if len(shown) > 1 else ""
         with st.container(horizontal=True, key=f"actions-{key}-{output.index}"):
-            st.button(
-                f"Continue{name}", icon=":material/arrow_forward:", key=f"continue-{key}-{output.index}",
-                on_click=use, args=(output.text, True), help="Go on from this text, with the settings as they are now.",
-            )  # fmt: skip
-            st.button(
-                f"Edit{name}", icon=":material/edit:", key=f"edit-{key}-{output.index}", on_click=use,
-                args=(output.text, False), help="Put this text into the prompt box to change it; Run goes on from it.",
-            )  # fmt: skip
+            _ACTIONS[output.kind](run, output, use, name, f"{key}-{output.index}")
             st.download_button(
-                f"Download{name}", partial(_bytes, jobs, output),  # read when pressed, not at each draw
-                file_name(run.request.model, run.request.seed, output.index),
-                "text/plain", icon=":material/download:", key=f"download-{key}-{output.index}", on_click="ignore",
-                help="A text file with the settings inside.",
+                f"Download{name}", partial(stored, jobs, output),  # read when pressed, not at each draw
+                file_name(run.request.model, run.request.seed, output.index, output.media_type),
+                output.media_type, icon=":material/download:", key=f"download-{key}-{output.index}", on_click="ignore",
+                help="The file has the settings inside.",
             )  # fmt: skip
-            if output.index == 0:
+            if place == 0:
                 _draw_sharing(run, key)
+
+
+def _text_actions(run: Run, output: Output, use: Use, name: str, key: str) -> None:
+    st.button(
+        f"Continue{name}", icon=":material/arrow_forward:", key=f"continue-{key}",
+        on_click=use.text, args=(output.text, True), help="Go on from this text, with the settings as they are now.",
+    )  # fmt: skip
+    st.button(
+        f"Edit{name}", icon=":material/edit:", key=f"edit-{key}", on_click=use.text,
+        args=(output.text, False), help="Put this text into the prompt box to change it; Run goes on from it.",
+    )  # fmt: skip
+
+
+def _picture_actions(run: Run, output: Output, use: Use, name: str, key: str) -> None:
+    if "variation_strength" in run.request.params:
+        st.button(
+            f"Vary{name}", icon=":material/alt_route:", key=f"vary-{key}", on_click=use.vary,
+            args=(run.request, output.index), help="A near relative: the same noise, moved a little.",
+        )  # fmt: skip
+    st.button(
+        f"Use as input{name}", icon=":material/input:", key=f"use-{key}", on_click=use.picture, args=(output,),
+        help="Make this the picture to start from.",
+    )  # fmt: skip
+
+
+_ACTIONS: dict[str, Callable[[Run, Output, Use, str, str], None]] = {"text": _text_actions, "image": _picture_actions}
 
 
 def _draw_sharing(run: Run, key: str) -> None:
@@ -122,16 +176,18 @@ def _draw_sharing(run: Run, key: str) -> None:
             )
         else:
             st.caption("Opens this page with the same prompt, settings and seed. The prompt is readable in it.")
+            if any(value.startswith("sha256:") for value in run.request.inputs.values()):
+                st.caption(":material/info: A link carries no pictures: the one that this started from must be given.")
             st.code(link, language=None, wrap_lines=True)
     with st.popover("Settings", icon=":material/data_object:"):
         st.code(settings_json(run), language="json", wrap_lines=True)
         st.download_button(
-            "Download JSON", settings_json(run), f"{file_name(run.request.model, run.request.seed)[:-4]}.json",
+            "Download JSON", settings_json(run), file_name(run.request.model, run.request.seed, 0, "application/json"),
             "application/json", icon=":material/download:", key=f"json-{key}", on_click="ignore",
         )  # fmt: skip
 
 
-def _bytes(jobs: Jobs, output: Output) -> bytes:
+def stored(jobs: Jobs, output: Output) -> bytes:
     """Return the artefact; a run that failed has none, nor one whose file was cleared: then its text alone."""
     if output.data:
         return output.data

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from components import result
+from components import gallery, result
 from components.words import plain
 from models.errors import PlaygroundError
 from models.jobs import Jobs
@@ -27,10 +27,14 @@ def draw(
     except PlaygroundError as error:
         st.warning(plain(error.message), icon=":material/warning:")
         return
-    runs = [run for run in found if run.request.model.startswith(f"{modality}/") and run.job != shown]
+    runs = [
+        run for run in found
+        if run.request.model.startswith(f"{modality}/") and run.job != shown and not run.request.study
+    ]  # fmt: skip
     if not runs:
         st.caption("Results of this session gather here, newest first. Nothing is lost when you run again.")
         return
+    gallery.draw(jobs, runs[:SHOWN], modality)
     for run in runs[:SHOWN]:
         with st.expander(title(run)):
             result.draw(jobs, run, use=use, key=f"run-{run.id}")
@@ -42,8 +46,9 @@ def draw(
 
 def title(run: Run) -> str:
     """Return one line for a run: how it ended if not well, its seed, what it wrote. Plain text for markdown."""
-    text = run.outputs[0].text if run.outputs else run.request.inputs.get("prompt", "")
-    cut = int(run.outputs[0].meta.get("prompt_chars", 0)) if run.outputs else 0
+    told = run.outputs and run.outputs[0].kind == "text"
+    text = run.outputs[0].text if told else run.request.inputs.get("prompt", "")
+    cut = int(run.outputs[0].meta.get("prompt_chars", 0)) if told else 0
     line = " ".join(text[max(0, cut - 20) :].split())[:90]
     mark = {"stopped": "stopped · ", "failed": "failed · "}.get(run.status, "")
     return f"{mark}seed {run.request.seed} · {plain(line)}"

@@ -20,7 +20,10 @@ def run() -> None:
     page = st.navigation(
         {
             "": [st.Page("pages/start.py", title="Home", icon=":material/home:", default=True)],
-            "Create": [st.Page("pages/text.py", title="Text", icon=":material/article:")],
+            "Create": [
+                st.Page("pages/text.py", title="Text", icon=":material/article:"),
+                st.Page("pages/image.py", title="Image", icon=":material/image:"),
+            ],
         }
     )
     theme.apply()

@@ -50,6 +50,7 @@ def parameters_text(request: Mapping[str, Any], index: int = 0) -> str:
     if params.get("negative_prompt"):
         lines.append(f"{_NEGATIVE} {params['negative_prompt']}")
     scheduler = params.get("scheduler")
+    from_picture = params.get("task", "text to image") != "text to image"
     pairs: list[tuple[str, Any]] = [
         ("Steps", params.get("num_inference_steps")),
         ("Sampler", _SAMPLERS.get(str(scheduler), scheduler)),
@@ -58,7 +59,7 @@ def parameters_text(request: Mapping[str, Any], index: int = 0) -> str:
         ("Seed", (int(request.get("seed", 0)) + index) % (SEED_MAX + 1)),
         ("Size", f"{params['width']}x{params['height']}" if "width" in params and "height" in params else None),
         ("Model", str(request.get("model", "")).rsplit("/", 1)[-1] or None),
-        ("Denoising strength", params.get("strength") if params.get("task", "text to image") != "text to image" else None),
+        ("Denoising strength", params.get("strength") if from_picture else None),
         ("Clip skip", params["clip_skip"] + 1 if params.get("clip_skip") else None),
     ]
     if params.get("variation_strength"):

@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import random
 import re
-import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass, field
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import torch
@@ -41,7 +41,7 @@ class Group:
 
 @dataclass
 class EmojiSet:
-    """Hold every picture once: `pixels` uint8, files × 4 × 72 × 72, colour multiplied by alpha (red, green, blue, alpha)."""
+    """Hold every picture once: `pixels` are uint8, files × 4 × 72 × 72, colour multiplied by alpha, and alpha."""
 
     pixels: torch.Tensor
     captions: list[str]
@@ -169,7 +169,7 @@ def recolour(pixels: torch.Tensor, colour: str) -> torch.Tensor:
     rgb = (pixels[:, :3].float() / alpha).clamp(0, 1)
     light = (rgb * torch.tensor([0.3, 0.59, 0.11])[None, :, None, None]).sum(1, keepdim=True)
     hue = COLOURS[colour]
-    pure = torch.tensor([min(1.0, max(0.0, abs((hue * 6 + turn) % 6 - 3) - 1)) for turn in (0, 4, 2)])[None, :, None, None]
+    pure = torch.tensor([min(1.0, max(0.0, abs((hue * 6 + turn) % 6 - 3) - 1)) for turn in (0, 4, 2)]).view(1, 3, 1, 1)
     # dark stays dark, bright becomes a pastel of the hue
     tinted = torch.where(light < 0.6, pure * light / 0.6, pure + (1 - pure) * (light - 0.6) / 0.4)
     out = pixels.clone()

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -37,7 +38,7 @@ class Discriminator(nn.Module):
 
         super().__init__()
         self.read = nn.Conv2d(3, widths[0], 3, 1, 1)
-        self.down = nn.ModuleList(nn.Conv2d(a, b, 4, 2, 1) for a, b in zip(widths, widths[1:], strict=False))
+        self.down = nn.ModuleList(nn.Conv2d(a, b, 4, 2, 1) for a, b in pairwise(widths))
         self.features = nn.Linear(widths[-1] * 16, 192)
         self.score = nn.Linear(192, 1)
         self.words = WordBag(words, 192)
@@ -69,8 +70,9 @@ def diff_augment(picture: torch.Tensor) -> torch.Tensor:
     where = F.affine_grid(grid, list(picture.shape), align_corners=False)
     picture = F.grid_sample(picture, where, padding_mode="border", align_corners=False)
     place = (chance(2) * 64).long()
-    far = (torch.arange(64)[None] - place[:, :1]).abs()[:, :, None], (torch.arange(64)[None] - place[:, 1:]).abs()[:, None]
-    hole = ((far[0] < 12) & (far[1] < 12))[:, None]
+    line = torch.arange(64)[None]
+    near = (line - place[:, :1]).abs() < 12, (line - place[:, 1:]).abs() < 12
+    hole = (near[0][:, :, None] & near[1][:, None])[:, None]
     return picture * ~hole
 
 
@@ -139,8 +141,8 @@ def train(model: Any, emoji: EmojiSet, options: argparse.Namespace) -> dict[str,
         if state["step"] % 200 == 0:
             means = [value / 200 for value in sums]
             state["curve"].append([state["step"], clock.seconds / 60, *means])
-            print(f"step {state['step']:,}  {clock.seconds / 60:.1f} min  critic {means[0]:.3f}  generator {means[1]:.3f}  "
-                  f"L1 {means[2]:.4f}  {BATCH / usual:.0f} pictures/s", flush=True)  # fmt: skip
+            print(f"step {state['step']:,}  {clock.seconds / 60:.1f} min  critic {means[0]:.3f}  "
+                  f"generator {means[1]:.3f}  L1 {means[2]:.4f}  {BATCH / usual:.0f} pictures/s", flush=True)  # fmt: skip
             sums = [0.0, 0.0, 0.0]
         if clock.seconds - saved > 240 or clock.progress >= 1:
             content = {"model": model.state_dict(), "critic": critic.state_dict(), "drawer": drawer.state_dict(),

@@ -110,7 +110,8 @@ def _loss_function(model: Any, device: str) -> Any:
             posterior = model.encode(picture).latent_dist  # mean and spread: batch × 16 × 8 × 8
             latent = posterior.mean + posterior.std * torch.randn_like(posterior.mean)
             back = model.decode(latent).sample.float()
-        kl = 0.5 * (posterior.mean.float().square() + posterior.var.float() - 1 - posterior.logvar.float()).sum((1, 2, 3))
+        mean, variance, log_variance = (one.float() for one in (posterior.mean, posterior.var, posterior.logvar))
+        kl = 0.5 * (mean.square() + variance - 1 - log_variance).sum((1, 2, 3))
         error = back - picture
         return error.square().mean() + 0.1 * error.abs().mean() + KL_WEIGHT * kl.mean()
 
@@ -156,7 +157,7 @@ def fit_preview(model: Any, pictures: torch.Tensor, device: str, patch: int = 4)
     known = latents.permute(0, 2, 3, 1).flatten(0, 2)  # positions × channels
     known = torch.cat([known, torch.ones(len(known), 1)], 1)
     solution = torch.linalg.lstsq(known, target).solution
-    return {"weight": solution[:-1].contiguous(), "bias": solution[-1].contiguous()}
+    return {"weight": solution[:-1].half().contiguous(), "bias": solution[-1].half().contiguous()}
 
 
 def export(model: Any, emoji: EmojiSet, state: dict[str, Any], options: argparse.Namespace) -> None:

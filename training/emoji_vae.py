@@ -83,7 +83,8 @@ def train(model: Any, emoji: EmojiSet, options: argparse.Namespace) -> dict[str,
             model.load_state_dict(kept)
             state["curve"].append([state["step"], clock.seconds / 60, sum(losses) / len(losses), quality])
             print(f"step {state['step']:,}  {clock.seconds / 60:.1f} min  error {sum(losses) / len(losses):.4f}  "
-                  f"kl {float(kl.detach()):.0f}  {quality:.2f} dB  {BATCH / usual:.0f} pictures/s", flush=True)  # fmt: skip
+                  f"kl {float(kl.detach()):.0f}  {quality:.2f} dB  {BATCH / usual:.0f} pictures/s",
+                  flush=True)  # fmt: skip
             losses = []
             clock.restart()
         if clock.seconds - saved > 240 or clock.progress >= 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from pydantic import Field
 
@@ -29,7 +29,7 @@ _WITH_SIGMAS = [
     "UniPCMultistepScheduler", "DEISMultistepScheduler", "LMSDiscreteScheduler", "KDPM2DiscreteScheduler",
     "KDPM2AncestralDiscreteScheduler",
 ]  # fmt: skip
-_WITH_SPACING = [name for name in Scheduler.__args__ if name not in (
+_WITH_SPACING = [name for name in get_args(Scheduler) if name not in (
     "DPMSolverSinglestepScheduler", "FlowMatchEulerDiscreteScheduler", "FlowMatchHeunDiscreteScheduler"
 )]  # fmt: skip
 _FROM_PICTURE = ["image to image", "inpaint"]
@@ -73,7 +73,7 @@ class TextToImageParams(Params):
         json_schema_extra=hint(label="Steps", group="Denoising"),
     )  # fmt: skip
     guidance_scale: float = Field(
-        4.0, ge=0.0, le=20.0, description="How hard to follow the prompt. 1: freely; high: strictly, with harsh colours.",
+        4.0, ge=0.0, le=20.0, description="How hard to follow the prompt. 1: freely; high: strictly, in harsh colours.",
         json_schema_extra=hint(label="Guidance", step=0.1, group="Denoising", live=True),
     )  # fmt: skip
     negative_prompt: str = Field(
@@ -81,11 +81,11 @@ class TextToImageParams(Params):
         json_schema_extra=hint(label="Negative prompt", group="Denoising", shown_if={"guidance_scale": above(1.0)}),
     )  # fmt: skip
     strength: float = Field(
-        0.6, ge=0.05, le=1.0, description="How much of the given picture is drowned in noise first. 1: nothing is left.",
+        0.6, ge=0.05, le=1.0, description="How much of the given picture drowns in noise first. 1: nothing is left.",
         json_schema_extra=hint(label="Strength", step=0.05, group="Denoising", shown_if={"task": _FROM_PICTURE}),
     )  # fmt: skip
     scheduler: Scheduler = Field(
-        "DPMSolverMultistepScheduler", description="The rule from one step to the next. Some add fresh noise each time.",
+        "DPMSolverMultistepScheduler", description="The rule from one step to the next. Some add fresh noise.",
         json_schema_extra=hint(label="Scheduler", group="Denoising", live=True),
     )  # fmt: skip
     prompt_mix: float = Field(
@@ -203,7 +203,7 @@ class TextToImage(Family):
         try:
             return describe_folder(spec.folder())
         except (OSError, ValueError, KeyError, AttributeError) as error:
-            raise WeightsError(f"{spec.id}: a config file of the pipeline is missing or damaged. Restore it.") from error
+            raise WeightsError(f"{spec.id}: a config of the pipeline is missing or damaged. Restore it.") from error
 
     def check_inputs(self, spec: ModelSpec, request: Request, params: Any) -> None:
         """Check prompt, sizes and the pictures that a task needs; see `Family.check_inputs`."""

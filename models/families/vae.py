@@ -31,13 +31,13 @@ flowchart LR
   H[your sliders] -.-> Z
 ```
 
-A [variational autoencoder](https://arxiv.org/abs/1312.6114) squeezes a picture into a few hundred numbers and rebuilds it
-from them. It is trained on both ends at once, with a little noise on the numbers and a pull towards the normal
+A [variational autoencoder](https://arxiv.org/abs/1312.6114) squeezes a picture into a few hundred numbers and rebuilds
+it from them. It is trained on both ends at once, with a little noise on the numbers and a pull towards the normal
 distribution ([β](https://openreview.net/forum?id=Sy2fzU9gl) says how strong), so that near numbers mean near pictures.
 What it rebuilds is a little soft: among all pictures that fit, it gives their average.
 
-The sliders move along the directions in which emoji differ most, found by principal component analysis of the numbers of
-all training pictures. To sample, numbers are drawn at random and decoded; with a name, from where pictures of such
+The sliders move along the directions in which emoji differ most, found by principal component analysis of the numbers
+of all training pictures. To sample, numbers are drawn at random and decoded; with a name, from where pictures of such
 words lie. Temperature says how far from the middle. The autoencoder itself was never told a name.
 """
 
@@ -45,7 +45,7 @@ words lie. Temperature says how far from the middle. The autoencoder itself was 
 def _component(number: int) -> Any:
     return Field(
         0.0, ge=-4.0, le=4.0,
-        description=f"Moves the picture along direction {number} of those in which emoji differ most, in standard deviations.",
+        description=f"Moves along direction {number} of those in which emoji differ most, in standard deviations.",
         json_schema_extra=hint(label=f"Direction {number}", step=0.1, group="Latent"),
     )  # fmt: skip
 
@@ -58,7 +58,7 @@ class VAEParams(Params):
         json_schema_extra=hint(label="Task", group="What to do", live=True),
     )  # fmt: skip
     temperature: float = Field(
-        0.6, ge=0.0, le=1.5, description="How far chance may go from the middle. 0: always the same; 1: as in training.",
+        0.6, ge=0.0, le=1.5, description="How far chance may go from the middle. 0: no chance; 1: as in training.",
         json_schema_extra=hint(label="Temperature", step=0.05, group="Latent", shown_if=_DRAWN),
     )  # fmt: skip
     mix: float = Field(

@@ -8,6 +8,7 @@ falls where pictures are. A word prior says where in that space the pictures of 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from diffusers import ModelMixin
@@ -18,14 +19,14 @@ from torch.nn import functional as F
 from models.nets.words import WordBag
 
 
-class ConvVAE(ModelMixin, ConfigMixin):  # type: ignore[misc]
+class ConvVAE(ModelMixin, ConfigMixin):  # type: ignore[misc, unused-ignore]
     """Squeeze 64 × 64 pictures to `channels` × 4 × 4 numbers and rebuild them."""
 
     mean: torch.Tensor
     spread: torch.Tensor
     basis: torch.Tensor
 
-    @register_to_config  # type: ignore[misc, untyped-decorator]
+    @register_to_config  # type: ignore[misc, untyped-decorator, unused-ignore]
     def __init__(
         self, vocabulary: list[str] | tuple[str, ...] = (), widths: tuple[int, ...] = (32, 48, 64, 96, 128),
         channels: int = 48, axes: int = 320, word_size: int = 96, hidden: int = 256,
@@ -33,10 +34,10 @@ class ConvVAE(ModelMixin, ConfigMixin):  # type: ignore[misc]
         super().__init__()
         up = tuple(reversed(widths))
         self.read = nn.Conv2d(3, widths[0], 3, 1, 1)
-        self.down = nn.ModuleList(Stage(a, b, 2) for a, b in zip(widths, widths[1:], strict=False))
+        self.down = nn.ModuleList(Stage(a, b, 2) for a, b in pairwise(widths))
         self.to_latent = nn.Conv2d(widths[-1], 2 * channels, 1)
         self.from_latent = nn.Conv2d(channels, up[0], 1)
-        self.up = nn.ModuleList(Stage(a, b, 1) for a, b in zip(up, up[1:], strict=False))
+        self.up = nn.ModuleList(Stage(a, b, 1) for a, b in pairwise(up))
         self.paint = nn.Conv2d(up[-1], 3, 3, 1, 1)
         size = channels * 16
         self.register_buffer("mean", torch.zeros(size))

@@ -7,6 +7,7 @@ shift per channel (FiLM, Perez et al. 2018).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from diffusers import ModelMixin
@@ -17,12 +18,12 @@ from torch.nn import functional as F
 from models.nets.words import WordBag
 
 
-class GANGenerator(ModelMixin, ConfigMixin):  # type: ignore[misc]
+class GANGenerator(ModelMixin, ConfigMixin):  # type: ignore[misc, unused-ignore]
     """Draw 64 × 64 pictures from noise and words."""
 
     mean_style: torch.Tensor
 
-    @register_to_config  # type: ignore[misc, untyped-decorator]
+    @register_to_config  # type: ignore[misc, untyped-decorator, unused-ignore]
     def __init__(
         self, vocabulary: list[str] | tuple[str, ...] = (), noise_size: int = 96, word_size: int = 128,
         style_size: int = 192, channels: tuple[int, ...] = (192, 160, 96, 64, 32),
@@ -34,7 +35,7 @@ class GANGenerator(ModelMixin, ConfigMixin):  # type: ignore[misc]
         )
         self.start = nn.Linear(style_size, channels[0] * 16)
         self.blocks = nn.ModuleList(
-            Block(inputs, outputs, style_size) for inputs, outputs in zip(channels, channels[1:], strict=False)
+            Block(inputs, outputs, style_size) for inputs, outputs in pairwise(channels)
         )
         self.paint = nn.Conv2d(channels[-1], 3, 3, 1, 1)
         self.register_buffer("mean_style", torch.zeros(style_size))

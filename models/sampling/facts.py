@@ -50,8 +50,12 @@ def _schedulers(pipeline: str, config: dict[str, Any], channels: int) -> list[st
     """
     import diffusers
 
-    told, names = _told(pipeline), schedulers.running(config, channels)
-    return [name for name in names if told <= set(inspect.signature(getattr(diffusers, name).set_timesteps).parameters)]
+    told = _told(pipeline)
+
+    def takes(name: str) -> bool:
+        return told <= set(inspect.signature(getattr(diffusers, name).set_timesteps).parameters)
+
+    return [name for name in schedulers.running(config, channels) if takes(name)]
 
 
 def _told(pipeline: str) -> set[str]:
@@ -72,7 +76,8 @@ def _tasks(pipeline: str) -> list[str]:
     from diffusers.pipelines import auto_pipeline as auto
 
     tasks = {
-        "text to image": auto.AUTO_TEXT2IMAGE_PIPELINES_MAPPING, "image to image": auto.AUTO_IMAGE2IMAGE_PIPELINES_MAPPING,
+        "text to image": auto.AUTO_TEXT2IMAGE_PIPELINES_MAPPING,
+        "image to image": auto.AUTO_IMAGE2IMAGE_PIPELINES_MAPPING,
         "inpaint": auto.AUTO_INPAINT_PIPELINES_MAPPING,
     }  # fmt: skip
     return [task for task, mapping in tasks.items() if auto._get_task_class(mapping, pipeline, False) is not None]

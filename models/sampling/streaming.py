@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from transformers import StoppingCriteria
@@ -59,7 +59,16 @@ class Watch(StoppingCriteria):  # type: ignore[no-untyped-call, misc, unused-ign
         self.cancelled = True
 
 
-def follow(run: Callable[[], Any], watch: Watch, interval_s: float = INTERVAL_S) -> Iterator[None]:
+class Followed(Protocol):
+    """What `follow` needs of a watch."""
+
+    changed: threading.Event
+
+    def cancel(self) -> None:
+        """End the run soon."""
+
+
+def follow(run: Callable[[], Any], watch: Followed, interval_s: float = INTERVAL_S) -> Iterator[None]:
     """Run `run` in a thread and yield when `watch` has news: at once after the first, then every `interval_s` s.
 
     What `run` raises is raised here. Closing the iterator cancels the watch and waits for the thread to end.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from models.errors import BadInput
 from models.events import Event, Final, Progress
 from models.sampling import denoising, pipelines
 from models.sampling.streaming import follow
+from models.types import Output
 
 if TYPE_CHECKING:
     from models.family import Context, Loaded
@@ -43,9 +45,11 @@ def steps(request: Request, loaded: Loaded, context: Context) -> Iterator[Event]
             raise
         raise BadInput("The kept steps are damaged. Run the picture again to get new ones.") from error
     vae = loaded.parts["vae"]
-    if rows["x0"].ndim != 4 or rows["x0"].shape[1] != vae.config.latent_channels or rows["x0"].shape != rows["x_t"].shape:
+    shape = rows["x0"].shape
+    if len(shape) != 4 or shape[1] != vae.config.latent_channels or shape != rows["x_t"].shape:
         raise BadInput("These steps belong to another model. Open them with the model that made them.")
-    outputs, done, total = [], 0, 2 * len(rows["x0"])
+    outputs: list[Output] = []
+    done, total = 0, 2 * len(rows["x0"])
     for what, latents in rows.items():
         tiles = []
         for one in latents:
@@ -92,15 +96,12 @@ def words(request: Request, params: Any, loaded: Loaded, context: Context) -> It
             if params.prompt_mix > 0:
                 other = request.inputs["prompt_to"]
                 embeds = pipelines.mixed_embeddings(pipeline, request.inputs["prompt"], other, single)
-            try:
-                result.append(
-                    pipelines.call(
-                        pipeline, request.inputs["prompt"], single, [seeds.generator(request.seed)], embeds=embeds,
-                        image=picture, mask=mask,
-                    )  # fmt: skip
-                )
-            except denoising.Interrupted:
-                pass
+            with suppress(denoising.Interrupted):
+                last = pipelines.call(
+                    pipeline, request.inputs["prompt"], single, [seeds.generator(request.seed)], embeds=embeds,
+                    image=picture, mask=mask,
+                )  # fmt: skip
+                result.append(last)
 
     for _ in follow(run, watch):
         yield Progress("denoise", watch.step, watch.total)

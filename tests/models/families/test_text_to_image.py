@@ -316,4 +316,5 @@ def test_the_file_carries_its_request(engine):
     assert (found.source, found.model, found.seed) == ("playground", "image/sd", 11)
     assert found.params["guidance_scale"] == 7.5
     assert found.inputs == {"prompt": "a cat"}
-    assert images.file_text(second.data)["parameters"].splitlines()[1].startswith("Steps: 4, Sampler: DPM++ 2M, CFG scale: 7.5, Seed: 12")
+    line = images.file_text(second.data)["parameters"].splitlines()[1]
+    assert line.startswith("Steps: 4, Sampler: DPM++ 2M, CFG scale: 7.5, Seed: 12")

@@ -1,0 +1,180 @@
+"""What the cards of the image models share: contact sheets, curves, tables and the cards' text."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+
+def contact_sheet(file: Path, pictures: torch.Tensor, columns: int = 8) -> None:
+    """Write pictures (n × 3 × 64 × 64, −1 … 1) as one PNG, row by row."""
+    shown = ((pictures.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+    rows = [torch.cat(list(shown[at : at + columns]), 2) for at in range(0, len(shown) // columns * columns, columns)]
+    Image.fromarray(torch.cat(rows, 1).permute(1, 2, 0).numpy()).save(file, optimize=True)
+
+
+def curve(file: Path, points: Sequence[tuple[float, float]], label: str) -> None:
+    """Draw `label` over minutes."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 3.2), layout="constrained")
+    axes = figure.subplots()
+    axes.plot([point[0] for point in points], [point[1] for point in points], color="#6d4aff")
+    axes.set_xlabel("minutes of training")
+    axes.set_ylabel(label)
+    axes.grid(alpha=0.3)
+    figure.savefig(file, dpi=80)
+
+
+def write_csv(file: Path, head: Sequence[str], rows: Sequence[Sequence[float]]) -> None:
+    """Write a table."""
+    with file.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(head)
+        writer.writerows([[f"{value:.5g}" for value in row] for row in rows])
+
+
+_DATA = """## Data
+{pictures:,} colour emoji of [Noto Emoji](https://github.com/googlefonts/noto-emoji) (Apache-2.0), 72 px, scaled to 64
+px and laid on white. Captions: the English names and aliases of the `emoji` package (BSD) and CLDR's keywords (Unicode
+License). Skin tones and genders of one picture share a *base name*; 5 % of the base names, chosen by hash, were held
+out with all their files. The judge is a classifier of base names, trained on real emoji alone (99.9 % of held-out
+augmentations right).
+"""
+
+DIFFUSION = (
+    """---
+license: apache-2.0
+language: en
+library_name: diffusers
+pipeline_tag: text-to-image
+---
+# emoji-diffusion
+
+Draws emoji from words. A latent diffusion model in exact Stable Diffusion layout, every part trained from scratch by
+`training/emoji_kl.py` and `training/emoji_diffusion.py`; it ships with the playground so that the Image page works with
+no download, and every setting means what it means for Stable Diffusion:
+
+```python
+from diffusers import AutoPipelineForText2Image
+AutoPipelineForText2Image.from_pretrained("models/embedded/emoji-diffusion")("red heart").images[0]
+```
+
+| | |
+|---|---|
+| U-Net | {unet_parameters} parameters, 8 × 8 × 16 latents, cross-attention at both sizes, predicts v |
+| Text encoder | CLIP, {text_encoder_parameters} parameters, 2 layers, 16 tokens, own BPE vocabulary |
+| Autoencoder | {vae_parameters} parameters, f = 8; **{psnr} dB** PSNR on held-out emoji ({psnr_train} dB on training) |
+| Training | {steps_trained} steps, about {passes} passes over {train_names:,} base names, {minutes} minutes after \
+{vae_minutes} minutes for the autoencoder, on {hardware} |
+| **Recognised** | see the table; real emoji: {top5_real:.1%} |
+| Held-out names | {top5_held_out:.1%} of {held_out_names} at guidance {best_guidance:g}: what it never saw it cannot \
+name; it draws a mixture of what the words share |
+| Colours | {colour_followed:.0%} of "<colour> <name>" come out nearest to that colour |
+
+Share of {names} training names that the judge ranks in its top five, {steps} steps, one seed each:
+
+| guidance | top 5 |
+|---|---|
+{table}
+
+"""
+    + _DATA
+    + """
+One caption in ten was left empty. One picture in seven was tinted, with the colour's name before the caption.
+
+## Curve
+![Weighted error over minutes](curve.png)
+![PSNR of the autoencoder over minutes](vae-curve.png)
+
+## Limits
+It knows emoji and nothing else. Small text, faces that differ in a detail and flags come out wrong. It paints on white.
+It reads 14 tokens. Words outside of emoji names have no meaning to it.
+
+## Sixteen unpicked samples
+![Samples](samples.png)
+
+The first sixteen of the fixed names, seeds 0 to 15, guidance {best_guidance:g}: {listed}.
+"""
+)
+
+GAN = (
+    """---
+license: apache-2.0
+language: en
+library_name: diffusers
+---
+# emoji-gan
+
+Draws emoji from words in one pass: a caption-conditioned generator trained against a critic by `training/emoji_gan.py`.
+
+| | |
+|---|---|
+| Generator | {parameters:,} parameters; noise of 96 numbers and the mean of word vectors steer four upsampling blocks |
+| Training | {steps:,} steps, {minutes} minutes on one CPU core (x86-64), bfloat16; hinge loss, R1, DiffAugment, and \
+an L1 term towards a real picture of the name |
+| **Recognised** | the judge ranks {top5_train:.1%} of 200 training names in its top five (real: {top5_real:.1%}) |
+| Held-out names | {top5_held_out:.1%} |
+| Diversity | pairs of pictures of different names lie {diversity} times as far apart as real ones |
+| Diversity of a name | eight seeds of one name: {diversity_of_a_name} of the distance between real pictures of \
+different names; the L1 term leaves noise little to say |
+
+"""
+    + _DATA
+    + """
+## Curve
+![L1 distance over minutes](curve.png)
+
+## Limits
+Soft where the loss averages, smeared where the critic won. Words outside of emoji names have no meaning to it; word
+order is not read.
+
+## Sixteen unpicked samples
+![Samples](samples.png)
+
+The first sixteen of the fixed names, seed 0: {listed}.
+"""
+)
+
+VAE = (
+    """---
+license: apache-2.0
+language: en
+library_name: diffusers
+---
+# emoji-vae
+
+Squeezes a 64 × 64 picture to 768 numbers and rebuilds it: a convolutional β-VAE trained by `training/emoji_vae.py`.
+
+| | |
+|---|---|
+| Net | {parameters:,} numbers stored, the principal axes included |
+| **Rebuilt, held-out emoji** | **{psnr_held_out_db} dB** PSNR ({psnr_train_db} dB on training emoji) |
+| Through the first {axes} axes alone | {psnr_held_out_kept_axes_db} dB |
+| Training | {steps:,} steps, {minutes} minutes on one CPU core (x86-64), bfloat16 |
+| Recognised when sampled by name | the judge ranks {top5_train:.1%} of 200 training names in its top five at \
+temperature 0.3; held-out names {top5_held_out:.1%} |
+
+The latent that the sliders move is the net's own, turned to the principal axes of the training pictures and scaled to
+spread 1. A small net, taught afterwards from the training captions, says where pictures of a name lie; the autoencoder
+was never told a name.
+
+"""
+    + _DATA
+    + """
+## Curve
+![PSNR of held-out emoji over minutes](curve.png)
+
+## Limits
+What it rebuilds is soft. Sampled pictures are mixtures; without a name they are shapes that recall emoji.
+
+## Sixteen unpicked samples
+![Samples](samples.png)
+
+The first sixteen of the fixed names, seeds 0 to 15, temperature 0.3: {listed}.
+"""
+)
