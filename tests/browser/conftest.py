@@ -123,7 +123,7 @@ class Session:
         return self
 
     def write(self, prompt):
-        box = self.page.get_by_role("textbox", name="Prompt")
+        box = self.page.get_by_role("textbox", name="Prompt", exact=True)
         box.wait_for()
         box.fill(prompt)
 
@@ -132,7 +132,7 @@ class Session:
 
     def run(self):
         until(lambda: self.button("Run").is_enabled())
-        self.page.get_by_role("textbox", name="Prompt").press("Control+Enter")
+        self.page.get_by_role("textbox", name="Prompt", exact=True).press("Control+Enter")
 
     def address(self):
         """Return the page's address now; `page.url` is only as new as playwright's last turn."""

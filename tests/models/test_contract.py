@@ -8,6 +8,7 @@ from safetensors import safe_open
 from models.catalog import load_catalog
 from models.device import import_libraries
 from models.engine import LocalEngine, StopSignal
+from models.jobs import STEPPING
 from models.params import describe
 from models.settings import Settings
 from models.types import Request
@@ -17,7 +18,7 @@ ALL = list(CATALOG)
 EMBEDDED = [spec.id for spec in CATALOG.values() if spec.embedded]
 FILE_MAX_BYTES = 25_000_000
 TOGETHER_MAX_BYTES = 120_000_000
-QUICK = {"max_new_tokens": 5, "steps": 2}  # settings that say how long a run is
+QUICK = {"max_new_tokens": 5, "num_inference_steps": 3}  # settings that say how long a run is
 
 each = pytest.mark.parametrize("model", ALL)
 each_embedded = pytest.mark.parametrize("model", EMBEDDED)
@@ -34,7 +35,7 @@ def quick(model, seed=1, **longer):
     """Return a short request for a model; `longer` overrides those of its settings that it has."""
     spec, family = CATALOG[model], CATALOG.family(model)
     names = {item.name for item in family.fields(spec)}
-    inputs = {item.name: spec.examples[0] for item in family.inputs if item.type == "text"}
+    inputs = {"prompt": spec.examples[0]}
     params = {name: value for name, value in {**QUICK, **longer}.items() if name in names}
     return Request(model=model, inputs=inputs, params=params, seed=seed)
 
@@ -69,8 +70,7 @@ def test_every_setting_is_explained_in_a_sentence(model):
 def test_the_examples_are_requests_that_run(model):
     spec, family = CATALOG[model], CATALOG.family(model)
     for example in spec.examples:
-        inputs = {item.name: example for item in family.inputs if item.type == "text"}
-        CATALOG.validate(Request(model=model, inputs=inputs))
+        CATALOG.validate(Request(model=model, inputs={"prompt": example}))
 
 
 @each_embedded
@@ -141,9 +141,9 @@ def test_another_seed_gives_another_output(engine, model):
 def test_a_stopped_run_ends_early_with_what_there_was(engine, model):
     stop = StopSignal()
     stop.request()
-    request = quick(model, max_new_tokens=200, steps=20)
+    request = quick(model, max_new_tokens=200, num_inference_steps=20, num_images=8)
     events = list(engine.generate(request, stop))
     assert [event.kind for event in events].count("final") == 1
     assert events[-1].kind == "final"
     assert events[-1].stats["stopped"] is True
-    assert all(event.step <= 1 for event in events if event.kind == "progress" and event.stage == "generate")
+    assert all(event.step <= 1 for event in events if event.kind == "progress" and event.stage in STEPPING)

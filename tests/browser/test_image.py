@@ -1,0 +1,162 @@
+"""One person on the Image page, in a real browser."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from models import images
+from models.image_settings import read_settings
+from tests.browser.conftest import until
+
+SLOW = {"emoji-diffusion.num_inference_steps": 100, "emoji-diffusion.num_images": 8}
+
+
+def opened(session, **settings):
+    viewer = session().open("image", **settings)
+    viewer.button("Run").wait_for()
+    return viewer
+
+
+def finished(viewer):
+    viewer.button("Use as input").first.wait_for()
+
+
+def download(viewer, name="Download"):
+    with viewer.page.expect_download() as file:
+        viewer.page.get_by_role("button", name=name, exact=True).first.click()
+    return file.value.path().read_bytes()
+
+
+def pixels(data):
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(int)
+
+
+@pytest.fixture
+def photo(tmp_path):
+    """Return a file: a picture that no model would draw."""
+    rows = np.zeros((90, 90, 3), np.uint8)
+    rows[:45] = (250, 200, 20)
+    rows[45:] = (20, 60, 180)
+    Image.fromarray(rows).save(tmp_path / "photo.png")
+    return tmp_path / "photo.png"
+
+
+def upload(viewer, file, label="Picture"):
+    box = viewer.page.get_by_test_id("stFileUploader").filter(has_text=label).first
+    box.locator("input[type=file]").set_input_files(file)
+
+
+def test_it_draws_and_the_picture_carries_its_settings(session):
+    viewer = opened(session, **{"emoji-diffusion.seed": 5})
+    viewer.write("pizza")
+    viewer.run()
+    finished(viewer)
+    data = download(viewer)
+    assert Image.open(io.BytesIO(data)).size == (64, 64)
+    found = read_settings(data)
+    assert (found.model, found.seed, found.inputs) == ("image/emoji-diffusion", 5, {"prompt": "pizza"})
+    shown = viewer.page.locator("figure img").first
+    assert shown.get_attribute("alt") == "pizza"
+    # crisp and at a whole multiple
+    assert shown.evaluate("image => image.clientWidth") % 64 == 0
+
+
+def test_previews_come_and_stop_keeps_the_pictures(session):
+    viewer = opened(session, **SLOW)
+    viewer.run()
+    viewer.page.locator("figure img").first.wait_for()
+    viewer.sees("of 100 steps")
+    sources = set()
+    until(lambda: sources.add(viewer.page.locator("figure img").first.get_attribute("src")) or len(sources) > 1)
+    viewer.button("Stop").click()
+    finished(viewer)
+    viewer.sees("stopped by you")
+    assert viewer.page.locator("figure img").count() >= 4
+
+
+def test_an_upload_is_the_picture_to_start_from(session, photo):
+    viewer = opened(session, **{"emoji-diffusion.task": "image to image", "emoji-diffusion.strength": 0.1})
+    upload(viewer, photo)
+    viewer.button("Remove").wait_for()
+    viewer.write("blue square")
+    viewer.run()
+    finished(viewer)
+    got = pixels(download(viewer))
+    given = np.asarray(images.fit(Image.open(photo), 64, 64)).astype(int)
+    assert np.abs(got - given).mean() < 30  # a tenth of noise leaves most of it
+
+
+def test_inpainting_changes_what_is_painted_and_nothing_else(session, photo):
+    viewer = opened(session, **{"emoji-diffusion.task": "inpaint", "emoji-diffusion.strength": 1.0})
+    upload(viewer, photo)
+    viewer.button("Box").click()
+    canvas = viewer.page.locator("canvas").first
+    canvas.scroll_into_view_if_needed()
+    place = canvas.bounding_box()
+    mouse = viewer.page.mouse
+    mouse.move(place["x"] + place["width"] * 0.25, place["y"] + place["height"] * 0.25)
+    mouse.down()
+    mouse.move(place["x"] + place["width"] * 0.75, place["y"] + place["height"] * 0.75, steps=5)
+    mouse.up()
+    viewer.sees("of the picture is painted")
+    viewer.page.wait_for_timeout(1000)  # the mask is on its way to the app
+    viewer.write("red heart")
+    viewer.run()
+    finished(viewer)
+    got = pixels(download(viewer))
+    given = np.asarray(images.fit(Image.open(photo), 64, 64)).astype(int)
+    changed = (got != given).any(2)
+    inside = np.zeros((64, 64), bool)
+    inside[15:49, 15:49] = True
+    assert not changed[~inside].any()
+    assert changed[20:44, 20:44].mean() > 0.5
+
+
+def test_a_picture_dropped_back_restores_its_settings_and_its_bytes(session, tmp_path):
+    viewer = opened(session, **{"emoji-diffusion.guidance_scale": 2.5, "emoji-diffusion.seed": 9})
+    viewer.write("sunflower")
+    viewer.run()
+    finished(viewer)
+    first = download(viewer)
+    (tmp_path / "back.png").write_bytes(first)
+    other = opened(session)
+    other.page.get_by_text("Settings from a picture").click()
+    upload(other, tmp_path / "back.png", "Picture with settings")
+    other.sees("The prompt, settings and seed of the picture are set")
+    assert other.page.get_by_role("textbox", name="Prompt", exact=True).first.input_value() == "sunflower"
+    other.run()
+    finished(other)
+    assert download(other) == first
+
+
+def test_bad_uploads_get_a_sentence_and_nothing_is_lost(session, photo, tmp_path):
+    (tmp_path / "text.png").write_text("I am no picture.")
+    (tmp_path / "cut.jpg").write_bytes(b"\xff\xd8\xff\xe0" + b"\0" * 40)
+    viewer = opened(session, **{"emoji-diffusion.task": "image to image"})
+    upload(viewer, photo)
+    viewer.button("Remove").wait_for()
+    for name in ("text.png", "cut.jpg"):
+        upload(viewer, tmp_path / name)
+        viewer.sees("The picture is")
+    assert viewer.button("Remove").count() == 1  # the good one is still there
+
+
+def test_the_other_architectures_draw(session):
+    viewer = opened(session, model="image/emoji-vae")
+    viewer.write("pizza")
+    viewer.run()
+    finished(viewer)
+    assert Image.open(io.BytesIO(download(viewer))).size == (64, 64)
+
+
+def test_a_result_becomes_the_next_input(session):
+    viewer = opened(session)
+    viewer.run()
+    finished(viewer)
+    viewer.button("Use as input").first.click()
+    viewer.sees("The picture is now the one to start from.")
+    viewer.button("Remove").wait_for()
+    viewer.run()
+    until(lambda: viewer.page.get_by_text("strength 0.6").count())
