@@ -47,6 +47,8 @@ class Watch:
         self.kept: list[tuple[torch.Tensor, torch.Tensor]] = []
         self.changed = threading.Event()
         self.cancelled = False
+        # changes the latents after each step, given the coming time (None after the last): see `Inpainting`
+        self.blend: Callable[[torch.Tensor, Any], torch.Tensor] | None = None
         self._stopped, self._skipped, self._spread, self._keep = stopped, skipped, spread, keep
 
     def attach(self, scheduler: Any) -> None:
@@ -56,7 +58,14 @@ class Watch:
         @functools.wraps(step)
         def watched(model_output: Any, timestep: Any, sample: Any, *args: Any, **kwargs: Any) -> Any:
             self._look(scheduler, model_output, timestep, sample)
-            return step(model_output, timestep, sample, *args, **kwargs)
+            result = step(model_output, timestep, sample, *args, **kwargs)
+            if self.blend is None:
+                return result
+            later = scheduler.timesteps[self.step] if self.step < len(scheduler.timesteps) else None
+            if isinstance(result, tuple):
+                return (self.blend(result[0], later), *result[1:])
+            result.prev_sample = self.blend(result.prev_sample, later)
+            return result
 
         scheduler.step = watched
 
@@ -79,6 +88,26 @@ class Watch:
             raise Interrupted("stopped")
         if self._skipped():
             raise Interrupted("skipped")
+
+
+class Inpainting:
+    """Put the given picture back outside of the mask after each step, as noisy as the step leaves it.
+
+    This is what Stable Diffusion's own inpainting does with a plain U-Net (blended latent diffusion, Avrahami et al.
+    2023). diffusers' pipeline does it for 4 latent channels alone; this is for all others. `latents` are the given
+    picture's (1 × channels × height × width), `mask` alike in size, 1 where it is to be painted anew; `noise` has one
+    row per picture.
+    """
+
+    def __init__(self, scheduler: Any, latents: torch.Tensor, mask: torch.Tensor, noise: torch.Tensor) -> None:
+        self.scheduler, self.latents, self.mask, self.noise = scheduler, latents, mask, noise
+
+    def __call__(self, sample: torch.Tensor, later: Any) -> torch.Tensor:
+        """Return the blended latents; `later` is the coming step's time, None after the last."""
+        given = self.latents.expand_as(self.noise)
+        if later is not None:
+            given = self.scheduler.add_noise(given, self.noise, later.reshape(1))
+        return given * (1 - self.mask) + sample * self.mask
 
 
 def changes(kept: list[tuple[torch.Tensor, torch.Tensor]]) -> list[float]:

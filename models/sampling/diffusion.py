@@ -110,6 +110,8 @@ class _Run:
 
         watch = denoising.Watch(self.context.stopped, self.context.skipped, spread, keep=self.kept is None)
         watch.attach(scheduler)
+        if self.mask is not None and not pipelines.blends_itself(pipeline):
+            watch.blend = pipelines.inpainting(pipeline, scheduler, self.picture, self.mask, request.seed, numbers)
         result: list[torch.Tensor] = []
 
         def run() -> None:

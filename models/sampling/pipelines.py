@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image
 
 from models import seeds
 from models.sampling import schedulers
-from models.sampling.denoising import slerp
-from models.sampling.previews import from_model_scale
-
-if TYPE_CHECKING:
-    import numpy as np
+from models.sampling.denoising import Inpainting, slerp
+from models.sampling.pixels import to_tensor
+from models.sampling.previews import from_model_scale, to_model_scale
 
 
 def for_task(pipeline: Any, task: str, scheduler: Any) -> Any:
@@ -26,9 +26,29 @@ def for_task(pipeline: Any, task: str, scheduler: Any) -> Any:
 
     auto = {"text to image": AutoPipelineForText2Image, "image to image": AutoPipelineForImage2Image,
             "inpaint": AutoPipelineForInpainting}[task]  # fmt: skip
+    if task == "inpaint" and not blends_itself(pipeline):
+        auto = AutoPipelineForImage2Image  # `inpainting` keeps what is outside of the mask
     made = auto.from_pipe(pipeline, scheduler=scheduler)
     made.set_progress_bar_config(disable=True)
     return made
+
+
+def blends_itself(pipeline: Any) -> bool:
+    """Say whether the library's own inpainting takes this model: its U-Net kinds ask for 4 or 9 channels."""
+    unet = getattr(pipeline, "unet", None)
+    return unet is None or unet.config.in_channels in (4, 9)
+
+
+@torch.inference_mode()
+def inpainting(pipeline: Any, scheduler: Any, picture: Any, mask: Any, seed: int, numbers: Sequence[int]) -> Inpainting:
+    """Return what keeps `picture` outside of `mask` (both PIL, in the run's size) for a model that needs it."""
+    vae = pipeline.vae
+    latents = to_model_scale(vae, vae.encode(to_tensor(picture)).latent_dist.mean)
+    small = mask.convert("L").resize(latents.shape[:1:-1], Image.Resampling.BOX)
+    share = torch.from_numpy(np.asarray(small, dtype=np.float32) / 255)[None, None]
+    # another draw than the one that the picture starts from would leave a seam of noise: the same seeds
+    drawn = [torch.randn(latents.shape, generator=seeds.generator(seed, number)) for number in numbers]
+    return Inpainting(scheduler, latents, (share > 0).float(), torch.cat(drawn))
 
 
 def make_scheduler(pipeline: Any, params: Any) -> Any:

@@ -88,6 +88,8 @@ def words(request: Request, params: Any, loaded: Loaded, context: Context) -> It
     watch = denoising.Watch(context.stopped, context.skipped, keep=False)
     watch.attach(scheduler)
     picture, mask = _given(request, params, context)
+    if mask is not None and not pipelines.blends_itself(pipeline):
+        watch.blend = pipelines.inpainting(pipeline, scheduler, picture, mask, request.seed, [0])
     result: list[torch.Tensor] = []
 
     def run() -> None:

@@ -15,7 +15,7 @@ from models.image_settings import read_settings
 from models.sampling import diffusion, previews
 from models.types import combined_sha256
 from tests.tiny import final_of
-from tests.tiny.pipelines import KINDS, draw, pipelines_engine
+from tests.tiny.pipelines import KINDS, draw, make_vae, pipelines_engine
 
 each = pytest.mark.parametrize("kind", KINDS)
 
@@ -318,3 +318,32 @@ def test_the_file_carries_its_request(engine):
     assert found.inputs == {"prompt": "a cat"}
     line = images.file_text(second.data)["parameters"].splitlines()[1]
     assert line.startswith("Steps: 4, Sampler: DPM++ 2M, CFG scale: 7.5, Seed: 12")
+
+
+def test_inpainting_works_for_any_number_of_latent_channels(engine, photo, right_half, tmp_path):
+    """diffusers' own refuses all but 4 and 9; ours has 16."""
+    spec, family = engine.catalog["image/sd"], engine.catalog.family("image/sd")
+    loaded = family.load(spec)
+    pipeline = loaded.parts["pipeline"]
+    import torch
+    from diffusers import UNet2DConditionModel
+
+    torch.manual_seed(2)
+    config = {**pipeline.unet.config, "in_channels": 6, "out_channels": 6}
+    vae = make_vae(6).requires_grad_(False)
+    unet = UNet2DConditionModel.from_config(config).eval().requires_grad_(False)
+    pipeline.register_modules(unet=unet, vae=vae)
+    loaded.parts |= {"vae": vae, "colours": previews.fit_colours(vae)}
+    request = draw("sd", task="inpaint", image=photo, mask=right_half, strength=1.0, num_images=2, seed=4)
+    from models.family import Context
+
+    blobs = Blobs(engine._settings.data_dir)
+    params = engine.catalog.validate(request)
+    *_, final = family.generate(spec, request, params, loaded, Context(open_ref=blobs.get_bytes))
+    given = np.asarray(images.fit(images.decode_upload(blobs.get_bytes(photo)), 32, 32))
+    for got in pictures(final):
+        assert (got[:, :16] == given[:, :16]).all()
+        assert (got[:, 16:] != given[:, 16:]).any()
+    # what is kept is there from the first steps on, not only laid over at the end
+    kept = final.outputs[-1].meta
+    assert kept["count"] == 4

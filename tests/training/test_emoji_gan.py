@@ -1,0 +1,95 @@
+"""The GAN's training on a toy set: what the critic sees, what is drawn, and a run that goes on where it was cut off."""
+
+import argparse
+import random
+from collections import Counter
+
+import pytest
+import torch
+
+from models.torchaudio_guard import guard
+from tests.training.emoji_toys import toy_set
+from training import emoji_gan
+from training.emoji_gan import Discriminator, diff_augment, share
+
+guard()
+
+from models.nets.gan import GANGenerator  # noqa: E402
+from models.nets.words import make_vocabulary, word_ids  # noqa: E402
+
+
+@pytest.fixture
+def emoji():
+    return toy_set()
+
+
+def tiny(emoji):
+    torch.manual_seed(3)
+    return GANGenerator(vocabulary=make_vocabulary(emoji.texts()), noise_size=8, word_size=8, style_size=16,
+                        channels=(16, 16, 16, 8, 8))  # fmt: skip
+
+
+def test_a_share_counts_the_first_five():
+    assert share([0, 4, 5, 100]) == 0.5
+
+
+def test_what_the_critic_sees_is_changed_anew_and_lets_slopes_through():
+    torch.manual_seed(1)
+    pictures = torch.zeros(4, 3, 64, 64).add_(0.3).requires_grad_()
+    seen, again = diff_augment(pictures), diff_augment(pictures)
+    assert seen.shape == pictures.shape
+    assert not torch.allclose(seen, again)
+    assert not torch.allclose(seen[0], seen[1])
+    seen.sum().backward()
+    reached = (pictures.grad != 0).flatten(1).float().mean(1)
+    assert (reached > 0.5).all()  # a hole hides at most (23 / 64)² of a picture, a shift an eighth a side
+    assert (seen == 0).all(1).flatten(1).any(1).all()  # and a hole there is
+
+
+def test_the_critic_reads_the_words():
+    torch.manual_seed(1)
+    critic = Discriminator(5, widths=(8, 8, 8, 8, 8))
+    picture = torch.randn(1, 3, 64, 64).repeat(2, 1, 1, 1)
+    one, other = critic(picture, [[1, 2], [3]]).tolist()
+    assert abs(one - other) > 1e-4
+    assert torch.allclose(critic(picture, [[1, 2], [2, 1]])[0], critic(picture, [[1, 2], [2, 1]])[1])
+
+
+def test_names_are_drawn_evenly_and_held_out_ones_never(emoji):
+    vocabulary = make_vocabulary(emoji.texts())
+    words, choice = emoji_gan._Words(emoji, vocabulary), random.Random(0)
+    counts = Counter()
+    for _ in range(60):
+        files, rows = words.draw(choice)
+        counts.update(file // 2 for file in files)
+        for file, row in zip(files, rows, strict=True):
+            # a caption is that of its picture; the plain one may go by the base name, which is the same here
+            assert row == word_ids(vocabulary, emoji.captions[file])[0]
+    assert set(counts) == set(emoji.train)
+    assert max(counts.values()) < 2 * min(counts.values())
+
+
+def test_the_mean_style_is_that_of_many_draws(emoji):
+    model = tiny(emoji)
+    words = emoji_gan._Words(emoji, model.config.vocabulary)
+    emoji_gan.set_mean_style(model, words, random.Random(0))
+    with torch.no_grad():
+        rows = [words.names[index] for index in emoji.train] * 40
+        noise = torch.randn(len(rows), 8, generator=torch.Generator().manual_seed(4))
+        styles = model.style(noise, model.words(rows))
+    assert (model.mean_style - styles.mean(0)).norm() < 0.25 * (styles - styles.mean(0)).norm(dim=1).mean()
+    assert model.mean_style.norm() > 0
+
+
+def test_an_interrupted_run_goes_on(emoji, tmp_path, monkeypatch):
+    monkeypatch.setattr(emoji_gan, "BATCH", 4)
+    options = argparse.Namespace(work=tmp_path, device="cpu", seed=0, minutes=0.02)
+    model = tiny(emoji)
+    before = model.paint.weight.detach().clone()
+    first = emoji_gan.train(model, emoji, options)
+    assert first["step"] > 0
+    assert not torch.equal(model.paint.weight, before)
+    done = emoji_gan.train(tiny(emoji), emoji, options)
+    assert done["step"] == first["step"]  # nothing left to do
+    options.minutes = 0.05
+    assert emoji_gan.train(tiny(emoji), emoji, options)["step"] > first["step"]
