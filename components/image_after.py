@@ -1,15 +1,43 @@
-"""What can be looked into under a finished picture."""
+"""Under a finished picture: its steps, its words, walks from it, and the same name by other architectures."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import streamlit as st
+
+from components import compare, studies, theatre, walk_view, word_lens
 from models.catalog import Catalog
 from models.jobs import Jobs, JobView
 from models.types import Run
 
+_Draw = Callable[[Jobs, str, Catalog, Run, str], None]
+_CHOICES: dict[str, tuple[Callable[[Catalog, Run], bool], _Draw]] = {
+    "Steps": (theatre.fits, theatre.draw),
+    "Words": (word_lens.fits, word_lens.draw),
+    "Walk": (walk_view.fits, walk_view.draw),
+    "Three architectures": (compare.fits, compare.draw),
+}
+
 
 def draw(jobs: Jobs, owner: str, catalog: Catalog, run: Run, key: str) -> None:
-    """Draw nothing yet."""
+    """Draw the choice of what to look into, and the chosen one alone."""
+    names = [name for name, (fits, _) in _CHOICES.items() if fits(catalog, run)]
+    if names:
+        st.fragment(_draw)(jobs, owner, catalog, run, key, names)
 
 
-def draw_job(jobs: Jobs, owner: str, view: JobView, key: str) -> None:
-    """Draw nothing yet."""
+def _draw(jobs: Jobs, owner: str, catalog: Catalog, run: Run, key: str, names: list[str]) -> None:
+    chosen = st.segmented_control("Look closer", names, key=f"{key}-choice")
+    if chosen is None:
+        return
+    with st.container(border=True):
+        _CHOICES[chosen][1](jobs, owner, catalog, run, key)
+    if studies.waited():
+        studies.redraw()
+
+
+def draw_job(jobs: Jobs, owner: str, catalog: Catalog, view: JobView, key: str) -> None:
+    """Draw a walk or a comparison, living or finished."""
+    draw_it = {"walk": walk_view.draw_job, "compare": compare.draw_job}[view.purpose]
+    draw_it(jobs, owner, catalog, view, key)

@@ -52,7 +52,7 @@ def start_target(fields: Sequence[ParamField], request: Request, kind: Kind) -> 
     item = _field(fields, "guidance_scale")
     assert item.ge is not None and item.le is not None and item.step is not None
     middle = (item.ge + item.le) / 2
-    return float(item.ge if values["guidance_scale"] > middle else round(middle / item.step) * item.step)
+    return float(item.ge if values["guidance_scale"] >= middle else round(middle / item.step) * item.step)
 
 
 def build_walk(fields: Sequence[ParamField], request: Request, kind: Kind, target: Any, frames: int) -> list[Request]:
@@ -106,7 +106,7 @@ def _between(start: str, end: str, share: float) -> str:
         return start
     if share >= 1:
         return end
-    return f"{1 - share:.0%} {start}, {share:.0%} {end}".replace("%", " %")
+    return f"{100 * (1 - share):.0f} % {start}, {100 * share:.0f} % {end}"
 
 
 def _to_seed(fields: Sequence[ParamField], start: Request, target: Any, first: float) -> Request:

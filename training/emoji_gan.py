@@ -2,10 +2,14 @@
 
     python -m training.emoji_gan --data ../shared/data --minutes 20
 
-Reads top to bottom: discriminator, augmentation, loop, export. Losses: hinge (Lim & Ye 2017) with a projection
-discriminator (Miyato & Koyama 2018), R1 every 16 steps (Mescheder et al. 2018), DiffAugment against the small set
-(Zhao et al. 2020). So that minutes on a CPU are enough, pix2pix's L1 term (Isola et al. 2017) pulls each picture
-towards a real one of its name; the adversary adds what an average leaves out.
+Reads top to bottom: discriminator, augmentation, loop, words, marks, export. A call after the minutes are used exports
+again.
+
+Losses: hinge (Lim & Ye 2017) with a projection discriminator (Miyato & Koyama 2018), R1 every 16 steps (Mescheder et
+al. 2018), DiffAugment against the small set (Zhao et al. 2020). So that minutes on a CPU are enough, pix2pix's L1 term
+(Isola et al. 2017) at weight 10 pulls each picture towards a real one of its name; the adversary adds what an average
+leaves out. The generator learns by this term and squared error alone at first: a step without the critic costs a
+third, and a critic has little to say about pictures that are not yet of anything.
 """
 
 from __future__ import annotations
@@ -24,9 +28,11 @@ from training import loop
 from training.emoji import EmojiSet, load_emoji, on_white
 from training.emoji_judge import load_judge
 
-LEARNING_RATE = 1e-3
+LEARNING_RATE = 2e-3
 BATCH = 32
 L1_WEIGHT = 10.0
+ALONE = 0.6  # share of the time before the critic joins
+SOFT = 0.3  # how loud the noise is beside the words at first
 R1_WEIGHT, R1_EVERY = 1.0, 16
 
 
@@ -85,6 +91,8 @@ def main() -> None:
     loop.prepare(options)
     emoji = load_emoji(options.data)
     model = GANGenerator(vocabulary=make_vocabulary(emoji.texts()))
+    with torch.no_grad():
+        model.mapping[0].weight[:, : model.config.noise_size] *= SOFT
     state = train(model, emoji, options)
     export(model, emoji, state, options)
 
@@ -114,22 +122,19 @@ def train(model: Any, emoji: EmojiSet, options: argparse.Namespace) -> dict[str,
         noise = torch.randn(BATCH, model.config.noise_size)
         with torch.autocast(options.device, torch.bfloat16):
             drawn = model(noise, rows).float()
-        # the critic
-        with torch.autocast(options.device, torch.bfloat16):
-            good, bad = critic(diff_augment(real), rows), critic(diff_augment(drawn.detach()), rows)
-        loss = F.relu(1 - good).mean() + F.relu(1 + bad).mean()
-        if state["step"] % R1_EVERY == 0:
-            seen = real[:16].clone().requires_grad_()
-            slope = torch.autograd.grad(critic(seen, rows[:16]).sum(), seen, create_graph=True)[0]
-            loss = loss + R1_WEIGHT / 2 * R1_EVERY * slope.square().sum((1, 2, 3)).mean() / 64
-        judge.zero_grad()
-        loss.backward()
-        judge.step()
-        # the generator
-        with torch.autocast(options.device, torch.bfloat16):
-            score = critic(diff_augment(drawn), rows)
-        distance = (drawn - real).abs().mean()
-        (L1_WEIGHT * distance - score.mean()).backward()
+        error = drawn - real
+        distance = error.abs().mean()
+        if clock.progress < ALONE:
+            loss = score = torch.zeros(1)
+            (distance + error.square().mean()).backward()
+        else:
+            loss = critic_loss(critic, real, drawn.detach(), rows, options.device, state["step"] % R1_EVERY == 0)
+            judge.zero_grad()
+            loss.backward()
+            judge.step()
+            with torch.autocast(options.device, torch.bfloat16):
+                score = critic(diff_augment(drawn), rows)
+            (L1_WEIGHT * distance - score.mean()).backward()
         factor = loop.falling(state["step"], clock.progress)
         drawer.step(factor)
         average.update(model)
@@ -142,7 +147,8 @@ def train(model: Any, emoji: EmojiSet, options: argparse.Namespace) -> dict[str,
             means = [value / 200 for value in sums]
             state["curve"].append([state["step"], clock.seconds / 60, *means])
             print(f"step {state['step']:,}  {clock.seconds / 60:.1f} min  critic {means[0]:.3f}  "
-                  f"generator {means[1]:.3f}  L1 {means[2]:.4f}  {BATCH / usual:.0f} pictures/s", flush=True)  # fmt: skip
+                  f"generator {means[1]:.3f}  L1 {means[2]:.4f}  {BATCH / usual:.0f} pictures/s",
+                  flush=True)  # fmt: skip
             sums = [0.0, 0.0, 0.0]
         if clock.seconds - saved > 240 or clock.progress >= 1:
             content = {"model": model.state_dict(), "critic": critic.state_dict(), "drawer": drawer.state_dict(),
@@ -153,6 +159,20 @@ def train(model: Any, emoji: EmojiSet, options: argparse.Namespace) -> dict[str,
     model.load_state_dict(average.weights)
     set_mean_style(model, words, choice)
     return state
+
+
+def critic_loss(
+    critic: Discriminator, real: torch.Tensor, drawn: torch.Tensor, rows: list[list[int]], device: str, with_r1: bool
+) -> torch.Tensor:
+    """Return the hinge loss, with R1's pull on the slope at real pictures where asked for."""
+    with torch.autocast(device, torch.bfloat16):
+        good, bad = critic(diff_augment(real), rows), critic(diff_augment(drawn), rows)
+    loss = F.relu(1 - good).mean() + F.relu(1 + bad).mean()
+    if with_r1:
+        seen = real[:16].clone().requires_grad_()
+        slope = torch.autograd.grad(critic(seen, rows[:16]).sum(), seen, create_graph=True)[0]
+        loss = loss + R1_WEIGHT / 2 * R1_EVERY * slope.square().sum((1, 2, 3)).mean() / 64
+    return loss
 
 
 class _Words:
@@ -183,6 +203,23 @@ def set_mean_style(model: Any, words: _Words, choice: random.Random) -> None:
         rows = words.draw(choice)[1]
         styles.append(model.style(torch.randn(len(rows), model.config.noise_size), model.words(rows)))
     model.mean_style.copy_(torch.cat(styles).mean(0))
+
+
+@torch.no_grad()
+def keep_words(model: Any, learnt: set[int]) -> Any:
+    """Return the generator with the words of these ids alone; "nothing said" becomes the mean of them all.
+
+    The others were in no caption that it was trained on: their vectors are still the noise that they began as.
+    """
+    from models.nets.gan import GANGenerator
+
+    kept = sorted(learnt - {0})
+    vocabulary = [model.config.vocabulary[one - 1] for one in kept]
+    smaller = GANGenerator.from_config({**model.config, "vocabulary": vocabulary})
+    rows = model.words.embed.weight[kept]
+    weights = {**model.state_dict(), "words.embed.weight": torch.cat([rows.mean(0, keepdim=True), rows])}
+    smaller.load_state_dict(weights)
+    return smaller.eval()
 
 
 @torch.inference_mode()
@@ -225,6 +262,9 @@ def export(model: Any, emoji: EmojiSet, state: dict[str, Any], options: argparse
     """Write the fp16 folder and what is measured on the shipped bytes."""
     from models.nets.gan import GANGenerator
 
+    words = _Words(emoji, model.config.vocabulary)
+    captions = (words.ids[file] for file in emoji.files(emoji.train))
+    model = keep_words(model, {one for row in (*words.names.values(), *captions) for one in row})
     model.half().save_pretrained(options.out)
     shipped = GANGenerator.from_pretrained(options.out).float().eval()
     facts = {

@@ -72,7 +72,8 @@ class Judge:
         """Return for each picture (n × 3 × 64 × 64, −1 … 1) how many names score above the wanted one: 0 is first."""
         scores = torch.cat([self.net(part) for part in pictures.split(128)])
         own = scores[torch.arange(len(wanted)), torch.tensor(wanted)]
-        return [int(count) for count in (scores > own[:, None]).sum(1)]
+        # "not at most" also counts where a broken picture's scores are no numbers: it ranks last, not first
+        return [int(count) for count in (~(scores <= own[:, None])).sum(1)]
 
 
 def load_judge(folder: Path = FOLDER) -> Judge:

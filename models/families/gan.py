@@ -30,9 +30,10 @@ flowchart LR
   D -->|how real does it look?| G
 ```
 
-A [generative adversarial network](https://arxiv.org/abs/1406.2661) is two nets. The generator turns noise and words into
-a picture; the critic, which is left behind after training, learnt to tell its pictures from real ones. Each got better
-because the other did. Drawing takes one pass: no steps, no scheduler, and so it is by far the fastest of the three.
+A [generative adversarial network](https://arxiv.org/abs/1406.2661) is two nets. The generator turns noise and words
+into a picture; the critic, which is left behind after training, learnt to tell its pictures from real ones. Each got
+better because the other did. Drawing takes one pass: no steps, no scheduler, and so it is by far the fastest of the
+three.
 
 Noise and words become a [style](https://arxiv.org/abs/1812.04948) that steers every layer. Truncation pulls the style
 towards the mean over all: safer pictures, more alike. This one learnt from few pictures, so its critic saw them
@@ -45,7 +46,8 @@ class GANParams(Params):
     """Declare what steers a conditional generator. Truncation: Brock et al. 2019; Karras et al. 2019."""
 
     truncation: float = Field(
-        1.0, ge=0.0, le=1.5, description="How far styles may lie from their mean. Below 1: safer, more alike; above: wilder.",
+        1.0, ge=0.0, le=1.5, description="How far styles may lie from their mean. Below 1: safer, more alike; above: "
+        "wilder.",
         json_schema_extra=hint(label="Truncation", step=0.05, group="Style"),
     )  # fmt: skip
     num_images: int = Field(
@@ -92,7 +94,7 @@ class GAN(Family):
 
     def check_inputs(self, spec: ModelSpec, request: Request, params: Any) -> None:
         """Refuse an empty prompt; see `Family.check_inputs`."""
-        check_prompts(request, params)
+        check_prompts(request, params.prompt_mix)
 
     def generate(
         self, spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context
@@ -142,12 +144,13 @@ def read_config(spec: ModelSpec) -> dict[str, Any]:
         raise WeightsError(f"{spec.id}: config.json is missing or damaged. Restore it.") from error
 
 
-def check_prompts(request: Request, params: Any, required: bool = True) -> None:
-    """Check the prompts of a model that knows single words. Raises `BadInput`."""
+def check_prompts(request: Request, mix: float, required: bool = True) -> None:
+    """Check the prompts of a model that knows single words, mixed as far as `mix`. Raises `BadInput`."""
     prompt = media.check_text(request.inputs.get("prompt", ""))
     if required and not prompt.strip():
         raise BadInput("The prompt is empty. Write what to draw, such as “red heart”.")
-    if params.prompt_mix > 0 and not media.check_text(request.inputs.get("prompt_to", ""), "second prompt").strip():
+    second = media.check_text(request.inputs.get("prompt_to", ""), "second prompt")
+    if mix > 0 and not second.strip():
         raise BadInput("There is no second prompt to go towards. Write one, or set “Towards a second prompt” to 0.")
 
 

@@ -119,7 +119,8 @@ class VAE(Family):
 
     def check_inputs(self, spec: ModelSpec, request: Request, params: Any) -> None:
         """Check that the pictures which a task needs are there; see `Family.check_inputs`."""
-        gan.check_prompts(request, params, required=False)
+        # prompts act in sampling alone
+        gan.check_prompts(request, params.prompt_mix if params.task == "sample" else 0.0, required=False)
         needed = {"sample": [], "reconstruct": ["image"], "interpolate": ["image", "image_to"]}[params.task]
         for name in needed:
             if name not in request.inputs:
@@ -173,17 +174,20 @@ class VAE(Family):
             latent = torch.lerp(latents[0], latents[-1], share) if params.task == "interpolate" else latents[0]
             place = model.to_axes(latent)
             return lambda number: (place, latent - model.from_axes(place))
-        mean, spread = torch.zeros(1, model.config.axes), torch.ones(1, model.config.axes)
-        words = [request.inputs.get(name, "") for name in ("prompt", "prompt_to")[: 2 if params.prompt_mix > 0 else 1]]
-        if words[0].strip():
-            rows = []
-            for text in words:
-                ids, strange = word_ids(model.config.vocabulary, text)
-                rows.append(ids)
-                unknown += strange
-            means, spreads = model.where(rows)
-            mean = torch.lerp(means[:1], means[-1:], params.prompt_mix)
-            spread = torch.lerp(spreads[:1], spreads[-1:], params.prompt_mix)
+
+        def where(text: str) -> tuple[Any, Any]:
+            if not text.strip():  # anything: the whole space
+                return torch.zeros(1, model.config.axes), torch.ones(1, model.config.axes)
+            ids, strange = word_ids(model.config.vocabulary, text)
+            unknown.extend(strange)
+            found: tuple[Any, Any] = model.where([ids])
+            return found
+
+        mean, spread = where(request.inputs.get("prompt", ""))
+        if params.prompt_mix > 0:
+            second_mean, second_spread = where(request.inputs["prompt_to"])
+            mean = torch.lerp(mean, second_mean, params.prompt_mix)
+            spread = torch.lerp(spread, second_spread, params.prompt_mix)
 
         def place_of(number: int) -> tuple[Any, Any]:
             noise = seeded_noise((1, model.config.axes), request.seed, number, params)

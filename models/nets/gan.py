@@ -34,9 +34,7 @@ class GANGenerator(ModelMixin, ConfigMixin):  # type: ignore[misc, unused-ignore
             nn.Linear(noise_size + word_size, style_size), nn.LeakyReLU(0.2), nn.Linear(style_size, style_size)
         )
         self.start = nn.Linear(style_size, channels[0] * 16)
-        self.blocks = nn.ModuleList(
-            Block(inputs, outputs, style_size) for inputs, outputs in pairwise(channels)
-        )
+        self.blocks = nn.ModuleList(Block(inputs, outputs, style_size) for inputs, outputs in pairwise(channels))
         self.paint = nn.Conv2d(channels[-1], 3, 3, 1, 1)
         self.register_buffer("mean_style", torch.zeros(style_size))
 

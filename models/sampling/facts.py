@@ -35,6 +35,7 @@ def describe_folder(folder: Path) -> dict[str, Any]:
         found["size"] = denoiser["sample_size"] * factor
     if schedulers.is_flow(config):
         found["prediction_type"] = "flow"
+    found["word_maps"] = "unet" in index  # cross-attention that the word lens can listen to
     if "text_encoder" in index:
         text = _read(folder / "text_encoder" / "config.json")
         if text.get("model_type", "").startswith("clip"):

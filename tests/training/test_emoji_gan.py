@@ -1,11 +1,13 @@
 """The GAN's training on a toy set: what the critic sees, what is drawn, and a run that goes on where it was cut off."""
 
 import argparse
+import json
 import random
 from collections import Counter
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from models.torchaudio_guard import guard
 from tests.training.emoji_toys import toy_set
@@ -79,6 +81,50 @@ def test_the_mean_style_is_that_of_many_draws(emoji):
         styles = model.style(noise, model.words(rows))
     assert (model.mean_style - styles.mean(0)).norm() < 0.25 * (styles - styles.mean(0)).norm(dim=1).mean()
     assert model.mean_style.norm() > 0
+
+
+def test_words_that_no_caption_taught_are_left_out(emoji):
+    model = tiny(emoji)
+    vocabulary = list(model.config.vocabulary)
+    assert "the" in vocabulary  # an alias's word, of no caption that is drawn
+    learnt = {vocabulary.index(word) + 1 for word in ("red", "sun", "cat")}
+    smaller = emoji_gan.keep_words(model, learnt)
+    assert list(smaller.config.vocabulary) == ["cat", "red", "sun"]
+    noise = torch.randn(1, 8, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        for text in ("red sun", "cat", "sun red cat"):
+            before = model(noise, [word_ids(vocabulary, text)[0]])
+            after = smaller(noise, [word_ids(smaller.config.vocabulary, text)[0]])
+            assert torch.allclose(before, after, atol=1e-6)
+    table = smaller.words.embed.weight
+    assert torch.allclose(table[0], table[1:].mean(0), atol=1e-6)
+
+
+def test_what_ships_knows_its_training_captions_and_no_other_word(emoji, tmp_path, monkeypatch):
+    monkeypatch.setattr(emoji_gan, "measure", lambda *_: {})
+    options = argparse.Namespace(out=tmp_path)
+    emoji_gan.export(tiny(emoji), emoji, {"step": 1, "seconds": 60.0, "curve": []}, options)
+    stored = load_file(tmp_path / "diffusion_pytorch_model.safetensors")
+    assert {one.dtype for one in stored.values()} == {torch.float16}
+    assert json.loads((tmp_path / "training.json").read_text())["parameters"] == sum(map(torch.numel, stored.values()))
+    known = GANGenerator.from_pretrained(tmp_path).config.vocabulary
+    assert list(known) == ["blue", "cat", "cup", "dark", "green", "hat", "pink", "red", "sun"]
+
+
+@pytest.mark.parametrize("alone", [0.0, 1.0])
+def test_the_critic_joins_when_its_time_has_come(emoji, tmp_path, monkeypatch, alone):
+    asked = []
+    whole = Discriminator.forward
+
+    def forward(self, picture, rows):
+        asked.append(1)
+        return whole(self, picture, rows)
+
+    monkeypatch.setattr(emoji_gan, "BATCH", 4)
+    monkeypatch.setattr(emoji_gan, "ALONE", alone)
+    monkeypatch.setattr(Discriminator, "forward", forward)
+    emoji_gan.train(tiny(emoji), emoji, argparse.Namespace(work=tmp_path, device="cpu", seed=0, minutes=0.01))
+    assert bool(asked) == (alone == 0.0)
 
 
 def test_an_interrupted_run_goes_on(emoji, tmp_path, monkeypatch):

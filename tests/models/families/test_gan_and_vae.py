@@ -140,3 +140,18 @@ def test_a_wrong_request_gets_a_sentence(engine, model, changes, sentence):
 def test_an_empty_prompt_samples_from_the_whole_space(engine):
     one, other = (pictures(engine, ask("vae", "", seed=seed, temperature=1.0))[0] for seed in (1, 2))
     assert not alike(one, other)
+
+
+def test_a_walk_may_start_where_no_word_was_said(engine):
+    def at(mix):
+        return pictures(engine, ask("vae", "", seed=1, prompt_to="blue cat", prompt_mix=mix))[0]
+
+    assert not alike(at(0.0), at(1.0))
+    assert alike(at(1.0), pictures(engine, ask("vae", "blue cat", seed=1))[0])
+
+
+def test_a_mix_left_over_from_sampling_does_not_disturb_an_upload(engine, uploads):
+    plain, mixed = (
+        pictures(engine, ask("vae", "", task="reconstruct", image=uploads[0], prompt_mix=mix))[0] for mix in (0.0, 0.5)
+    )
+    assert (plain == mixed).all()

@@ -1,0 +1,82 @@
+"""Three architectures, one seed: the same name drawn by every model that learnt from the same pictures."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from components import image_view, job_panel, result, state
+from components.words import plain
+from models.catalog import Catalog, ModelSpec
+from models.errors import PlaygroundError
+from models.jobs import Jobs, JobView
+from models.types import Output, Request, Run
+
+# how each kind of net is trained, in a sentence
+_TRAINED = {
+    "text_to_image": "Trained to tell the noise in a noisy picture from the picture; it draws by taking noise away, "
+    "step by step.",
+    "gan": "Trained as one of two nets against one another: one draws, the other tells drawn from real. It draws in one "
+    "pass.",
+    "vae": "Trained to squeeze pictures to a few numbers and rebuild them; it draws by decoding numbers from where such "
+    "pictures lie.",
+}
+
+
+def fits(catalog: Catalog, run: Run) -> bool:
+    """Say whether other models learnt from the same pictures and there is a prompt to give them."""
+    return len(_members(catalog, run.request.model)) > 1 and bool(run.request.inputs.get("prompt", "").strip())
+
+
+def build(catalog: Catalog, request: Request) -> list[Request]:
+    """Return one request for each model of the collection: the same prompt and seed, its own settings."""
+    prompt = {"prompt": request.inputs["prompt"]}
+    return [Request(model=spec.id, inputs=prompt, seed=request.seed) for spec in _members(catalog, request.model)]
+
+
+def draw(jobs: Jobs, owner: str, catalog: Catalog, run: Run, key: str) -> None:
+    """Draw the one button."""
+    names = ", ".join(spec.name for spec in _members(catalog, run.request.model))
+    st.caption(f"Draws this prompt with the same seed by {names}, each with its own settings, side by side.")
+    if st.button("Draw with all", icon=":material/view_column:", type="primary", key=f"{key}-compare"):
+        state.clear_notices()
+        try:
+            jobs.submit(owner, build(catalog, run.request), "compare")
+        except PlaygroundError as error:
+            st.warning(plain(error.message), icon=":material/warning:")
+            return
+        st.rerun()
+
+
+def draw_job(jobs: Jobs, owner: str, catalog: Catalog, view: JobView, key: str) -> None:
+    """Draw the pictures side by side as they come, with times and how each model was trained."""
+    st.markdown(f"**One prompt, one seed ({view.requests[0].seed})**")
+    st.text(f"“{view.requests[0].inputs.get('prompt', '')}”")
+    if not view.finished:
+        job_panel.draw(jobs, owner, view.id)
+    for column, (place, request) in zip(st.columns(len(view.requests)), enumerate(view.requests), strict=True):
+        run = view.runs[place] if place < len(view.runs) else None
+        with column:
+            _draw_one(jobs, catalog, request, run, f"{key}-{place}", view)
+
+
+def _draw_one(jobs: Jobs, catalog: Catalog, request: Request, run: Run | None, key: str, view: JobView) -> None:
+    spec = catalog.get(request.model)
+    st.markdown(f"**{plain(spec.name if spec else request.model)}**")
+    if run is not None and run.error:
+        st.error(plain(run.error["message"]), icon=":material/error:")
+    elif run is not None and run.outputs:
+        picture = next(one for one in run.outputs if one.kind == "image")
+        shown = Output("image", 0, "", result.stored(jobs, picture), picture.media_type, meta=picture.meta)
+        image_view.draw([shown], f"compare-{key}", run=view.id, alt=request.inputs.get("prompt", ""))
+        st.caption(f"{run.stats.get('seconds', 0):.2f} s")
+    else:
+        st.caption("Not drawn: the job was stopped." if view.finished else "To come …")
+    if spec is not None:
+        st.caption(f"{spec.parameters / 1e6:.1f} million parameters. {_TRAINED.get(spec.family, spec.architecture)}")
+
+
+def _members(catalog: Catalog, model: str) -> list[ModelSpec]:
+    spec = catalog.get(model)
+    if spec is None or not spec.collection:
+        return []
+    return [one for one in catalog.values() if one.collection == spec.collection and one.embedded]

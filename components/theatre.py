@@ -1,0 +1,61 @@
+"""Step theatre: how a picture came to be, step by step, and after how many steps it would have been done."""
+
+from __future__ import annotations
+
+import altair as alt
+import streamlit as st
+
+from components import frame_player, studies
+from models.catalog import Catalog
+from models.jobs import Jobs
+from models.types import Output, Run
+
+
+def fits(catalog: Catalog, run: Run) -> bool:
+    """Say whether the run kept its steps."""
+    return _kept(run) is not None
+
+
+def draw(jobs: Jobs, owner: str, catalog: Catalog, run: Run, key: str) -> None:
+    """Draw the steps of the run's first picture; they are decoded when this is first opened."""
+    kept = _kept(run)
+    assert kept is not None
+    meta, count = kept.meta, int(kept.meta["count"])
+    seed = run.request.seed + int(meta["index_of"])
+    st.markdown(f"**{sentence(kept)}**")
+    inputs = {**run.request.inputs, "steps": f"sha256:{kept.sha256}"}
+    strips = studies.study(jobs, owner, run, run.request.model_copy(update={"inputs": inputs, "study": "steps"}))
+    if strips:
+        belief, held = (next(one for one in strips if one.meta["what"] == what) for what in ("x0", "x_t"))
+        captions = [f"step {step} of {count} · t = {time:.0f}" for step, time in enumerate(meta["timesteps"], 1)]
+        settled = meta["settled"]
+        frame_player.draw(
+            belief.data, count, tuple(belief.meta["tile"]), f"{key}-theatre", captions=captions,
+            second_sheet_png=held.data, titles=("What it believes (x₀)", "What it holds (xₜ)"),
+            marker=settled - 1 if settled else None, marker_label="settled" if settled else "",
+        )  # fmt: skip
+    st.caption(f"How much the believed picture changed at each step (seed {seed}).")
+    st.altair_chart(_chart(meta["change"], meta["settled"]), width="stretch", key=f"{key}-change")
+
+
+def sentence(kept: Output) -> str:
+    """Say when the picture stood still: "14 of 30 steps would have done."."""
+    settled, count = kept.meta["settled"], kept.meta["count"]
+    if not settled:
+        return f"It changed until the last of its {count} steps: more of them may change it further."
+    return f"{settled} of {count} steps would have done: after that the believed picture hardly changed."
+
+
+def _chart(change: list[float], settled: int | None) -> alt.LayerChart:
+    rows = [{"step": step, "change": value} for step, value in enumerate(change, 1)]
+    line = alt.Chart(alt.Data(values=rows)).mark_line(point=True).encode(
+        x=alt.X("step:Q", title="step", axis=alt.Axis(tickMinStep=1)),
+        y=alt.Y("change:Q", title="change of x₀"),
+        tooltip=["step:Q", "change:Q"],
+    )  # fmt: skip
+    marks = alt.Chart(alt.Data(values=[{"step": settled}] if settled else [])).mark_rule(strokeDash=[4, 4])
+    return alt.layer(line, marks.encode(x="step:Q")).properties(height=180)
+
+
+def _kept(run: Run) -> Output | None:
+    return next((output for output in run.outputs if output.kind == "steps"), None)

@@ -1,0 +1,103 @@
+"""Walks: from one seed, prompt or guidance to another, as frames under a slider, a strip and a film."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import streamlit as st
+
+from components import frame_player, job_panel, result, state
+from components.words import plain
+from models import sheets, walks
+from models.catalog import Catalog
+from models.errors import PlaygroundError
+from models.jobs import Jobs, JobView
+from models.media import file_name
+from models.types import Output, Run
+
+_TITLES = {"seed": "to another seed", "prompt": "to another prompt", "guidance": "to another guidance"}
+
+
+def fits(catalog: Catalog, run: Run) -> bool:
+    """Say whether anything about the run can be walked."""
+    if run.request.model not in catalog:
+        return False
+    spec = catalog[run.request.model]
+    return bool(walks.kinds(catalog.family(spec.id).fields(spec), run.request))
+
+
+def draw(jobs: Jobs, owner: str, catalog: Catalog, run: Run, key: str) -> None:
+    """Draw what a walk needs to know, and its button."""
+    spec = catalog[run.request.model]
+    fields = catalog.family(spec.id).fields(spec)
+    kind = st.segmented_control(
+        "Walk", list(walks.kinds(fields, run.request)), format_func=_TITLES.__getitem__, key=f"{key}-kind",
+        default=walks.kinds(fields, run.request)[0], required=True,
+    )  # fmt: skip
+    proposed = walks.start_target(fields, run.request, kind)
+    target: Any
+    if kind == "seed":
+        place = f"{key}-seed"
+        st.session_state.setdefault(place, proposed)
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            target = int(st.number_input("Seed to go to", 0, 2**32 - 1, step=1, key=place, width=180))
+            st.button("New", icon=":material/casino:", key=f"{place}-dice", on_click=_throw, args=(place,))
+    elif kind == "prompt":
+        target = st.text_input("Prompt to go to", value=proposed, key=f"{key}-prompt", placeholder="such as blue heart")
+    else:
+        item = next(item for item in fields if item.name == "guidance_scale")
+        target = st.slider("Guidance to go to", float(item.ge or 0), float(item.le or 1), float(proposed),
+                           float(item.step or 0.1), key=f"{key}-guidance")  # fmt: skip
+    frames = st.slider("Frames", walks.FRAMES_MIN, walks.FRAMES_MAX, 8, key=f"{key}-frames")
+    if st.button("Walk", icon=":material/directions_walk:", type="primary", key=f"{key}-walk"):
+        state.clear_notices()
+        try:
+            jobs.submit(owner, walks.build_walk(fields, run.request, kind, target, int(frames)), "walk")
+        except PlaygroundError as error:
+            st.warning(plain(error.message), icon=":material/warning:")
+            return
+        st.rerun()
+
+
+def _throw(key: str) -> None:
+    st.session_state[key] = random.randint(0, 99_999)  # noqa: S311 - chance for show
+
+
+def draw_job(jobs: Jobs, owner: str, catalog: Catalog, view: JobView, key: str) -> None:
+    """Draw a walk: while it lives its progress, then its frames under a slider, to take along as strip and film."""
+    if not view.finished:
+        st.caption(f"A walk: frame {view.index + 1} of {len(view.requests)}")
+        job_panel.draw(jobs, owner, view.id)
+        return
+    pictures = [(place, _picture(run)) for place, run in enumerate(view.runs)]
+    frames = [(place, picture) for place, picture in pictures if picture is not None]
+    for run in view.runs:
+        if run.error:
+            st.error(plain(run.error["message"]), icon=":material/error:")
+    if not frames:
+        st.info("The walk was stopped before its first frame.", icon=":material/info:")
+        return
+    if len(frames) < len(view.requests):
+        st.info(f"{len(frames)} of {len(view.requests)} frames were drawn.", icon=":material/info:")
+    captions = walks.captions(view.requests)
+    pngs = [result.stored(jobs, picture) for _, picture in frames]
+    sheet, tile = sheets.tiles(pngs)
+    frame_player.draw(
+        sheet, len(frames), tile, f"{key}-walk", captions=[captions[place] for place, _ in frames]
+    )
+    first = view.requests[0]
+    with st.container(horizontal=True):
+        st.download_button(
+            "Download film", lambda: sheets.gif(pngs), file_name(f"{first.model}-walk", first.seed, 0, "image/gif"),
+            "image/gif", icon=":material/movie:", key=f"{key}-gif", on_click="ignore", help="A GIF, there and back.",
+        )  # fmt: skip
+        st.download_button(
+            "Download strip", lambda: sheets.strip(pngs), file_name(f"{first.model}-walk", first.seed, 0, "image/png"),
+            "image/png", icon=":material/download:", key=f"{key}-strip", on_click="ignore",
+            help="All frames side by side.",
+        )  # fmt: skip
+
+
+def _picture(run: Run) -> Output | None:
+    return next((output for output in run.outputs if output.kind == "image"), None)

@@ -1,0 +1,51 @@
+"""Word lens: where in the picture each word of the prompt acted."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from components import image_view, studies
+from components.words import plain
+from models import sheets
+from models.catalog import Catalog
+from models.jobs import Jobs
+from models.types import Output, Run
+
+
+def fits(catalog: Catalog, run: Run) -> bool:
+    """Say whether the run's model can be listened to: a U-Net with cross-attention."""
+    if run.request.model not in catalog or "words" not in catalog.family(run.request.model).studies:
+        return False
+    return bool(catalog[run.request.model].facts.get("word_maps"))
+
+
+def draw(jobs: Jobs, owner: str, catalog: Catalog, run: Run, key: str) -> None:
+    """Draw the heat map of a chosen word over the picture, and those of all words small beside it."""
+    st.caption(
+        "At every step each place of the picture looks at the words of the prompt (cross-attention) and takes more from "
+        "some than from others. Pale: little; strong: much. Averaged over layers and steps, for the first picture."
+    )
+    outputs = studies.study(jobs, owner, run, run.request.model_copy(update={"study": "words"}))
+    if not outputs:
+        return
+    picture, heats = outputs[0], outputs[1:]
+    if not heats:
+        st.caption("The prompt has no words, so there is nothing to show.")
+        return
+    words = [str(heat.meta["word"]) for heat in heats]
+    place = st.pills(
+        "Word", range(len(words)), format_func=lambda index: plain(words[index]), default=0, key=f"{key}-word",
+        required=True,
+    )  # fmt: skip
+    chosen = heats[place or 0]
+    large = [picture, _over(picture, chosen)]
+    image_view.draw(large, f"{key}-lens", run=key, titles=["the picture", words[place or 0]])
+    st.image(sheets.heat_legend(), width=160)
+    if len(heats) > 1:
+        st.caption("All words")
+        shown = [_over(picture, heat) for heat in heats[:8]]
+        image_view.draw(shown, f"{key}-lens-all", run=key, titles=words[:8])
+
+
+def _over(picture: Output, heat: Output) -> Output:
+    return Output("image", heat.index, "", sheets.heat_over(picture.data, heat.data), "image/png", meta=picture.meta)
