@@ -53,6 +53,10 @@ examples: setup
 	for temperature in 0.3 0.8 1.6; do $(BIN)/python -m models run text/story-gpt --seed 3 \
 	  --prompt "Once upon a time a small dragon" --param max_new_tokens=60 --param temperature=$$temperature \
 	  --json > components/examples/temperature-$$temperature.json; done
+	$(BIN)/python -m models run image/emoji-diffusion --prompt "red heart" --seed 7 \
+	  --out components/examples/image-emoji-diffusion.png --json > components/examples/image-emoji-diffusion.json
+	$(BIN)/python -m models run image/emoji-vae --prompt "red heart" --seed 7 \
+	  --out components/examples/image-emoji-vae.png --json > components/examples/image-emoji-vae.json
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

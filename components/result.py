@@ -24,7 +24,6 @@ _FINISH = {
 }  # fmt: skip
 
 
-
 @dataclass(frozen=True)
 class Use:
     """What a page does with a result: go on from a text, take a picture as input, vary one.

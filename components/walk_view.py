@@ -83,9 +83,7 @@ def draw_job(jobs: Jobs, owner: str, catalog: Catalog, view: JobView, key: str) 
     captions = walks.captions(view.requests)
     pngs = [result.stored(jobs, picture) for _, picture in frames]
     sheet, tile = sheets.tiles(pngs)
-    frame_player.draw(
-        sheet, len(frames), tile, f"{key}-walk", captions=[captions[place] for place, _ in frames]
-    )
+    frame_player.draw(sheet, len(frames), tile, f"{key}-walk", captions=[captions[place] for place, _ in frames])
     first = view.requests[0]
     with st.container(horizontal=True):
         st.download_button(

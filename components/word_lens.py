@@ -22,8 +22,8 @@ def fits(catalog: Catalog, run: Run) -> bool:
 def draw(jobs: Jobs, owner: str, catalog: Catalog, run: Run, key: str) -> None:
     """Draw the heat map of a chosen word over the picture, and those of all words small beside it."""
     st.caption(
-        "At every step each place of the picture looks at the words of the prompt (cross-attention) and takes more from "
-        "some than from others. Pale: little; strong: much. Averaged over layers and steps, for the first picture."
+        "At every step each place of the picture looks at the words of the prompt (cross-attention) and takes more "
+        "from some than from others. Pale: little; strong: much. Averaged over layers and steps, for the first picture."
     )
     outputs = studies.study(jobs, owner, run, run.request.model_copy(update={"study": "words"}))
     if not outputs:

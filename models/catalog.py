@@ -42,7 +42,8 @@ class ModelSpec(BaseModel):
     """Describe one model of the catalogue.
 
     `facts` is what depends on the weights (context length, schedulers, …), written by `python -m models describe`.
-    `examples` are prompts drawn as pills. Models of one `collection` learnt from one data set: they can be compared. `file` is the TOML file that the entry was read from.
+    `examples` are prompts drawn as pills. Models of one `collection` learnt from one data set: they can be compared.
+    `file` is the TOML file that the entry was read from.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

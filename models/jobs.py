@@ -119,7 +119,10 @@ class Jobs:
             thread.start()
 
     def submit(self, owner: str, requests: Sequence[Request], purpose: str = "") -> str:
-        """Queue a job and return its id; `purpose` comes back in its view. Raises `BadRequest` errors, and `QueueFull` with what to do."""
+        """Queue a job and return its id; `purpose` comes back in its view.
+
+        Raises `BadRequest` errors, and `QueueFull` with what to do.
+        """
         if not requests:
             raise BadRequest("There is nothing to run: a job needs at least one request.")
         for request in requests:

@@ -50,7 +50,8 @@ def hint(**hints: Any) -> dict[str, Any]:
 
     `label` (else made from the name), `step`, `group` (heading), `advanced` (folded away), `live` (a move redraws
     the form), `log` (logarithmic slider), `unit`, and `shown_if={"other": [values]}`: the field acts, and is
-    shown, only while every named field has one of the listed values, or is `above` a number. Raises `TypeError` for any other hint.
+    shown, only while every named field has one of the listed values, or is `above` a number. Raises `TypeError` for
+    any other hint.
     """
     unknown = set(hints) - _HINTS
     if unknown:

@@ -1,6 +1,6 @@
 """Write the cards of image/emoji-gan and image/emoji-vae from what their training measured and drew.
 
-    python -m training.emoji_cards --data ../shared/data
+python -m training.emoji_cards --data ../shared/data
 """
 
 from __future__ import annotations

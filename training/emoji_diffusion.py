@@ -219,9 +219,7 @@ def warm(model: Conditioned, options: argparse.Namespace) -> dict[str, Any]:
     from transformers import CLIPTextModel
 
     model.unet.load_state_dict(UNet2DConditionModel.from_pretrained(options.out / "unet").float().state_dict())
-    model.text_encoder.load_state_dict(
-        CLIPTextModel.from_pretrained(options.out / "text_encoder").float().state_dict()
-    )
+    model.text_encoder.load_state_dict(CLIPTextModel.from_pretrained(options.out / "text_encoder").float().state_dict())
     history: dict[str, Any] = json.loads((options.out / "training.json").read_text())
     return {"step": history["steps"], "seconds": 60 * history["minutes"], "curve": history["curve"]}
 

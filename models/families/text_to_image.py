@@ -256,8 +256,6 @@ class TextToImage(Family):
         yield from words(request, params, loaded, context)
 
 
-
-
 def mend_clip(pipeline: Any) -> None:
     """Let diffusers find the last norm of transformers 5's CLIP, which lost its inner `text_model`, for clip skip.
 

@@ -27,7 +27,8 @@ def describe_folder(folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = {
         "size_step": factor * 2**halvings,
         "latent_channels": channels, "prediction_type": str(config.get("prediction_type", "epsilon")),
-        "schedulers": _schedulers(str(index["_class_name"]), config, channels), "tasks": _tasks(str(index["_class_name"])),
+        "schedulers": _schedulers(str(index["_class_name"]), config, channels),
+        "tasks": _tasks(str(index["_class_name"])),
     }  # fmt: skip
     if "original_inference_steps" in _told(str(index["_class_name"])):
         found["max_steps"] = config.get("original_inference_steps", 50)  # those that the teacher knew

@@ -47,7 +47,8 @@ def load_colours(folder: Path | None, vae: Any) -> LatentColours:
 
         found = load_file(file)
         return LatentColours(found["weight"], found["bias"])
-    return fit_colours(vae)
+    fitted: LatentColours = fit_colours(vae)
+    return fitted
 
 
 @torch.inference_mode()

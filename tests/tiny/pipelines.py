@@ -127,8 +127,8 @@ def make_pipeline(kind: str) -> Any:
         return diffusers.StableDiffusion3Pipeline(
             transformer=transformer.eval(), scheduler=flow, vae=make_vae(16, shifted=True),
             text_encoder=make_text_encoder(tokenizer, True), tokenizer=tokenizer,
-            text_encoder_2=make_text_encoder(tokenizer, True), tokenizer_2=make_tokenizer(), text_encoder_3=make_t5(tokenizer),
-            tokenizer_3=make_tokenizer(),
+            text_encoder_2=make_text_encoder(tokenizer, True), tokenizer_2=make_tokenizer(),
+            text_encoder_3=make_t5(tokenizer), tokenizer_3=make_tokenizer(),
         )  # fmt: skip
     transformer = diffusers.FluxTransformer2DModel(
         patch_size=1, in_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=16, num_attention_heads=2,
