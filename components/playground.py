@@ -298,7 +298,7 @@ def read_run(file: Path) -> Run:
             data = picture.read_bytes() if one["kind"] == "image" else b""
             kept = ("kind", "index", "text", "media_type", "meta")
             outputs.append(Output(data=data, **{name: one[name] for name in kept}))
-    prompt = said.get("prompt") or outputs[0].text[: outputs[0].meta.get("prompt_chars", 0)]
+    prompt = said.get("inputs", {}).get("prompt") or outputs[0].text[: outputs[0].meta.get("prompt_chars", 0)]
     request = Request(model=said["model"], inputs={"prompt": prompt}, params=said["params"], seed=said["seed"])
     stats = {name: said[name] for name in ("in_effect", "tokens", "steps", "notes") if name in said}
     return Run("example", "", "", request, "done", 0.0, outputs, stats)

@@ -117,6 +117,7 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
         json.dumps(
             {
                 "model": spec.id,
+                "inputs": {name: text for name, text in inputs.items() if not text.startswith("sha256:")},
                 "seed": options.seed,
                 "params": {name: full[name] for name in acting},
                 **stats,

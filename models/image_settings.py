@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from models.errors import BadInput
 from models.types import SEED_MAX
+from models.uploads import CHUNK, PARAMETERS, file_text
 
 TEXT_MAX_CHARS = 200_000
 _SAMPLERS = {
@@ -74,8 +75,6 @@ def read_settings(data: bytes) -> Recovered | None:
 
     Raises `BadInput` for a file that is no picture, and where the settings are there but damaged.
     """
-    from models.images import CHUNK, PARAMETERS, file_text
-
     found = file_text(data)
     for text in (found.get(CHUNK, ""), found.get(PARAMETERS, "")):
         if len(text) > TEXT_MAX_CHARS:
