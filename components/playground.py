@@ -236,10 +236,11 @@ def _forecast(page: _Page) -> str:
     tokens = params_form.values(page.spec, page.fields).get("max_new_tokens")
     if speed and tokens:
         words.append(f"at most {max(1.0, tokens / speed):.0f} s")
-    last = next((run for run in earlier if run.request.model == page.spec.id and run.status == "done"), None)
+    mine = (run for run in earlier if run.request.model == page.spec.id and not run.request.study)
+    last = next((run for run in mine if run.status == "done"), None)
     if last is not None and not tokens and last.stats.get("seconds"):
         now = params_form.values(page.spec, page.fields)
-        share = _work(now) / max(1, _work(last.request.params))
+        share = _work(now) / max(1, _work({**{item.name: item.default for item in page.fields}, **last.request.params}))
         words.append(f"about {max(0.1, last.stats['seconds'] * share):.1f} s")
     loaded = {entry["model"] for entry in page.jobs.engine.state().loaded}
     if page.spec.id not in loaded:
