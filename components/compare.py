@@ -53,6 +53,18 @@ def draw_job(jobs: Jobs, owner: str, catalog: Catalog, view: JobView, key: str) 
     st.text(f"“{view.requests[0].inputs.get('prompt', '')}”")
     if not view.finished:
         job_panel.draw(jobs, owner, view.id)
+        st.fragment(_draw_living, run_every=job_panel.POLL_S)(jobs, owner, catalog, view.id, key)
+        return
+    _draw_all(jobs, catalog, view, key)
+
+
+def _draw_living(jobs: Jobs, owner: str, catalog: Catalog, job_id: str, key: str) -> None:
+    view = jobs.view(owner, job_id)
+    if view is not None and not view.finished:  # else the panel draws the page anew
+        _draw_all(jobs, catalog, view, key)
+
+
+def _draw_all(jobs: Jobs, catalog: Catalog, view: JobView, key: str) -> None:
     for column, (place, request) in zip(st.columns(len(view.requests)), enumerate(view.requests), strict=True):
         run = view.runs[place] if place < len(view.runs) else None
         with column:
@@ -72,7 +84,8 @@ def _draw_one(jobs: Jobs, catalog: Catalog, request: Request, run: Run | None, k
     else:
         st.caption("Not drawn: the job was stopped." if view.finished else "To come …")
     if spec is not None:
-        st.caption(f"{spec.parameters / 1e6:.1f} million parameters. {_TRAINED.get(spec.family, spec.architecture)}")
+        how = _TRAINED.get(spec.family, f"{spec.architecture}.")
+        st.caption(plain(f"{spec.parameters / 1e6:.1f} million parameters. {how} Learnt from {spec.trained_on}."))
 
 
 def _members(catalog: Catalog, model: str) -> list[ModelSpec]:

@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from components import compare, studies, theatre, walk_view, word_lens
+from components import compare, theatre, walk_view, word_lens
+from components.words import plain
 from models.catalog import Catalog
+from models.errors import PlaygroundError
 from models.jobs import Jobs, JobView
 from models.types import Run
 
@@ -23,21 +25,20 @@ _CHOICES: dict[str, tuple[Callable[[Catalog, Run], bool], _Draw]] = {
 def draw(jobs: Jobs, owner: str, catalog: Catalog, run: Run, key: str) -> None:
     """Draw the choice of what to look into, and the chosen one alone."""
     names = [name for name, (fits, _) in _CHOICES.items() if fits(catalog, run)]
-    if names:
-        st.fragment(_draw)(jobs, owner, catalog, run, key, names)
-
-
-def _draw(jobs: Jobs, owner: str, catalog: Catalog, run: Run, key: str, names: list[str]) -> None:
-    chosen = st.segmented_control("Look closer", names, key=f"{key}-choice")
+    chosen = st.segmented_control("Look closer", names, key=f"{key}-choice") if names else None
     if chosen is None:
         return
     with st.container(border=True):
-        _CHOICES[chosen][1](jobs, owner, catalog, run, key)
-    if studies.waited():
-        studies.redraw()
+        try:
+            _CHOICES[chosen][1](jobs, owner, catalog, run, key)
+        except PlaygroundError as error:  # a file of the run was cleared from the store
+            st.warning(plain(error.message), icon=":material/warning:")
 
 
 def draw_job(jobs: Jobs, owner: str, catalog: Catalog, view: JobView, key: str) -> None:
     """Draw a walk or a comparison, living or finished."""
     draw_it = {"walk": walk_view.draw_job, "compare": compare.draw_job}[view.purpose]
-    draw_it(jobs, owner, catalog, view, key)
+    try:
+        draw_it(jobs, owner, catalog, view, key)
+    except PlaygroundError as error:
+        st.warning(plain(error.message), icon=":material/warning:")

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from components import frame_player, job_panel, result, state
+from components import frame_player, image_view, job_panel, result, state
 from components.words import plain
 from models import sheets, walks
 from models.catalog import Catalog
@@ -67,8 +67,9 @@ def _throw(key: str) -> None:
 def draw_job(jobs: Jobs, owner: str, catalog: Catalog, view: JobView, key: str) -> None:
     """Draw a walk: while it lives its progress, then its frames under a slider, to take along as strip and film."""
     if not view.finished:
-        st.caption(f"A walk: frame {view.index + 1} of {len(view.requests)}")
+        st.caption("A walk")
         job_panel.draw(jobs, owner, view.id)
+        st.fragment(_draw_so_far, run_every=job_panel.POLL_S)(jobs, owner, view.id, key)
         return
     pictures = [(place, _picture(run)) for place, run in enumerate(view.runs)]
     frames = [(place, picture) for place, picture in pictures if picture is not None]
@@ -97,5 +98,25 @@ def draw_job(jobs: Jobs, owner: str, catalog: Catalog, view: JobView, key: str) 
         )  # fmt: skip
 
 
+def _draw_so_far(jobs: Jobs, owner: str, job_id: str, key: str) -> None:
+    """Draw the finished frames of a living walk; its panel draws the page anew when it ends."""
+    view = jobs.view(owner, job_id)
+    if view is None or view.finished:
+        return
+    st.caption(f"Frame {view.index + 1} of {len(view.requests)}")
+    every, frames, titles = walks.captions(view.requests), list[Output](), list[str]()
+    for place, run in enumerate(view.runs):
+        picture = _picture(run)
+        data = result.stored(jobs, picture) if picture is not None else b""
+        if picture is not None and data:
+            frames.append(Output("image", place, "", sheets.thumbnail(data, 256), "image/png", meta=picture.meta))
+            titles.append(every[place])
+    if frames:
+        image_view.draw(frames, f"{key}-frames", run=job_id, live=True, titles=titles)
+
+
 def _picture(run: Run) -> Output | None:
+    """Return the frame of a run: a whole picture, not one that Stop or a failure cut short."""
+    if run.status != "done":
+        return None
     return next((output for output in run.outputs if output.kind == "image"), None)

@@ -163,3 +163,44 @@ def test_a_result_becomes_the_next_input(session):
     viewer.button("Remove").wait_for()
     viewer.run()
     until(lambda: viewer.page.get_by_text("strength 0.6").count())
+
+
+def look_closer(viewer, name):
+    viewer.page.get_by_role("radio", name=name).or_(
+        viewer.page.get_by_role("button", name=name, exact=True)
+    ).first.click()
+
+
+def test_the_steps_are_scrubbed(session):
+    viewer = opened(session, **{"emoji-diffusion.num_inference_steps": 12})
+    viewer.run()
+    finished(viewer)
+    look_closer(viewer, "Steps")
+    viewer.sees("step 1 of 12")
+    viewer.page.get_by_role("slider").last.press("End")
+    viewer.sees("step 12 of 12")
+    look_closer(viewer, "Words")
+    viewer.sees("cross-attention")
+    viewer.page.get_by_text("heart", exact=True).first.wait_for()
+
+
+def test_a_walk_ends_as_frames_and_a_film(session):
+    viewer = opened(session, **{"emoji-diffusion.num_inference_steps": 6})
+    viewer.run()
+    finished(viewer)
+    look_closer(viewer, "Walk")
+    viewer.page.get_by_role("button", name="Walk", exact=True).last.click()
+    viewer.button("Download film").wait_for()
+    film = Image.open(io.BytesIO(download(viewer, "Download film")))
+    assert film.format == "GIF"
+    assert film.n_frames == 14  # eight there, six back
+
+
+def test_one_name_by_every_architecture(session):
+    viewer = opened(session)
+    viewer.run()
+    finished(viewer)
+    look_closer(viewer, "Three architectures")
+    viewer.button("Draw with all").click()
+    viewer.sees("Trained to squeeze pictures")
+    until(lambda: viewer.page.locator("figure img").count() >= 2)
