@@ -53,7 +53,8 @@ export default function ({ data, parentElement }) {
       stage.className = "stage"; stage.append(image); figure.append(stage, caption); box.append(figure);
     }
     const image = figure.querySelector("img"), caption = figure.querySelector("figcaption");
-    if (image.getAttribute("src") !== one.url) image.src = one.url;
+    image.hidden = !one.url;  // a place where a picture is to come
+    if (one.url && image.getAttribute("src") !== one.url) image.src = one.url;
     image.alt = one.alt;
     caption.textContent = one.label; caption.hidden = !one.label;
   });
@@ -83,18 +84,21 @@ _component = st.components.v2.component("playground_pictures", html=_HTML, css=_
 
 def draw(
     outputs: Sequence[Output], key: str, *, run: str, live: bool = False, alt: str = "",
-    size: tuple[int, int] | None = None, titles: Sequence[str] = (),
+    size: tuple[int, int] | None = None, count: int = 0, titles: Sequence[str] = (),
 ) -> None:  # fmt: skip
     """Draw pictures side by side, under `titles` if given, else numbered where there are several.
 
-    `size` (width, height) is that of the finished picture, which a preview takes at once. `alt` says in words what
-    was asked for. `run` names the job: the tab's title says so when it ends while nobody looks.
+    `size` (width, height) is that of the finished picture, which a preview takes at once; with it, pictures that are
+    still to come up to `count` have their empty place. `alt` says in words what was asked for. `run` names the job: the
+    tab's title says so when it ends while nobody looks.
     """
     shown = [output for output in outputs if output.kind == "image" and output.data]
+    many = max(len(shown), count if size else 0)
     pictures = []
-    for place, output in enumerate(shown):
+    for place in range(many):
+        output = shown[place] if place < len(shown) else Output("image", place)
         width, height = size or (int(output.meta.get("width", 64)), int(output.meta.get("height", 64)))
-        label = titles[place] if place < len(titles) else f"{output.index + 1}" if len(shown) > 1 else ""
-        pictures.append({"url": picture_parts.png_url(output.data), "width": width, "height": height,
-                         "label": label, "alt": alt or "The picture"})  # fmt: skip
+        label = titles[place] if place < len(titles) else f"{output.index + 1}" if many > 1 else ""
+        pictures.append({"url": picture_parts.png_url(output.data) if output.data else "", "width": width,
+                         "height": height, "label": label, "alt": alt or "The picture"})  # fmt: skip
     _component(key=key, data={"pictures": pictures, "done": not live, "run": run})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
@@ -10,18 +11,23 @@ import streamlit as st
 from components import mask_painter, params_form, state
 from components.words import plain
 from models import images
+from models.blobs import REFERENCE
 from models.catalog import ModelSpec
 from models.errors import PlaygroundError
 from models.family import Family, InputField
 from models.jobs import Jobs
 from models.media import check_text
-from models.params import ParamField
+from models.params import ParamField, in_effect
+from models.uploads import UPLOAD_MAX_BYTES
 
 # a task that draws from words or chance alone takes no picture; the others take those named here
 _PICTURES: dict[str, tuple[str, ...]] = {
     "image to image": ("image",), "inpaint": ("image", "mask"), "reconstruct": ("image",),
     "interpolate": ("image", "image_to"),
 }  # fmt: skip
+_WORDLESS = ("reconstruct", "interpolate")  # tasks in which no prompt acts
+THUMBNAIL = 96
+UPLOAD_MB = UPLOAD_MAX_BYTES // 1_000_000  # the browser says so before it sends what is too large
 
 
 def ref_key(modality: str, name: str) -> str:
@@ -36,16 +42,18 @@ def text_key(modality: str, name: str) -> str:
 
 def wanted(family: Family, spec: ModelSpec, fields: tuple[ParamField, ...]) -> list[InputField]:
     """Return the inputs that act under the settings as they are."""
-    values = params_form.values(spec, fields)
-    pictures = _PICTURES.get(str(values.get("task", "")), ())
-    found = []
-    for item in family.inputs:
-        if item.type == "text":
-            if item.name != "prompt_to" or values.get("prompt_mix"):
-                found.append(item)
-        elif item.type == "image" and item.name in pictures:
-            found.append(item)
-    return found
+    return wanted_under(family, fields, params_form.values(spec, fields))
+
+
+def wanted_under(family: Family, fields: tuple[ParamField, ...], values: Mapping[str, Any]) -> list[InputField]:
+    """Return the inputs that act under these values of all settings."""
+    task = str(values.get("task", ""))
+    names = {*_PICTURES.get(task, ())}
+    if task not in _WORDLESS:
+        names.add("prompt")
+        if values.get("prompt_mix") and "prompt_mix" in in_effect(fields, values):
+            names.add("prompt_to")
+    return [item for item in family.inputs if item.name in names]
 
 
 def collect(family: Family, spec: ModelSpec, fields: tuple[ParamField, ...]) -> dict[str, str]:
@@ -59,11 +67,35 @@ def collect(family: Family, spec: ModelSpec, fields: tuple[ParamField, ...]) -> 
     return inputs
 
 
-def restore(modality: str, given: dict[str, str]) -> None:
-    """Set the page's inputs to those of a request, before their widgets are drawn."""
-    for name, value in given.items():
-        key = ref_key(modality, name) if value.startswith("sha256:") else text_key(modality, name)
-        st.session_state[key] = value
+def restore(modality: str, family: Family, given: Mapping[str, str]) -> None:
+    """Set the page's inputs to those of a request, before their widgets are drawn; other names are passed over.
+
+    What names no picture in an input for one clears it.
+    """
+    for item in family.inputs:
+        if item.name not in given:
+            continue
+        if item.type == "text":
+            st.session_state[text_key(modality, item.name)] = given[item.name]
+        elif REFERENCE.fullmatch(given[item.name]):
+            st.session_state[ref_key(modality, item.name)] = given[item.name]
+        else:
+            st.session_state.pop(ref_key(modality, item.name), None)
+
+
+def missing(family: Family, spec: ModelSpec, fields: tuple[ParamField, ...]) -> str:
+    """Return a sentence about the pictures that the task needs and that are not there yet; "" where none is missing."""
+    names = [
+        item.label.lower() for item in wanted(family, spec, fields)
+        if item.type == "image" and not st.session_state.get(ref_key(spec.modality, item.name))
+    ]  # fmt: skip
+    return f"Still to be given, as links and files do not hold it: the {' and the '.join(names)}." if names else ""
+
+
+def take(jobs: Jobs, modality: str, name: str, data: bytes, said: str = "picture") -> None:
+    """Make a picture the input `name`. Raises `BadInput` for what is none; what was there before then stays."""
+    images.decode_upload(data, said)
+    st.session_state[ref_key(modality, name)] = jobs.store.put_bytes(data)
 
 
 def draw_text(spec: ModelSpec, item: InputField) -> None:
@@ -81,6 +113,8 @@ def draw_pictures(jobs: Jobs, family: Family, spec: ModelSpec, fields: tuple[Par
     for column, item in zip(st.columns(max(1, len(uploads))), uploads, strict=False):
         with column:
             _draw_upload(jobs, spec.modality, item)
+            if _stored(jobs, ref_key(spec.modality, item.name)) is None and item.name == "image":
+                st.caption("Or press **Use as input** under a picture that was made here.")
     if any(item.name == "mask" for item in items):
         _draw_mask(jobs, spec, fields)
 
@@ -89,19 +123,40 @@ def _draw_upload(jobs: Jobs, modality: str, item: InputField) -> None:
     key = ref_key(modality, item.name)
     st.file_uploader(
         item.label, ["png", "jpg", "jpeg", "webp"], key=f"{key}-upload-{st.session_state.get(f'{key}-turn', 0)}",
-        help=item.help, on_change=_take_upload, args=(jobs, key, item.label),
+        help=item.help, on_change=_take_upload, args=(jobs, modality, item), max_upload_size=UPLOAD_MB,
     )  # fmt: skip
     if message := st.session_state.get(f"{key}-problem"):
         st.error(plain(message), icon=":material/error:")
     data = _stored(jobs, key)
     if data is not None:
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.image(data, width=96)
+            st.image(thumbnail(st.session_state[key], THUMBNAIL, data), alt=item.label)
             st.button("Remove", icon=":material/close:", key=f"{key}-remove", on_click=_remove, args=(key,))
 
 
-def _take_upload(jobs: Jobs, key: str, label: str) -> None:
+@st.cache_data(max_entries=200, show_spinner=False)
+def thumbnail(ref: str, side: int, _data: bytes) -> bytes:
+    """Return a picture, upright, as a PNG of at most `side` px a side. `ref` names the bytes."""
+    picture = images.decode_upload(_data)
+    picture.thumbnail((side, side))
+    return _png(picture)
+
+
+@st.cache_data(max_entries=20, show_spinner=False)
+def _fitted(ref: str, size: tuple[int, int], _data: bytes) -> bytes:
+    """Return a picture as a PNG in the size in which a run takes it."""
+    return _png(images.fit(images.decode_upload(_data), *size))
+
+
+def _png(picture: Any) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _take_upload(jobs: Jobs, modality: str, item: InputField) -> None:
     """Check an upload and keep its hash; a bad one leaves what was there."""
+    key = ref_key(modality, item.name)
     turn = st.session_state.get(f"{key}-turn", 0)
     upload = st.session_state.get(f"{key}-upload-{turn}")
     if upload is None:
@@ -109,9 +164,7 @@ def _take_upload(jobs: Jobs, key: str, label: str) -> None:
     st.session_state[f"{key}-turn"] = turn + 1  # the box is empty again: the thumbnail shows what is kept
     st.session_state[f"{key}-problem"] = ""
     try:
-        data = upload.getvalue()
-        images.decode_upload(data, label.lower())
-        st.session_state[key] = jobs.store.put_bytes(data)
+        take(jobs, modality, item.name, upload.getvalue(), item.label.lower())
     except PlaygroundError as error:
         st.session_state[f"{key}-problem"] = error.message
 
@@ -122,12 +175,14 @@ def _remove(key: str) -> None:
 
 
 def _stored(jobs: Jobs, key: str) -> bytes | None:
-    """Return a kept picture's bytes, or None; one that was cleared is forgotten."""
+    """Return a kept picture's bytes, or None; one that was cleared, or is no picture, is forgotten."""
     ref = st.session_state.get(key)
     if not ref:
         return None
     try:
-        return jobs.store.get_bytes(ref)
+        data = jobs.store.get_bytes(ref)
+        thumbnail(ref, THUMBNAIL, data)
+        return data
     except PlaygroundError:
         st.session_state.pop(key, None)
         return None
@@ -140,15 +195,24 @@ def _draw_mask(jobs: Jobs, spec: ModelSpec, fields: tuple[ParamField, ...]) -> N
         return
     values: dict[str, Any] = params_form.values(spec, fields)
     size = (int(values["width"]), int(values["height"]))
-    buffer = io.BytesIO()
-    images.fit(images.decode_upload(data), *size).save(buffer, "PNG")
     st.markdown("**Mask** · paint what is to be drawn anew")
-    painted = mask_painter.draw(buffer.getvalue(), f"{spec.id}-mask", size=size)
+    picture = _fitted(st.session_state[ref_key(spec.modality, "image")], size, data)
+    _keep_painted(jobs, spec, mask_painter.draw(picture, f"{spec.id}-mask", size=size))
     key = ref_key(spec.modality, "mask")
-    if painted is not None:
-        st.session_state[key] = jobs.store.put_bytes(painted)
-        st.session_state[f"{key}-painted"] = True
-    elif st.session_state.pop(f"{key}-painted", False):
-        st.session_state.pop(key, None)  # wiped clean again
-    with st.expander("Upload a mask instead"):
+    given = key in st.session_state and st.session_state[key] != st.session_state.get(f"{key}-painted")
+    with st.expander("Upload a mask instead", expanded=given):
         _draw_upload(jobs, spec.modality, InputField("mask", "image", False, "Mask", "White is drawn anew."))
+
+
+def _keep_painted(jobs: Jobs, spec: ModelSpec, painted: bytes | None) -> None:
+    """Take what was painted as the mask when it changes: one that was uploaded or restored since stays till then."""
+    key = ref_key(spec.modality, "mask")
+    before = st.session_state.get(f"{key}-painted")
+    now = jobs.store.put_bytes(painted) if painted is not None else None
+    if now == before:
+        return
+    st.session_state[f"{key}-painted"] = now
+    if now is not None:
+        st.session_state[key] = now
+    elif st.session_state.get(key) == before:
+        st.session_state.pop(key)  # wiped clean again

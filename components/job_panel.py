@@ -14,6 +14,11 @@ from models.jobs import STEPPING, Jobs, JobView
 POLL_S = 0.3
 QUEUE_POLL_S = 1.0  # while nothing but a place in the queue can change
 _UNITS = {"generate": "pictures", "denoise": "steps"}
+_ENDS = {
+    "done": ":material/check_circle: Done", "stopped": ":material/stop_circle: Stopped",
+    "failed": ":material/error: Failed",
+}  # fmt: skip
+ROW_PX = 40  # a button's height
 WARM_UP_S = 12  # what importing the libraries takes on two weak cores
 
 
@@ -49,6 +54,13 @@ def _draw(jobs: Jobs, owner: str, job_id: str, was_queued: bool) -> None:
         result.draw_prompt(view.requests[view.index], view.id)
 
 
+def draw_end(view: JobView) -> None:
+    """Draw how a job ended on a line as high as the one of its progress, so that the result below does not move."""
+    with st.container(height=ROW_PX, border=False, vertical_alignment="center"):
+        seconds = f" in {view.finished_at - view.started_at:.1f} s" if view.finished_at and view.started_at else ""
+        st.caption(f"{_ENDS[view.state]}{seconds}")
+
+
 def words(view: JobView, engine: EngineState, now: float) -> str:
     """Say what happens and for how long: "38 of 160 tokens · 210 tokens/s · about 1 s left"."""
     if view.state == "queued":
@@ -73,7 +85,16 @@ def words(view: JobView, engine: EngineState, now: float) -> str:
     if not view.steps_per_s:
         return f"{done} · {since:.1f} s"
     left = (progress.total - progress.step) / view.steps_per_s
-    return f"{done} · {view.steps_per_s:,.0f} {unit}/s · {since:.1f} s · at most {left:.0f} s left"
+    if unit == "tokens":  # a text may end before its length is used up
+        return f"{done} · {view.steps_per_s:,.0f} {unit}/s · {since:.1f} s · at most {left:.0f} s left"
+    rest = " for these pictures" if _more_to_come(view) else ""
+    digits = 0 if left >= 10 else 1
+    return f"{done} · {_speed(view.steps_per_s, unit)} · {since:.1f} s · about {left:.{digits}f} s left{rest}"
+
+
+def _speed(per_s: float, unit: str) -> str:
+    """Say a speed so that a slow one is not "0 steps/s": "9 steps/s", "2.5 s a step"."""
+    return f"{per_s:,.0f} {unit}/s" if per_s >= 3 else f"{1 / per_s:,.1f} s a {unit.removesuffix('s')}"
 
 
 def _more_to_come(view: JobView) -> bool:

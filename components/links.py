@@ -70,8 +70,10 @@ def read(catalog: Catalog, modality: str) -> None:
     if packed is not None:
         del st.query_params[REQUEST]
         try:
-            apply(catalog, modality, read_request(packed))
+            request = read_request(packed)
+            apply(catalog, modality, request)
             state.notify("This page was opened from a link: its prompt and settings are below. Press Run.", "info")
+            _tell_missing(catalog, catalog[request.model])
         except PlaygroundError as error:
             state.notify(error.message, "warning")
     if modality in done:
@@ -88,7 +90,7 @@ def apply(catalog: Catalog, modality: str, request: Request) -> None:
     """
     spec = catalog[request.model]
     if spec.modality != modality:
-        raise PlaygroundError(f"This link is for the page of {spec.modality} models; open it there.")
+        raise PlaygroundError(f"This is for {spec.name} on the {spec.modality.capitalize()} page; open it there.")
     family = catalog.family(spec.id)
     fields = family.fields(spec)
     good: dict[str, Any] = {"seed": request.seed}
@@ -99,8 +101,14 @@ def apply(catalog: Catalog, modality: str, request: Request) -> None:
         except PlaygroundError as error:
             state.notify(f"Left at its default: {error.message}", "warning")
     st.session_state[state.model_key(modality)] = spec.id
-    inputs.restore(modality, {"prompt": "", **request.inputs})
+    inputs.restore(modality, family, {"prompt": "", **request.inputs})
     params_form.set_values(spec, fields, good)
+
+
+def _tell_missing(catalog: Catalog, spec: ModelSpec) -> None:
+    family = catalog.family(spec.id)
+    if said := inputs.missing(family, spec, family.fields(spec)):
+        state.notify(said, "warning")
 
 
 def _problems(catalog: Catalog, modality: str, given: dict[str, str]) -> list[str]:

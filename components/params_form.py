@@ -16,6 +16,7 @@ from models.types import SEED_MAX
 
 STEPS_MAX = 1000  # a slider with more steps cannot be set by hand: a number box instead
 DOT = " :primary[●]"
+Depends = Callable[[Mapping[str, Any]], object]
 
 
 def values(spec: ModelSpec, fields: tuple[ParamField, ...]) -> dict[str, Any]:
@@ -45,10 +46,20 @@ def set_values(spec: ModelSpec, fields: tuple[ParamField, ...], new: Mapping[str
             st.session_state[setting_key(spec.id, item.name)] = _shown(item, value)
 
 
+def draw(spec: ModelSpec, fields: tuple[ParamField, ...], depends: Depends = lambda values: None) -> None:
+    """Draw the settings, grouped, advanced ones folded. A move redraws this form alone (dots, hidden settings).
+
+    `depends` returns what the rest of the page takes from the values of all settings: when that changes, the whole page
+    is drawn.
+    """
+    _draw(spec, fields, depends, depends(values(spec, fields)))
+
+
 @st.fragment
-def draw(spec: ModelSpec, fields: tuple[ParamField, ...]) -> None:
-    """Draw the settings, grouped, advanced ones folded. A move redraws this form alone (dots, hidden settings)."""
+def _draw(spec: ModelSpec, fields: tuple[ParamField, ...], depends: Depends, drawn: object) -> None:
     current = values(spec, fields)
+    if depends(current) != drawn:  # only in a run of this fragment alone
+        st.rerun()
     acting = set(in_effect(fields, current))
     differing = changed(spec, fields)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):

@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import streamlit as st
+from pydantic import ValidationError
 
-from components import links, state
+from components import inputs, links, params_form, state
 from models.catalog import Catalog
-from models.errors import PlaygroundError
+from models.errors import BadInput, PlaygroundError
 from models.image_settings import Recovered, read_settings
+from models.jobs import Jobs
+from models.media import check_text
 from models.types import Request
 
 _TURN = "settings-from-picture-turn"
 
 
-def draw(catalog: Catalog, modality: str) -> None:
-    """Draw the box that takes the picture."""
-    with st.expander("Settings from a picture", icon=":material/settings_backup_restore:"):
+def draw(jobs: Jobs, catalog: Catalog, modality: str) -> None:
+    """Draw the box that takes the picture; it closes when one was taken, and the notices say what became of it."""
+    turn = st.session_state.get(_TURN, 0)
+    key = f"settings-from-picture-{turn}"
+    with st.popover("Settings from a picture", icon=":material/settings_backup_restore:", key=f"{key}-box"):
         st.caption(
             "Drop a picture that was made here, or by stable-diffusion-webui: its prompt, settings and seed are set on "
             "this page. The picture is read on this machine and not kept."
         )
-        turn = st.session_state.get(_TURN, 0)
         st.file_uploader(
-            "Picture with settings", ["png", "jpg", "jpeg", "webp"], key=f"settings-from-picture-{turn}",
-            on_change=_take, args=(catalog, modality),
+            "Picture with settings", ["png", "jpg", "jpeg", "webp"], key=key, on_change=_take,
+            args=(jobs, catalog, modality), max_upload_size=inputs.UPLOAD_MB,
         )  # fmt: skip
 
 
-def _take(catalog: Catalog, modality: str) -> None:
+def _take(jobs: Jobs, catalog: Catalog, modality: str) -> None:
     turn = st.session_state.get(_TURN, 0)
     upload = st.session_state.get(f"settings-from-picture-{turn}")
     if upload is None:
@@ -39,24 +43,48 @@ def _take(catalog: Catalog, modality: str) -> None:
         if found is None:
             state.notify("This picture carries no settings: it was not made here, or they were stripped.", "warning")
             return
-        apply(catalog, modality, found)
+        apply(jobs, catalog, modality, found)
     except PlaygroundError as error:
         state.notify(error.message, "warning")
+    except (ValidationError, OverflowError) as error:  # a seed out of range, numbers beyond all measure
+        state.notify(
+            f"The settings in this picture are damaged: a value is impossible ({type(error).__name__}).", "warning"
+        )
 
 
-def apply(catalog: Catalog, modality: str, found: Recovered) -> None:
+def apply(jobs: Jobs, catalog: Catalog, modality: str, found: Recovered) -> None:
     """Set the page to what a picture says, and say what could not be taken."""
     model = found.model if found.model in catalog else None
     if found.source == "playground" and model is None:
         name = str(found.model)[:60]
         state.notify(f"The picture was made by {name}, which is not here. The rest was taken.", "warning")
-    if model is None:
-        model = st.session_state.get(state.model_key(modality)) or next(
-            spec.id for spec in catalog.values() if spec.modality == modality
-        )
-    request = Request(model=model, inputs=found.inputs, params=found.params, seed=found.seed or 0)
-    links.apply(catalog, modality, request)
+    spec = catalog[model or _chosen(catalog, modality)]
+    family = catalog.family(spec.id)
+    fields = family.fields(spec)
+    seed = params_form.values(spec, fields)["seed"] if found.seed is None else found.seed
+    for name, text in found.inputs.items():
+        check_text(text, name)
+    pictures = [item.name for item in family.inputs if item.type != "text"]
+    given = {name: "" if name in pictures and not _is_here(jobs, ref) else ref for name, ref in found.inputs.items()}
+    links.apply(catalog, modality, Request(model=spec.id, inputs=given, params=found.params, seed=seed))
+    what = "prompt and settings" if found.seed is None else "prompt, settings and seed"
     source = "" if found.source == "playground" else " as far as this model has them"
-    state.notify(f"The prompt, settings and seed of the picture are set{source}. Press Run.", "info")
+    state.notify(f"The {what} of the picture are set{source}. Press Run.", "info")
+    if said := inputs.missing(family, spec, fields):
+        state.notify(said, "warning")
     if found.unknown:
         state.notify(f"Not known here and left out: {'; '.join(found.unknown)}.", "warning")
+
+
+def _chosen(catalog: Catalog, modality: str) -> str:
+    """Return the model that the page is set to."""
+    first = next(spec.id for spec in catalog.values() if spec.modality == modality)
+    return str(st.session_state.get(state.model_key(modality)) or first)
+
+
+def _is_here(jobs: Jobs, ref: str) -> bool:
+    """Say whether the file of a reference is stored here."""
+    try:
+        return jobs.store.path(ref).exists()
+    except BadInput:
+        return False

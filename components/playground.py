@@ -32,13 +32,14 @@ from components.runtime import catalog as read_catalog
 from components.words import plain
 from models.catalog import Catalog, ModelSpec
 from models.errors import PlaygroundError, PromptTooLong
-from models.family import Family
+from models.family import Family, InputField
 from models.jobs import Jobs, JobView
 from models.params import ParamField
 from models.types import SEED_MAX, Output, Request, Run
 
 EXAMPLES = Path(__file__).parent / "examples"
 _PLACEHOLDERS = {"text": "Write how it begins …", "image": "What to draw …"}
+_WITH_SETTINGS_INSIDE = ("image",)  # modalities whose files can be dropped to get their settings back
 ADOPT_S = 5.0  # a reload may arrive before the old page's connection is seen to be gone
 _ADOPTING = "adopting-until"
 
@@ -58,8 +59,7 @@ class _Page:
     def run(self, again: bool = False) -> None:
         """Freeze prompt and settings into a request and queue it; what is wrong becomes a notice."""
         state.clear_notices()
-        if any(not view.finished for view in self.jobs.jobs_of(self.owner)):
-            state.notify("A run of yours is under way. Wait for it, or stop it first.", "info")
+        if self.busy():
             return
         params_form.next_seed(self.spec, again)
         params, seed = params_form.acting_values(self.spec, self.fields)
@@ -70,6 +70,13 @@ class _Page:
             self.jobs.submit(self.owner, [request])
         except PlaygroundError as error:
             state.notify(error.message)
+
+    def busy(self) -> bool:
+        """Say whether a run of this session is under way, on the page too."""
+        if all(view.finished for view in self.jobs.jobs_of(self.owner)):
+            return False
+        state.notify("A run of yours is under way. Wait for it, or stop it first.", "info")
+        return True
 
     def check_length(self, request: Request) -> None:
         """Refuse a prompt that is too long before it waits in the queue. Raises `PromptTooLong`.
@@ -93,17 +100,17 @@ class _Page:
 
     def use_picture(self, output: Output) -> None:
         """Make a result the picture to start from, and choose a task that takes one."""
+        state.clear_notices()
         tasks = next((item.choices for item in self.fields if item.name == "task"), ())
         chosen = next((task for task in ("image to image", "reconstruct") if task in tasks), None)
         if chosen is None:
             state.notify(f"{self.spec.name} takes no picture. Choose a model that does, then press it again.", "info")
             return
         try:
-            ref = self.jobs.store.put_bytes(result.stored(self.jobs, output))
+            inputs.take(self.jobs, self.modality, "image", result.stored(self.jobs, output))
         except PlaygroundError as error:
             state.notify(error.message)
             return
-        st.session_state[inputs.ref_key(self.modality, "image")] = ref
         key = state.setting_key(self.spec.id, "task")
         if st.session_state.get(key) not in ("image to image", "inpaint", "reconstruct", "interpolate"):
             st.session_state[key] = chosen
@@ -111,18 +118,23 @@ class _Page:
 
     def vary(self, request: Request, index: int) -> None:
         """Run a near relative of picture `index` of a request."""
-        near = {"num_images": 1, "variation_strength": 0.25, "variation_seed": random.randint(0, 99_999)}  # noqa: S311
-        seed = (request.seed + index) % (SEED_MAX + 1)
-        self.restore(request.model_copy(update={"params": {**request.params, **near}, "seed": seed}))
         state.clear_notices()
-        self.jobs_submit(request.model_copy(update={"params": {**request.params, **near}, "seed": seed}))
-
-    def jobs_submit(self, request: Request) -> None:
-        """Queue a request; what is wrong becomes a notice."""
+        if self.busy():
+            return
+        near = {"num_images": 1, "variation_strength": 0.3, "variation_seed": random.randint(0, 99_999)}  # noqa: S311
+        seed = (request.seed + index) % (SEED_MAX + 1)
+        varied = request.model_copy(update={"params": {**request.params, **near}, "seed": seed})
         try:
-            self.jobs.submit(self.owner, [request])
+            self.jobs.submit(self.owner, [varied])
+            links.apply(self.catalog, self.modality, varied)
         except PlaygroundError as error:
             state.notify(error.message)
+
+    def depends(self, values: Mapping[str, Any]) -> object:
+        """Return what the page beside the form takes from the settings: the inputs that act, and how long it takes."""
+        wanted = [item.name for item in inputs.wanted_under(self.family, self.fields, values)]
+        size = (values.get("width"), values.get("height")) if "mask" in wanted else None
+        return wanted, size, _work(values)
 
     @property
     def actions(self) -> result.Use:
@@ -145,18 +157,21 @@ def show(modality: str, title: str) -> None:
     links.read(catalog, modality)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.title(title, anchor=False)
-        how = st.container(width="content")
+        how = st.container(horizontal=True, width="content", gap="xsmall")
     spec = model_picker.pick(catalog, modality)
     if spec is None:
         return
     family = catalog.family(spec.id)
     page = _Page(jobs, owner, catalog, modality, spec, family, family.fields(spec))
-    with how.popover("How this works", icon=":material/school:", width="content"):
-        st.markdown(family.how_it_works)
+    with how:
+        if modality in _WITH_SETTINGS_INSIDE:
+            picture_settings.draw(jobs, catalog, modality)
+        with st.popover("How this works", icon=":material/school:", width="content"):
+            st.markdown(family.how_it_works)
     view = _job_of(jobs, owner, modality)
     live = view is not None and not view.finished
     with st.sidebar:
-        params_form.draw(spec, page.fields)
+        params_form.draw(spec, page.fields, page.depends)
         status.draw(jobs, busy=live)
     _draw_inputs(page)
     _draw_run_line(page, live)
@@ -167,8 +182,6 @@ def show(modality: str, title: str) -> None:
     st.subheader("Earlier results", anchor=False)
     shown = view.id if view is not None else ""
     run_list.draw(jobs, owner, modality, shown=shown, restore=page.restore, use=page.actions)
-    if modality == "image":
-        picture_settings.draw(catalog, modality)
 
 
 def _job_of(jobs: Jobs, owner: str, modality: str) -> JobView | None:
@@ -181,22 +194,22 @@ def _job_of(jobs: Jobs, owner: str, modality: str) -> JobView | None:
 
 
 def _draw_inputs(page: _Page) -> None:
-    _draw_prompt(page)
     for item in inputs.wanted(page.family, page.spec, page.fields):
-        if item.type == "text" and item.name != "prompt":
+        if item.name == "prompt":
+            _draw_prompt(page, item)
+        elif item.type == "text":
             inputs.draw_text(page.spec, item)
     inputs.draw_pictures(page.jobs, page.family, page.spec, page.fields)
 
 
-def _draw_prompt(page: _Page) -> None:
+def _draw_prompt(page: _Page, item: InputField) -> None:
     key = state.prompt_key(page.modality)
     if page.spec.examples:
         st.session_state.setdefault(key, page.spec.examples[0])  # first use needs one click
     st.text_area(
         "Prompt", key=key, height=110 if page.modality == "text" else 80, persist_state="session",
         placeholder=_PLACEHOLDERS[page.modality],
-        help="The model goes on from here. Markup is shown as text." if page.modality == "text" else
-        next((item.help for item in page.family.inputs if item.name == "prompt"), ""),
+        help=item.help or "The model goes on from here. Markup is shown as text.",
     )  # fmt: skip
     if page.spec.examples:
         st.pills(
@@ -266,6 +279,8 @@ def _draw_result(page: _Page, view: JobView | None) -> None:
         job_panel.draw(page.jobs, page.owner, view.id)
         return
     if view is not None:
+        if view.runs and page.modality != "text":  # a text's place is not fixed anyway
+            job_panel.draw_end(view)
         for run in view.runs:
             result.draw(page.jobs, run, use=page.actions, key=view.id)
             if page.modality == "image" and run.outputs and not run.error:
@@ -284,9 +299,11 @@ def _draw_result(page: _Page, view: JobView | None) -> None:
 
 
 def example_run(spec: ModelSpec) -> Run | None:
-    """Return the stored run of a model, or None if there is none."""
-    file = EXAMPLES / f"{spec.id.replace('/', '-')}.json"
-    return read_run(file) if file.exists() else None
+    """Return the stored run of a model, or None if there is none or its picture is missing."""
+    try:
+        return read_run(EXAMPLES / f"{spec.id.replace('/', '-')}.json")
+    except FileNotFoundError:
+        return None
 
 
 def read_run(file: Path) -> Run:
@@ -295,8 +312,7 @@ def read_run(file: Path) -> Run:
     outputs = []
     for one in said["outputs"]:
         if one["kind"] != "steps":
-            picture = file.with_suffix(".png")
-            data = picture.read_bytes() if one["kind"] == "image" else b""
+            data = file.with_name(Path(one["file"]).name).read_bytes() if one["kind"] == "image" else b""
             kept = ("kind", "index", "text", "media_type", "meta")
             outputs.append(Output(data=data, **{name: one[name] for name in kept}))
     prompt = said.get("inputs", {}).get("prompt") or outputs[0].text[: outputs[0].meta.get("prompt_chars", 0)]

@@ -48,8 +48,13 @@ def draw_outputs(
     if pictures:
         if jobs is not None:
             pictures = [replace(output, data=stored(jobs, output)) for output in pictures]
-        alt = request.inputs.get("prompt", "") if request is not None else ""
-        image_view.draw(pictures, f"pictures-{key}", run=key, live=live, alt=alt, size=_size(request) if live else None)
+        _draw_pictures(pictures, key, live=live, request=request)
+
+
+def _draw_pictures(pictures: Sequence[Output], key: str, *, live: bool, request: Request | None) -> None:
+    alt = request.inputs.get("prompt", "") if request is not None else ""
+    size = _size(request) if live else None
+    image_view.draw(pictures, f"pictures-{key}", run=key, live=live, alt=alt, size=size, count=_count(request))
 
 
 def _size(request: Request | None) -> tuple[int, int] | None:
@@ -59,11 +64,18 @@ def _size(request: Request | None) -> tuple[int, int] | None:
     return (int(str(width)), int(str(height))) if width and height else None
 
 
+def _count(request: Request | None) -> int:
+    """Return how many pictures a request asks for."""
+    return int(str(request.params.get("num_images") or 1)) if request is not None else 1
+
+
 def draw_prompt(request: Request, key: str) -> None:
-    """Draw what a run starts from while nothing has come yet."""
+    """Draw what a run starts from while nothing has come yet: the prompt of a text, the places of the pictures."""
     prompt = request.inputs.get("prompt", "")
     if request.model.startswith("text/"):
         draw_outputs(None, [Output("text", 0, prompt, meta={"prompt_chars": len(prompt)})], key, live=True)
+    elif _size(request):
+        _draw_pictures([], key, live=True, request=request)
 
 
 def draw(jobs: Jobs, run: Run, *, use: Use, key: str) -> None:
@@ -74,7 +86,7 @@ def draw(jobs: Jobs, run: Run, *, use: Use, key: str) -> None:
         draw_outputs(jobs, run.outputs, key, request=run.request)
     st.caption(facts(run))
     for note in run.stats.get("notes", []):
-        st.caption(f":material/info: {note}")
+        st.caption(f":material/info: {plain(note)}")
     if run.stats.get("not_stored"):
         st.warning(plain(f"This result was not kept: {run.stats['not_stored']}"), icon=":material/warning:")
     if run.outputs:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
@@ -13,6 +13,7 @@ from models.jobs import Jobs
 from models.types import Request, Run
 
 SHOWN = 20
+READ = 200  # a walk alone has up to 16 runs
 
 
 def draw(
@@ -23,25 +24,29 @@ def draw(
     `restore` sets the page to a run's request.
     """
     try:
-        found = jobs.store.runs(owner, limit=2 * SHOWN)
+        found = jobs.store.runs(owner, limit=READ)
     except PlaygroundError as error:
         st.warning(plain(error.message), icon=":material/warning:")
         return
-    runs = [
-        run for run in found
-        if run.request.model.startswith(f"{modality}/") and run.job != shown and not run.request.study
-    ]  # fmt: skip
-    if not runs:
+    runs = [run for run in found if run.request.model.startswith(f"{modality}/") and not run.request.study]
+    if all(run.job == shown for run in runs):
         st.caption("Results of this session gather here, newest first. Nothing is lost when you run again.")
-        return
-    gallery.draw(jobs, runs[:SHOWN], modality)
-    for run in runs[:SHOWN]:
+    _LISTS.get(modality, _draw_rows)(jobs, runs, modality, shown=shown, restore=restore, use=use)
+
+
+def _draw_rows(
+    jobs: Jobs, runs: Sequence[Run], modality: str, *, shown: str, restore: Callable[[Request], None], use: result.Use
+) -> None:
+    for run in [run for run in runs if run.job != shown][:SHOWN]:
         with st.expander(title(run)):
             result.draw(jobs, run, use=use, key=f"run-{run.id}")
             st.button(
                 "Use these settings", icon=":material/tune:", key=f"restore-{run.id}", on_click=restore,
                 args=(run.request,), help="Set prompt, settings and seed to those of this run.",
             )  # fmt: skip
+
+
+_LISTS: dict[str, Callable[..., None]] = {"image": gallery.draw}  # what is told better by sight than by its words
 
 
 def title(run: Run) -> str:

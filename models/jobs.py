@@ -119,10 +119,7 @@ class Jobs:
             thread.start()
 
     def submit(self, owner: str, requests: Sequence[Request], purpose: str = "") -> str:
-        """Queue a job and return its id; `purpose` comes back in its view.
-
-        Raises `BadRequest` errors, and `QueueFull` with what to do.
-        """
+        """Queue a job and return its id; its view tells the `purpose`. Raises `BadRequest` errors and `QueueFull`."""
         if not requests:
             raise BadRequest("There is nothing to run: a job needs at least one request.")
         for request in requests:
@@ -351,9 +348,10 @@ class Jobs:
     def _take(self, job: _Job, event: Event) -> None:
         with self._guard:
             if event.kind == "progress":
-                job.progress = event
-                if event.stage in STEPPING and event.step:
-                    now = time.monotonic()
+                job.progress, now = event, time.monotonic()
+                if event.stage not in STEPPING:
+                    job.first_step = None  # the pictures after these count their steps anew
+                elif event.step:
                     first_step, first_at = job.first_step = job.first_step or (event.step, now)
                     if event.step > first_step and now > first_at:
                         job.steps_per_s = (event.step - first_step) / (now - first_at)

@@ -1,10 +1,13 @@
 """An engine without torch: it speaks the protocol and does what a script of events says."""
 
+import hashlib
 import threading
 import time
 from collections import Counter
 
-from models import media
+import numpy as np
+
+from models import images, media
 from models.engine import EngineState, StopSignal
 from models.errors import WorkerDied
 from models.events import Final, Preview, Progress
@@ -67,3 +70,51 @@ class FakeEngine:
 
     def close(self):
         pass
+
+
+class FakeImageEngine(FakeEngine):
+    """Draw pictures of one colour, which tells their seed; `steps` steps each, one after another.
+
+    A picture begins when the gate is open. Skip leaves the picture at hand, Stop gives what there is.
+    """
+
+    def generate(self, request, stop=None):
+        stop = stop or StopSignal()
+        self.ran.append(request)
+        count = request.params.get("num_images", 1)
+        outputs, skipped = [], 0
+        for number in range(count):
+            yield Preview((*outputs, images.preview_output(pixels(request, number), number)))
+            yield Progress("denoise", 1, self.steps, f"picture {number + 1} of {count}")
+            passed_over = False
+            while not (stop.asked or passed_over or self.gate.wait(0.01)):
+                passed_over = stop.take_skip()
+            if self.fail_with is not None:
+                raise self.fail_with
+            if passed_over:
+                skipped += 1
+                continue
+            finish = {"finish": "stopped"} if stop.asked else {}
+            stamp = {"request": request.model_dump()}
+            meta = {"seed": request.seed + number, **finish}
+            outputs.append(images.image_output(pixels(request, number), stamp, number, meta))
+            if stop.asked:
+                break
+        if request.model.endswith("diffusion") and outputs:
+            meta = {"index_of": 0, "count": 1, "timesteps": [999], "change": [1.0], "settled": None}
+            data, kind = b"latents", "application/safetensors"
+            sha256 = hashlib.sha256(data).hexdigest()
+            outputs.append(Output("steps", len(outputs), "", data, kind, sha256, meta))
+        notes = [f"{skipped} of {count} pictures were skipped."] if skipped else []
+        yield Final(tuple(outputs), {
+            "steps": self.steps, "steps_per_s": 10.0, "seconds": 0.5, "stopped": stop.asked, "notes": notes,
+            "in_effect": {**request.params, "seed": request.seed},
+        })  # fmt: skip
+
+
+def pixels(request, number=0):
+    """Return what the fake draws: the seed's own colour in the size that was asked for."""
+    seed = request.seed + number
+    colour = (seed * 37 % 256, seed * 101 % 256, int(request.params.get("variation_strength", 0) * 255))
+    size = (request.params.get("height", 64), request.params.get("width", 64), 3)
+    return np.full(size, colour, np.uint8)

@@ -204,3 +204,12 @@ def test_one_name_by_every_architecture(session):
     viewer.button("Draw with all").click()
     viewer.sees("Trained to squeeze pictures")
     until(lambda: viewer.page.locator("figure img").count() >= 2)
+
+
+def test_choosing_a_task_brings_its_inputs(session):
+    viewer = opened(session)
+    assert viewer.page.get_by_test_id("stFileUploader").count() == 0
+    viewer.page.get_by_role("combobox", name="Task").click()
+    viewer.page.get_by_role("option", name="image to image").click()
+    viewer.page.get_by_test_id("stFileUploader").filter(has_text="Picture").first.wait_for()
+    viewer.sees("Strength")

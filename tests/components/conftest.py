@@ -19,8 +19,8 @@ ROOT = Path(__file__).parents[2]
 class Pages:
     """Open pages of one app."""
 
-    def __init__(self, folder):
-        self.engine = FakeEngine()
+    def __init__(self, folder, engine):
+        self.engine = engine
         settings = Settings(data_dir=folder)
         self.store = Store(settings)
         catalog = load_catalog(settings)
@@ -36,8 +36,14 @@ class Pages:
 
 
 @pytest.fixture
-def pages(tmp_path, monkeypatch):
-    pages = Pages(tmp_path)
+def engine(request):
+    """Return the engine that the test's module names, else the one that counts words."""
+    return getattr(request.module, "ENGINE", FakeEngine)()
+
+
+@pytest.fixture
+def pages(tmp_path, monkeypatch, engine):
+    pages = Pages(tmp_path, engine)
     imported_before = "torch" in sys.modules  # by another test of this process
     monkeypatch.setattr(services, "jobs", lambda: pages.jobs)
     yield pages

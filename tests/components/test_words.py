@@ -13,6 +13,8 @@ from models.jobs import JobView
 from models.types import Request
 
 NOW = 1_000.0
+PICTURE = Request(model="image/x", inputs={"prompt": "x"})
+PICTURES = Request(model="image/x", inputs={"prompt": "x"}, params={"num_images": 8})
 VIEW = JobView(
     "job", "ann", "running", 0, (Request(model="text/x", inputs={"prompt": "x"}),), 0, None, None, (), None, False,
     "token", NOW - 5, NOW - 4, NOW - 2, 0.0, None, 1,
@@ -39,6 +41,18 @@ READY = EngineState("ready")
             READY,
             "60 of 160 tokens · 50 tokens/s · 2.0 s · at most 2 s left",
         ),
+        (
+            {"progress": Progress("denoise", 7, 20), "steps_per_s": 9.0, "requests": (PICTURE,)},
+            READY,
+            "7 of 20 steps · 9 steps/s · 2.0 s · about 1.4 s left",
+        ),
+        (
+            {"progress": Progress("denoise", 2, 20, "picture 5 of 8"), "steps_per_s": 0.4, "requests": (PICTURES,)},
+            READY,
+            "picture 5 of 8 · 2 of 20 steps · 2.5 s a step · 2.0 s · about 45 s left for these pictures",
+        ),
+        ({"progress": Progress("generate", 1, 4), "requests": (PICTURE,)}, READY, "1 of 4 pictures · 2.0 s"),
+        ({"progress": Progress("decode", 0, 1), "requests": (PICTURE,)}, READY, "Turning latents into pixels · 2.0 s"),
     ],
 )
 def test_a_living_job_says_what_happens_and_for_how_long(change, engine, words):

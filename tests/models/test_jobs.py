@@ -1,10 +1,12 @@
 """Jobs: turns, limits, Stop, going away and coming back. Each test is a story about owners."""
 
 import time
+from types import SimpleNamespace
 
 import pytest
 
 from models.errors import BadParam, PlaygroundError, QueueFull
+from models.events import Final, Progress
 from models.jobs import Jobs
 from models.settings import Settings
 from models.store import Store
@@ -262,3 +264,24 @@ def test_adoption_brings_waiting_jobs_and_earlier_runs(world):
     world.finished("new", waiting)
     assert len(world.store.runs("new")) == 3
     assert world.store.runs("old") == []
+
+
+def test_the_speed_of_a_second_batch_is_its_own(world, monkeypatch):
+    now, speeds = [0.0], []
+    clock = SimpleNamespace(time=time.time, sleep=time.sleep, monotonic=lambda: now[0])
+    monkeypatch.setattr("models.jobs.time", clock)
+
+    class Batches(FakeEngine):
+        def generate(self, request, stop=None):
+            for batch_s in (0.1, 0.02):  # seconds a step
+                for step in range(1, 6):
+                    now[0] += batch_s
+                    yield Progress("denoise", step, 5)
+                now[0] += 3
+                yield Progress("decode", 0, 1)
+            speeds.append(world.jobs.current("ann").steps_per_s)
+            yield Final((), {"seconds": 0.1})
+
+    world.jobs.engine = Batches()
+    world.finished("ann", world.jobs.submit("ann", [ask("one")]))
+    assert speeds == [pytest.approx(50)]

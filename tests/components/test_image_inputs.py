@@ -1,0 +1,141 @@
+"""What the Image page takes beside its settings: prompts, uploads good and bad, masks."""
+
+import pytest
+
+from components import inputs
+from tests.components.image_steps import PAGE, choose, kept, pictures, png, run, upload, uploader
+from tests.components.test_text_page import messages, press, settle, widget
+from tests.fakes import FakeImageEngine
+
+ENGINE = FakeImageEngine
+
+
+def test_only_the_inputs_of_the_task_are_shown_and_sent(pages):
+    page = pages.open(PAGE)
+    assert uploader(page, "Picture") is None
+    choose(page, "task", "image to image", "selectbox")
+    upload(page, "Picture", png())
+    assert uploader(page, "Mask") is None
+    run(pages, page)
+    assert set(pages.engine.ran[-1].inputs) == {"prompt", "image"}
+    choose(page, "task", "inpaint", "selectbox")
+    assert uploader(page, "Mask")
+    choose(page, "task", "text to image", "selectbox")
+    assert uploader(page, "Picture") is None
+    run(pages, page)
+    assert set(pages.engine.ran[-1].inputs) == {"prompt"}
+    choose(page, "task", "image to image", "selectbox")
+    assert kept(page, "image")  # put away, not lost
+
+
+def test_a_second_prompt_is_asked_for_while_it_acts(pages):
+    page = pages.open(PAGE)
+    keys = lambda: {item.key for item in page.text_area}
+    assert "image-input-prompt_to" not in keys()
+    choose(page, "prompt_mix", 0.5)
+    press(page, "run")
+    assert any("no second prompt" in message for message in messages(page))
+    widget(page, "text_area", "image-input-prompt_to").set_value("blue heart")
+    run(pages, page, "red heart")
+    assert pages.engine.ran[-1].inputs == {"prompt": "red heart", "prompt_to": "blue heart"}
+    choose(page, "prompt_mix", 0.0)
+    assert "image-input-prompt_to" not in keys()
+    run(pages, page)
+    assert pages.engine.ran[-1].inputs == {"prompt": "red heart"}
+
+
+def test_a_model_that_rebuilds_pictures_takes_them_and_no_words(pages):
+    page = pages.open(PAGE, model="image/emoji-vae")
+    run(pages, page, "")
+    assert pages.engine.ran[-1].inputs == {"prompt": ""}  # optional: anything
+    choose(page, "task", "interpolate", "selectbox", "emoji-vae")
+    assert "image-prompt" not in {item.key for item in page.text_area}
+    upload(page, "Picture", png(10))
+    upload(page, "Second picture", png(200))
+    settle(pages, press(page, "run"))
+    assert set(pages.engine.ran[-1].inputs) == {"image", "image_to"}
+    assert len(set(pages.engine.ran[-1].inputs.values())) == 2
+
+
+def test_a_task_without_its_picture_is_refused_with_a_sentence(pages):
+    page = pages.open(PAGE)
+    choose(page, "task", "inpaint", "selectbox")
+    press(page, "run")
+    assert any("needs a picture to start from" in message for message in messages(page))
+    upload(page, "Picture", png())
+    press(page, "run")
+    assert any("needs a mask" in message for message in messages(page))
+    upload(page, "Mask", png(255, mode="L"))
+    run(pages, page)
+    assert set(pages.engine.ran[0].inputs) == {"prompt", "image", "mask"}
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "is empty (0 bytes)"),
+        (b"I am no picture.", "no picture that can be read here"),
+        (png(kind="JPEG", size=(300, 300), quality=100)[:700], "damaged or cut off"),
+        (png() + b"\0" * 25_000_000, "at most 20 MB"),
+        (png(size=(30_000, 2_000), mode="L"), "at most 40 million pixels"),
+        (png(size=(3, 3)), "at least 8 × 8"),
+        (png(kind="GIF"), "no picture that can be read here"),
+    ],
+    ids=["empty", "text", "cut", "25 MB", "too many pixels", "tiny", "gif"],
+)
+def test_a_bad_upload_gets_a_sentence_and_nothing_is_lost(pages, data, words):
+    page = pages.open(PAGE)
+    run(pages, page)
+    before = pictures(page)
+    choose(page, "task", "image to image", "selectbox")
+    upload(page, "Picture", png())
+    ref = kept(page, "image")
+    upload(page, "Picture", data)
+    assert any(words in message for message in messages(page)), messages(page)
+    assert kept(page, "image") == ref
+    assert pictures(page) == before
+    run(pages, page, "heart")
+    assert pages.engine.ran[-1].inputs == {"prompt": "heart", "image": ref}
+
+
+def test_an_upload_can_be_removed_and_a_good_one_clears_the_complaint(pages):
+    page = pages.open(PAGE)
+    choose(page, "task", "image to image", "selectbox")
+    upload(page, "Picture", b"no")
+    assert messages(page)
+    upload(page, "Picture", png(kind="WEBP"), "photo.webp")
+    assert messages(page) == []
+    press(page, "image-input-image-remove")
+    assert kept(page, "image") is None
+
+
+def test_an_upload_that_was_cleared_from_the_store_is_forgotten(pages):
+    page = pages.open(PAGE)
+    choose(page, "task", "image to image", "selectbox")
+    upload(page, "Picture", png())
+    pages.store.path(kept(page, "image")).unlink()
+    page.run()
+    assert not page.exception
+    assert kept(page, "image") is None
+
+
+def test_a_painted_mask_is_taken_until_another_one_is_given(pages, monkeypatch):
+    painted = {"png": None}
+    monkeypatch.setattr(inputs.mask_painter, "draw", lambda picture, key, *, size: painted["png"])
+    page = pages.open(PAGE)
+    choose(page, "task", "inpaint", "selectbox")
+    upload(page, "Picture", png())
+    painted["png"] = png(255, mode="L", size=(64, 64))
+    page.run()
+    first = kept(page, "mask")
+    assert pages.store.get_bytes(first) == painted["png"]
+    upload(page, "Mask", png(0, mode="L", size=(64, 64)))
+    second = kept(page, "mask")
+    page.run()
+    assert kept(page, "mask") == second != first  # what is still painted does not take it away
+    painted["png"] = png(100, mode="L", size=(64, 64))
+    page.run()
+    assert pages.store.get_bytes(kept(page, "mask")) == painted["png"]
+    painted["png"] = None  # wiped clean
+    page.run()
+    assert kept(page, "mask") is None

@@ -1,0 +1,212 @@
+"""The Image page as a reader meets it, over a fake engine that draws one colour per seed."""
+
+import io
+
+import numpy as np
+from PIL import Image
+
+from components import gallery, playground
+from models.image_settings import read_settings
+from models.types import Request
+from tests.components.image_steps import (
+    ID,
+    MODEL,
+    PAGE,
+    choose,
+    components,
+    drawn,
+    kept,
+    pictures,
+    png,
+    run,
+    upload,
+    waited,
+    wall,
+)
+from tests.components.test_text_page import messages, owner, press, settle, widget
+from tests.fakes import FakeImageEngine, pixels
+
+ENGINE = FakeImageEngine
+
+
+def test_an_example_is_shown_before_the_first_run(pages):
+    page = pages.open(PAGE)
+    assert any("An example" in item.value for item in page.caption)
+    assert len(pictures(page)) == 1
+
+
+def test_an_example_whose_picture_is_missing_is_not_shown(pages, monkeypatch, tmp_path):
+    stem = f"image-{MODEL}.json"
+    (tmp_path / stem).write_text((playground.EXAMPLES / stem).read_text())
+    monkeypatch.setattr(playground, "EXAMPLES", tmp_path)
+    assert pictures(pages.open(PAGE)) == []
+
+
+def test_run_draws_pictures_with_facts_and_never_the_kept_steps(pages):
+    page = pages.open(PAGE, **{f"{MODEL}.num_images": "2", f"{MODEL}.seed": "7"})
+    run(pages, page, "a *red* <b>heart</b>")
+    request = pages.engine.ran[0]
+    assert (request.inputs, request.seed) == ({"prompt": "a *red* <b>heart</b>"}, 7)
+    assert len(pictures(page)) == 2
+    assert [one["alt"] for one in components(page, "pictures")[0]["pictures"]] == ["a *red* <b>heart</b>"] * 2
+    facts = next(item.value for item in page.caption if "In effect" in item.value)
+    assert "seed 7 · 0.5 s · 3 steps, 10 a second" in facts
+    assert "guidance" in facts
+    downloads = [item for item in page.download_button if item.label.startswith("Download")]
+    assert [item.label for item in downloads if "JSON" not in item.label] == ["Download 1", "Download 2"]
+
+
+def test_again_takes_the_next_seed(pages):
+    page = pages.open(PAGE)
+    run(pages, page)
+    settle(pages, press(page, "again"))
+    assert [request.seed for request in pages.engine.ran] == [0, 1]
+
+
+def test_a_death_of_the_worker_is_told_with_what_there_was(pages):
+    page = pages.open(PAGE)
+    pages.engine.die()
+    run(pages, page)
+    assert any("worker process was ended" in message for message in messages(page))
+    assert len(pictures(page)) == 1
+    pages.engine.fail_with = None
+    run(pages, page)
+    assert pages.jobs.current(owner(pages)).state == "done"
+
+
+def test_the_first_preview_and_the_result_take_the_place_that_was_kept_for_them(pages):
+    page = pages.open(PAGE, **{f"{MODEL}.num_images": "3"})
+    pages.engine.gate.clear()
+    press(page, "run")
+    waited(lambda: pages.jobs.current(owner(pages)).preview)
+    page.run()
+    shown = components(page, "pictures")[0]["pictures"]
+    assert [bool(one["url"]) for one in shown] == [True, False, False]
+    pages.engine.gate.set()
+    settle(pages, page)
+    after = components(page, "pictures")[0]["pictures"]
+    assert [(one["width"], one["height"], one["label"]) for one in after] == [
+        (one["width"], one["height"], one["label"]) for one in shown
+    ]
+
+
+def test_skip_keeps_what_is_finished_and_stop_what_there_is(pages):
+    page = pages.open(PAGE, **{f"{MODEL}.num_images": "8"})
+    pages.engine.gate.clear()
+    press(page, "run")
+    waited(lambda: pages.jobs.current(owner(pages)).preview)
+    page.run()
+    press(page, next(button.key for button in page.button if button.key.startswith("skip-")))
+    waited(lambda: "picture 2" in pages.jobs.current(owner(pages)).progress.note)
+    page.run()
+    press(page, next(button.key for button in page.button if button.key.startswith("stop-")))
+    settle(pages, page)
+    said = " ".join(item.value.replace("\\", "") for item in page.caption)
+    assert "1 of 8 pictures were skipped." in said
+    assert "stopped by you" in said
+    assert len(pictures(page)) == 1
+
+
+def test_one_picture_has_nothing_to_skip_to(pages):
+    page = pages.open(PAGE)
+    pages.engine.gate.clear()
+    press(page, "run")
+    waited(lambda: pages.jobs.current(owner(pages)).preview)
+    page.run()
+    assert not [button for button in page.button if button.key.startswith("skip-")]
+
+
+def test_the_time_of_the_next_run_is_told_from_the_last_one(pages):
+    page = pages.open(PAGE)
+    run(pages, page)
+    assert any("about 0.5 s" in item.value for item in page.caption)
+    choose(page, "num_images", 4)
+    assert any("about 2.0 s" in item.value for item in page.caption)
+    choose(page, "num_inference_steps", 40)
+    assert any("about 4.0 s" in item.value for item in page.caption)
+
+
+def test_a_result_becomes_the_next_input(pages):
+    page = pages.open(PAGE)
+    run(pages, page)
+    press(page, next(button.key for button in page.button if button.key.startswith("use-")))
+    assert widget(page, "selectbox", f"{MODEL}.task").value == "image to image"
+    assert pages.store.get_bytes(kept(page, "image")) == drawn(pages)[0].data
+    run(pages, page)
+    assert pages.engine.ran[-1].params["task"] == "image to image"
+    assert set(pages.engine.ran[-1].inputs) == {"prompt", "image"}
+
+
+def test_vary_runs_a_near_relative_of_that_picture(pages):
+    page = pages.open(PAGE, **{f"{MODEL}.num_images": "2", f"{MODEL}.seed": "4"})
+    run(pages, page)
+    keys = [button.key for button in page.button if button.key.startswith("vary-")]
+    settle(pages, press(page, keys[1]))
+    request = pages.engine.ran[-1]
+    assert (request.seed, request.params["num_images"], request.params["variation_strength"]) == (5, 1, 0.3)
+    assert widget(page, "slider", f"{MODEL}.variation_strength").value == 0.3
+    assert widget(page, "number_input", f"{MODEL}.seed").value == 5
+
+
+def test_vary_waits_for_the_run_that_is_under_way(pages):
+    page = pages.open(PAGE)
+    run(pages, page)
+    run(pages, page)
+    page.session_state[gallery.open_key("image")] = wall(page)[0][0]
+    page.run()
+    pages.engine.gate.clear()
+    press(page, "run")
+    press(page, next(button.key for button in page.button if button.key.startswith("vary-")))
+    assert any("under way" in message for message in messages(page))
+    assert len(pages.jobs.jobs_of(owner(pages))) == 2  # the finished one and the one under way
+    assert widget(page, "slider", f"{MODEL}.variation_strength").value == 0
+
+
+def test_a_link_carries_words_and_says_that_pictures_are_left_out(pages):
+    page = pages.open(PAGE)
+    choose(page, "task", "image to image", "selectbox")
+    upload(page, "Picture", png())
+    run(pages, page, "blue heart")
+    link = next(code.value for code in page.code if "?r=" in code.value)
+    assert any("A link carries no pictures" in item.value for item in page.caption)
+    other = pages.open(PAGE, r=link.split("?r=")[1])
+    assert widget(other, "text_area", "image-prompt").value == "blue heart"
+    assert widget(other, "selectbox", f"{MODEL}.task").value == "image to image"
+    assert any("Still to be given" in message and "the picture" in message for message in messages(other))
+
+
+def test_a_link_that_names_no_picture_where_one_belongs_is_harmless(pages):
+    from components.links import link_to
+
+    for bad in ("../../etc/passwd", "x", "sha256:" + "0" * 64):
+        request = Request(model=ID, inputs={"prompt": "x", "steps": bad}, params={"task": "image to image"})
+        packed = link_to(
+            "", request.model_copy(update={"inputs": {"prompt": "x", "image": bad.removeprefix("sha256:")}})
+        )
+        page = pages.open(PAGE, r=packed.split("?r=")[1])
+        press(page, "run")
+        assert any("needs a picture to start from" in message for message in messages(page))
+    assert pages.engine.ran == []
+
+
+def test_another_page_keeps_pictures_and_prompt(pages):
+    page = pages.open("Home.py")
+    page.switch_page("pages/image.py").run()
+    choose(page, "task", "image to image", "selectbox")
+    upload(page, "Picture", png())
+    widget(page, "text_area", "image-prompt").set_value("kept")
+    page.run()
+    ref = kept(page, "image")
+    page.switch_page("pages/text.py").run()
+    page.switch_page("pages/image.py").run()
+    assert kept(page, "image") == ref
+    assert widget(page, "text_area", "image-prompt").value == "kept"
+
+
+def test_the_download_holds_the_settings(pages):
+    page = pages.open(PAGE, **{f"{MODEL}.seed": "5"})
+    run(pages, page, "pizza")
+    data = drawn(pages)[0].data
+    found = read_settings(data)
+    assert (found.model, found.seed, found.inputs) == (ID, 5, {"prompt": "pizza"})
+    assert (np.asarray(Image.open(io.BytesIO(data))) == pixels(pages.engine.ran[0])).all()
