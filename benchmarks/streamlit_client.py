@@ -87,9 +87,9 @@ class Session:
             return str(texts[0]["fresh"]) if texts else ""
         return ""
 
-    def facts(self) -> str:
-        """Return the line of facts of the result on show, "" while there is none."""
-        return next((one.body for one in self._drawn("markdown") if re.search(r"· [\d,]+ tokens", one.body)), "")
+    def facts(self, unit: str = "tokens") -> str:
+        """Return the line of facts of the result on show, "" while there is none; `unit` is what it counts."""
+        return next((one.body for one in self._drawn("markdown") if re.search(rf"· [\d,]+ {unit}", one.body)), "")
 
     def _drawn(self, kind: str) -> list[Any]:
         with self._guard:

@@ -47,28 +47,30 @@ def draw(jobs: Jobs, owner: str, catalog: Catalog, run: Run, key: str) -> None:
         st.rerun()
 
 
-def draw_job(jobs: Jobs, owner: str, catalog: Catalog, view: JobView, key: str) -> None:
+def draw_job(jobs: Jobs, owner: str, catalog: Catalog, view: JobView, key: str, use: result.Use) -> None:
     """Draw the pictures side by side as they come, with times and how each model was trained."""
     st.markdown(f"**One prompt, one seed ({view.requests[0].seed})**")
     st.text(f"“{view.requests[0].inputs.get('prompt', '')}”")
     if not view.finished:
         job_panel.draw(jobs, owner, view.id)
-        st.fragment(_draw_living, run_every=job_panel.POLL_S)(jobs, owner, catalog, view.id, key)
+        st.fragment(_draw_living, run_every=job_panel.POLL_S)(jobs, owner, catalog, view.id, key, use)
         return
-    _draw_all(jobs, catalog, view, key)
+    _draw_all(jobs, catalog, view, key, use)
 
 
-def _draw_living(jobs: Jobs, owner: str, catalog: Catalog, job_id: str, key: str) -> None:
+def _draw_living(jobs: Jobs, owner: str, catalog: Catalog, job_id: str, key: str, use: result.Use) -> None:
     view = jobs.view(owner, job_id)
     if view is not None and not view.finished:  # else the panel draws the page anew
-        _draw_all(jobs, catalog, view, key)
+        _draw_all(jobs, catalog, view, key, use)
 
 
-def _draw_all(jobs: Jobs, catalog: Catalog, view: JobView, key: str) -> None:
+def _draw_all(jobs: Jobs, catalog: Catalog, view: JobView, key: str, use: result.Use) -> None:
     for column, (place, request) in zip(st.columns(len(view.requests)), enumerate(view.requests), strict=True):
         run = view.runs[place] if place < len(view.runs) else None
         with column:
             _draw_one(jobs, catalog, request, run, f"{key}-{place}", view)
+            if view.finished and run is not None and run.outputs:
+                result.draw_actions(jobs, run, use, f"{key}-{place}", brief=True)
 
 
 def _draw_one(jobs: Jobs, catalog: Catalog, request: Request, run: Run | None, key: str, view: JobView) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from components import compare, theatre, walk_view, word_lens
+from components import compare, result, theatre, walk_view, word_lens
 from components.words import plain
 from models.catalog import Catalog
 from models.errors import PlaygroundError
@@ -35,10 +35,10 @@ def draw(jobs: Jobs, owner: str, catalog: Catalog, run: Run, key: str) -> None:
             st.warning(plain(error.message), icon=":material/warning:")
 
 
-def draw_job(jobs: Jobs, owner: str, catalog: Catalog, view: JobView, key: str) -> None:
-    """Draw a walk or a comparison, living or finished."""
+def draw_job(jobs: Jobs, owner: str, catalog: Catalog, view: JobView, key: str, use: result.Use) -> None:
+    """Draw a walk or a comparison, living or finished; `use` is what the page does with one of its pictures."""
     draw_it = {"walk": walk_view.draw_job, "compare": compare.draw_job}[view.purpose]
     try:
-        draw_it(jobs, owner, catalog, view, key)
+        draw_it(jobs, owner, catalog, view, key, use)
     except PlaygroundError as error:
         st.warning(plain(error.message), icon=":material/warning:")

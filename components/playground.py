@@ -272,7 +272,7 @@ def _draw_result(page: _Page, view: JobView | None) -> None:
             st.query_params[links.JOB] = view.token
         else:
             st.query_params.pop(links.JOB, None)
-        image_after.draw_job(page.jobs, page.owner, page.catalog, view, view.id)
+        image_after.draw_job(page.jobs, page.owner, page.catalog, view, view.id, page.actions)
         return
     if view is not None and not view.finished:
         st.query_params[links.JOB] = view.token

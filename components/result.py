@@ -90,7 +90,7 @@ def draw(jobs: Jobs, run: Run, *, use: Use, key: str) -> None:
     if run.stats.get("not_stored"):
         st.warning(plain(f"This result was not kept: {run.stats['not_stored']}"), icon=":material/warning:")
     if run.outputs:
-        _draw_actions(jobs, run, use, key)
+        draw_actions(jobs, run, use, key)
 
 
 def facts(run: Run) -> str:
@@ -135,7 +135,8 @@ def _draw_error(jobs: Jobs, run: Run, key: str) -> None:
         )  # fmt: skip
 
 
-def _draw_actions(jobs: Jobs, run: Run, use: Use, key: str) -> None:
+def draw_actions(jobs: Jobs, run: Run, use: Use, key: str, brief: bool = False) -> None:
+    """Draw what can be done with each output of a run; `brief`: without the link and the settings."""
     shown = [output for output in run.outputs if output.kind != "steps"]
     for place, output in enumerate(shown):
         name = f" {output.index + 1}" if len(shown) > 1 else ""
@@ -147,7 +148,7 @@ def _draw_actions(jobs: Jobs, run: Run, use: Use, key: str) -> None:
                 output.media_type, icon=":material/download:", key=f"download-{key}-{output.index}", on_click="ignore",
                 help="The file has the settings inside.",
             )  # fmt: skip
-            if place == 0:
+            if place == 0 and not brief:
                 _draw_sharing(run, key)
 
 

@@ -12,6 +12,7 @@ from models.types import Output, Request, Run
 
 _ASKED, _FOUND = "studies-asked", "studies-found"
 POLL_S = 0.3
+KEPT = 12  # studies whose outputs a session holds; older ones are asked for again
 
 
 def study(jobs: Jobs, owner: str, run: Run, request: Request) -> list[Output] | None:
@@ -49,6 +50,9 @@ def study(jobs: Jobs, owner: str, run: Run, request: Request) -> list[Output] | 
     outputs = [Output(one.kind, one.index, one.text, result.stored(jobs, one), one.media_type, one.sha256, one.meta)
                for one in done.outputs]  # fmt: skip
     found[key] = outputs
+    for old in list(found)[:-KEPT]:
+        del found[old]
+        asked.pop(old, None)
     return outputs
 
 
@@ -66,7 +70,13 @@ def _look(jobs: Jobs, owner: str, job_id: str, words: str) -> None:
     if view is None or view.finished:
         st.rerun()
         return
-    st.caption(words or _words(view))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(words or _words(view))
+        if not words:
+            st.button(
+                "Stopping…" if view.stopping else "Stop", icon=":material/stop_circle:", key=f"stop-{job_id}",
+                disabled=view.stopping, on_click=jobs.stop, args=(owner, job_id),
+            )  # fmt: skip
 
 
 def _words(view: JobView) -> str:

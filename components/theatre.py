@@ -20,30 +20,40 @@ def draw(jobs: Jobs, owner: str, catalog: Catalog, run: Run, key: str) -> None:
     """Draw the steps of the run's first picture; they are decoded when this is first opened."""
     kept = _kept(run)
     assert kept is not None
-    meta, count = kept.meta, int(kept.meta["count"])
+    meta, count, total = kept.meta, int(kept.meta["count"]), steps_of(kept)
     seed = run.request.seed + int(meta["index_of"])
     st.markdown(f"**{sentence(kept)}**")
     inputs = {**run.request.inputs, "steps": f"sha256:{kept.sha256}"}
     strips = studies.study(jobs, owner, run, run.request.model_copy(update={"inputs": inputs, "study": "steps"}))
     if strips:
         belief, held = (next(one for one in strips if one.meta["what"] == what) for what in ("x0", "x_t"))
-        captions = [f"step {step} of {count} · t = {time:.0f}" for step, time in enumerate(meta["timesteps"], 1)]
+        captions = [f"step {step} of {total} · t = {time:.0f}" for step, time in enumerate(meta["timesteps"], 1)]
         settled = meta["settled"]
         frame_player.draw(
             belief.data, count, tuple(belief.meta["tile"]), f"{key}-theatre", captions=captions,
             second_sheet_png=held.data, titles=("What it believes (x₀)", "What it holds (xₜ)"),
             marker=settled - 1 if settled else None, marker_label="settled" if settled else "",
         )  # fmt: skip
+    if total > count:
+        st.caption(f":material/info: The first {count} of {total} steps were kept; of more there would be too much.")
     st.caption(f"How much the believed picture changed at each step (seed {seed}).")
-    st.altair_chart(_chart(meta["change"], meta["settled"]), width="stretch", key=f"{key}-change")
+    chart = _chart(meta["change"], meta["settled"]).properties(description=f"Change per step. {sentence(kept)}")
+    st.altair_chart(chart, width="stretch", key=f"{key}-change")
 
 
 def sentence(kept: Output) -> str:
     """Say when the picture stood still: "14 of 30 steps would have done."."""
-    settled, count = kept.meta["settled"], kept.meta["count"]
+    settled, count, total = kept.meta["settled"], kept.meta["count"], steps_of(kept)
+    if total > count:
+        return f"It took {total} steps; what happened after the first {count} was not kept."
     if not settled:
         return f"It changed until the last of its {count} steps: more of them may change it further."
     return f"{settled} of {count} steps would have done: after that the believed picture hardly changed."
+
+
+def steps_of(kept: Output) -> int:
+    """Return how many steps the picture took: at least as many as were kept."""
+    return int(kept.meta.get("total") or kept.meta["count"])
 
 
 def _chart(change: list[float], settled: int | None) -> alt.LayerChart:

@@ -49,11 +49,17 @@ def draw(jobs: Jobs, owner: str, catalog: Catalog, run: Run, key: str) -> None:
         item = next(item for item in fields if item.name == "guidance_scale")
         target = st.slider("Guidance to go to", float(item.ge or 0), float(item.le or 1), float(proposed),
                            float(item.step or 0.1), key=f"{key}-guidance")  # fmt: skip
+    many = int(str(run.request.params.get("num_images") or 1))
+    first = 0
+    if many > 1:
+        first = int(st.segmented_control("From picture", range(many), format_func=lambda place: f"{place + 1}",
+                                         default=0, required=True, key=f"{key}-first"))  # fmt: skip
     frames = st.slider("Frames", walks.FRAMES_MIN, walks.FRAMES_MAX, 8, key=f"{key}-frames")
     if st.button("Walk", icon=":material/directions_walk:", type="primary", key=f"{key}-walk"):
         state.clear_notices()
         try:
-            jobs.submit(owner, walks.build_walk(fields, run.request, kind, target, int(frames)), "walk")
+            start = walks.single(fields, run.request, first)
+            jobs.submit(owner, walks.build_walk(fields, start, kind, target, int(frames)), "walk")
         except PlaygroundError as error:
             st.warning(plain(error.message), icon=":material/warning:")
             return
@@ -64,7 +70,7 @@ def _throw(key: str) -> None:
     st.session_state[key] = random.randint(0, 99_999)  # noqa: S311 - chance for show
 
 
-def draw_job(jobs: Jobs, owner: str, catalog: Catalog, view: JobView, key: str) -> None:
+def draw_job(jobs: Jobs, owner: str, catalog: Catalog, view: JobView, key: str, use: result.Use) -> None:
     """Draw a walk: while it lives its progress, then its frames under a slider, to take along as strip and film."""
     if not view.finished:
         st.caption("A walk")
@@ -96,6 +102,11 @@ def draw_job(jobs: Jobs, owner: str, catalog: Catalog, view: JobView, key: str) 
             "image/png", icon=":material/download:", key=f"{key}-strip", on_click="ignore",
             help="All frames side by side.",
         )  # fmt: skip
+    with st.expander("One frame of it", icon=":material/crop_original:"):
+        chosen = st.selectbox("Frame", [place for place, _ in frames], format_func=captions.__getitem__,
+                              key=f"{key}-frame")  # fmt: skip
+        st.caption(result.facts(view.runs[chosen]))
+        result.draw_actions(jobs, view.runs[chosen], use, f"{key}-{chosen}")
 
 
 def _draw_so_far(jobs: Jobs, owner: str, job_id: str, key: str) -> None:

@@ -36,9 +36,9 @@ better because the other did. Drawing takes one pass: no steps, no scheduler, an
 three.
 
 Noise and words become a [style](https://arxiv.org/abs/1812.04948) that steers every layer. Truncation pulls the style
-towards the mean over all: safer pictures, more alike. This one learnt from few pictures, so its critic saw them
-[changed at random](https://arxiv.org/abs/2006.10738), and a term that compares with a real picture of the same name
-helped it along.
+towards the mean style of the same words: safer pictures, more alike. This one learnt from few pictures, so its critic
+saw them [changed at random](https://arxiv.org/abs/2006.10738), and a term that compares with a real picture of the same
+name helped it along.
 """
 
 
@@ -46,8 +46,8 @@ class GANParams(Params):
     """Declare what steers a conditional generator. Truncation: Brock et al. 2019; Karras et al. 2019."""
 
     truncation: float = Field(
-        1.0, ge=0.0, le=1.5, description="How far styles may lie from their mean. Below 1: safer, more alike; above: "
-        "wilder.",
+        1.0, ge=0.0, le=1.5, description="How far styles may lie from the mean of their words. Below 1: safer, more "
+        "alike; above: wilder.",
         json_schema_extra=hint(label="Truncation", step=0.05, group="Style"),
     )  # fmt: skip
     num_images: int = Field(
@@ -119,13 +119,14 @@ class GAN(Family):
         with torch.inference_mode():
             meanings = model.words(rows)  # 1 or 2 × word_size
             meaning = torch.lerp(meanings[:1], meanings[-1:], params.prompt_mix)
+            centre = model.centre(meaning)
             for number in range(params.num_images):
                 if context.stopped():
                     stopped = True
                     break
                 noise = seeded_noise((1, model.config.noise_size), request.seed, number, params)
                 style = model.style(noise, meaning)
-                style = model.mean_style + params.truncation * (style - model.mean_style)
+                style = torch.lerp(centre, style, params.truncation)
                 pixels = to_pixels(model.draw(style)[0])
                 meta = {"seed": (request.seed + number) % (SEED_MAX + 1)}
                 outputs.append(images.image_output(pixels, context.stamp, number, meta))

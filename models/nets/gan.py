@@ -1,7 +1,8 @@
 """A small caption-conditioned generator: DCGAN's upsampling stack (Radford et al. 2016) steered by a mapped style.
 
 The style comes from noise and words through a mapping net (Karras et al. 2019) and acts in each block as a scale and a
-shift per channel (FiLM, Perez et al. 2018).
+shift per channel (FiLM, Perez et al. 2018). It also turns, moves and sizes the features before the last block, by an
+affine map (as StyleGAN3 does with its input, Karras et al. 2021).
 """
 
 from __future__ import annotations
@@ -21,8 +22,6 @@ from models.nets.words import WordBag
 class GANGenerator(ModelMixin, ConfigMixin):  # type: ignore[misc, unused-ignore]
     """Draw 64 × 64 pictures from noise and words."""
 
-    mean_style: torch.Tensor
-
     @register_to_config  # type: ignore[misc, untyped-decorator, unused-ignore]
     def __init__(
         self, vocabulary: list[str] | tuple[str, ...] = (), noise_size: int = 96, word_size: int = 128,
@@ -35,8 +34,10 @@ class GANGenerator(ModelMixin, ConfigMixin):  # type: ignore[misc, unused-ignore
         )
         self.start = nn.Linear(style_size, channels[0] * 16)
         self.blocks = nn.ModuleList(Block(inputs, outputs, style_size) for inputs, outputs in pairwise(channels))
+        self.pose = nn.Linear(style_size, 6)
+        nn.init.zeros_(self.pose.weight)
+        nn.init.zeros_(self.pose.bias)
         self.paint = nn.Conv2d(channels[-1], 3, 3, 1, 1)
-        self.register_buffer("mean_style", torch.zeros(style_size))
 
     def style(self, noise: torch.Tensor, meaning: torch.Tensor) -> torch.Tensor:
         """Return styles, batch × style, for noise (batch × noise_size) and word vectors (batch × word_size)."""
@@ -44,11 +45,26 @@ class GANGenerator(ModelMixin, ConfigMixin):  # type: ignore[misc, unused-ignore
         style: torch.Tensor = self.mapping(torch.cat([noise, F.normalize(meaning, dim=1) * 8], 1))
         return style
 
+    def centre(self, meaning: torch.Tensor) -> torch.Tensor:
+        """Return the mean style over noise, batch × style, of each of these word vectors (batch × word_size).
+
+        Truncation pulls towards it (Mokady et al. 2022: a mean of one's own kind keeps the words, one over all loses
+        them). Taken over 64 fixed draws and their opposites.
+        """
+        draws = torch.randn(64, self.config.noise_size, generator=torch.Generator().manual_seed(0))
+        noise = torch.cat([draws, -draws]).to(meaning)
+        return torch.stack([self.style(noise, one.expand(len(noise), -1)).mean(0) for one in meaning])
+
     def draw(self, style: torch.Tensor) -> torch.Tensor:
         """Return pictures, batch × 3 × 64 × 64, −1 … 1."""
         x = self.start(F.leaky_relu(style, 0.2)).view(len(style), -1, 4, 4)
-        for block in self.blocks:
+        for block in self.blocks[:-1]:
             x = block(x, style)
+        upright = torch.eye(2, 3, device=x.device).flatten()
+        pose = (upright + 0.5 * torch.tanh(self.pose(style).float())).view(-1, 2, 3)
+        where = F.affine_grid(pose, list(x.shape), align_corners=False)
+        x = F.grid_sample(x.float(), where, padding_mode="border", align_corners=False).to(x.dtype)
+        x = self.blocks[-1](x, style)
         picture: torch.Tensor = torch.tanh(self.paint(x))
         return picture
 

@@ -206,7 +206,7 @@ def _steps_output(watch: Any, number: int) -> Output:
     }
     data = save(tensors)
     meta = {
-        "index_of": number, "count": len(watch.kept), "timesteps": watch.times[: len(watch.kept)],
+        "index_of": number, "count": len(watch.kept), "total": watch.step, "timesteps": watch.times[: len(watch.kept)],
         "change": denoising.changes(watch.kept), "settled": denoising.settled(watch.kept),
     }  # fmt: skip
     return Output(

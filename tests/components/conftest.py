@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from components import services
+from components import presence, services
 from models.catalog import load_catalog
 from models.jobs import Jobs
 from models.settings import Settings
 from models.store import Store
+from tests.components.image_desk import OWNER, Desk
 from tests.fakes import FakeEngine
 
 ROOT = Path(__file__).parents[2]
@@ -50,3 +51,13 @@ def pages(tmp_path, monkeypatch, engine):
     pages.engine.gate.set()
     pages.jobs.close()
     assert imported_before or "torch" not in sys.modules
+
+
+@pytest.fixture
+def desk(tmp_path, monkeypatch):
+    desk = Desk(tmp_path)
+    monkeypatch.setattr(services, "jobs", lambda: desk.jobs)
+    monkeypatch.setattr(presence, "session_id", lambda: OWNER)
+    yield desk
+    desk.engine.gate.set()
+    desk.jobs.close()

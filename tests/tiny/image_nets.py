@@ -37,7 +37,7 @@ def nets_engine(folder: Path) -> LocalEngine:
 
     torch.manual_seed(1)
     gan = GANGenerator(vocabulary=WORDS, noise_size=8, word_size=8, style_size=16, channels=(16, 16, 16, 8, 8))
-    torch.nn.init.normal_(gan.mean_style)
+    torch.nn.init.normal_(gan.pose.weight, std=0.1)
     vae = ConvVAE(vocabulary=WORDS, widths=(8, 8, 8, 8, 16), channels=4, axes=64, word_size=8, hidden=16)
     vae.spread.copy_(torch.linspace(2, 0.5, 64))
     vae.basis.copy_(torch.linalg.qr(torch.randn(64, 64))[0])

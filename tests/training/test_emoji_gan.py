@@ -27,7 +27,7 @@ def emoji():
 
 def tiny(emoji):
     torch.manual_seed(3)
-    return GANGenerator(vocabulary=make_vocabulary(emoji.texts()), noise_size=8, word_size=8, style_size=16,
+    return GANGenerator(vocabulary=make_vocabulary(emoji.texts()), noise_size=12, word_size=8, style_size=16,
                         channels=(16, 16, 16, 8, 8))  # fmt: skip
 
 
@@ -71,16 +71,34 @@ def test_names_are_drawn_evenly_and_held_out_ones_never(emoji):
     assert max(counts.values()) < 2 * min(counts.values())
 
 
-def test_the_mean_style_is_that_of_many_draws(emoji):
-    model = tiny(emoji)
-    words = emoji_gan._Words(emoji, model.config.vocabulary)
-    emoji_gan.set_mean_style(model, words, random.Random(0))
-    with torch.no_grad():
-        rows = [words.names[index] for index in emoji.train] * 40
-        noise = torch.randn(len(rows), 8, generator=torch.Generator().manual_seed(4))
-        styles = model.style(noise, model.words(rows))
-    assert (model.mean_style - styles.mean(0)).norm() < 0.25 * (styles - styles.mean(0)).norm(dim=1).mean()
-    assert model.mean_style.norm() > 0
+def test_noise_has_its_say_in_the_real_picture(emoji):
+    pixels = emoji.pixels[:1].repeat(10, 1, 1, 1)
+    noise = torch.zeros(10, 12)
+    plain = emoji_gan.varied(pixels, noise)
+    assert torch.equal(plain[0], plain[9])
+    noise[range(9), range(9)] = 2.0
+    changed = emoji_gan.varied(pixels, noise)
+    assert changed.shape == (10, 3, 64, 64)
+    assert changed.min() >= -1
+    assert changed.max() <= 1
+    distance = (changed - plain).abs().flatten(1).mean(1)
+    assert (distance[:9] > 0).all()
+    assert distance[9] == 0
+    noise[:, 9:] = 5.0  # the other numbers are the generator's own
+    assert torch.equal(emoji_gan.varied(pixels, noise), changed)
+    assert torch.equal(emoji_gan.varied(pixels, noise * 3)[1], changed[1])  # two deviations are the most that counts
+
+
+def test_a_turn_of_hue_keeps_grey_grey():
+    pixels = torch.full((1, 4, 72, 72), 255, dtype=torch.uint8)
+    pixels[:, :3] = 120
+    noise = torch.zeros(1, 9)
+    noise[0, 6], noise[0, 8] = 2.0, 2.0
+    assert torch.allclose(emoji_gan.varied(pixels, noise), emoji_gan.varied(pixels, noise * 0), atol=1e-5)
+    pixels[:, 0] = 240  # a red
+    red, green, blue = emoji_gan.varied(pixels, noise * torch.eye(9)[6])[0, :, 32, 32]
+    assert red > max(green, blue)
+    assert abs(green - blue) > 0.1
 
 
 def test_words_that_no_caption_taught_are_left_out(emoji):
@@ -90,7 +108,7 @@ def test_words_that_no_caption_taught_are_left_out(emoji):
     learnt = {vocabulary.index(word) + 1 for word in ("red", "sun", "cat")}
     smaller = emoji_gan.keep_words(model, learnt)
     assert list(smaller.config.vocabulary) == ["cat", "red", "sun"]
-    noise = torch.randn(1, 8, generator=torch.Generator().manual_seed(1))
+    noise = torch.randn(1, 12, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         for text in ("red sun", "cat", "sun red cat"):
             before = model(noise, [word_ids(vocabulary, text)[0]])

@@ -96,6 +96,7 @@ def test_no_truncation_left_leaves_no_chance(engine):
     one, other = (pictures(engine, ask("gan", seed=seed, truncation=0.0))[0] for seed in (1, 2))
     assert (one == other).all()
     assert not alike(one, pictures(engine, ask("gan", seed=1))[0])
+    assert not alike(one, pictures(engine, ask("gan", "blue cat", seed=1, truncation=0.0))[0])  # the words stay
 
 
 def test_no_temperature_leaves_no_chance(engine):
