@@ -55,6 +55,8 @@ examples: setup
 	  --json > components/examples/temperature-$$temperature.json; done
 	$(BIN)/python -m models run image/emoji-diffusion --prompt "red heart" --seed 7 \
 	  --out components/examples/image-emoji-diffusion.png --json > components/examples/image-emoji-diffusion.json
+	$(BIN)/python -m models run image/emoji-gan --prompt "red heart" --seed 7 \
+	  --out components/examples/image-emoji-gan.png --json > components/examples/image-emoji-gan.json
 	$(BIN)/python -m models run image/emoji-vae --prompt "red heart" --seed 7 \
 	  --out components/examples/image-emoji-vae.png --json > components/examples/image-emoji-vae.json
 
