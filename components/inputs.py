@@ -10,7 +10,7 @@ import streamlit as st
 
 from components import mask_painter, params_form, state
 from components.words import plain
-from models import images
+from models import images, sounds
 from models.blobs import REFERENCE
 from models.catalog import ModelSpec
 from models.errors import PlaygroundError
@@ -27,6 +27,7 @@ _PICTURES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 _WORDLESS = ("reconstruct", "interpolate")  # tasks in which no prompt acts
 THUMBNAIL = 96
+SOUND_MB = sounds.UPLOAD_MAX_BYTES // 1_000_000
 UPLOAD_MB = UPLOAD_MAX_BYTES // 1_000_000  # the browser says so before it sends what is too large
 
 
@@ -35,9 +36,9 @@ def ref_key(modality: str, name: str) -> str:
     return f"{modality}-input-{name}"
 
 
-def text_key(modality: str, name: str) -> str:
-    """Return the key of a page's text input; the prompt is shared by all models of a page."""
-    return state.prompt_key(modality) if name == "prompt" else f"{modality}-input-{name}"
+def text_key(modality: str, family: Family, name: str) -> str:
+    """Return the key of a page's text input; see `state.prompt_key`."""
+    return state.prompt_key(modality, family.name) if name == "prompt" else f"{modality}-input-{name}"
 
 
 def wanted(family: Family, spec: ModelSpec, fields: tuple[ParamField, ...]) -> list[InputField]:
@@ -48,7 +49,7 @@ def wanted(family: Family, spec: ModelSpec, fields: tuple[ParamField, ...]) -> l
 def wanted_under(family: Family, fields: tuple[ParamField, ...], values: Mapping[str, Any]) -> list[InputField]:
     """Return the inputs that act under these values of all settings."""
     task = str(values.get("task", ""))
-    names = {*_PICTURES.get(task, ())}
+    names = {*_PICTURES.get(task, ()), *(item.name for item in family.inputs if item.type == "audio")}
     if task not in _WORDLESS:
         names.add("prompt")
         if values.get("prompt_mix") and "prompt_mix" in in_effect(fields, values):
@@ -61,7 +62,9 @@ def collect(family: Family, spec: ModelSpec, fields: tuple[ParamField, ...]) -> 
     inputs = {}
     for item in wanted(family, spec, fields):
         if item.type == "text":
-            inputs[item.name] = check_text(st.session_state.get(text_key(spec.modality, item.name), ""), item.name)
+            inputs[item.name] = check_text(
+                st.session_state.get(text_key(spec.modality, family, item.name), ""), item.name
+            )
         elif ref := st.session_state.get(ref_key(spec.modality, item.name)):
             inputs[item.name] = ref
     return inputs
@@ -76,7 +79,7 @@ def restore(modality: str, family: Family, given: Mapping[str, str]) -> None:
         if item.name not in given:
             continue
         if item.type == "text":
-            st.session_state[text_key(modality, item.name)] = given[item.name]
+            st.session_state[text_key(modality, family, item.name)] = given[item.name]
         elif REFERENCE.fullmatch(given[item.name]):
             st.session_state[ref_key(modality, item.name)] = given[item.name]
         else:
@@ -87,27 +90,30 @@ def missing(family: Family, spec: ModelSpec, fields: tuple[ParamField, ...]) -> 
     """Return a sentence about the pictures that the task needs and that are not there yet; "" where none is missing."""
     names = [
         item.label.lower() for item in wanted(family, spec, fields)
-        if item.type == "image" and not st.session_state.get(ref_key(spec.modality, item.name))
+        if item.type in ("image", "audio") and not st.session_state.get(ref_key(spec.modality, item.name))
     ]  # fmt: skip
     return f"Still to be given, as links and files do not hold it: the {' and the '.join(names)}." if names else ""
 
 
 def take(jobs: Jobs, modality: str, name: str, data: bytes, said: str = "picture") -> None:
     """Make a picture the input `name`. Raises `BadInput` for what is none; what was there before then stays."""
-    images.decode_upload(data, said)
+    (sounds if name == "audio" else images).decode_upload(data, name=said)
     st.session_state[ref_key(modality, name)] = jobs.store.put_bytes(data)
 
 
-def draw_text(spec: ModelSpec, item: InputField) -> None:
+def draw_text(family: Family, spec: ModelSpec, item: InputField) -> None:
     """Draw a text input beside the prompt."""
     st.text_area(
-        item.label or item.name, key=text_key(spec.modality, item.name), height=80, persist_state="session",
+        item.label or item.name, key=text_key(spec.modality, family, item.name), height=80, persist_state="session",
         help=item.help,
     )  # fmt: skip
 
 
 def draw_pictures(jobs: Jobs, family: Family, spec: ModelSpec, fields: tuple[ParamField, ...]) -> None:
     """Draw the pictures that the task needs: an upload each, its thumbnail, and the painter of a mask."""
+    for item in wanted(family, spec, fields):
+        if item.type == "audio":
+            _draw_recording(jobs, spec.modality, item)
     items = [item for item in wanted(family, spec, fields) if item.type == "image"]
     uploads = [item for item in items if item.name != "mask"]
     for column, item in zip(st.columns(max(1, len(uploads))), uploads, strict=False):
@@ -165,6 +171,50 @@ def _take_upload(jobs: Jobs, modality: str, item: InputField) -> None:
     st.session_state[f"{key}-problem"] = ""
     try:
         take(jobs, modality, item.name, upload.getvalue(), item.label.lower())
+    except PlaygroundError as error:
+        st.session_state[f"{key}-problem"] = error.message
+
+
+def _draw_recording(jobs: Jobs, modality: str, item: InputField) -> None:
+    """Draw what takes a recording, by microphone or as a file, and the one that is kept."""
+    key = ref_key(modality, item.name)
+    turn = st.session_state.get(f"{key}-turn", 0)
+    left, right = st.columns(2)
+    with left:
+        st.audio_input(
+            "Record", key=f"{key}-record-{turn}", on_change=_take_recording, args=(jobs, modality, item), help=item.help
+        )
+    with right:
+        st.file_uploader(
+            "Or give a file", ["wav", "flac", "mp3", "ogg"], key=f"{key}-upload-{turn}", on_change=_take_recording,
+            args=(jobs, modality, item), max_upload_size=SOUND_MB,
+        )  # fmt: skip
+    if message := st.session_state.get(f"{key}-problem"):
+        st.error(plain(message), icon=":material/error:")
+    ref = st.session_state.get(key)
+    if not ref:
+        return
+    try:
+        data = jobs.store.get_bytes(ref)
+    except PlaygroundError:
+        st.session_state.pop(key, None)
+        return
+    st.caption("The recording that is heard:")
+    st.audio(data)
+    st.button("Remove", icon=":material/close:", key=f"{key}-remove", on_click=_remove, args=(key,))
+
+
+def _take_recording(jobs: Jobs, modality: str, item: InputField) -> None:
+    """Check a recording and keep its hash; a bad one leaves what was there."""
+    key = ref_key(modality, item.name)
+    turn = st.session_state.get(f"{key}-turn", 0)
+    given = st.session_state.get(f"{key}-record-{turn}") or st.session_state.get(f"{key}-upload-{turn}")
+    if given is None:
+        return
+    st.session_state[f"{key}-turn"] = turn + 1
+    st.session_state[f"{key}-problem"] = ""
+    try:
+        take(jobs, modality, item.name, given.getvalue(), item.label.lower())
     except PlaygroundError as error:
         st.session_state[f"{key}-problem"] = error.message
 

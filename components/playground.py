@@ -35,10 +35,10 @@ from models.errors import PlaygroundError, PromptTooLong
 from models.family import Family, InputField
 from models.jobs import Jobs, JobView
 from models.params import ParamField
-from models.types import SEED_MAX, Output, Request, Run
+from models.types import ASIDE, SEED_MAX, Output, Request, Run
 
 EXAMPLES = Path(__file__).parent / "examples"
-_PLACEHOLDERS = {"text": "Write how it begins …", "image": "What to draw …"}
+_PLACEHOLDERS = {"text": "Write how it begins …", "image": "What to draw …", "audio": ""}
 _WITH_SETTINGS_INSIDE = ("image",)  # modalities whose files can be dropped to get their settings back
 ADOPT_S = 5.0  # a reload may arrive before the old page's connection is seen to be gone
 _ADOPTING = "adopting-until"
@@ -94,7 +94,7 @@ class _Page:
 
     def use(self, text: str, run: bool) -> None:
         """Put a text into the prompt box, and go on from it if `run`."""
-        st.session_state[state.prompt_key(self.modality)] = text
+        st.session_state[state.prompt_key(self.modality, self.family.name)] = text
         if run:
             self.run()
 
@@ -188,7 +188,7 @@ def _job_of(jobs: Jobs, owner: str, modality: str) -> JobView | None:
     """Return the session's newest job of a modality."""
     found = [
         view for view in jobs.jobs_of(owner)
-        if view.requests[0].model.startswith(f"{modality}/") and not view.requests[0].study
+        if view.requests[0].model.startswith(f"{modality}/") and view.purpose != "study"
     ]  # fmt: skip
     return found[-1] if found else None
 
@@ -198,16 +198,16 @@ def _draw_inputs(page: _Page) -> None:
         if item.name == "prompt":
             _draw_prompt(page, item)
         elif item.type == "text":
-            inputs.draw_text(page.spec, item)
+            inputs.draw_text(page.family, page.spec, item)
     inputs.draw_pictures(page.jobs, page.family, page.spec, page.fields)
 
 
 def _draw_prompt(page: _Page, item: InputField) -> None:
-    key = state.prompt_key(page.modality)
-    if page.spec.examples:
+    key = state.prompt_key(page.modality, page.family.name)
+    if page.spec.examples and item.required:
         st.session_state.setdefault(key, page.spec.examples[0])  # first use needs one click
     st.text_area(
-        "Prompt", key=key, height=110 if page.modality == "text" else 80, persist_state="session",
+        item.label or "Prompt", key=key, height=110 if page.modality == "text" else 80, persist_state="session",
         placeholder=_PLACEHOLDERS[page.modality],
         help=item.help or "The model goes on from here. Markup is shown as text.",
     )  # fmt: skip
@@ -222,7 +222,7 @@ def _take_example(page: _Page) -> None:
     key = f"{page.spec.id}-examples"
     chosen = st.session_state.get(key)
     if chosen:
-        st.session_state[state.prompt_key(page.modality)] = chosen
+        st.session_state[state.prompt_key(page.modality, page.family.name)] = chosen
         st.session_state[key] = None  # the pill is a shortcut, not a state
 
 
@@ -311,7 +311,7 @@ def read_run(file: Path) -> Run:
     said = json.loads(file.read_text("utf-8"))
     outputs = []
     for one in said["outputs"]:
-        if one["kind"] != "steps":
+        if one["kind"] not in ASIDE:
             data = file.with_name(Path(one["file"]).name).read_bytes() if one["kind"] == "image" else b""
             kept = ("kind", "index", "text", "media_type", "meta")
             outputs.append(Output(data=data, **{name: one[name] for name in kept}))

@@ -11,12 +11,12 @@ from typing import Any
 
 import streamlit as st
 
-from components import image_view, links, story_view
+from components import image_view, links, sound_actions, sound_view, story_view
 from components.words import plain
 from models.errors import PlaygroundError
 from models.jobs import Jobs
 from models.media import file_name
-from models.types import Output, Request, Run
+from models.types import ASIDE, Output, Request, Run
 
 _FINISH = {
     "eos": "it ended by itself", "length": "the length was used up", "stop string": "a stop text came",
@@ -43,12 +43,21 @@ def draw_outputs(
     """Draw outputs of any modality that this app shows; bytes that were left in the store are fetched."""
     texts = [output for output in outputs if output.kind == "text"]
     pictures = [output for output in outputs if output.kind == "image"]
+    if request is not None and request.model.startswith("audio/"):
+        read = partial(stored, jobs) if jobs is not None else _own
+        draw_them = sound_view.draw_heard if texts else partial(sound_view.draw, live=live)
+        draw_them(outputs, f"sound-{key}", read=read)
+        return
     if texts:
         story_view.draw(texts, f"story-{key}", run=key, live=live)
     if pictures:
         if jobs is not None:
             pictures = [replace(output, data=stored(jobs, output)) for output in pictures]
         _draw_pictures(pictures, key, live=live, request=request)
+
+
+def _own(output: Output) -> bytes:
+    return output.data
 
 
 def _draw_pictures(pictures: Sequence[Output], key: str, *, live: bool, request: Request | None) -> None:
@@ -137,11 +146,14 @@ def _draw_error(jobs: Jobs, run: Run, key: str) -> None:
 
 def draw_actions(jobs: Jobs, run: Run, use: Use, key: str, brief: bool = False) -> None:
     """Draw what can be done with each output of a run; `brief`: without the link and the settings."""
-    shown = [output for output in run.outputs if output.kind != "steps"]
+    shown = [output for output in run.outputs if output.kind not in ASIDE]
     for place, output in enumerate(shown):
         name = f" {output.index + 1}" if len(shown) > 1 else ""
         with st.container(horizontal=True, key=f"actions-{key}-{output.index}"):
-            _ACTIONS[output.kind](run, output, use, name, f"{key}-{output.index}")
+            act = _ACTIONS[output.kind]
+            if output.kind == "text" and run.request.model.startswith("audio/"):
+                act = _no_actions  # what was heard is no story to go on from
+            act(run, output, use, name, f"{key}-{output.index}")
             st.download_button(
                 f"Download{name}", partial(stored, jobs, output),  # read when pressed, not at each draw
                 file_name(run.request.model, run.request.seed, output.index, output.media_type),
@@ -175,7 +187,13 @@ def _picture_actions(run: Run, output: Output, use: Use, name: str, key: str) ->
     )  # fmt: skip
 
 
-_ACTIONS: dict[str, Callable[[Run, Output, Use, str, str], None]] = {"text": _text_actions, "image": _picture_actions}
+def _no_actions(run: Run, output: Output, use: Use, name: str, key: str) -> None:
+    """Draw nothing beyond what every result has."""
+
+
+_ACTIONS: dict[str, Callable[[Run, Output, Use, str, str], None]] = {
+    "text": _text_actions, "image": _picture_actions, "audio": sound_actions.draw,
+}  # fmt: skip
 
 
 def _draw_sharing(run: Run, key: str) -> None:

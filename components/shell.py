@@ -23,6 +23,7 @@ def run() -> None:
             "Create": [
                 st.Page("pages/text.py", title="Text", icon=":material/article:"),
                 st.Page("pages/image.py", title="Image", icon=":material/image:"),
+                st.Page("pages/audio.py", title="Audio", icon=":material/graphic_eq:"),
             ],
         }
     )

@@ -20,9 +20,12 @@ def switch_key(model: str, name: str) -> str:
     return f"{setting_key(model, name)}.on"
 
 
-def prompt_key(modality: str) -> str:
-    """Return the key of a page's prompt, which is never part of the address."""
-    return f"{modality}-prompt"
+def prompt_key(modality: str, family: str = "") -> str:
+    """Return the key of a page's prompt, which is never part of the address.
+
+    The models of a page share it, but for those of the Audio page: notes for one family are no words for another.
+    """
+    return f"audio-{family}-prompt" if modality == "audio" else f"{modality}-prompt"
 
 
 def model_key(modality: str) -> str:

@@ -28,7 +28,7 @@ from models.events import Final
 from models.params import ParamField, allowed, in_effect
 from models.settings import Settings
 from models.store import Store
-from models.types import SEED_MAX, Request, combined_sha256
+from models.types import ASIDE, SEED_MAX, Request, combined_sha256
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -106,9 +106,9 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
         rest = "\n\n".join(output.text for output in final.outputs if output.kind == "text")
         print(rest[len(shown) :] if rest.startswith(shown) else "\n" + rest)
     outputs = [output.to_header() for output in final.outputs]
-    results = sum(output.kind != "steps" for output in final.outputs)
+    results = sum(output.kind not in ASIDE for output in final.outputs)
     for output, header in zip(final.outputs, outputs, strict=True):
-        if options.out and output.kind != "steps":  # kept steps are for looking into, not a result
+        if options.out and output.kind not in ASIDE:  # kept steps are for looking into, not a result
             header["file"] = str(_write(Path(options.out), output.index, results, output.data))
     stats = dict(final.stats)
     full = {**catalog.validate(request).model_dump(mode="json"), "seed": request.seed}

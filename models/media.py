@@ -33,6 +33,7 @@ _OPEN, _CLOSE = b"---\n", b"\n---\n"
 _NAME_MAX = 80
 _EXTENSIONS = {
     "text/plain": "txt", "application/json": "json", "image/png": "png", "image/gif": "gif",
+    "audio/wav": "wav", "audio/flac": "flac", "audio/mpeg": "mp3", "audio/midi": "mid", "text/vnd.abc": "abc",
     "application/safetensors": "safetensors",
 }  # fmt: skip
 _SURROGATE = re.compile("[\ud800-\udfff]")

@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-OutputKind = Literal["text", "image", "audio", "video", "json", "steps"]
+OutputKind = Literal["text", "image", "audio", "video", "json", "steps", "view"]
+ASIDE: frozenset[str] = frozenset({"steps", "view"})  # kinds for looking into a result: they are none themselves
 RunStatus = Literal["done", "stopped", "failed"]
 
 SEED_MAX = 2**32 - 1
@@ -87,9 +88,9 @@ class Run:
 def combined_sha256(outputs: list[Output] | tuple[Output, ...]) -> str:
     """Return the one hash of a run's artefacts: the artefact's own if there is one, else a hash of the hashes.
 
-    Kept steps are no result: they do not count.
+    Kept steps and views are no result: they do not count.
     """
-    hashes = [output.sha256 for output in outputs if output.kind != "steps"]
+    hashes = [output.sha256 for output in outputs if output.kind not in ASIDE]
     if len(hashes) == 1:
         return hashes[0]
     return hashlib.sha256("\n".join(hashes).encode()).hexdigest()

@@ -1,0 +1,167 @@
+"""Draw sound: one player, its wave, its spectrogram, its notes; and what a recogniser heard in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import altair as alt
+import streamlit as st
+
+from components import frame_player
+from components.words import plain
+from models import scores, tunes
+from models.errors import PlaygroundError
+from models.types import Output
+
+Read = Callable[[Output], bytes]
+_NOTE_NAMES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
+
+
+def draw(outputs: Sequence[Output], key: str, *, live: bool, read: Read) -> None:
+    """Draw every sound of a run with the views that belong to it; `read` returns an output's bytes."""
+    found = [output for output in outputs if output.kind == "audio"]
+    for output in found:
+        if len(found) > 1:
+            st.markdown(f"**{output.index + 1}** · seed {output.meta.get('seed', '')}")
+        views = [view for view in outputs if view.kind == "view" and view.index == output.index]
+        if live or not output.media_type.startswith("audio/"):
+            _draw_growing(output, views, f"{key}-{output.index}")
+        else:
+            st.audio(read(output), format=output.media_type)
+            _draw_views(output, views, f"{key}-{output.index}", read)
+
+
+def _draw_growing(output: Output, views: Sequence[Output], key: str) -> None:
+    """Draw a sound on its way: notes so far, the spectrogram so far. Nothing plays yet."""
+    if output.text.startswith("M:"):
+        st.altair_chart(piano_roll(output.text), width="stretch", key=f"{key}-live")
+    for view in views:
+        if view.data and view.meta.get("what") == "steps":
+            st.image(view.data, width="stretch", alt="The spectrogram so far")
+
+
+def _draw_views(output: Output, views: Sequence[Output], key: str, read: Read) -> None:
+    kinds = {str(view.meta.get("what")): view for view in views}
+    names = ["Wave"]
+    if output.text.startswith("M:"):
+        names = ["Notes", "Score", "Notation", "Wave"]
+    if "mel" in kinds:
+        names.append("Spectrogram")
+    if "steps" in kinds:
+        names.append("Steps")
+    chosen = st.segmented_control("View", names, default=names[0], required=True, key=f"{key}-view",
+                                  label_visibility="collapsed")  # fmt: skip
+    if chosen == "Wave":
+        st.altair_chart(wave(output), width="stretch", key=f"{key}-wave")
+    elif chosen == "Notes":
+        st.altair_chart(piano_roll(output.text), width="stretch", key=f"{key}-roll")
+        filled, bars = output.meta.get("bars_filled", 0), output.meta.get("bars", 0)
+        st.caption(f"{filled} of {bars} bars fill their metre.")
+    elif chosen == "Score":
+        _draw_score(output)
+    elif chosen == "Notation":
+        st.code(tunes.to_abc(output.text, "Tune", int(output.meta.get("tempo", 0))), language=None, wrap_lines=True)
+    elif chosen == "Spectrogram":
+        draw_mel(kinds["mel"], read)
+    elif chosen == "Steps":
+        _draw_steps(kinds["steps"], key, read)
+
+
+def draw_mel(view: Output, read: Read) -> None:
+    """Draw a mel spectrogram with its scales said in words."""
+    st.image(read(view), width="stretch", alt="Mel spectrogram: time to the right, pitch upwards, bright is loud")
+    seconds, top = view.meta.get("seconds", 0), view.meta.get("top_hz", 0)
+    st.caption(f"{seconds:.1f} s from left to right, up to {top:,.0f} Hz on the scale of the ear; bright is loud.")
+
+
+def _draw_steps(view: Output, key: str, read: Read) -> None:
+    count, times = int(view.meta["count"]), view.meta["timesteps"]
+    captions = [f"step {step} of {count} · t = {time:.0f}" for step, time in enumerate(times, 1)]
+    frame_player.draw(read(view), count, tuple(view.meta["tile"]), f"{key}-steps", captions=captions,
+                      titles=("The spectrogram that it believes in", ""))  # fmt: skip
+
+
+@st.cache_data(max_entries=50, show_spinner=False)
+def _score(text: str) -> str:
+    return scores.engrave(tunes.to_abc(text, ""))
+
+
+def _draw_score(output: Output) -> None:
+    try:
+        st.image(_score(output.text), width="stretch", alt="The tune as sheet music")
+    except PlaygroundError as error:
+        st.info(plain(error.message), icon=":material/info:")
+
+
+def wave(output: Output) -> alt.Chart:
+    """Return the wave of a sound, to be zoomed and moved along time."""
+    peaks, seconds = output.meta.get("peaks", []), float(output.meta.get("seconds", 0))
+    rows = [{"s": round(seconds * at / max(1, len(peaks)), 4), "low": low, "high": high}
+            for at, (low, high) in enumerate(peaks)]  # fmt: skip
+    return alt.Chart(alt.Data(values=rows)).mark_area(opacity=0.85).encode(
+        x=alt.X("s:Q", title="seconds", scale=alt.Scale(domain=[0, seconds], nice=False)),
+        y=alt.Y("low:Q", title=None, scale=alt.Scale(domain=[-1, 1]), axis=alt.Axis(labels=False, ticks=False)),
+        y2="high:Q",
+    ).properties(
+        height=150, description=f"The wave of {seconds:.1f} seconds of sound",
+    ).interactive(bind_y=False)  # fmt: skip
+
+
+def piano_roll(text: str) -> alt.Chart:
+    """Return a tune's written notes over time, repeats once, a bar line each bar."""
+    tune = tunes.read(text)
+    notes = [note for note in tunes.play(tune, repeats=False) if note.pitch is not None]
+    rows = [
+        {"start": float(note.start), "end": float(note.start + note.length), "pitch": pitch, "note": _note_name(pitch)}
+        for note in notes if (pitch := note.pitch) is not None
+    ]  # fmt: skip
+    pitches = [note.pitch for note in notes if note.pitch is not None] or [60, 72]
+    low, high = min(pitches), max(pitches)
+    end = max((float(note.start + note.length) for note in notes), default=8.0)
+    return alt.Chart(alt.Data(values=rows)).mark_rect(cornerRadius=2).encode(
+        x=alt.X("start:Q", title="eighths", scale=alt.Scale(domain=[0, end], nice=False)),
+        x2="end:Q",
+        y=alt.Y("pitch:O", title=None, sort="descending", scale=alt.Scale(domain=list(range(low - 1, high + 2))),
+                axis=alt.Axis(labels=False, ticks=False, grid=True)),
+        tooltip=[alt.Tooltip("note:N"), alt.Tooltip("start:Q", title="at")],
+    ).properties(height=max(140, 9 * (high - low + 3)),
+                 description=f"Piano roll of {len(rows)} notes").interactive(bind_y=False)  # fmt: skip
+
+
+def _note_name(pitch: int) -> str:
+    return f"{_NOTE_NAMES[pitch % 12]}{pitch // 12 - 1}"
+
+
+def draw_heard(outputs: Sequence[Output], key: str, read: Read) -> None:
+    """Draw what a recogniser heard: the text, when and how sure, the odds over time, the spectrogram."""
+    for output in outputs:
+        if output.kind != "text":
+            continue
+        st.markdown("#### " + (plain(output.text) or "*Nothing*"))
+        said = [f"{one['label']} ({one['confidence']:.0%})" for one in output.meta.get("segments", [])]
+        if said:
+            st.caption(plain("How sure it was: " + ", ".join(said)))
+        views = {str(view.meta.get("what")): view for view in outputs if view.kind == "view"}
+        if "mel" in views:
+            draw_mel(views["mel"], read)
+        if "odds" in views:
+            st.altair_chart(odds(json.loads(read(views["odds"]))), width="stretch", key=f"{key}-odds")
+
+
+def odds(content: dict[str, Any]) -> alt.Chart:
+    """Return the odds of each label over time as a heat map; the blank is left out."""
+    seconds, labels, table = content["seconds"], content["labels"], content["odds"]
+    width = seconds / max(1, len(table))
+    rows = [
+        {"s": round(at * width, 3), "end": round((at + 1) * width, 3), "label": labels[place], "odds": value}
+        for at, row in enumerate(table) for place, value in enumerate(row) if place and value >= 0.02
+    ]  # fmt: skip
+    return alt.Chart(alt.Data(values=rows)).mark_rect().encode(
+        x=alt.X("s:Q", title="seconds", scale=alt.Scale(domain=[0, seconds], nice=False)),
+        x2="end:Q",
+        y=alt.Y("label:O", title=None, scale=alt.Scale(domain=labels[1:])),
+        opacity=alt.Opacity("odds:Q", scale=alt.Scale(domain=[0, 1], range=[0, 1]), legend=None),
+        tooltip=[alt.Tooltip("label:N"), alt.Tooltip("odds:Q", format=".0%"), alt.Tooltip("s:Q", title="at")],
+    ).properties(height=max(140, 20 * len(labels)), description="Odds of each label over time")  # fmt: skip

@@ -1,0 +1,224 @@
+"""Diffusion on mel spectrograms of labelled sounds: words of a small vocabulary, each in a chosen voice."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from models import media, sounds
+from models.errors import BadInput, WeightsError
+from models.events import Event, Final, Preview, Progress
+from models.family import Context, Family, InputField, Loaded, Modality
+from models.params import Params, hint, in_effect
+from models.types import SEED_MAX, Output, Request
+
+if TYPE_CHECKING:
+    from models.catalog import ModelSpec
+    from models.params import ParamField
+
+Scheduler = Literal[
+    "DPMSolverMultistepScheduler", "DDIMScheduler", "EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler",
+    "HeunDiscreteScheduler", "UniPCMultistepScheduler", "DEISMultistepScheduler", "DDPMScheduler",
+]  # fmt: skip
+WORDS_MAX = 12
+_NAMES = {"zero": "0", "oh": "0", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6",
+          "seven": "7", "eight": "8", "nine": "9"}  # fmt: skip
+_HOW_IT_WORKS = """
+```mermaid
+flowchart LR
+  N[noise] --> U
+  L[digit and speaker] --> U[U-Net]
+  U -->|a little less noise, many times| S[mel spectrogram]
+  S --> G[Griffin-Lim]
+  G --> W[sound]
+```
+
+A [mel spectrogram](https://en.wikipedia.org/wiki/Mel_scale) is a picture of sound: time runs to the right, pitch
+upwards, brightness is loudness, and the scale is that of the ear. So what draws pictures can draw sound: a
+[diffusion model](https://arxiv.org/abs/2006.11239) starts from noise and takes a little of it away, many times, until a
+spectrogram of the asked-for digit in the asked-for voice stands there.
+[Guidance](https://arxiv.org/abs/2207.12598) says how strictly it keeps to digit and voice.
+
+A spectrogram says how loud each pitch is and not where its waves begin.
+[Griffin and Lim](https://ieeexplore.ieee.org/document/1164317) found these phases by going back and forth until sound
+and spectrogram agree: few rounds ring like a tin can, many sound nearly natural.
+"""
+
+
+class SpectrogramParams(Params):
+    """Declare voice, denoising and the way from spectrogram to sound."""
+
+    speaker: str = Field(
+        "", max_length=60, description="Whose voice it is.", json_schema_extra=hint(group="Voice"),
+    )  # fmt: skip
+    pause_s: float = Field(
+        0.12, ge=0.0, le=0.6, description="Silence between two words.",
+        json_schema_extra=hint(label="Pause", step=0.02, unit="s", group="Voice"),
+    )  # fmt: skip
+    num_takes: int = Field(
+        1, ge=1, le=4, description="Says it this many times; each take has the next seed, as single runs would.",
+        json_schema_extra=hint(label="Takes", group="Voice"),
+    )  # fmt: skip
+    num_inference_steps: int = Field(
+        20, ge=1, le=100, description="How often noise is taken away. Few: slurred or mere hiss; many: clear, slower.",
+        json_schema_extra=hint(label="Steps", group="Denoising"),
+    )  # fmt: skip
+    guidance_scale: float = Field(
+        2.0, ge=0.0, le=10.0, description="How strictly to keep to digit and voice. 1: freely; high: over-articulated.",
+        json_schema_extra=hint(label="Guidance", step=0.1, group="Denoising"),
+    )  # fmt: skip
+    scheduler: Scheduler = Field(
+        "DPMSolverMultistepScheduler", description="The rule from one step to the next. Some add fresh noise.",
+        json_schema_extra=hint(group="Denoising"),
+    )  # fmt: skip
+    griffin_lim_rounds: int = Field(
+        64, ge=1, le=200, description="Rounds of the search for the phases. Few ring like a tin can.",
+        json_schema_extra=hint(label="Phase rounds", group="Sound", advanced=True),
+    )  # fmt: skip
+
+
+class SpectrogramDiffusion(Family):
+    """Run a `UNet2DModel` with class labels whose pictures are folded mel spectrograms."""
+
+    name: ClassVar[str] = "spectrogram_diffusion"
+    title: ClassVar[str] = "Spectrogram diffusion"
+    modality: ClassVar[Modality] = "audio"
+    Params: ClassVar[type[Params]] = SpectrogramParams
+    inputs: ClassVar[tuple[InputField, ...]] = (
+        InputField("prompt", label="What to say", help="Digits, such as “4 0 7”, or their names."),
+    )
+    tools: ClassVar[Mapping[str, str]] = {}
+    how_it_works: ClassVar[str] = _HOW_IT_WORKS
+
+    def fields(self, spec: ModelSpec) -> tuple[ParamField, ...]:
+        """Return the model's table of settings, with the speakers that it knows."""
+        speakers = tuple(str(one) for one in spec.facts.get("speakers", ()))  # type: ignore[union-attr]
+        table = []
+        for item in super().fields(spec):
+            if item.name == "speaker":
+                if not speakers:
+                    continue
+                item = replace(item, type="choice", choices=speakers, default=item.default or speakers[0])
+            table.append(item)
+        return tuple(table)
+
+    def load(self, spec: ModelSpec) -> Loaded:
+        """Read U-Net and schedule into float32."""
+        import torch
+        from diffusers import DDPMScheduler, UNet2DModel
+
+        from models.sampling.mels import Mels
+        from models.sampling.spectrograms import read_meaning
+
+        folder = spec.folder()
+        unet = UNet2DModel.from_pretrained(folder / "unet", torch_dtype=torch.float32, use_safetensors=True).eval()
+        meaning = read_meaning(folder)
+        schedule = DDPMScheduler.from_pretrained(folder / "scheduler")
+        return Loaded({"unet": unet, "schedule": schedule, "meaning": meaning, "mels": Mels(meaning.mel)})
+
+    def describe(self, spec: ModelSpec) -> dict[str, Any]:
+        """Return words, speakers, rate and length, read from the folder."""
+        from models.device import import_libraries
+        from models.settings import Settings
+
+        import_libraries(Settings())
+        from models.sampling.spectrograms import read_meaning
+
+        try:
+            meaning = read_meaning(spec.folder())
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise WeightsError(f"{spec.id}: spectrogram.json is missing or damaged. Restore it.") from error
+        rate = meaning.mel.sample_rate
+        return {"speakers": list(meaning.speakers), "words": list(meaning.labels), "sample_rate": rate,
+                "word_s": round(meaning.frames * meaning.mel.hop_length / rate, 3)}  # fmt: skip
+
+    def check_inputs(self, spec: ModelSpec, request: Request, params: Any) -> None:
+        """Refuse what the model has no sound for; see `Family.check_inputs`."""
+        said_words(request.inputs.get("prompt", ""), tuple(spec.facts["words"]))  # type: ignore[arg-type]
+
+    def generate(
+        self, spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context
+    ) -> Iterator[Event]:
+        """Draw the words' spectrograms together, one take after another, and make them sound; see `Family.generate`."""
+        import torch
+
+        from models import seeds
+        from models.sampling import schedulers, sound_views, spectrograms
+
+        meaning, mels = loaded.parts["meaning"], loaded.parts["mels"]
+        words = said_words(request.inputs["prompt"], meaning.labels)
+        classes = meaning.classes(words, params.speaker)
+        config = {**loaded.parts["schedule"].config, "_class_name": "DDPMScheduler"}
+        outputs: list[Output] = []
+        views: list[Output] = []
+        begun, steps, stopped = time.monotonic(), 0, False
+        for take in range(params.num_takes):
+            if stopped or (take and context.stopped()):
+                stopped = True
+                break
+            # word k of take t has chance of its own, and take t is a single run with seed + t
+            base = seeds.generator(request.seed, take)
+            generators = [seeds.generator(int(torch.randint(0, 2**31, (1,), generator=base))) for _ in words]
+            scheduler = schedulers.make(config, params.scheduler)
+            kept: list[Any] = []
+            times: list[float] = []
+            step = None
+            with torch.inference_mode():
+                for step in spectrograms.denoise(
+                    loaded.parts["unet"], scheduler, classes, meaning.nothing, params.guidance_scale,
+                    params.num_inference_steps, generators, context.stopped,
+                ):  # fmt: skip
+                    mel = torch.cat(list(meaning.unfold(step.believed)), 1).numpy()  # bands × frames of all words
+                    kept.append(mel)
+                    times.append(step.time)
+                    steps += 1
+                    yield Progress(
+                        "denoise", step.number, step.total, f"take {take + 1}" if params.num_takes > 1 else ""
+                    )
+                    view = sound_views.steps_view([mel], [step.time], take)
+                    yield Preview((*outputs, Output("audio", take), replace_data(view)))
+                assert step is not None
+                stopped = step.number < step.total
+                yield Progress("decode", take, params.num_takes)
+                sound = spectrograms.spoken(
+                    mels, meaning.unfold(step.believed), params.pause_s, params.griffin_lim_rounds)  # fmt: skip
+            meta = {"seed": (request.seed + take) % (SEED_MAX + 1), "peaks": sounds.peaks(sound)}
+            if stopped:
+                meta["finish"] = "stopped"
+            said = " ".join(words)
+            outputs.append(sounds.sound_output(sound, meaning.mel.sample_rate, context.stamp, take, said, meta))
+            views += [sound_views.mel_view(sound, meaning.mel.sample_rate, take),
+                      sound_views.steps_view(kept, times, take)]  # fmt: skip
+        values = {**params.model_dump(mode="json"), "seed": request.seed}
+        seconds = time.monotonic() - begun
+        stats = {
+            "steps": steps, "steps_per_s": round(steps / seconds, 2) if seconds > 0 else 0.0, "stopped": stopped,
+            "notes": [], "in_effect": {name: values[name] for name in in_effect(self.fields(spec), values)
+                                       if name != "num_takes" or values[name] > 1},
+        }  # fmt: skip
+        yield Final((*outputs, *views), stats)
+
+
+def replace_data(view: Output) -> Output:
+    """Return a view of what is on its way: it is shown and never stored, so it needs no hash."""
+    return replace(view, sha256="")
+
+
+def said_words(text: str, labels: tuple[str, ...]) -> list[str]:
+    """Return the words of a text as labels: "407", "4 0 7" and "four oh seven" alike. Raises `BadInput`."""
+    words: list[str] = []
+    for word in re.findall(r"[a-z]+|\d|[^\s,.;:!?-]", media.check_text(text).lower()):
+        label = word if word in labels else _NAMES.get(word, "")
+        if label not in labels:
+            raise BadInput(f"“{word[:20]}” is nothing that this model can say. It knows: {', '.join(labels)}.")
+        words.append(label)
+    if not words:
+        raise BadInput("There is nothing to say. Write digits, such as “4 0 7”.")
+    if len(words) > WORDS_MAX:
+        raise BadInput(f"There are {len(words)} words; at most {WORDS_MAX} can be said at once. Say fewer.")
+    return words

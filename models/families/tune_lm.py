@@ -1,0 +1,313 @@
+"""Language models of folk music: a tune in words of ABC notation, then its sound."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from models import media, sounds, tunes
+from models.errors import BadInput, WeightsError
+from models.events import Event, Final, Preview, Progress
+from models.family import Context, Family, InputField, Loaded, Modality
+from models.params import Params, hint, in_effect
+from models.types import SEED_MAX, Output, Request
+
+if TYPE_CHECKING:
+    from models.catalog import ModelSpec
+
+_OPENING = re.compile(r"\|:|:\||\|\||\[[12]|\||\(3|(?:[\^_=]?[A-Ga-g](?:,+|'+)?|z)(?:\d+)?(?:/\d*)?-?|\S")
+_NEUTRAL: dict[str, Any] = {"num_variants": 1, "top_p": 1.0, "swing": 0.5, "chords": 0.0, "drone": 0.0, "reverb": 0.0,
+                            "top_k": None, "min_p": None, "tempo": None}  # fmt: skip
+_HOW_IT_WORKS = """
+```mermaid
+flowchart LR
+  A["metre, key, kind"] --> B[words of notation]
+  B --> C[network]
+  C --> D[odds of every next word]
+  D -->|one is drawn and put at the end| B
+  B --> E[synthesiser]
+  E --> F[sound]
+```
+
+Folk tunes can be written as text: [ABC notation](https://abcnotation.com/wiki/abc:standard:v2.1) has a letter for each
+note and a bar for each bar. So a language model can write them: it reads what stands there and gives odds for every
+word that could come next, one is drawn, and so on until the tune ends. It knows metre, key and kind because each tune
+it learnt from began with them. Nobody told it what a bar is; that bars come out full is what it found in the tunes.
+
+Two networks learnt from the same tunes. The [Transformer](https://arxiv.org/abs/1706.03762) looks back at every word so
+far; the [LSTM](https://www.bioinf.jku.at/publications/older/2604.pdf) carries a memory of fixed size from word to word
+([folk-rnn](https://arxiv.org/abs/1604.08723) was one). The sound is made afterwards by a small synthesiser, with
+[plucked strings](https://www.jstor.org/stable/3680062) and sums of harmonics: instrument, tempo and room change how a
+tune sounds and never which notes it has.
+"""
+
+
+Rhythm = Literal["any", "jig", "slip jig", "reel", "hornpipe", "strathspey", "polka", "waltz", "march", "air"]
+
+
+class TuneParams(Params):
+    """Declare what kind of tune is asked for, how its words are drawn, and how it is played."""
+
+    metre: Literal["6/8", "4/4", "2/2", "2/4", "3/4", "9/8"] = Field(
+        "6/8", description="How many beats a bar has: 6/8 skips like a jig, 2/2 runs like a reel, 3/4 is a waltz.",
+        json_schema_extra=hint(label="Metre", group="Tune"),
+    )  # fmt: skip
+    tonic: Literal["D", "G", "A", "C", "E", "F", "Bb"] = Field(
+        "D", description="The note that it comes home to.", json_schema_extra=hint(label="Key", group="Tune"),
+    )  # fmt: skip
+    mode: Literal["major", "minor", "Dorian", "Mixolydian"] = Field(
+        "major", description="The scale: major is bright, minor dark; Dorian and Mixolydian lie between, and are "
+        "common in Ireland and Scotland.",
+        json_schema_extra=hint(label="Mode", group="Tune"),
+    )  # fmt: skip
+    rhythm: Rhythm = Field(
+        "any", description="The kind of dance. One that does not go with the metre confuses it.",
+        json_schema_extra=hint(label="Kind", group="Tune"),
+    )  # fmt: skip
+    temperature: float = Field(
+        0.9, ge=0.1, le=2.0, description="Low keeps to the most usual turns and repeats itself; high dares more, and "
+        "breaks bars at last.",
+        json_schema_extra=hint(step=0.05, group="Chance"),
+    )  # fmt: skip
+    top_p: float = Field(
+        0.95, ge=0.05, le=1.0, description="Draws only from the likeliest words that together hold this share of the "
+        "odds. 1 cuts nothing.",
+        json_schema_extra=hint(label="Top-p", step=0.01, group="Chance"),
+    )  # fmt: skip
+    top_k: int | None = Field(
+        None, ge=1, le=200, description="Draws only from this many likeliest words.",
+        json_schema_extra=hint(label="Top-k", group="Chance", advanced=True),
+    )  # fmt: skip
+    min_p: float | None = Field(
+        None, ge=0.01, le=1.0, description="Drops words less likely than this share of the likeliest one.",
+        json_schema_extra=hint(label="Min-p", step=0.01, group="Chance", advanced=True),
+    )  # fmt: skip
+    max_new_tokens: int = Field(
+        320, ge=16, le=480, description="The most words that it may write; a tune that ends by itself is shorter.",
+        json_schema_extra=hint(label="Length", group="Chance", unit="words", advanced=True),
+    )  # fmt: skip
+    num_variants: int = Field(
+        1, ge=1, le=4, description="Writes this many tunes; each has the next seed, as single runs would.",
+        json_schema_extra=hint(label="Tunes", group="Chance"),
+    )  # fmt: skip
+    instrument: Literal["plucked string", "whistle", "accordion", "organ", "fiddle"] = Field(
+        "plucked string", description="What plays the melody.", json_schema_extra=hint(group="Sound"),
+    )  # fmt: skip
+    tempo: int | None = Field(
+        None, ge=40, le=260, description="Beats a minute. Off: what suits the kind of tune.",
+        json_schema_extra=hint(step=2, group="Sound", unit="beats a minute"),
+    )  # fmt: skip
+    swing: float = Field(
+        0.5, ge=0.5, le=0.75, description="How long the first of two eighths is held: 0.5 is even, 0.67 the lilt of a "
+        "hornpipe. Metres of three eighths have none.",
+        json_schema_extra=hint(step=0.01, group="Sound", shown_if={"metre": ["4/4", "2/2", "2/4", "3/4"]}),
+    )  # fmt: skip
+    repeats: bool = Field(
+        True, description="Plays repeated parts twice.", json_schema_extra=hint(label="Play repeats", group="Sound"),
+    )  # fmt: skip
+    chords: float = Field(
+        0.5, ge=0.0, le=1.0, description="How loud the chords are that go along: for each bar the one that fits best.",
+        json_schema_extra=hint(step=0.05, group="Sound"),
+    )  # fmt: skip
+    drone: float = Field(
+        0.0, ge=0.0, le=1.0, description="How loud a held tonic and fifth are, as of a bagpipe.",
+        json_schema_extra=hint(step=0.05, group="Sound"),
+    )  # fmt: skip
+    reverb: float = Field(
+        0.2, ge=0.0, le=1.0, description="How much of a small hall is heard.",
+        json_schema_extra=hint(label="Room", step=0.05, group="Sound"),
+    )  # fmt: skip
+
+
+class TuneLM(Family):
+    """Run any causal language model over the words of `models.tunes`, and play what it wrote."""
+
+    name: ClassVar[str] = "tune_lm"
+    title: ClassVar[str] = "Language model of tunes"
+    modality: ClassVar[Modality] = "audio"
+    Params: ClassVar[type[Params]] = TuneParams
+    inputs: ClassVar[tuple[InputField, ...]] = (
+        InputField("prompt", required=False, label="Opening", help="Notes to go on from, in ABC notation, such as "
+                   "“d2 f a | f e d”. Empty: it begins by itself."),
+    )  # fmt: skip
+    how_it_works: ClassVar[str] = _HOW_IT_WORKS
+
+    def load(self, spec: ModelSpec) -> Loaded:
+        """Read tokenizer and weights; see `Family.load`."""
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+
+        import models.nets  # noqa: F401 - registers our own
+
+        folder = spec.folder()
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        model = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=torch.float32, trust_remote_code=False, use_safetensors=True
+        )
+        model.generation_config = GenerationConfig()
+        return Loaded({"model": model.eval(), "tokenizer": tokenizer})
+
+    def describe(self, spec: ModelSpec) -> dict[str, Any]:
+        """Return context length and vocabulary size, read from config.json."""
+        try:
+            config = json.loads((spec.folder() / "config.json").read_text("utf-8"))
+            return {"context_length": config["max_position_embeddings"], "vocabulary_size": config["vocab_size"]}
+        except (OSError, ValueError, KeyError) as error:
+            raise WeightsError(f"{spec.id}: config.json is missing or damaged. Restore it.") from error
+
+    def check_inputs(self, spec: ModelSpec, request: Request, params: Any) -> None:
+        """Refuse an opening with a word that the model never saw; see `Family.check_inputs`."""
+        words = opening(request.inputs.get("prompt", ""))
+        file = spec.folder() / "tokenizer.json"
+        known = vocabulary(file, file.stat().st_mtime_ns if file.exists() else 0)
+        strange = [word for word in words if word not in known]
+        if strange:
+            raise BadInput(
+                f"The opening has “{strange[0][:20]}”, which this model has no word for. Allowed are notes such as d, "
+                "^c2, B,/2 and z, the triplet sign (3, and bars |. Change it or leave the opening empty."
+            )
+        limit = int(spec.facts["context_length"])  # type: ignore[arg-type]
+        if len(words) + 5 >= limit:
+            raise BadInput(f"The opening has {len(words)} words; at most {limit - 5} are allowed. Shorten it.")
+
+    def generate(
+        self, spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context
+    ) -> Iterator[Event]:
+        """Write one tune after another, each from its own seed, and play each; see `Family.generate`."""
+        outputs: list[Output] = []
+        words, seconds, stopped = 0, 0.0, False
+        notes: list[str] = []
+        for number in range(params.num_variants):
+            if context.stopped():
+                stopped = True
+                break
+            run = _Writing(spec, request, params, loaded, context, number)
+            for event in run.events():
+                yield Preview((*outputs, *event.outputs)) if event.kind == "preview" else event
+            words, seconds, stopped = words + run.words, seconds + run.seconds, stopped or run.stopped
+            yield Progress("render", number, params.num_variants)
+            if run.output is not None:
+                outputs.append(run.output)
+                notes += run.notes
+                yield Preview(tuple(outputs))
+        values = {**params.model_dump(mode="json"), "seed": request.seed}
+        acting = {name: values[name] for name in in_effect(self.fields(spec), values)}
+        stats = {
+            "tokens": words, "tokens_per_s": round(words / seconds, 2) if seconds > 0 else 0.0, "stopped": stopped,
+            "notes": list(dict.fromkeys(notes)),
+            "in_effect": {name: value for name, value in acting.items()
+                          if name not in _NEUTRAL or value != _NEUTRAL[name]},
+        }  # fmt: skip
+        yield Final(tuple(outputs), stats)
+
+
+class _Writing:
+    """Hold one tune while it is written and played."""
+
+    def __init__(
+        self, spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context, number: int
+    ) -> None:
+        self.request, self.params, self.context, self.number = request, params, context, number
+        self.model, self.tokenizer = loaded.parts["model"], loaded.parts["tokenizer"]
+        self.limit = int(spec.facts["context_length"])  # type: ignore[arg-type]
+        self.words, self.seconds, self.stopped = 0, 0.0, False
+        self.notes: list[str] = []
+        self.output: Output | None = None
+
+    def events(self) -> Iterator[Event]:
+        """Yield progress and the notation so far; the finished tune is in `output`."""
+        import torch
+
+        from models.sampling.streaming import Watch, follow
+        from models.sampling.transcript import Transcript
+        from models.seeds import seeded
+
+        params, tokenizer = self.params, self.tokenizer
+        mode = next(short for short, name in tunes.MODES.items() if name == params.mode)
+        start = [*tunes.header(params.metre, params.tonic, mode, params.rhythm),
+                 *opening(self.request.inputs.get("prompt", ""))]  # fmt: skip
+        ids = [tokenizer.bos_token_id, *tokenizer.convert_tokens_to_ids(start)]
+        total = min(params.max_new_tokens, self.limit - len(ids))
+        text = Transcript(lambda some: tokenizer.decode(some, skip_special_tokens=True), ids)
+        watch = Watch([text], {tokenizer.eos_token_id}, self.context.stopped)
+        begun = time.monotonic()
+        yield Progress("prompt", 0, len(ids))
+
+        def run() -> None:
+            with torch.inference_mode(), seeded((self.request.seed + self.number) % (SEED_MAX + 1)):
+                _generate(self.model, tokenizer, ids, total, params, watch)
+
+        head = " ".join(start)
+        for _ in follow(run, watch):
+            yield Progress("generate", watch.step, total)
+            yield Preview((Output("audio", self.number, head + text.text),))
+        watch.end("length")
+        self.words, self.seconds = text.tokens, time.monotonic() - begun
+        self.stopped = text.finish == "stopped"
+        self._play(head + text.text, text.finish)
+
+    def _play(self, written: str, finish: str) -> None:
+        from models import arrangement, synth
+
+        params = self.params
+        tune = tunes.read(written)
+        if finish == "eos":
+            self.notes += [f"Not well formed: {problem}" for problem in tune.problems[:3]]
+        tempo = params.tempo or arrangement.tempo_of(tune)
+        swing = params.swing if params.metre not in ("6/8", "9/8") else 0.5
+        sound = synth.mix(
+            arrangement.melody(tune, tempo, swing, params.repeats), params.instrument,
+            chords=arrangement.chords(tune, tempo, params.repeats), chord_level=params.chords,
+            drone=arrangement.drone(tune), drone_level=params.drone, reverb=params.reverb,
+        )  # fmt: skip
+        good, bars = tunes.filled(tune)
+        meta = {"seed": (self.request.seed + self.number) % (SEED_MAX + 1), "finish": finish, "tempo": tempo,
+                "bars": bars, "bars_filled": good, "peaks": sounds.peaks(sound)}  # fmt: skip
+        self.output = sounds.sound_output(sound, synth.RATE, self.context.stamp, self.number, written, meta)
+
+
+def opening(text: str) -> list[str]:
+    """Return the words of an opening, which may be written with or without spaces. Raises `BadInput` for no text."""
+    words = _OPENING.findall(media.check_text(text, "opening"))
+    return [_plain_length(word) for word in words]
+
+
+def _plain_length(word: str) -> str:
+    """Return a note with its length as our words have it: `d/` is `d/2`, `d1` is `d`."""
+    return re.sub(r"(?<=\D)1(?=/|-|$)", "", re.sub(r"/(?=-|$)", "/2", word)) if word[-1:] != "" else word
+
+
+@lru_cache(maxsize=4)
+def vocabulary(file: Path, changed_ns: int) -> frozenset[str]:
+    """Return the words of a tokenizer.json. Raises `WeightsError` where it is missing or damaged."""
+    try:
+        found = json.loads(file.read_text("utf-8"))["model"]["vocab"]
+        return frozenset(found)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WeightsError(f"{file.parent.name}: {file.name} is missing or damaged. Restore it.") from error
+
+
+def _generate(model: Any, tokenizer: Any, ids: list[int], total: int, params: Any, watch: Any) -> None:
+    import torch
+    from transformers import GenerationConfig, StoppingCriteriaList
+
+    # what a tune is was said at its beginning; it is no word of the tune
+    heads = [at for word, at in tokenizer.get_vocab().items() if word[:2] in ("M:", "K:", "R:")]
+    never = [tokenizer.bos_token_id, tokenizer.pad_token_id, tokenizer.unk_token_id, *heads]
+    config = GenerationConfig(
+        max_new_tokens=total, do_sample=True, temperature=params.temperature, top_p=params.top_p,
+        top_k=params.top_k or 0, min_p=params.min_p, suppress_tokens=sorted(one for one in never if one is not None),
+        bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
+    )  # fmt: skip
+    input_ids = torch.tensor([ids])  # 1 × words
+    model.generate(
+        input_ids, attention_mask=torch.ones_like(input_ids), generation_config=config,
+        stopping_criteria=StoppingCriteriaList([watch]),
+    )  # fmt: skip

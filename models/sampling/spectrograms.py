@@ -1,0 +1,128 @@
+"""Draw spectrograms of labelled sounds by diffusion, with guidance, and make them sound."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from models.sampling import schedulers
+from models.sampling.mels import Mels, MelSettings
+
+FILE = "spectrogram.json"
+FADE_S = 0.008
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """Say what a model's spectrograms mean: read from `FILE` beside its weights.
+
+    `labels` × `speakers` are its classes, in this order; `nothing` is the class that says nothing. A spectrogram of
+    bands × `frames` is folded into patches of `patch` (bands × frames).
+    """
+
+    mel: MelSettings
+    frames: int
+    patch: tuple[int, int]
+    labels: tuple[str, ...]
+    speakers: tuple[str, ...]
+    nothing: int
+
+    def unfold(self, folded: torch.Tensor) -> torch.Tensor:
+        """Return spectrograms, batch × bands × frames, of batch × patch area × bands / p × frames / q."""
+        count, _, rows, columns = folded.shape
+        tall, wide = self.patch
+        cut = folded.view(count, tall, wide, rows, columns).permute(0, 3, 1, 4, 2)  # batch × rows × p × columns × q
+        return cut.reshape(count, rows * tall, columns * wide)
+
+    def classes(self, words: Sequence[str], speaker: str) -> list[int]:
+        """Return the class of each word in a speaker's voice."""
+        voice = self.speakers.index(speaker)
+        return [self.labels.index(word) * len(self.speakers) + voice for word in words]
+
+
+def read_meaning(folder: Path) -> Meaning:
+    """Read `FILE`. Raises `OSError`, `ValueError`, `KeyError` or `TypeError` where it is missing or damaged."""
+    found = json.loads((folder / FILE).read_text("utf-8"))
+    return Meaning(
+        MelSettings(**found["mel"]), int(found["frames"]), tuple(found["patch"]), tuple(found["labels"]),
+        tuple(found["speakers"]), int(found["nothing"]),
+    )  # fmt: skip
+
+
+@dataclass
+class Step:
+    """Hold one step of a run: which it was, of how many, its time and the spectrograms that it believes in."""
+
+    number: int
+    total: int
+    time: float
+    believed: torch.Tensor  # folded, batch × channels × rows × columns
+
+
+def denoise(
+    unet: Any, scheduler: Any, classes: Sequence[int], nothing: int, guidance: float, steps: int,
+    generators: Sequence[torch.Generator], stopped: Callable[[], bool], eta: float = 0.0,
+) -> Iterator[Step]:  # fmt: skip
+    """Yield each step of drawing one folded spectrogram per class; ends early once `stopped()`.
+
+    Guidance: Ho & Salimans 2022. At 1 or below the class alone is asked for, in half the time. The fresh noise of
+    schedulers that add some comes from the first generator.
+    """
+    size = unet.config.sample_size
+    rows, columns = (size, size) if isinstance(size, int) else tuple(size)
+    scheduler.set_timesteps(steps)
+    shape = (1, unet.config.in_channels, rows, columns)
+    x = torch.cat([torch.randn(shape, generator=one) for one in generators]) * scheduler.init_noise_sigma
+    wanted = torch.tensor(list(classes))
+    given = {"generator": generators[0], "eta": eta}
+    known = inspect.signature(scheduler.step).parameters
+    extra = {name: value for name, value in given.items() if name in known}
+    for number, time in enumerate(scheduler.timesteps, 1):
+        scaled = scheduler.scale_model_input(x, time)
+        if guidance > 1:
+            both = unet(torch.cat([scaled, scaled]), time, torch.cat([wanted, torch.full_like(wanted, nothing)])).sample
+            said, free = both.chunk(2)
+            predicted = free + guidance * (said - free)
+        else:
+            predicted = unet(scaled, time, wanted).sample
+        believed = schedulers.predicted_x0(scheduler, predicted, time, x)
+        x = scheduler.step(predicted, time, x, **extra).prev_sample
+        yield Step(number, len(scheduler.timesteps), float(time), believed)
+        if stopped():
+            return
+
+
+def spoken(mels: Mels, spectrograms: torch.Tensor, pause_s: float, rounds: int) -> np.ndarray:
+    """Return one sound, float32, of spectrograms (parts × bands × frames) said one after another with pauses."""
+    rate = mels.settings.sample_rate
+    parts = [trimmed(part.numpy(), rate) for part in mels.to_sound(spectrograms, rounds)]
+    gap = np.zeros(int(pause_s * rate), np.float32)
+    pieces: list[np.ndarray] = []
+    for part in parts:
+        pieces += [gap, part] if pieces else [part]
+    sound = np.concatenate(pieces)
+    peak = float(np.abs(sound).max())
+    out: np.ndarray = (sound * (0.89 / peak) if peak > 0 else sound).astype(np.float32)
+    return out
+
+
+def trimmed(sound: np.ndarray, rate: int, floor: float = 0.02) -> np.ndarray:
+    """Return a sound without the near silence around it, faded at both ends, as loud as others."""
+    window = max(1, rate // 100)
+    energy = np.convolve(sound**2, np.ones(window) / window, "same") ** 0.5
+    loud = np.flatnonzero(energy > floor * max(1e-6, float(energy.max())))
+    first, last = (loud[0], loud[-1] + 1) if len(loud) else (0, len(sound))
+    cut = sound[max(0, first - window) : last + 2 * window].astype(np.float32).copy()
+    fade = min(len(cut) // 2, max(1, int(FADE_S * rate)))
+    cut[:fade] *= np.linspace(0, 1, fade, dtype=np.float32)
+    cut[-fade:] *= np.linspace(1, 0, fade, dtype=np.float32)
+    level = float(np.sqrt((cut**2).mean()))
+    out: np.ndarray = cut * (0.1 / level) if level > 0 else cut
+    return out

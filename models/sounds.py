@@ -1,0 +1,176 @@
+"""Sound in and out: uploads checked before they are decoded, results as files with all that causes them inside."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from math import gcd
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.signal import resample_poly
+
+from models.errors import BadInput
+from models.types import Output
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Samples = NDArray[np.float32]
+
+UPLOAD_MAX_BYTES = 50_000_000
+UPLOAD_MAX_S = 600.0
+UPLOAD_MIN_S = 0.05
+RATE_MIN, RATE_MAX = 1_000, 384_000
+SILENT = 1e-4  # a peak below this is nothing that could be heard
+FORMATS = {"WAV": "audio/wav", "FLAC": "audio/flac", "MP3": "audio/mpeg"}
+_WHAT = "Give a WAV, FLAC, MP3 or OGG recording"
+
+
+def sound_output(
+    samples: Samples, rate: int, stamp: Mapping[str, Any], index: int = 0, text: str = "",
+    meta: Mapping[str, Any] | None = None,
+) -> Output:  # fmt: skip
+    """Return finished sound as 16-bit WAV with its `stamp` inside; `samples` are −1 … 1, frames (× channels).
+
+    Equal arguments give equal bytes. The stamp is JSON in the INFO comment. `text` is what else belongs to the sound: a
+    tune's notation, what was said.
+    """
+    data = encode(samples, rate, "WAV", comment_of(stamp, index))
+    channels = 1 if samples.ndim == 1 else samples.shape[1]
+    return Output(
+        kind="audio", index=index, text=text, data=data, media_type="audio/wav",
+        sha256=hashlib.sha256(data).hexdigest(),
+        meta={"sample_rate": rate, "seconds": round(len(samples) / rate, 4), "channels": channels, **(meta or {})},
+    )  # fmt: skip
+
+
+def comment_of(stamp: Mapping[str, Any], index: int) -> str:
+    """Return what a file says of its cause: JSON of the stamp and of which output it is."""
+    content = {"playground": {"index": index, "stamp": dict(stamp)}}
+    return json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def encode(samples: Samples, rate: int, kind: str = "WAV", comment: str = "") -> bytes:
+    """Return a sound file of one of `FORMATS` with a comment in its tags."""
+    import soundfile
+
+    buffer = io.BytesIO()
+    channels = 1 if samples.ndim == 1 else samples.shape[1]
+    subtype = None if kind == "MP3" else "PCM_16"
+    with soundfile.SoundFile(buffer, "w", rate, channels, subtype=subtype, format=kind) as file:
+        if comment:
+            file.comment = comment
+        # rounded here: the library would add dither of its own
+        file.write((np.clip(samples, -1, 1) * 32767).round().astype(np.int16))
+    return buffer.getvalue()
+
+
+def read_wav(data: bytes) -> tuple[Samples, int]:
+    """Return a file of our own as float32, frames × channels, and its rate."""
+    import soundfile
+
+    samples, rate = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
+    return samples, int(rate)
+
+
+def read_comment(data: bytes) -> str:
+    """Return the comment in a sound file's tags, "" where there is none or the file is no sound."""
+    import soundfile
+
+    if data[:4] == b"RIFF" and data[8:12] == b"WAVE":  # the library reads no comment above 4 kB
+        return _info_comment(data)
+    try:
+        with soundfile.SoundFile(io.BytesIO(data)) as file:
+            return str(file.comment)
+    except (soundfile.SoundFileError, OSError, UnicodeDecodeError):
+        return ""
+
+
+def _info_comment(data: bytes) -> str:
+    """Return ICMT of a WAV file's LIST INFO chunk (Multimedia Programming Interface 1.0, IBM & Microsoft 1991)."""
+    for name, content in _chunks(data[12:]):
+        if name == b"LIST" and content[:4] == b"INFO":
+            for inner, text in _chunks(content[4:]):
+                if inner == b"ICMT":
+                    return text.split(b"\0")[0].decode("utf-8", "replace")
+    return ""
+
+
+def _chunks(data: bytes) -> list[tuple[bytes, bytes]]:
+    found, at = [], 0
+    while at + 8 <= len(data):
+        size = int.from_bytes(data[at + 4 : at + 8], "little")
+        found.append((data[at : at + 4], data[at + 8 : at + 8 + size]))
+        at += 8 + size + size % 2
+    return found
+
+
+def decode_upload(data: bytes, rate: int = 0, name: str = "recording") -> tuple[Samples, int]:
+    """Return a recording as mono float32, −1 … 1, at `rate` (0: at its own), and the rate.
+
+    Looks at the bytes, not at a file name. Channels are averaged. Raises `BadInput`, before any sample is decoded, for
+    empty, too large, too long and foreign files; then for damaged, silent and almost empty ones.
+    """
+    import soundfile
+
+    if not data:
+        raise BadInput(f"The {name} is empty (0 bytes). {_WHAT}.")
+    if len(data) > UPLOAD_MAX_BYTES:
+        raise BadInput(
+            f"The {name} is {len(data) / 1e6:.1f} MB; at most {UPLOAD_MAX_BYTES / 1e6:.0f} MB are allowed. Cut it, or "
+            "save it as FLAC or MP3.", bytes=len(data), limit=UPLOAD_MAX_BYTES,
+        )  # fmt: skip
+    try:
+        file = soundfile.SoundFile(io.BytesIO(data))
+    except (soundfile.SoundFileError, OSError, RuntimeError) as error:
+        raise BadInput(f"The {name} is no sound file that can be read here. {_WHAT}.") from error
+    with file:
+        _check_size(file, name)
+        try:
+            samples: Samples = file.read(dtype="float32", always_2d=True)
+        except (soundfile.SoundFileError, RuntimeError) as error:
+            raise BadInput(f"The {name} is damaged: it cannot be read to its end. Save it again.") from error
+        own = int(file.samplerate)
+    if len(samples) < UPLOAD_MIN_S * own:
+        raise BadInput(f"The {name} holds {len(samples)} samples, less than {UPLOAD_MIN_S} s of sound. Record longer.")
+    mono = np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0).mean(1)
+    if float(np.abs(mono).max()) < SILENT:
+        raise BadInput(f"The {name} is silent from beginning to end. Check the microphone, or give another one.")
+    if rate and rate != own:
+        mono, own = resample(mono, own, rate), rate
+    return mono.astype(np.float32), own
+
+
+def _check_size(file: Any, name: str) -> None:
+    rate, frames = int(file.samplerate), int(file.frames)
+    if not RATE_MIN <= rate <= RATE_MAX:
+        raise BadInput(
+            f"The {name} says that it has {rate:,} samples a second; {RATE_MIN:,} to {RATE_MAX:,} are allowed. Save it "
+            "again at 44,100."
+        )
+    if frames / rate > UPLOAD_MAX_S:
+        raise BadInput(
+            f"The {name} is {frames / rate / 60:,.0f} minutes long; at most {UPLOAD_MAX_S / 60:.0f} minutes are "
+            "allowed. Cut it.", seconds=frames / rate, limit=UPLOAD_MAX_S,
+        )  # fmt: skip
+
+
+def resample(samples: Samples, before: int, after: int) -> Samples:
+    """Return samples (frames) at another rate, through a filter that keeps out what the new rate cannot hold."""
+    common = gcd(before, after)
+    out: Samples = resample_poly(samples, after // common, before // common).astype(np.float32)
+    return out
+
+
+def peaks(samples: Samples, count: int = 800) -> list[list[float]]:
+    """Return the lowest and the highest value of each of `count` stretches, for drawing: [[low, high], …]."""
+    mono = samples if samples.ndim == 1 else samples.mean(1)
+    if not len(mono):
+        return []
+    count = min(count, len(mono))
+    edges = np.linspace(0, len(mono), count + 1).astype(int)[:-1]
+    low, high = np.minimum.reduceat(mono, edges), np.maximum.reduceat(mono, edges)
+    return [[round(float(a), 4), round(float(b), 4)] for a, b in zip(low, high, strict=True)]

@@ -1,0 +1,6 @@
+"""Audio: models that make and hear sound."""
+
+from components import playground, shell
+
+shell.enter()
+playground.show("audio", "Audio")

@@ -1,0 +1,220 @@
+"""Audio families on tiny random models: the same bytes again, batches, Stop, every slider, refusals."""
+
+import io
+import itertools
+import json
+
+import numpy as np
+import pytest
+import soundfile
+
+from models import sounds, tunes
+from models.blobs import Blobs
+from models.engine import StopSignal
+from models.errors import BadInput, BadParam
+from models.types import ASIDE, combined_sha256
+from tests.tiny import final_of
+from tests.tiny.audio_nets import SPEAKERS, ask, audio_engine, recording
+
+writers = pytest.mark.parametrize("model", ["gpt", "lstm"])
+hearers = pytest.mark.parametrize("model", ["hear", "wav2vec"])
+makers = pytest.mark.parametrize(("model", "prompt", "many"), [
+    ("gpt", "", "num_variants"), ("lstm", "d2 e", "num_variants"), ("digits", "4 0 7", "num_takes")])  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory):
+    engine = audio_engine(tmp_path_factory.mktemp("audio"))
+    assert not engine.catalog.problems, engine.catalog.problems
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="module")
+def upload(engine):
+    return Blobs(engine._settings.data_dir).put_bytes(recording())
+
+
+def quick(model):
+    return {"max_new_tokens": 24} if model in ("gpt", "lstm") else {"num_inference_steps": 3}
+
+
+def heard(final):
+    return [soundfile.read(io.BytesIO(one.data))[0] for one in final.outputs if one.kind == "audio"]
+
+
+def results(final):
+    return [one for one in final.outputs if one.kind not in ASIDE]
+
+
+@makers
+def test_same_request_same_bytes_and_a_batch_is_its_single_runs(engine, model, prompt, many):
+    request = ask(model, prompt, seed=4, **{many: 3}, **quick(model))
+    first, again = final_of(engine, request), final_of(engine, request)
+    assert [one.data for one in first.outputs] == [one.data for one in again.outputs]
+    assert [one.meta["seed"] for one in results(first)] == [4, 5, 6]
+    for number, sound in enumerate(heard(first)):
+        alone = heard(final_of(engine, ask(model, prompt, seed=4 + number, **quick(model))))[0]
+        assert np.abs(alone - sound).max() < 2e-3
+    assert len({one.data for one in results(first)}) == 3
+
+
+@makers
+def test_a_file_holds_its_request(engine, model, prompt, many):
+    request = ask(model, prompt, seed=9, **quick(model))
+    output = results(final_of(engine, request))[0]
+    said = json.loads(sounds.read_comment(output.data))["playground"]
+    assert said["index"] == 0
+    assert said["stamp"]["request"]["seed"] == 9
+    assert said["stamp"]["request"]["inputs"] == {"prompt": prompt}
+
+
+@makers
+def test_stop_ends_within_a_step_and_keeps_what_is_there(engine, model, prompt, many):
+    stop, steps = StopSignal(), []
+    long = {"max_new_tokens": 80} if model != "digits" else {"num_inference_steps": 40}
+    for event in engine.generate(ask(model, prompt, **{many: 3}, **long), stop):
+        if event.kind == "progress" and event.stage in ("generate", "denoise"):
+            steps.append(event.step)
+            stop.request()
+    assert event.stats["stopped"]
+    assert len(results(event)) == 1
+    assert results(event)[0].meta["finish"] == "stopped"
+
+
+@makers
+def test_previews_show_the_sound_growing(engine, model, prompt, many):
+    events = engine.generate(ask(model, prompt, **quick(model)))
+    seen = [event.outputs[0] for event in events if event.kind == "preview"]
+    assert seen
+    assert all(one.kind == "audio" for one in seen)
+    if model != "digits":
+        texts = [one.text for one in seen]
+        assert all(later.startswith(sooner) for sooner, later in itertools.pairwise(texts))
+
+
+@writers
+def test_a_tune_begins_as_asked_and_its_sound_is_as_long_as_its_notes(engine, model):
+    request = ask(model, "d2|e2 (3 d/2e^c", metre="9/8", tonic="Bb", mode="Mixolydian", rhythm="slip jig", tempo=100,
+                  reverb=0.0, max_new_tokens=16)  # fmt: skip
+    with pytest.raises(BadInput, match="d/2"):
+        final_of(engine, request)
+    request = request.model_copy(update={"inputs": {"prompt": "d2|e2 (3 de^c"}})
+    output = results(final_of(engine, request))[0]
+    assert output.text.startswith("M:9/8 K:Bbmix R:slip_jig d2 | e2 (3 d e ^c")
+    eighths = sum(note.length for note in tunes.play(tunes.read(output.text)))
+    assert output.meta["seconds"] == pytest.approx(float(eighths) / 3 * 0.6 + 1.2, abs=0.1)
+    assert not {"M:", "K:", "R:"} & {word[:2] for word in output.text.split()[3:]}
+
+
+ENDS = {
+    "temperature": (0.1, 2.0), "top_p": (0.05, 1.0), "top_k": (1, 200), "min_p": (0.01, 1.0),
+    "max_new_tokens": (16, 60),
+    "metre": ("6/8", "2/4"), "tonic": ("D", "G"), "mode": ("major", "minor"), "rhythm": ("jig", "reel"),
+    "instrument": ("whistle", "organ"), "tempo": (40, 260), "repeats": (True, False), "chords": (0.0, 1.0),
+    "drone": (0.0, 1.0), "reverb": (0.0, 1.0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_both_ends_of_every_setting_of_a_tune_are_heard(engine, name):
+    settings = {"max_new_tokens": 40, "temperature": 1.5, "top_p": 1.0}
+    one, other = (
+        heard(final_of(engine, ask("gpt", "|: d2 e2 d2 :|", seed=8, **{**settings, name: value})))[0]
+        for value in ENDS[name]
+    )
+    assert len(one) != len(other) or np.abs(one - other).max() > 0.01
+
+
+def test_swing_is_heard_where_it_acts_and_nowhere_else(engine):
+    def at(swing, metre):
+        return heard(final_of(engine, ask("gpt", "c d e f", seed=3, metre=metre, swing=swing, max_new_tokens=16)))[0]
+
+    assert not np.array_equal(at(0.5, "4/4"), at(0.75, "4/4"))
+    assert np.array_equal(at(0.5, "6/8"), at(0.75, "6/8"))
+
+
+@pytest.mark.parametrize(
+    ("name", "ends"),
+    [("speaker", SPEAKERS), ("num_inference_steps", (1, 20)), ("guidance_scale", (1.0, 8.0)), ("pause_s", (0.0, 0.6)),
+     ("scheduler", ("DDIMScheduler", "EulerAncestralDiscreteScheduler")), ("griffin_lim_rounds", (1, 100))],
+)  # fmt: skip
+def test_both_ends_of_every_setting_of_a_spoken_word_are_heard(engine, name, ends):
+    one, other = (
+        heard(final_of(engine, ask("digits", "4 0", seed=3, **{"num_inference_steps": 4, name: value})))[0]
+        for value in ends
+    )
+    assert len(one) != len(other) or np.abs(one - other).max() > 0.01
+
+
+def test_every_scheduler_that_is_offered_runs(engine):
+    spec = engine.catalog["audio/digits"]
+    item = next(item for item in engine.catalog.family(spec.id).fields(spec) if item.name == "scheduler")
+    for name in item.choices:
+        sound = heard(final_of(engine, ask("digits", "7", num_inference_steps=3, scheduler=name)))[0]
+        assert np.isfinite(sound).all(), name
+        assert np.abs(sound).max() > 0.1, name
+
+
+def test_words_are_said_one_after_another_with_their_views(engine):
+    final = final_of(engine, ask("digits", "one four oh seven", num_inference_steps=3, pause_s=0.3))
+    assert results(final)[0].text == "1 4 0 7"
+    assert results(final)[0].meta["seconds"] > 0.9
+    views = {one.meta["what"]: one.meta for one in final.outputs if one.kind == "view"}
+    assert views["steps"]["count"] == 3
+    assert views["mel"]["top_hz"] == 4000
+    assert combined_sha256(final.outputs) == results(final)[0].sha256  # views are no result
+
+
+@hearers
+def test_a_recording_at_any_rate_is_heard_alike_each_time(engine, upload, model):
+    one, again = (final_of(engine, ask(model, audio=upload)) for _ in range(2))
+    assert [output.data for output in one.outputs] == [output.data for output in again.outputs]
+    kinds = {output.meta.get("what") for output in one.outputs}
+    assert {"mel", "odds"} <= kinds
+    odds = json.loads(next(output.data for output in one.outputs if output.meta.get("what") == "odds"))
+    assert odds["labels"] == ["<pad>", "0", "1", "4", "7"]
+    assert all(abs(sum(row) - 1) < 0.01 for row in odds["odds"])
+    assert odds["seconds"] == pytest.approx(1.0, abs=0.01)
+
+
+@hearers
+def test_what_is_unsure_is_left_out(engine, upload, model):
+    everything = results(final_of(engine, ask(model, audio=upload)))[0]
+    nothing = final_of(engine, ask(model, audio=upload, min_confidence=0.99))
+    assert results(nothing)[0].text == ""
+    assert results(nothing)[0].meta["left_out"] == len(everything.meta["segments"])
+    assert nothing.stats["notes"]
+
+
+def test_repeats_and_blanks_are_taken_out_of_the_odds():
+    from models.families.speech_to_text import segments
+
+    rows = [[0.9, 0.1, 0], [0.1, 0.9, 0], [0.2, 0.8, 0], [0.9, 0.1, 0], [0.3, 0.7, 0], [0, 0, 1.0], [1.0, 0, 0]]
+    found = segments(np.array(rows), 0, 7.0)
+    assert [(one["label"], one["start_s"], one["end_s"], one["confidence"]) for one in found] == [
+        (1, 1.0, 3.0, 0.9), (1, 4.0, 5.0, 0.7), (2, 5.0, 6.0, 1.0)]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [(ask("gpt", "H2 d"), ["“H”", "no word"]), (ask("gpt", "d " * 95), ["95 words", "91"]),
+     (ask("digits", "4 9"), ["“9”", "0, 1, 4, 7"]), (ask("digits", "hello"), ["hello"]),
+     (ask("digits", " "), ["nothing"]),
+     (ask("digits", "4" * 13), ["13 words", "12"]), (ask("hear"), ["no recording"])],
+)  # fmt: skip
+def test_bad_input_is_a_sentence_before_anything_runs(engine, request_, words):
+    with pytest.raises(BadInput) as caught:
+        engine.catalog.validate(request_)
+    assert all(word in caught.value.message for word in words), caught.value.message
+
+
+def test_a_strange_speaker_is_refused_with_those_that_there_are(engine):
+    with pytest.raises(BadParam, match="ann, bob"):
+        engine.catalog.validate(ask("digits", "4", speaker="cleo"))
+
+
+def test_a_silent_recording_is_a_sentence(engine):
+    ref = Blobs(engine._settings.data_dir).put_bytes(sounds.encode(np.zeros(9000, np.float32), 8000))
+    with pytest.raises(BadInput, match="silent"):
+        final_of(engine, ask("hear", audio=ref))

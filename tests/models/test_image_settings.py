@@ -1,0 +1,130 @@
+"""Settings that travel inside pictures: ours word for word, webui's as far as we have them, hostile ones refused."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, PngImagePlugin
+
+from models import image_settings, images
+from models.errors import BadInput
+from models.image_settings import parameters_text, parse_parameters, read_settings
+
+REQUEST = {
+    "model": "image/emoji-diffusion", "inputs": {"prompt": "a red heart, “big”: yes"}, "seed": 4_294_967_295,
+    "params": {"num_inference_steps": 25, "guidance_scale": 4.5, "scheduler": "EulerAncestralDiscreteScheduler",
+               "width": 64, "height": 96, "negative_prompt": "blue, dull", "sigmas": "karras", "clip_skip": 2,
+               "variation_strength": 0.2, "variation_seed": 9},
+}  # fmt: skip
+PIXELS = np.zeros((16, 16, 3), np.uint8)
+
+
+def png(**texts):
+    info = PngImagePlugin.PngInfo()
+    for key, value in texts.items():
+        info.add_itxt(key, value)
+    buffer = io.BytesIO()
+    Image.fromarray(PIXELS).save(buffer, "PNG", pnginfo=info)
+    return buffer.getvalue()
+
+
+def test_our_own_file_gives_the_request_back():
+    output = images.image_output(PIXELS, {"request": REQUEST, "versions": {"torch": "x"}}, 1)
+    assert output.data == images.image_output(PIXELS, {"versions": {"torch": "x"}, "request": REQUEST}, 1).data
+    found = read_settings(output.data)
+    assert (found.source, found.model, found.seed) == ("playground", REQUEST["model"], REQUEST["seed"])
+    assert found.inputs == REQUEST["inputs"]
+    assert found.params == REQUEST["params"]
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(output.data))), PIXELS)
+
+
+def test_what_we_write_in_webuis_words_is_read_back():
+    found = parse_parameters(parameters_text(REQUEST, index=1))
+    assert found.source == "webui"
+    assert found.inputs["prompt"] == REQUEST["inputs"]["prompt"]
+    assert found.seed == 0  # the second picture of a request with the highest seed
+    assert found.params == REQUEST["params"]
+    assert found.unknown == []
+
+
+def test_a_file_of_webui_is_read_as_far_as_it_is_known():
+    text = (
+        "masterpiece, (a castle:1.2),\nsecond line\nNegative prompt: lowres, bad\nhands\n"
+        'Steps: 28, Sampler: DPM++ 2M Karras, CFG scale: 7, Seed: 1234567, Size: 512x768, Model hash: "ab, c: d", '
+        "Model: dream_8, Denoising strength: 0.45, Clip skip: 2, Hires upscale: 2, ENSD: 31337, Version: v1.9.4"
+    )
+    found = read_settings(png(parameters=text))
+    assert found.inputs["prompt"] == "masterpiece, (a castle:1.2),\nsecond line"
+    assert found.seed == 1_234_567
+    assert found.params == {
+        "negative_prompt": "lowres, bad\nhands", "num_inference_steps": 28, "guidance_scale": 7.0, "sigmas": "karras",
+        "scheduler": "DPMSolverMultistepScheduler", "width": 512, "height": 768, "strength": 0.45,
+        "task": "image to image", "clip_skip": 1,
+    }  # fmt: skip
+    assert found.unknown == ["Model hash: ab, c: d", "Hires upscale: 2", "ENSD: 31337", "Version: v1.9.4"]
+
+
+def test_values_that_make_no_sense_are_named_and_the_rest_is_taken():
+    found = parse_parameters(
+        "x\nSteps: many, Sampler: Magic 3000, CFG scale: 7, Seed: 5, Size: big, Schedule type: Odd"
+    )
+    assert found.params == {"guidance_scale": 7.0}
+    assert found.seed == 5
+    assert found.unknown == ["Steps: many", "Sampler: Magic 3000", "Size: big", "Schedule type: Odd"]
+
+
+@pytest.mark.parametrize("text", ["", "just a caption", "Steps: 5, Seed: 4", "a: b\nc: d"])
+def test_a_text_that_is_no_settings_gives_none(text):
+    assert parse_parameters(text) is None
+
+
+def test_a_picture_without_settings_gives_none():
+    assert read_settings(png()) is None
+    assert read_settings(png(Comment="hello")) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{", "[]", "null", "{}", '{"stamp": {}}', '{"stamp": {"request": 5}}', "[" * 60_000,
+     json.dumps({"stamp": {"request": {**REQUEST, "seed": "x"}}}),
+     json.dumps({"stamp": {"request": {**REQUEST, "inputs": 4}}})],
+)  # fmt: skip
+def test_damaged_settings_of_ours_are_a_sentence(text):
+    with pytest.raises(BadInput, match="damaged"):
+        read_settings(png(playground=text))
+
+
+def test_settings_longer_than_any_are_refused():
+    for key in ("playground", "parameters"):
+        with pytest.raises(BadInput, match="too long"):
+            read_settings(png(**{key: "x" * (image_settings.TEXT_MAX_CHARS + 1)}))
+
+
+@given(st.text(max_size=300))
+def test_any_text_is_read_or_passed_over(text):
+    found = parse_parameters(text)
+    assert found is None or found.source == "webui"
+
+
+plain = st.text(st.characters(exclude_categories=("C", "Z"), include_characters=" "), min_size=1, max_size=60)
+
+
+@given(
+    plain, plain, st.integers(1, 150), st.floats(1, 20).map(lambda value: round(value, 2)), st.integers(0, 2**32 - 1),
+    st.sampled_from(sorted(image_settings._SAMPLERS)), st.sampled_from(["default", "karras", "exponential", "beta"]),
+)  # fmt: skip
+def test_whatever_is_written_is_read_back(prompt, negative, steps, guidance, seed, scheduler, sigmas):
+    params = {"num_inference_steps": steps, "guidance_scale": guidance, "scheduler": scheduler, "sigmas": sigmas,
+              "negative_prompt": negative}  # fmt: skip
+    request = {"model": "image/x", "inputs": {"prompt": prompt}, "params": params, "seed": seed}
+    found = parse_parameters(parameters_text(request))
+    if sigmas == "default":
+        del params["sigmas"]
+    if prompt.startswith("Negative prompt:") or not negative.strip():
+        return
+    assert found.seed == seed
+    assert found.inputs["prompt"] == prompt.strip()
+    assert found.params == {**params, "negative_prompt": negative.strip()}

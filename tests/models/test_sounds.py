@@ -1,0 +1,128 @@
+"""Sound files: settings inside, the same bytes again; uploads that are refused, each with its reason."""
+
+import io
+
+import numpy as np
+import pytest
+import soundfile
+
+from models import sounds
+from models.errors import BadInput
+
+RATE = 16_000
+
+
+def tone(seconds=0.5, rate=RATE, hertz=440.0):
+    return (0.4 * np.sin(2 * np.pi * hertz * np.arange(int(seconds * rate)) / rate)).astype(np.float32)
+
+
+def file(samples, rate=RATE, kind="WAV", **options):
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, rate, format=kind, **options)
+    return buffer.getvalue()
+
+
+def test_a_result_holds_its_stamp_and_is_the_same_again():
+    stamp = {"request": {"inputs": {"prompt": "é “quoted” " * 800}}, "model": "audio/x"}
+    one, again = (sounds.sound_output(tone(), RATE, stamp, 2, "said") for _ in range(2))
+    assert one.data == again.data
+    assert one.meta == {"sample_rate": RATE, "seconds": 0.5, "channels": 1}
+    assert sounds.read_comment(one.data) == sounds.comment_of(stamp, 2)
+    assert len(sounds.read_comment(one.data)) > 8000  # beyond what the library itself reads back
+    other = sounds.sound_output(tone(), RATE, {**stamp, "model": "audio/y"}, 2)
+    assert other.sha256 != one.sha256
+
+
+@pytest.mark.parametrize("kind", ["FLAC", "MP3"])
+def test_other_files_hold_the_settings_and_the_sound(kind):
+    data = sounds.encode(tone(1.0), RATE, kind, "settings é")
+    assert sounds.read_comment(data) == "settings é"
+    samples, rate = sounds.decode_upload(data)
+    assert rate == RATE
+    assert abs(len(samples) - RATE) < 3000
+    assert 0.2 < np.sqrt((samples[4000:12000] ** 2).mean()) < 0.35
+
+
+def test_loud_samples_are_clipped_and_not_wrapped():
+    samples, _ = sounds.read_wav(sounds.encode(np.array([2.0, -2.0, 0.5], np.float32), RATE))
+    assert samples[:, 0] == pytest.approx([1.0, -1.0, 0.5], abs=1e-4)
+
+
+@pytest.mark.parametrize("data", [b"", b"RIFF", b"RIFF\0\0\0\0WAVELIST\xff\xff\xff\xffINFO", b"text", b"fLaC\0\0"])
+def test_a_file_without_a_comment_has_none(data):
+    assert sounds.read_comment(data) == ""
+
+
+@pytest.mark.parametrize("kind", ["WAV", "FLAC", "OGG", "MP3"])
+def test_uploads_of_any_kind_rate_and_channels_become_one_voice(kind):
+    rate = 44_100
+    left = tone(1.0, rate)
+    samples, own = sounds.decode_upload(file(np.stack([left, left], 1), rate, kind), 8000)
+    assert own == 8000
+    assert samples.dtype == np.float32
+    assert samples.ndim == 1
+    assert abs(len(samples) - 8000) < 500
+    spectrum = np.abs(np.fft.rfft(samples[1000:7000]))
+    assert abs(spectrum.argmax() * 8000 / 6000 - 440) < 3
+
+
+def test_what_a_lower_rate_cannot_hold_is_filtered_out():
+    loud = sounds.decode_upload(file(tone(1.0, 44_100, 6000.0), 44_100), 8000)[0]
+    assert np.sqrt((loud[500:-500] ** 2).mean()) < 0.01
+
+
+def long_flac():
+    """Three hours of silence in a small file."""
+    buffer = io.BytesIO()
+    with soundfile.SoundFile(buffer, "w", 8000, 1, subtype="PCM_16", format="FLAC") as out:
+        block = np.zeros(8000 * 60, np.int16)
+        for _ in range(180):
+            out.write(block)
+    return buffer.getvalue()
+
+
+BAD = {
+    "empty": (lambda: b"", ["0 bytes"]),
+    "text": (lambda: b"this is no sound at all, it is text", ["no sound file", "WAV"]),
+    "a picture": (lambda: b"\x89PNG\r\n\x1a\n" + bytes(200), ["no sound file"]),
+    "too large": (lambda: bytes(sounds.UPLOAD_MAX_BYTES + 1), ["50.0 MB", "50 MB"]),
+    "three hours": (long_flac, ["180 minutes", "at most 10"]),
+    "no samples": (lambda: file(np.zeros(0, np.float32)), ["0 samples"]),
+    "too short": (lambda: file(tone(0.01)), ["less than 0.05"]),
+    "silent": (lambda: file(np.zeros(RATE, np.float32)), ["silent"]),
+    "strange rate": (lambda: file(tone(), 500), ["500 samples a second"]),
+    "cut off flac": (lambda: file(tone(5.0), kind="FLAC")[:60], [""]),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_upload_gets_a_sentence(name):
+    make, words = BAD[name]
+    with pytest.raises(BadInput) as caught:
+        sounds.decode_upload(make())
+    assert all(word in caught.value.message for word in words), caught.value.message
+    assert caught.value.message.endswith(".")
+
+
+def test_a_length_is_checked_before_anything_is_decoded(monkeypatch):
+    data = long_flac()
+    monkeypatch.setattr(soundfile.SoundFile, "read", lambda *_, **__: pytest.fail("it was decoded"))
+    with pytest.raises(BadInput, match="minutes"):
+        sounds.decode_upload(data)
+
+
+def test_values_that_are_no_numbers_do_no_harm():
+    samples = tone()
+    samples[5], samples[6] = np.nan, np.inf
+    got, _ = sounds.decode_upload(file(samples, subtype="FLOAT"))
+    assert np.isfinite(got).all()
+
+
+def test_peaks_enclose_the_wave():
+    samples = tone(1.0)
+    found = sounds.peaks(samples, 100)
+    assert len(found) == 100
+    assert min(low for low, _ in found) == pytest.approx(samples.min(), abs=1e-3)
+    assert max(high for _, high in found) == pytest.approx(samples.max(), abs=1e-3)
+    assert sounds.peaks(np.zeros(0, np.float32)) == []
+    assert len(sounds.peaks(np.ones((3, 2), np.float32), 100)) == 3

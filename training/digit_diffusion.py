@@ -1,0 +1,166 @@
+"""Train audio/digits-diffusion: draws the mel spectrogram of a spoken digit, in a chosen speaker's voice.
+
+    python -m training.digit_diffusion --data ../shared/data --minutes 40
+
+A U-Net (`UNet2DModel` of diffusers; Ho et al. 2020) on spectrograms of 64 bands × 96 frames, folded into patches of
+8 × 4 (32 channels × 8 × 24), so that two weak cores are enough. The label is the pair of digit and speaker; one in ten
+is left out, for classifier-free guidance (Ho & Salimans 2022). v-prediction (Salimans & Ho 2022), min-SNR weights
+(Hang et al. 2023).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+from typing import Any
+
+import torch
+from torch.nn import functional as F
+
+from models.sampling.mels import Mels, MelSettings
+from training import loop
+from training.digits import RATE, SPEAKERS, Digits, Take, load_digits
+
+FRAMES = 96
+PATCH = (8, 4)  # bands × frames
+NOTHING = 10 * len(SPEAKERS)  # the label that says nothing
+LEARNING_RATE = 2e-3
+BATCH = 32
+EMPTY = 0.1
+SNR_GAMMA = 5.0
+SCHEDULE = {"num_train_timesteps": 1000, "beta_schedule": "squaredcos_cap_v2", "prediction_type": "v_prediction",
+            "clip_sample": False}  # fmt: skip
+GUIDANCE, STEPS = 2.0, 20
+
+
+def main() -> None:
+    """Run the training that the command line asks for."""
+    options = loop.options(__doc__, "models/embedded/digits-diffusion", 40.0).parse_args()
+    loop.prepare(options)
+    digits = load_digits(options.data)
+    mels = Mels(MelSettings())
+    model = make_model()
+    print(f"{sum(one.numel() for one in model.parameters()):,} parameters", flush=True)
+    state = train(model, mels, digits, options)
+    export(model, mels, state, options)
+
+
+def make_model() -> Any:
+    """Return an untrained U-Net."""
+    from diffusers import UNet2DModel
+
+    return UNet2DModel(
+        sample_size=(64 // PATCH[0], FRAMES // PATCH[1]), in_channels=PATCH[0] * PATCH[1],
+        out_channels=PATCH[0] * PATCH[1], block_out_channels=(64, 96, 128), layers_per_block=1,
+        down_block_types=("DownBlock2D", "AttnDownBlock2D", "AttnDownBlock2D"),
+        up_block_types=("AttnUpBlock2D", "AttnUpBlock2D", "UpBlock2D"), attention_head_dim=32, norm_num_groups=16,
+        num_class_embeds=NOTHING + 1,
+    )  # fmt: skip
+
+
+def fold(mel: torch.Tensor) -> torch.Tensor:
+    """Return batch × 32 × 8 × 24 of spectrograms (batch × 64 × 96): each patch becomes channels."""
+    count, bands, frames = mel.shape
+    cut = mel.view(count, bands // PATCH[0], PATCH[0], frames // PATCH[1], PATCH[1])
+    return cut.permute(0, 2, 4, 1, 3).reshape(count, PATCH[0] * PATCH[1], bands // PATCH[0], frames // PATCH[1])
+
+
+def spectrogram(take: Take, mels: Mels, choice: random.Random) -> torch.Tensor:
+    """Return 64 × 96 of a recording, begun a little earlier or later, a little quicker or slower, in near silence."""
+    sound = take.sound
+    speed = choice.uniform(0.92, 1.08)
+    sound = F.interpolate(sound[None, None], scale_factor=1 / speed, mode="linear", align_corners=False)[0, 0]
+    room = RATE * FRAMES * 64 // RATE
+    before = choice.randrange(80, 600)
+    sound = F.pad(sound[: room - before], (before, max(0, room - before - len(sound))))
+    sound = sound + torch.randn(len(sound)) * 3e-4
+    return mels.to_mel(sound)[:, :FRAMES]
+
+
+def batch(digits: Digits, mels: Mels, choice: random.Random) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return folded spectrograms and their labels (int64)."""
+    takes = choice.choices(digits.train, k=BATCH)
+    labels = [NOTHING if choice.random() < EMPTY else label_of(take.digit, take.speaker) for take in takes]
+    return fold(torch.stack([spectrogram(take, mels, choice) for take in takes])), torch.tensor(labels)
+
+
+def label_of(digit: int, speaker: int) -> int:
+    """Return the label of a digit in a speaker's voice."""
+    return digit * len(SPEAKERS) + speaker
+
+
+def loss_of(model: Any, clean: torch.Tensor, labels: torch.Tensor, levels: torch.Tensor) -> torch.Tensor:
+    """Return the weighted squared error of the predicted v, computed in bfloat16."""
+    times = torch.randint(0, len(levels), (len(clean),), device=clean.device)
+    kept = levels[times][:, None, None, None]  # ᾱ of each one's step
+    noise = torch.randn_like(clean)
+    noisy = kept.sqrt() * clean + (1 - kept).sqrt() * noise
+    wanted = kept.sqrt() * noise - (1 - kept).sqrt() * clean
+    with torch.autocast(clean.device.type, torch.bfloat16):
+        predicted = model(noisy, times, labels).sample
+    ratio = levels[times] / (1 - levels[times])
+    weight = ratio.clamp(max=SNR_GAMMA) / (ratio + 1)
+    return ((predicted.float() - wanted).square().mean((1, 2, 3)) * weight).mean()
+
+
+def train(model: Any, mels: Mels, digits: Digits, options: argparse.Namespace) -> dict[str, Any]:
+    """Train until the minutes are used and give the model the average of its weights."""
+    from diffusers import DDPMScheduler
+
+    optimizer = loop.Optimizers(
+        model, LEARNING_RATE, weight_decay=0.01, edges=("conv_in", "conv_out", "class_embedding")
+    )
+    average = loop.Average(model, 0.998)
+    state: dict[str, Any] = {"step": 0, "seconds": 0.0, "curve": []}
+    found = loop.resume(options.work / "latest.pt", options.device)
+    if found:
+        model.load_state_dict(found["model"])
+        optimizer.load_state_dict(found["optimizer"])
+        average.weights, average.steps, state = found["average"], found["state"]["step"], found["state"]
+    levels = DDPMScheduler(**SCHEDULE).alphas_cumprod.to(options.device)
+    choice = random.Random(options.seed * 1_000_003 + state["step"])
+    clock = loop.Clock(options.minutes, state["seconds"])
+    saved, losses = clock.seconds, [0.0]
+    while clock.progress < 1:
+        clean, labels = batch(digits, mels, choice)
+        loss = loss_of(model, clean.to(options.device), labels.to(options.device), levels)
+        loss.backward()
+        optimizer.step(loop.falling(state["step"], clock.progress, 0.6))
+        average.update(model)
+        losses.append(float(loss.detach()))
+        usual = clock.step()
+        state["step"] += 1
+        state["seconds"] = clock.seconds
+        if state["step"] % 100 == 0:
+            mean = sum(losses) / len(losses)
+            state["curve"].append([state["step"], clock.seconds / 60, mean])
+            print(f"step {state['step']:,}  {clock.seconds / 60:.1f} min  loss {mean:.4f}  "
+                  f"{BATCH / usual:.0f} a second", flush=True)  # fmt: skip
+            losses = []
+        if clock.seconds - saved > 240 or clock.progress >= 1:
+            content = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "average": average.weights}
+            loop.save(options.work / "latest.pt", {**content, "state": state})
+            saved = clock.seconds
+            clock.restart()
+    model.load_state_dict(average.weights)
+    return state
+
+
+def export(model: Any, mels: Mels, state: dict[str, Any], options: argparse.Namespace) -> None:
+    """Write the folder of a diffusers pipeline (U-Net and scheduler, fp16) with what its spectrograms mean."""
+    from diffusers import DDPMPipeline, DDPMScheduler
+
+    pipeline = DDPMPipeline(model.cpu().half(), DDPMScheduler(**SCHEDULE))
+    pipeline.save_pretrained(options.out)
+    meaning = {"mel": mels.settings.to_dict(), "frames": FRAMES, "patch": PATCH, "labels": list("0123456789"),
+               "speakers": SPEAKERS, "nothing": NOTHING}  # fmt: skip
+    (options.out / "spectrogram.json").write_text(json.dumps(meaning, indent=1))
+    facts = {"steps": state["step"], "minutes": round(state["seconds"] / 60, 1), "curve": state["curve"],
+             "parameters": sum(one.numel() for one in model.parameters())}  # fmt: skip
+    (options.out / "training.json").write_text(json.dumps(facts))
+    print({name: value for name, value in facts.items() if name != "curve"})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,189 @@
+"""Train audio/digit-recogniser: hears digits in recordings of people and writes them down.
+
+    python -m training.digit_recogniser --data ../shared/data --minutes 15
+
+It learns from rows of one to six digits put together from single recordings, with pauses, other loudness, speed and
+colour of sound, noise and room: so that a microphone's recording of "four, zero, seven" is not new to it. CTC (Graves
+et al. 2006) finds by itself which frames are which digit.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Any
+
+import torch
+from torch.nn import functional as F
+
+from training import loop
+from training.digits import RATE, Digits, Take, load_digits
+
+LEARNING_RATE = 2e-3
+BATCH = 32
+LABELS = ("<pad>", *"0123456789")
+
+
+def main() -> None:
+    """Run the training that the command line asks for."""
+    options = loop.options(__doc__, "models/embedded/digit-recogniser", 15.0).parse_args()
+    loop.prepare(options)
+    from models.nets.speech_ctc import SpeechCTC, SpeechCTCConfig
+
+    digits = load_digits(options.data)
+    model = SpeechCTC(SpeechCTCConfig())
+    state = train(model, digits, options)
+    export(model, digits, state, options)
+
+
+def row(takes: list[Take], choice: random.Random, chance: torch.Generator) -> tuple[torch.Tensor, list[int]]:
+    """Return a row of digits as one recording, and its digits."""
+    parts, labels = [], []
+    one_voice = choice.random() < 0.7
+    voice = choice.randrange(6)
+    pool = [take for take in takes if take.speaker == voice] if one_voice else takes
+    for _ in range(choice.choice((1, 1, 2, 3, 4, 6)) if choice.random() < 0.97 else 0):
+        take = choice.choice(pool)
+        sound = changed_speed(take.sound, choice.uniform(0.85, 1.18)) * choice.uniform(0.5, 1.0)
+        parts += [torch.zeros(int(RATE * choice.choice((0.0, 0.03, 0.1, choice.uniform(0, 0.5))))), sound]
+        labels.append(take.digit)
+    parts.append(torch.zeros(int(RATE * choice.uniform(0.02, 0.4))))
+    return spoilt(torch.cat(parts), choice, chance), labels
+
+
+def changed_speed(sound: torch.Tensor, speed: float) -> torch.Tensor:
+    """Return the sound played `speed` times as fast, pitch and all."""
+    return F.interpolate(sound[None, None], scale_factor=1 / speed, mode="linear", align_corners=False)[0, 0]
+
+
+def spoilt(sound: torch.Tensor, choice: random.Random, chance: torch.Generator) -> torch.Tensor:
+    """Return the sound in another room, through another microphone, with noise, at another loudness."""
+    if choice.random() < 0.5:  # a slope and a bump in the spectrum
+        spectrum = torch.fft.rfft(sound)
+        place = torch.linspace(0, 1, len(spectrum))
+        gain = choice.uniform(-1.2, 1.2) * (place - 0.5) * 2
+        gain = gain + choice.uniform(-1, 1) * torch.exp(-(((place - choice.random()) / 0.15) ** 2))
+        sound = torch.fft.irfft(spectrum * gain.exp(), n=len(sound))
+    if choice.random() < 0.3:  # a room: noise that dies away
+        length = int(RATE * choice.uniform(0.05, 0.25))
+        tail = torch.randn(length, generator=chance) * torch.exp(-torch.linspace(0, 6, length)) * 0.3
+        tail[0] = 1.0
+        size = len(sound) + length
+        sound = torch.fft.irfft(torch.fft.rfft(sound, size) * torch.fft.rfft(tail, size), size)[: len(sound)]
+    noise = torch.randn(len(sound), generator=chance)
+    if choice.random() < 0.5:
+        noise = torch.fft.irfft(torch.fft.rfft(noise) / torch.arange(1, len(noise) // 2 + 2).sqrt(), n=len(noise)) * 5
+    level = sound.square().mean().sqrt().clamp(min=0.01)
+    sound = sound + noise * level / noise.std().clamp(min=1e-6) * 10 ** (-choice.uniform(8, 45) / 20)
+    return sound / sound.abs().max().clamp(min=1e-4) * choice.uniform(0.05, 1.0)
+
+
+def collate(rows: list[tuple[torch.Tensor, list[int]]]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return sound (batch × samples), mask (batch × samples) and labels (batch × longest, -100 beyond the end)."""
+    longest = max(len(sound) for sound, _ in rows)
+    most = max(1, *(len(labels) for _, labels in rows))
+    sound = torch.stack([F.pad(one, (0, longest - len(one))) for one, _ in rows])
+    mask = torch.stack([(torch.arange(longest) < len(one)).long() for one, _ in rows])
+    labels = torch.tensor([[digit + 1 for digit in one] + [-100] * (most - len(one)) for _, one in rows])
+    return sound, mask, labels
+
+
+def train(model: Any, digits: Digits, options: Any) -> dict[str, Any]:
+    """Train until the minutes are used and give the model the average of its weights."""
+    optimizer = loop.Optimizers(model, LEARNING_RATE, weight_decay=0.02, edges=("stem", "out", "along"))
+    average = loop.Average(model, 0.998)
+    state: dict[str, Any] = {"step": 0, "seconds": 0.0, "curve": []}
+    found = loop.resume(options.work / "latest.pt", "cpu")
+    if found:
+        model.load_state_dict(found["model"])
+        optimizer.load_state_dict(found["optimizer"])
+        average.weights, average.steps, state = found["average"], found["state"]["step"], found["state"]
+    choice = random.Random(options.seed * 1_000_003 + state["step"])
+    chance = torch.Generator().manual_seed(options.seed * 1_000_003 + state["step"])
+    clock = loop.Clock(options.minutes, state["seconds"])
+    saved, losses = clock.seconds, [0.0]
+    while clock.progress < 1:
+        model.train()
+        sound, mask, labels = collate([row(digits.train, choice, chance) for _ in range(BATCH)])
+        loss = model(sound, mask, labels).loss
+        loss.backward()
+        optimizer.step(loop.falling(state["step"], clock.progress))
+        average.update(model)
+        losses.append(float(loss.detach()))
+        usual = clock.step()
+        state["step"] += 1
+        state["seconds"] = clock.seconds
+        if state["step"] % 100 == 0:
+            right = accuracy(model, digits.held_out)
+            mean = sum(losses) / len(losses)
+            state["curve"].append([state["step"], clock.seconds / 60, mean, right])
+            print(f"step {state['step']:,}  {clock.seconds / 60:.1f} min  loss {mean:.4f}  held out {right:.3f}  "
+                  f"{BATCH / usual:.0f} rows/s", flush=True)  # fmt: skip
+            losses = []
+            clock.restart()
+        if clock.seconds - saved > 120 or clock.progress >= 1:
+            content = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "average": average.weights}
+            loop.save(options.work / "latest.pt", {**content, "state": state})
+            saved = clock.seconds
+            clock.restart()
+    model.load_state_dict(average.weights)
+    return state
+
+
+@torch.inference_mode()
+def heard(model: Any, sounds: list[torch.Tensor]) -> list[list[int]]:
+    """Return the digits that the model hears in each sound."""
+    model.eval()
+    found = []
+    for at in range(0, len(sounds), 50):
+        sound, mask, _ = collate([(one, []) for one in sounds[at : at + 50]])
+        logits = model(sound, mask).logits
+        lengths = model.frames_of(mask.sum(1))
+        for one, length in zip(logits.argmax(-1), lengths, strict=True):
+            labels = torch.unique_consecutive(one[:length]).tolist()
+            found.append([label - 1 for label in labels if label])
+    return found
+
+
+def accuracy(model: Any, takes: list[Take]) -> float:
+    """Return the share of recordings in which exactly the one digit is heard."""
+    got = heard(model, [take.sound for take in takes])
+    return sum(one == [take.digit] for one, take in zip(got, takes, strict=True)) / len(takes)
+
+
+def row_errors(model: Any, takes: list[Take], rows: int, seed: int) -> float:
+    """Return the digit error rate (Levenshtein over length) on spoilt rows of these recordings."""
+    choice, chance = random.Random(seed), torch.Generator().manual_seed(seed)
+    made = [row(takes, choice, chance) for _ in range(rows)]
+    got = heard(model, [sound for sound, _ in made])
+    from torchaudio.functional import edit_distance
+
+    wrong = sum(edit_distance(one, labels) for one, (_, labels) in zip(got, made, strict=True))
+    return wrong / sum(len(labels) for _, labels in made)
+
+
+def export(model: Any, digits: Digits, state: dict[str, Any], options: Any) -> None:
+    """Write the fp16 folder with its processor, and what is measured on the shipped bytes."""
+    from transformers import AutoModelForCTC, Wav2Vec2CTCTokenizer, Wav2Vec2FeatureExtractor, Wav2Vec2Processor
+
+    model.eval().half().save_pretrained(options.out)
+    words = options.work / "vocab.json"
+    words.write_text(json.dumps({label: at for at, label in enumerate(LABELS)}))
+    tokenizer = Wav2Vec2CTCTokenizer(
+        str(words), pad_token="<pad>", unk_token="<pad>", bos_token=None, eos_token=None, word_delimiter_token=" "
+    )
+    extractor = Wav2Vec2FeatureExtractor(sampling_rate=RATE, do_normalize=False, return_attention_mask=True)
+    Wav2Vec2Processor(extractor, tokenizer).save_pretrained(options.out)
+    shipped = AutoModelForCTC.from_pretrained(options.out, dtype=torch.float32).eval()
+    facts = {
+        "held_out": accuracy(shipped, digits.held_out), "test": accuracy(shipped, digits.test),
+        "row_error": row_errors(shipped, digits.test, 200, 1), "steps": state["step"],
+        "minutes": round(state["seconds"] / 60, 1), "parameters": sum(one.numel() for one in shipped.parameters()),
+        "curve": state["curve"],
+    }  # fmt: skip
+    (options.out / "training.json").write_text(json.dumps(facts))
+    print({name: value for name, value in facts.items() if name != "curve"})
+
+
+if __name__ == "__main__":
+    main()
