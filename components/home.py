@@ -52,6 +52,12 @@ def show() -> None:
             "Emoji drawn from words by three architectures side by side: a latent diffusion in Stable Diffusion's "
             "layout, a GAN and a VAE. Steps, guidance, schedulers, inpainting, walks between seeds and prompts."
         )
+    with st.container(border=True):
+        st.page_link("pages/audio.py", label="**Audio**", icon=":material/graphic_eq:")
+        st.markdown(
+            "Folk tunes written note by note and played; their score, their wave, their spectrogram. Metre, key, "
+            "temperature, instrument, swing: hear each one act."
+        )
 
 
 def _draw_example(name: str) -> None:

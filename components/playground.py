@@ -312,7 +312,8 @@ def read_run(file: Path) -> Run:
     outputs = []
     for one in said["outputs"]:
         if one["kind"] not in ASIDE:
-            data = file.with_name(Path(one["file"]).name).read_bytes() if one["kind"] == "image" else b""
+            # a tune's notes are its example: its sound would outweigh the model
+            data = file.with_name(Path(one["file"]).name).read_bytes() if "file" in one else b""
             kept = ("kind", "index", "text", "media_type", "meta")
             outputs.append(Output(data=data, **{name: one[name] for name in kept}))
     prompt = said.get("inputs", {}).get("prompt") or outputs[0].text[: outputs[0].meta.get("prompt_chars", 0)]

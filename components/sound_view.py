@@ -29,7 +29,8 @@ def draw(outputs: Sequence[Output], key: str, *, live: bool, read: Read) -> None
         if live or not output.media_type.startswith("audio/"):
             _draw_growing(output, views, f"{key}-{output.index}")
         else:
-            st.audio(read(output), format=output.media_type)
+            if data := read(output):
+                st.audio(data, format=output.media_type)
             _draw_views(output, views, f"{key}-{output.index}", read)
 
 
@@ -120,13 +121,14 @@ def piano_roll(text: str) -> alt.Chart:
     pitches = [note.pitch for note in notes if note.pitch is not None] or [60, 72]
     low, high = min(pitches), max(pitches)
     end = max((float(note.start + note.length) for note in notes), default=8.0)
-    return alt.Chart(alt.Data(values=rows)).mark_rect(cornerRadius=2).encode(
-        x=alt.X("start:Q", title="eighths", scale=alt.Scale(domain=[0, end], nice=False)),
+    return alt.Chart(alt.Data(values=rows)).mark_bar(cornerRadius=2, height=9).encode(
+        x=alt.X("start:Q", title="eighths", scale=alt.Scale(domain=[0, end], nice=False),
+                axis=alt.Axis(values=list(range(0, int(end) + 1, tune.bar_length)))),
         x2="end:Q",
         y=alt.Y("pitch:O", title=None, sort="descending", scale=alt.Scale(domain=list(range(low - 1, high + 2))),
                 axis=alt.Axis(labels=False, ticks=False, grid=True)),
         tooltip=[alt.Tooltip("note:N"), alt.Tooltip("start:Q", title="at")],
-    ).properties(height=max(140, 9 * (high - low + 3)),
+    ).properties(height=max(140, 11 * (high - low + 3)),
                  description=f"Piano roll of {len(rows)} notes").interactive(bind_y=False)  # fmt: skip
 
 

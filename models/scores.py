@@ -35,7 +35,7 @@ def engrave(abc: str, width: int = 1400) -> str:
         raise PlaygroundError(
             "Engraving this tune took too long and was given up. Its sound is not touched by it."
         ) from error
-    svg = done.stdout.decode("utf-8", "replace")
+    svg = done.stdout.decode("utf-8", "replace").replace("<svg ", '<svg style="background: #fff" ', 1)
     if done.returncode != 0 or "<svg" not in svg:
         log.warning("engraving ended with %s: %s", done.returncode, done.stderr.decode("utf-8", "replace")[-500:])
         raise PlaygroundError("This tune cannot be engraved: its notation breaks off. Its sound is not touched by it.")
@@ -51,7 +51,6 @@ def _engrave_here(abc: str, width: int) -> str:
         "inputFrom": "abc", "pageWidth": width, "pageHeight": 6000, "adjustPageHeight": True, "scale": 50,
         "svgViewBox": True, "header": "none", "footer": "none", "breaks": "auto", "pageMarginLeft": 40,
         "pageMarginRight": 40, "pageMarginTop": 40, "pageMarginBottom": 40,
-        "svgCss": "svg.definition-scale { background: #fff; }",
     })  # fmt: skip
     return str(toolkit.renderToSVG(1)) if toolkit.loadData(abc) and toolkit.getPageCount() else ""
 

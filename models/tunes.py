@@ -272,7 +272,7 @@ def played(tune: Tune, repeats: bool = True) -> Iterator[Bar]:
 
 
 def to_abc(text: str, title: str, tempo: int = 0) -> str:
-    """Return a tune as an ABC file's text, four bars to a line; `tempo` is in beats a minute."""
+    """Return a tune as an ABC file's text, four bars to a line, beats joined; `tempo` is in beats a minute."""
     words = text.split()
     said = {word[:2]: word[2:].replace("_", " ") for word in words[:3] if word[1:2] == ":"}
     body = words[len(said) :]
@@ -283,7 +283,7 @@ def to_abc(text: str, title: str, tempo: int = 0) -> str:
     lines.append(f"K:{key}")
     row: list[str] = []
     bars = 0
-    for word in body:
+    for word in _beamed(body, metre):
         row.append(word)
         if word in BARS and word != "|:" and len(row) > 1:
             bars += 1
@@ -293,3 +293,28 @@ def to_abc(text: str, title: str, tempo: int = 0) -> str:
     if row:
         lines.append(" ".join(row))
     return "\n".join(lines) + "\n"
+
+
+def _beamed(words: Sequence[str], metre: str) -> Iterator[str]:
+    """Yield words with the notes of one beam joined: ABC beams what stands without a space between."""
+    beam = 3 if metre in ("6/8", "9/8") else 4 if metre in ("4/4", "2/2") else 2
+    at, joined, tuplet = Fraction(0), "", 0
+    for word in words:
+        note = bool(NOTE.match(word) or REST.match(word))
+        if not note and word != "(3":
+            if joined:
+                yield joined
+            yield word
+            at, joined, tuplet = Fraction(0), "", 0
+            continue
+        joined += word
+        if word == "(3":
+            tuplet = 3
+            continue
+        at += length_of(word) * (Fraction(2, 3) if tuplet else 1)
+        tuplet = max(0, tuplet - 1)
+        if at % beam == 0 and not tuplet:
+            yield joined
+            joined = ""
+    if joined:
+        yield joined

@@ -182,6 +182,7 @@ class TuneLM(Family):
     ) -> Iterator[Event]:
         """Write one tune after another, each from its own seed, and play each; see `Family.generate`."""
         outputs: list[Output] = []
+        views: list[Output] = []
         words, seconds, stopped = 0, 0.0, False
         notes: list[str] = []
         for number in range(params.num_variants):
@@ -195,6 +196,7 @@ class TuneLM(Family):
             yield Progress("render", number, params.num_variants)
             if run.output is not None:
                 outputs.append(run.output)
+                views += run.views
                 notes += run.notes
                 yield Preview(tuple(outputs))
         values = {**params.model_dump(mode="json"), "seed": request.seed}
@@ -205,7 +207,7 @@ class TuneLM(Family):
             "in_effect": {name: value for name, value in acting.items()
                           if name not in _NEUTRAL or value != _NEUTRAL[name]},
         }  # fmt: skip
-        yield Final(tuple(outputs), stats)
+        yield Final((*outputs, *views), stats)
 
 
 class _Writing:
@@ -220,6 +222,7 @@ class _Writing:
         self.words, self.seconds, self.stopped = 0, 0.0, False
         self.notes: list[str] = []
         self.output: Output | None = None
+        self.views: list[Output] = []
 
     def events(self) -> Iterator[Event]:
         """Yield progress and the notation so far; the finished tune is in `output`."""
@@ -255,6 +258,7 @@ class _Writing:
 
     def _play(self, written: str, finish: str) -> None:
         from models import arrangement, synth
+        from models.sampling.sound_views import mel_view
 
         params = self.params
         tune = tunes.read(written)
@@ -270,6 +274,7 @@ class _Writing:
         good, bars = tunes.filled(tune)
         meta = {"seed": (self.request.seed + self.number) % (SEED_MAX + 1), "finish": finish, "tempo": tempo,
                 "bars": bars, "bars_filled": good, "peaks": sounds.peaks(sound)}  # fmt: skip
+        self.views = [mel_view(sound, synth.RATE, self.number)]
         self.output = sounds.sound_output(sound, synth.RATE, self.context.stamp, self.number, written, meta)
 
 

@@ -14,7 +14,8 @@ from PIL import Image
 from models.types import Output
 
 BANDS = 96
-COLUMNS_MAX = 1200
+COLUMNS_MAX = 800
+VIEW_SIZE = (800, 220)  # of the picture, at least
 RANGE_DB = 80.0
 # dark to light by way of violet and orange, even in lightness, so that it reads in grey, too
 _COLOURS = ((8, 6, 20), (53, 20, 92), (120, 38, 122), (190, 60, 98), (238, 110, 62), (252, 181, 80), (252, 246, 190))
@@ -30,7 +31,8 @@ def mel_view(samples: np.ndarray, rate: int, index: int) -> Output:
     mel = MelSpectrogram(rate, n_fft=size, hop_length=hop, n_mels=BANDS if size == 1024 else 64, power=2.0)(mono)
     level = AmplitudeToDB("power", top_db=RANGE_DB)(mel.clamp(min=1e-10))  # bands × columns, dB
     share = ((level - level.max()) / RANGE_DB + 1).clamp(0, 1).numpy()
-    return picture(share[::-1], index, {"what": "mel", "seconds": round(len(mono) / rate, 4), "top_hz": rate / 2})
+    rows = share[::-1].repeat(-(-VIEW_SIZE[1] // share.shape[0]), 0).repeat(-(-VIEW_SIZE[0] // share.shape[1]), 1)
+    return picture(rows, index, {"what": "mel", "seconds": round(len(mono) / rate, 4), "top_hz": rate / 2})
 
 
 def steps_view(mels: Sequence[np.ndarray], times: Sequence[float], index: int) -> Output:

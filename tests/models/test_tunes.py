@@ -97,3 +97,12 @@ def test_abc_has_four_bars_to_a_line_and_a_head():
     lines = tunes.to_abc(text, "A title\nof two lines", tempo=112).splitlines()
     assert lines[:7] == ["X:1", "T:A title of two lines", "R:slip jig", "M:6/8", "L:1/8", "Q:3/8=112", "K:Dmaj"]
     assert [line.count("d6") for line in lines[7:]] == [4, 3]
+
+
+@pytest.mark.parametrize(
+    ("metre", "bar", "joined"),
+    [("6/8", "d e f g2 a", "def g2a"), ("4/4", "d e f g a b c' d'", "defg abc'd'"), ("3/4", "d e f g a b", "de fg ab"),
+     ("4/4", "(3 d e f g2 a4", "(3defg2 a4"), ("2/4", "d3/2 e/2 f2", "d3/2e/2 f2")],
+)  # fmt: skip
+def test_notes_of_a_beat_are_beamed(metre, bar, joined):
+    assert tunes.to_abc(f"M:{metre} K:Cmaj R:any {bar} ||", "x").splitlines()[-1] == f"{joined} ||"

@@ -1,0 +1,94 @@
+"""Measure speech by the ear of a machine: what digit-recogniser hears in what digits-diffusion says.
+
+python -m training.digit_marks
+"""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from models import seeds
+from models.torchaudio_guard import guard
+
+GUIDANCES = (1.0, 2.0, 3.0, 5.0)
+STEPS = (2, 5, 10, 20, 50)
+
+
+class Speaker:
+    """Say digits with a stored model."""
+
+    def __init__(self, folder: Path) -> None:
+        from diffusers import DDPMScheduler, UNet2DModel
+
+        from models.sampling.mels import Mels
+        from models.sampling.spectrograms import read_meaning
+
+        self.unet = UNet2DModel.from_pretrained(folder / "unet").float().eval()
+        self.schedule = DDPMScheduler.from_pretrained(folder / "scheduler")
+        self.meaning = read_meaning(folder)
+        self.mels = Mels(self.meaning.mel)
+
+    @torch.inference_mode()
+    def say(self, classes: list[int], first_seed: int, guidance: float, steps: int) -> list[torch.Tensor]:
+        """Return one sound per class, at the model's rate, each from a seed of its own."""
+        from models.sampling import schedulers, spectrograms
+
+        config = {**self.schedule.config, "_class_name": "DDPMScheduler"}
+        found = []
+        for at in range(0, len(classes), 20):
+            part = classes[at : at + 20]
+            generators = [seeds.generator(first_seed, at + number) for number in range(len(part))]
+            scheduler = schedulers.make(config, "DPMSolverMultistepScheduler")
+            *_, last = spectrograms.denoise(
+                self.unet, scheduler, part, self.meaning.nothing, guidance, steps, generators, lambda: False
+            )
+            for mel in self.meaning.unfold(last.believed):
+                found.append(torch.from_numpy(spectrograms.spoken(self.mels, mel[None], 0.0, 64)))
+        return found
+
+
+def rate(speaker: Speaker, recogniser: Any, count: int, guidance: float, steps: int) -> float:
+    """Return the share of samples in which exactly the asked-for digit is heard."""
+    from training.digit_recogniser import heard
+
+    choice = random.Random(0)
+    voices = len(speaker.meaning.speakers)
+    digits = [choice.randrange(10) for _ in range(count)]
+    classes = [digit * voices + choice.randrange(voices) for digit in digits]
+    silence = torch.zeros(800)
+    sounds = [torch.cat([silence, one, silence]) for one in speaker.say(classes, 0, guidance, steps)]
+    got = heard(recogniser, sounds)
+    return sum(one == [digit] for one, digit in zip(got, digits, strict=True)) / count
+
+
+def measure(folder: Path) -> dict[str, Any]:
+    """Return what the recogniser hears, by guidance and by steps, and write `samples.wav`."""
+    guard()
+    from transformers import AutoModelForCTC
+
+    import models.nets  # noqa: F401 - registers our own
+    from models import sounds
+
+    speaker = Speaker(folder / "digits-diffusion")
+    recogniser = AutoModelForCTC.from_pretrained(folder / "digit-recogniser", dtype=torch.float32).eval()
+    by_guidance = {guidance: rate(speaker, recogniser, 200, guidance, 20) for guidance in GUIDANCES}
+    by_steps = {steps: rate(speaker, recogniser, 200, 2.0, steps) for steps in STEPS}
+    voices = len(speaker.meaning.speakers)
+    said = speaker.say([digit * voices + digit % voices for digit in range(10)], 0, 2.0, 20)
+    row = torch.cat([part for one in said for part in (one, torch.zeros(1600))])
+    (folder / "digits-diffusion" / "samples.wav").write_bytes(
+        sounds.encode(row.numpy(), speaker.meaning.mel.sample_rate)
+    )
+    return {
+        "recognised": by_guidance[2.0],
+        "by_guidance": ", ".join(f"{value:.1%} at {guidance:g}" for guidance, value in by_guidance.items()),
+        "by_steps": ", ".join(f"{value:.1%} at {steps}" for steps, value in by_steps.items()),
+    }  # fmt: skip
+
+
+if __name__ == "__main__":
+    print(measure(Path("models/embedded")))
