@@ -1,11 +1,15 @@
-"""Drop a picture, get its settings back: ours in full, stable-diffusion-webui's as far as they are known here."""
+"""Drop a result, get its settings back: ours in full, stable-diffusion-webui's as far as they are known here."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import streamlit as st
 from pydantic import ValidationError
 
 from components import inputs, links, params_form, state
+from models import sounds
 from models.catalog import Catalog
 from models.errors import BadInput, PlaygroundError
 from models.image_settings import Recovered, read_settings
@@ -16,18 +20,42 @@ from models.types import Request
 _TURN = "settings-from-picture-turn"
 
 
+@dataclass(frozen=True)
+class _Kind:
+    """Say how the files of a modality are called, told and read."""
+
+    name: str
+    hint: str
+    types: tuple[str, ...]
+    megabytes: int
+    read: Callable[[bytes], Recovered | None]
+
+
+_KINDS = {
+    "image": _Kind(
+        "picture", "Drop a picture that was made here, or by stable-diffusion-webui: its prompt, settings and seed are "
+        "set on this page. The picture is read on this machine and not kept.",
+        ("png", "jpg", "jpeg", "webp"), inputs.UPLOAD_MB, read_settings,
+    ),
+    "audio": _Kind(
+        "sound", "Drop a WAV, FLAC or MP3 file that was made here: its settings and seed are set here again. The file "
+        "is read on this machine and not kept.",
+        ("wav", "flac", "mp3"), inputs.SOUND_MB, sounds.read_settings,
+    ),
+}  # fmt: skip
+MODALITIES = tuple(_KINDS)
+
+
 def draw(jobs: Jobs, catalog: Catalog, modality: str) -> None:
-    """Draw the box that takes the picture; it closes when one was taken, and the notices say what became of it."""
+    """Draw the box that takes the file; it closes when one was taken, and the notices say what became of it."""
+    kind = _KINDS[modality]
     turn = st.session_state.get(_TURN, 0)
     key = f"settings-from-picture-{turn}"
-    with st.popover("Settings from a picture", icon=":material/settings_backup_restore:", key=f"{key}-box"):
-        st.caption(
-            "Drop a picture that was made here, or by stable-diffusion-webui: its prompt, settings and seed are set on "
-            "this page. The picture is read on this machine and not kept."
-        )
+    with st.popover(f"Settings from a {kind.name}", icon=":material/settings_backup_restore:", key=f"{key}-box"):
+        st.caption(kind.hint)
         st.file_uploader(
-            "Picture with settings", ["png", "jpg", "jpeg", "webp"], key=key, on_change=_take,
-            args=(jobs, catalog, modality), max_upload_size=inputs.UPLOAD_MB,
+            f"{kind.name.capitalize()} with settings", list(kind.types), key=key, on_change=_take,
+            args=(jobs, catalog, modality), max_upload_size=kind.megabytes,
         )  # fmt: skip
 
 
@@ -38,26 +66,30 @@ def _take(jobs: Jobs, catalog: Catalog, modality: str) -> None:
         return
     st.session_state[_TURN] = turn + 1
     state.clear_notices()
+    kind = _KINDS[modality]
     try:
-        found = read_settings(upload.getvalue())
+        found = kind.read(upload.getvalue())
         if found is None:
-            state.notify("This picture carries no settings: it was not made here, or they were stripped.", "warning")
+            state.notify(
+                f"This {kind.name} carries no settings: it was not made here, or they were stripped.", "warning"
+            )
             return
         apply(jobs, catalog, modality, found)
     except PlaygroundError as error:
         state.notify(error.message, "warning")
     except (ValidationError, OverflowError) as error:  # a seed out of range, numbers beyond all measure
         state.notify(
-            f"The settings in this picture are damaged: a value is impossible ({type(error).__name__}).", "warning"
+            f"The settings in this {kind.name} are damaged: a value is impossible ({type(error).__name__}).", "warning"
         )
 
 
 def apply(jobs: Jobs, catalog: Catalog, modality: str, found: Recovered) -> None:
     """Set the page to what a picture says, and say what could not be taken."""
     model = found.model if found.model in catalog else None
+    kind = _KINDS[modality]
     if found.source == "playground" and model is None:
         name = str(found.model)[:60]
-        state.notify(f"The picture was made by {name}, which is not here. The rest was taken.", "warning")
+        state.notify(f"The {kind.name} was made by {name}, which is not here. The rest was taken.", "warning")
     spec = catalog[model or _chosen(catalog, modality)]
     family = catalog.family(spec.id)
     fields = family.fields(spec)
@@ -69,7 +101,7 @@ def apply(jobs: Jobs, catalog: Catalog, modality: str, found: Recovered) -> None
     links.apply(catalog, modality, Request(model=spec.id, inputs=given, params=found.params, seed=seed))
     what = "prompt and settings" if found.seed is None else "prompt, settings and seed"
     source = "" if found.source == "playground" else " as far as this model has them"
-    state.notify(f"The {what} of the picture are set{source}. Press Run.", "info")
+    state.notify(f"The {what} of the {kind.name} are set{source}. Press Run.", "info")
     if said := inputs.missing(family, spec, fields):
         state.notify(said, "warning")
     if found.unknown:

@@ -25,6 +25,7 @@ from components import (
     result,
     run_list,
     services,
+    sound_after,
     state,
 )  # fmt: skip
 from components import status_line as status
@@ -39,7 +40,6 @@ from models.types import ASIDE, SEED_MAX, Output, Request, Run
 
 EXAMPLES = Path(__file__).parent / "examples"
 _PLACEHOLDERS = {"text": "Write how it begins …", "image": "What to draw …", "audio": ""}
-_WITH_SETTINGS_INSIDE = ("image",)  # modalities whose files can be dropped to get their settings back
 ADOPT_S = 5.0  # a reload may arrive before the old page's connection is seen to be gone
 _ADOPTING = "adopting-until"
 
@@ -164,7 +164,7 @@ def show(modality: str, title: str) -> None:
     family = catalog.family(spec.id)
     page = _Page(jobs, owner, catalog, modality, spec, family, family.fields(spec))
     with how:
-        if modality in _WITH_SETTINGS_INSIDE:
+        if modality in picture_settings.MODALITIES:
             picture_settings.draw(jobs, catalog, modality)
         with st.popover("How this works", icon=":material/school:", width="content"):
             st.markdown(family.how_it_works)
@@ -285,6 +285,8 @@ def _draw_result(page: _Page, view: JobView | None) -> None:
             result.draw(page.jobs, run, use=page.actions, key=view.id)
             if page.modality == "image" and run.outputs and not run.error:
                 image_after.draw(page.jobs, page.owner, page.catalog, run, f"after-{run.id}")
+            if page.modality == "audio" and run.outputs and not run.error:
+                sound_after.draw(page.jobs, page.owner, page.catalog, run, f"after-{run.id}")
         if not view.runs:
             st.info("Stopped before it began. Press Run to start again.", icon=":material/info:")
         st.query_params.pop(links.JOB, None)  # the result is drawn: a reload need not find the job again

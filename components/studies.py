@@ -15,12 +15,13 @@ POLL_S = 0.3
 KEPT = 12  # studies whose outputs a session holds; older ones are asked for again
 
 
-def study(jobs: Jobs, owner: str, run: Run, request: Request) -> list[Output] | None:
+def study(jobs: Jobs, owner: str, run: Run, request: Request, name: str = "") -> list[Output] | None:
     """Return the outputs of a study of `run`, with their bytes; ask for it if nobody did, and wait while it runs.
 
+    `name` tells it from others of the same run; without one it is the request's own.
     None while it is on its way (how far is drawn, and the whole page once it ends) and where it failed, which is said.
     """
-    key = f"{run.id}-{request.study}"
+    key = f"{run.id}-{name or request.study}"
     found: dict[str, list[Output]] = st.session_state.setdefault(_FOUND, {})
     if key in found:
         return found[key]

@@ -156,7 +156,10 @@ class Catalog(Mapping[str, ModelSpec]):
         if request.study and request.study not in family.studies:
             known = ", ".join(family.studies) or "none"
             raise BadInput(f"{spec.id} has no study {request.study!r}; it has: {known}.")
-        missing = [item.name for item in family.inputs if item.required and item.name not in request.inputs]
+        missing = [
+            item.name if item.type == "text" else item.label.lower() or item.name
+            for item in family.inputs if item.required and item.name not in request.inputs
+        ]  # fmt: skip
         if missing:
             raise BadInput(f"The {missing[0]} is missing. Give {spec.id} a {missing[0]} and run again.")
         family.check_inputs(spec, request, params)

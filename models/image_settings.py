@@ -80,18 +80,19 @@ def read_settings(data: bytes) -> Recovered | None:
         if len(text) > TEXT_MAX_CHARS:
             raise BadInput(f"The settings in this picture are {len(text):,} characters long: too long to be settings.")
     if found.get(CHUNK):
-        return _own(found[CHUNK])
+        return own_settings(found[CHUNK])
     return parse_parameters(found[PARAMETERS]) if found.get(PARAMETERS) else None
 
 
-def _own(text: str) -> Recovered:
+def own_settings(text: str, what: str = "picture") -> Recovered:
+    """Return what a file of ours says (JSON of index and stamp). Raises `BadInput` where it is damaged."""
     try:
         request = json.loads(text)["stamp"]["request"]
         inputs = {str(name): str(value) for name, value in request["inputs"].items()}
         seed = int(request["seed"])
         return Recovered("playground", str(request["model"]), inputs, dict(request["params"]), seed)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise BadInput("The settings in this picture are damaged: it was changed after it was saved.") from error
+        raise BadInput(f"The settings in this {what} are damaged: it was changed after it was saved.") from error
 
 
 def parse_parameters(text: str) -> Recovered | None:

@@ -13,6 +13,7 @@ import numpy as np
 from scipy.signal import resample_poly
 
 from models.errors import BadInput
+from models.image_settings import TEXT_MAX_CHARS, Recovered, own_settings
 from models.types import Output
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ UPLOAD_MIN_S = 0.05
 RATE_MIN, RATE_MAX = 1_000, 384_000
 SILENT = 1e-4  # a peak below this is nothing that could be heard
 FORMATS = {"WAV": "audio/wav", "FLAC": "audio/flac", "MP3": "audio/mpeg"}
+_MARK = '{"index":'  # how our comment begins: its keys are sorted
 _WHAT = "Give a WAV, FLAC, MP3 or OGG recording"
 
 
@@ -48,8 +50,8 @@ def sound_output(
 
 
 def comment_of(stamp: Mapping[str, Any], index: int) -> str:
-    """Return what a file says of its cause: JSON of the stamp and of which output it is."""
-    content = {"playground": {"index": index, "stamp": dict(stamp)}}
+    """Return what a file says of its cause: JSON of the stamp and of which output it is, as in a picture."""
+    content = {"playground": True, "index": index, "stamp": dict(stamp)}
     return json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -87,6 +89,26 @@ def read_comment(data: bytes) -> str:
             return str(file.comment)
     except (soundfile.SoundFileError, OSError, UnicodeDecodeError):
         return ""
+
+
+def read_settings(data: bytes) -> Recovered | None:
+    """Return what a sound file of ours says of its making, None for one that says nothing.
+
+    Raises `BadInput` for a file that is no sound, and where the settings are there but damaged.
+    """
+    import soundfile
+
+    if len(data) > UPLOAD_MAX_BYTES:
+        raise BadInput(f"The sound is {len(data) / 1e6:.1f} MB; at most {UPLOAD_MAX_BYTES / 1e6:.0f} MB are allowed.")
+    comment = read_comment(data)
+    if not comment:
+        try:
+            soundfile.SoundFile(io.BytesIO(data)).close()
+        except (soundfile.SoundFileError, OSError, RuntimeError) as error:
+            raise BadInput(f"This is no sound file that can be read here. {_WHAT}.") from error
+    if len(comment) > TEXT_MAX_CHARS:
+        raise BadInput(f"The settings in this sound are {len(comment):,} characters long: too long to be settings.")
+    return own_settings(comment, "sound") if comment.startswith(_MARK) else None
 
 
 def _info_comment(data: bytes) -> str:

@@ -118,6 +118,24 @@ def test_values_that_are_no_numbers_do_no_harm():
     assert np.isfinite(got).all()
 
 
+def test_settings_are_read_back_from_every_kind_of_file():
+    request = {"model": "audio/x", "inputs": {"prompt": "4 0 7"}, "params": {"speaker": "theo"}, "seed": 5}
+    output = sounds.sound_output(tone(), RATE, {"request": request})
+    comment = sounds.read_comment(output.data)
+    for data in (output.data, *(sounds.encode(tone(), RATE, kind, comment) for kind in ("FLAC", "MP3"))):
+        found = sounds.read_settings(data)
+        assert (found.model, found.inputs, found.params, found.seed) == tuple(request.values())
+
+
+def test_a_foreign_or_damaged_file_gives_no_settings():
+    assert sounds.read_settings(sounds.encode(tone(), RATE)) is None
+    assert sounds.read_settings(sounds.encode(tone(), RATE, comment="by me")) is None
+    with pytest.raises(BadInput, match="no sound file"):
+        sounds.read_settings(b"nothing of the kind")
+    with pytest.raises(BadInput, match="damaged"):
+        sounds.read_settings(sounds.encode(tone(), RATE, comment='{"index":0,"stamp":{}}'))
+
+
 def test_peaks_enclose_the_wave():
     samples = tone(1.0)
     found = sounds.peaks(samples, 100)

@@ -1,0 +1,64 @@
+"""Under speech that was made: what a recogniser hears in it, and how much of it is what was asked for."""
+
+from __future__ import annotations
+
+import json
+from difflib import SequenceMatcher
+from functools import partial
+
+import streamlit as st
+
+from components import result, sound_view, studies
+from components.words import plain
+from models.catalog import Catalog, ModelSpec
+from models.jobs import Jobs
+from models.types import Output, Request, Run
+
+
+def draw(jobs: Jobs, owner: str, catalog: Catalog, run: Run, key: str) -> None:
+    """Draw the switch that has every take heard again, and what was heard."""
+    takes = [output for output in run.outputs if _spoken(output)]
+    ear = _listener(catalog)
+    if not takes or ear is None:
+        return
+    asked = st.toggle(
+        "Hear it again", key=f"{key}-ear",
+        help=f"{ear.name} listens to each take and writes down what it hears: so intelligible is the speech.",
+    )  # fmt: skip
+    if not asked:
+        return
+    for take in takes:
+        request = Request(model=ear.id, inputs={"audio": f"sha256:{take.sha256}"})
+        heard = studies.study(jobs, owner, run, request, f"heard-{take.index}")
+        if heard is None:
+            return  # the next take is asked for when this one is done
+        _draw_heard(jobs, take, heard, len(takes) > 1, f"{key}-{take.index}")
+
+
+def _spoken(output: Output) -> bool:
+    return output.kind == "audio" and bool(output.text) and not output.text.startswith("M:")
+
+
+def _listener(catalog: Catalog) -> ModelSpec | None:
+    return next((spec for spec in catalog.values() if spec.family == "speech_to_text" and spec.embedded), None)
+
+
+def _draw_heard(jobs: Jobs, take: Output, heard: list[Output], many: bool, key: str) -> None:
+    said = next((output for output in heard if output.kind == "text"), None)
+    if said is None:
+        return
+    wanted, got = take.text.split(), list(said.text.replace(" ", ""))
+    name = f"Take {take.index + 1}: asked" if many else "Asked"
+    st.markdown(
+        plain(f"{name} for {' '.join(wanted)}, heard {' '.join(got) or 'nothing'}: {right(wanted, got)} of "
+              f"{len(wanted)} as asked.")
+    )  # fmt: skip
+    odds = next((output for output in heard if output.meta.get("what") == "odds"), None)
+    if odds is not None:
+        content = json.loads(partial(result.stored, jobs)(odds))
+        st.altair_chart(sound_view.odds(content), width="stretch", key=f"{key}-odds")
+
+
+def right(wanted: list[str], got: list[str]) -> int:
+    """Return how many words stand in both texts in the same order."""
+    return sum(block.size for block in SequenceMatcher(None, wanted, got, autojunk=False).get_matching_blocks())

@@ -1,0 +1,169 @@
+"""The Audio page as a reader meets it, over a fake engine that makes short sounds."""
+
+import io
+
+import mido
+import numpy as np
+import pytest
+import soundfile
+
+from components import inputs, sound_actions, sound_after
+from models import sounds
+from tests.components.test_text_page import messages, owner, press, settle, widget
+from tests.fake_sounds import RATE, FakeSoundEngine, tone
+
+ENGINE = FakeSoundEngine
+PAGE = "pages/audio.py"
+
+
+def said(page):
+    kinds = ("error", "warning", "info", "caption", "markdown", "text")
+    return " | ".join(str(item.value) for kind in kinds for item in getattr(page, kind)).replace("\\", "")
+
+
+def players(page):
+    return page.get("audio")
+
+
+def choose(page, view):
+    next(item for item in page.get("button_group") if item.key.endswith("-view")).set_value(view)
+    page.run()
+    assert not page.exception, page.exception
+    return page
+
+
+def upload(page, label, data, name="sound.wav"):
+    next(item for item in page.file_uploader if item.label == label).set_value((name, data, "audio/wav"))
+    page.run()
+    assert not page.exception, page.exception
+    return page
+
+
+def recording(samples=None):
+    samples = (0.3 * np.sin(np.arange(8000) / 5)).astype(np.float32) if samples is None else samples
+    return sounds.encode(samples, 8000)
+
+
+def kept():
+    return inputs.ref_key("audio", "audio")
+
+
+def test_before_the_first_run_the_notes_of_an_example_are_shown(pages):
+    page = pages.open(PAGE)
+    assert "An example" in said(page)
+    assert "18 of 18 bars fill their metre." in said(page)
+    assert len(page.get("vega_lite_chart") or page.get("arrow_vega_lite_chart")) == 1
+
+
+def test_a_tune_is_run_without_an_opening_and_played_once(pages):
+    page = settle(pages, press(pages.open(PAGE, **{"folk-gpt.seed": "7"}), "run"))
+    request = pages.engine.ran[0]
+    assert (request.model, request.inputs, request.seed) == ("audio/folk-gpt", {"prompt": ""}, 7)
+    assert len(players(page)) == 1
+    assert "seed 7 · 0.5 s · 20 tokens" in said(page)
+    labels = [item.label for item in page.download_button]
+    assert {"FLAC", "MP3", "MIDI", "ABC notation", "Download"} <= set(labels)
+
+
+@pytest.mark.parametrize(
+    ("view", "words"),
+    [("Notes", "2 of 2 bars"), ("Notation", ""), ("Wave", ""), ("Spectrogram", "up to 4,000 Hz"), ("Score", "")],
+)
+def test_every_view_of_a_tune_is_drawn(pages, view, words):
+    page = choose(settle(pages, press(pages.open(PAGE), "run")), view)
+    assert words in said(page)
+    if view == "Notation":
+        assert "K:Dmaj" in page.code[0].value
+    if view == "Score":
+        assert page.image
+
+
+def test_the_notes_grow_while_it_writes_and_nothing_plays(pages):
+    pages.engine.gate.clear()
+    page = press(pages.open(PAGE), "run")
+    page.run()
+    assert not players(page)
+    assert page.get("vega_lite_chart") or page.get("arrow_vega_lite_chart")
+    assert "5 of 20" in str([item.proto.text for item in page.get("progress")])
+
+
+def test_a_bad_opening_gets_a_sentence_and_stays(pages):
+    page = pages.open(PAGE)
+    widget(page, "text_area", "audio-tune_lm-prompt").set_value("H2 <b>d</b>")
+    page = press(page, "run")
+    assert any("“H”" in text for text in messages(page))
+    assert widget(page, "text_area", "audio-tune_lm-prompt").value == "H2 <b>d</b>"
+    assert not pages.engine.ran
+
+
+def test_a_download_is_the_sound_with_its_settings_in_every_kind(pages):
+    settle(pages, press(pages.open(PAGE, **{"folk-gpt.seed": "3"}), "run"))
+    run = pages.store.runs(owner(pages))[0]
+    output = run.outputs[0]
+    for kind in ("FLAC", "MP3"):
+        data = sound_actions._converted(output, kind)
+        samples, rate = soundfile.read(io.BytesIO(data))
+        assert rate == RATE
+        assert abs(len(samples) - len(tone(run.request))) < 2000
+        assert sounds.read_settings(data).seed == 3
+    notes = [one for one in mido.MidiFile(file=io.BytesIO(sound_actions._midi(run, output))) if one.type == "note_on"]
+    assert notes[0].note == 74
+    assert sound_actions._abc(run, output).decode().startswith("X:1\nT:audio/folk-gpt, seed 3\n")
+
+
+def test_a_dropped_file_sets_the_page_again(pages):
+    settle(pages, press(pages.open(PAGE, **{"folk-gpt.seed": "9", "folk-gpt.metre": "3/4"}), "run"))
+    data = pages.store.get_bytes(pages.store.runs(owner(pages))[0].outputs[0].sha256)
+    fresh = upload(pages.open(PAGE), "Sound with settings", data)
+    assert "The prompt, settings and seed of the sound are set" in said(fresh)
+    settle(pages, press(fresh, "run"))
+    assert pages.engine.ran[-1] == pages.engine.ran[0]
+    foreign = upload(pages.open(PAGE), "Sound with settings", recording())
+    assert "carries no settings" in said(foreign)
+    broken = upload(pages.open(PAGE), "Sound with settings", b"this is text")
+    assert "no sound file" in said(broken)
+
+
+def test_a_recording_is_heard_and_its_odds_are_drawn(pages):
+    page = pages.open(PAGE, model="audio/digit-recogniser")
+    page = upload(page, "Or give a file", recording())
+    assert len(players(page)) == 1  # what was given can be heard
+    page = settle(pages, press(page, "run"))
+    reference = page.session_state[kept()]
+    assert pages.engine.ran[0].inputs == {"audio": reference}
+    assert "#### 407" in said(page)
+    assert "4 (90%), 0 (90%), 7 (90%)" in said(page)
+    assert "Continue" not in [button.label for button in page.button]
+
+
+def test_a_run_without_a_recording_is_a_sentence(pages):
+    page = press(pages.open(PAGE, model="audio/digit-recogniser"), "run")
+    assert any("recording" in text.lower() for text in messages(page)), messages(page)
+    assert not pages.engine.ran
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [(b"no sound", "no sound file"), (recording(np.zeros(9000, np.float32)), "silent"),
+     (recording(np.zeros(0, np.float32)), "0 samples")],
+)  # fmt: skip
+def test_a_bad_recording_is_told_and_the_good_one_stays(pages, data, words):
+    page = upload(pages.open(PAGE, model="audio/digit-recogniser"), "Or give a file", recording())
+    before = page.session_state[kept()]
+    page = upload(page, "Or give a file", data)
+    assert words in said(page)
+    assert page.session_state[kept()] == before
+
+
+def test_a_recording_can_be_taken_away(pages):
+    page = upload(pages.open(PAGE, model="audio/digit-recogniser"), "Or give a file", recording())
+    next(button for button in page.button if button.label == "Remove").click()
+    page.run()
+    assert kept() not in page.session_state
+    assert not players(page)
+
+
+def test_words_in_order_are_counted():
+    assert sound_after.right(["4", "0", "7"], ["4", "0", "7"]) == 3
+    assert sound_after.right(["4", "0", "7"], ["4", "1", "7"]) == 2
+    assert sound_after.right(["4"], []) == 0

@@ -1,0 +1,67 @@
+"""An engine that makes short sounds at once and hears what it is told to."""
+
+import hashlib
+import json
+
+import numpy as np
+
+from models import images, media, sounds
+from models.engine import StopSignal
+from models.events import Final, Preview, Progress
+from models.types import Output
+from tests.fakes import FakeEngine
+
+TUNE = "M:6/8 K:Dmaj R:jig |: d2 f a2 f | g2 e c2 A :|"
+RATE = 8000
+
+
+def tone(request, seconds=0.4):
+    """Return a tone whose pitch tells the seed."""
+    time = np.arange(int(seconds * RATE)) / RATE
+    return (0.4 * np.sin(2 * np.pi * (200 + 20 * request.seed) * time)).astype(np.float32)
+
+
+class FakeSoundEngine(FakeEngine):
+    """Write `TUNE`, say the prompt's words, or hear `hears`; waits at the gate after the first preview."""
+
+    hears = "407"
+
+    def generate(self, request, stop=None):
+        stop = stop or StopSignal()
+        self.ran.append(request)
+        if "recogniser" in request.model:
+            yield Final(tuple(self._heard(request)), {"seconds": 0.1, "stopped": False, "notes": [], "in_effect": {}})
+            return
+        text = TUNE if "folk" in request.model else " ".join(request.inputs["prompt"].split())
+        growing = Output("audio", 0, " ".join(text.split()[:8]))
+        yield Preview((growing, _view("steps", count=1, tile=[8, 8])))
+        yield Progress("generate", 5, 20)
+        while not (stop.asked or self.gate.wait(0.01)):
+            pass
+        if self.fail_with is not None:
+            raise self.fail_with
+        meta = {"seed": request.seed, "tempo": 112, "bars": 2, "bars_filled": 2, "finish": "eos",
+                "peaks": sounds.peaks(tone(request), 50)}  # fmt: skip
+        made = sounds.sound_output(tone(request), RATE, {"request": request.model_dump()}, 0, text, meta)
+        views = [_view("mel", seconds=0.4, top_hz=4000.0)]
+        if "folk" not in request.model:
+            views.append(_view("steps", count=2, tile=[4, 8], timesteps=[900.0, 400.0]))
+        yield Final((made, *views), {
+            "tokens": 20, "tokens_per_s": 200.0, "seconds": 0.5, "stopped": stop.asked, "notes": [],
+            "in_effect": {**request.params, "seed": request.seed},
+        })  # fmt: skip
+
+    def _heard(self, request):
+        segments = [{"label": one, "start_s": at, "end_s": at + 0.1, "confidence": 0.9}
+                    for at, one in enumerate(self.hears)]  # fmt: skip
+        yield media.text_output(self.hears, {"request": request.model_dump()}, 0, {"segments": segments, "finish": ""})
+        yield _view("mel", seconds=0.4, top_hz=4000.0)
+        table = [[0.1, 0.9, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]]
+        odds = {"seconds": 1.0, "labels": ["<pad>", "4", "0", "7"], "odds": table}
+        data = json.dumps(odds).encode()
+        yield Output("view", 0, "", data, "application/json", hashlib.sha256(data).hexdigest(), {"what": "odds"})
+
+
+def _view(what, **meta):
+    drawn = images.image_output(np.zeros((8, 8, 3), np.uint8), {}, 0)
+    return Output("view", 0, "", drawn.data, "image/png", drawn.sha256, {"what": what, **meta})
