@@ -8,7 +8,7 @@ from functools import partial
 
 import streamlit as st
 
-from components import result, sound_view, studies
+from components import result, sound_effects, sound_view, studies
 from components.words import plain
 from models.catalog import Catalog, ModelSpec
 from models.jobs import Jobs
@@ -16,6 +16,28 @@ from models.types import Output, Request, Run
 
 
 def draw(jobs: Jobs, owner: str, catalog: Catalog, run: Run, key: str) -> None:
+    """Draw what can be done further: effects on a sound, and having speech heard again."""
+    if run.request.model not in catalog:
+        return
+    if "effects" in catalog.family(run.request.model).tools:
+        _draw_effects(jobs, run, key)
+    _draw_ear(jobs, owner, catalog, run, key)
+
+
+def _draw_effects(jobs: Jobs, run: Run, key: str) -> None:
+    made = [output for output in run.outputs if output.kind == "audio"]
+    if not made or not st.toggle("After-effects", key=f"{key}-effects", help="Change the sound as it is: speed, pitch, "
+                                 "equaliser, hall, gain, fades."):  # fmt: skip
+        return
+    with st.container(border=True):
+        place = 0
+        if len(made) > 1:
+            place = int(st.segmented_control("Of", range(len(made)), format_func=lambda at: f"{at + 1}", default=0,
+                                             required=True, key=f"{key}-of"))  # fmt: skip
+        sound_effects.draw(jobs, run, made[place], f"{key}-effects-{place}")
+
+
+def _draw_ear(jobs: Jobs, owner: str, catalog: Catalog, run: Run, key: str) -> None:
     """Draw the switch that has every take heard again, and what was heard."""
     takes = [output for output in run.outputs if _spoken(output)]
     ear = _listener(catalog)

@@ -180,7 +180,7 @@ class LocalEngine:
 
     def call(self, model: str, tool: str, data: dict[str, Any]) -> dict[str, Any]:
         """Return what a family's tool says of `data`; see `Engine.call`."""
-        return call_tool(self._catalog, model, tool, data)
+        return call_tool(self._catalog, model, tool, data, self._blobs)
 
     def state(self) -> EngineState:
         """Return what is loaded now."""
@@ -210,10 +210,10 @@ class LocalEngine:
         return self._registry
 
 
-def call_tool(catalog: Catalog, model: str, tool: str, data: dict[str, Any]) -> dict[str, Any]:
+def call_tool(catalog: Catalog, model: str, tool: str, data: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
     """Run a family's tool. Raises `UnknownModel`, or `BadRequest` for a tool that the family does not have."""
     spec, family = catalog[model], catalog.family(model)
     if tool not in family.tools:
         raise BadRequest(f"{model} has no tool {tool!r}; it has: {', '.join(family.tools) or 'none'}.")
-    answer: dict[str, Any] = getattr(family, family.tools[tool])(spec, data)
+    answer: dict[str, Any] = getattr(family, family.tools[tool])(spec, data, blobs)
     return answer

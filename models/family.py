@@ -68,7 +68,8 @@ class Family(ABC):
     """Load and run one kind of model. Import torch only inside methods.
 
     `Params` declares the settings; `inputs` what it takes; `seed_shown_if` when the seed acts (see `ParamField`).
-    `tools` maps a tool's name to the method that serves it: data work only, no forward pass. `studies` maps a short
+    `tools` maps a tool's name to the method that serves it, called with the model, plain JSON and the stored files:
+    data work only, no forward pass. `studies` maps a short
     job's name to the method that runs it with the arguments and events of `generate`. `how_it_works` is
     markdown for the page's fold: a small mermaid diagram and two paragraphs with links to the papers.
     """

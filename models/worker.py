@@ -132,7 +132,7 @@ class Worker:
                         self._registry.unload(message["model"])
                     data: dict[str, Any] = {}
                 else:
-                    data = call_tool(self._catalog, message["model"], message["tool"], message["data"])
+                    data = call_tool(self._catalog, message["model"], message["tool"], message["data"], self._blobs)
                 self._sender.send({"op": "reply", "id": message["id"], "data": data})
             except Exception as error:
                 self._sender.send({"op": "error", "id": message["id"], "error": as_error(error).to_dict()})

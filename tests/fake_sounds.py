@@ -26,6 +26,10 @@ class FakeSoundEngine(FakeEngine):
 
     hears = "407"
 
+    def __init__(self):
+        super().__init__()
+        self.called = []
+
     def generate(self, request, stop=None):
         stop = stop or StopSignal()
         self.ran.append(request)
@@ -50,6 +54,10 @@ class FakeSoundEngine(FakeEngine):
             "tokens": 20, "tokens_per_s": 200.0, "seconds": 0.5, "stopped": stop.asked, "notes": [],
             "in_effect": {**request.params, "seed": request.seed},
         })  # fmt: skip
+
+    def call(self, model, tool, data):
+        self.called.append((model, tool, data))
+        return {"ref": data["ref"], "seconds": 0.4, "peaks": [], "clipped": data["effects"].get("gain_db", 0) > 12}
 
     def _heard(self, request):
         segments = [{"label": one, "start_s": at, "end_s": at + 0.1, "confidence": 0.9}

@@ -19,6 +19,7 @@ from models.params import Params, hint, in_effect
 from models.types import Output, Request
 
 if TYPE_CHECKING:
+    from models.blobs import Blobs
     from models.catalog import ModelSpec
 
 _SAMPLING = {"do_sample": [True]}
@@ -160,7 +161,7 @@ class CausalLM(Family):
                     f"A stop text has {len(stop)} characters; 1 to {_STOP_MAX_CHARS} are allowed. Change or remove it."
                 )
 
-    def count_tokens(self, spec: ModelSpec, data: dict[str, Any]) -> dict[str, Any]:
+    def count_tokens(self, spec: ModelSpec, data: dict[str, Any], blobs: Blobs | None = None) -> dict[str, Any]:
         """Count a text's tokens, the start token included: `{"text"}` → `{"tokens", "context_length", "problem"}`.
 
         `problem` is the sentence for a text that leaves no room, else "".

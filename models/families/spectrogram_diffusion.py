@@ -18,6 +18,7 @@ from models.params import Params, hint, in_effect
 from models.types import SEED_MAX, Output, Request
 
 if TYPE_CHECKING:
+    from models.blobs import Blobs
     from models.catalog import ModelSpec
     from models.params import ParamField
 
@@ -92,7 +93,7 @@ class SpectrogramDiffusion(Family):
     inputs: ClassVar[tuple[InputField, ...]] = (
         InputField("prompt", label="What to say", help="Digits, such as “4 0 7”, or their names."),
     )
-    tools: ClassVar[Mapping[str, str]] = {}
+    tools: ClassVar[Mapping[str, str]] = {"effects": "change"}
     how_it_works: ClassVar[str] = _HOW_IT_WORKS
 
     def fields(self, spec: ModelSpec) -> tuple[ParamField, ...]:
@@ -140,6 +141,12 @@ class SpectrogramDiffusion(Family):
     def check_inputs(self, spec: ModelSpec, request: Request, params: Any) -> None:
         """Refuse what the model has no sound for; see `Family.check_inputs`."""
         said_words(request.inputs.get("prompt", ""), tuple(spec.facts["words"]))  # type: ignore[arg-type]
+
+    def change(self, spec: ModelSpec, data: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
+        """Apply after-effects to a stored sound; see `models.sampling.effects.apply_effects`."""
+        from models.sampling.effects import apply_effects
+
+        return apply_effects(data, blobs)
 
     def generate(
         self, spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context

@@ -20,6 +20,7 @@ from models.params import Params, hint, in_effect
 from models.types import SEED_MAX, Output, Request
 
 if TYPE_CHECKING:
+    from models.blobs import Blobs
     from models.catalog import ModelSpec
 
 _OPENING = re.compile(r"\|:|:\||\|\||\[[12]|\||\(3|(?:[\^_=]?[A-Ga-g](?:,+|'+)?|z)(?:\d+)?(?:/\d*)?-?|\S")
@@ -137,6 +138,7 @@ class TuneLM(Family):
         InputField("prompt", required=False, label="Opening", help="Notes to go on from, in ABC notation, such as "
                    "“d2 f a | f e d”. Empty: it begins by itself."),
     )  # fmt: skip
+    tools: ClassVar[dict[str, str]] = {"effects": "change"}
     how_it_works: ClassVar[str] = _HOW_IT_WORKS
 
     def load(self, spec: ModelSpec) -> Loaded:
@@ -176,6 +178,12 @@ class TuneLM(Family):
         limit = int(spec.facts["context_length"])  # type: ignore[arg-type]
         if len(words) + 5 >= limit:
             raise BadInput(f"The opening has {len(words)} words; at most {limit - 5} are allowed. Shorten it.")
+
+    def change(self, spec: ModelSpec, data: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
+        """Apply after-effects to a stored sound; see `models.sampling.effects.apply_effects`."""
+        from models.sampling.effects import apply_effects
+
+        return apply_effects(data, blobs)
 
     def generate(
         self, spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context

@@ -163,6 +163,32 @@ def test_a_recording_can_be_taken_away(pages):
     assert not players(page)
 
 
+def test_effects_change_the_sound_at_hand_once_a_slider_moves(pages):
+    page = settle(pages, press(pages.open(PAGE), "run"))
+    next(item for item in page.toggle if item.label == "After-effects").set_value(True)
+    page.run()
+    assert not page.exception, page.exception
+    assert "Move a slider" in said(page)
+    assert pages.engine.called == []
+
+    def move(label, value):
+        next(item for item in page.slider if item.label == label).set_value(value)
+        page.run()
+        assert not page.exception, page.exception
+
+    move("Speed", 1.5)
+    output = pages.store.runs(owner(pages))[0].outputs[0]
+    given = {"ref": f"sha256:{output.sha256}", "effects": {"speed": 1.5}}
+    assert pages.engine.called == [("audio/folk-gpt", "effects", given)]
+    assert len(players(page)) == 2
+    move("Gain (dB)", 18.0)
+    assert "was cut off" in said(page)
+    next(button for button in page.button if button.label == "All neutral").click()
+    page.run()
+    assert "Move a slider" in said(page)
+    assert len(pages.engine.ran) == 1  # nothing was made again
+
+
 def test_words_in_order_are_counted():
     assert sound_after.right(["4", "0", "7"], ["4", "0", "7"]) == 3
     assert sound_after.right(["4", "0", "7"], ["4", "1", "7"]) == 2

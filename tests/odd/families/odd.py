@@ -41,10 +41,10 @@ class Odd(Family):
     def needed_bytes(self, spec: ModelSpec) -> int:
         return 16
 
-    def length(self, spec: ModelSpec, data: dict[str, Any]) -> dict[str, Any]:
+    def length(self, spec: ModelSpec, data: dict[str, Any], blobs: Any) -> dict[str, Any]:
         return {"length": len(data["text"])}
 
-    def version(self, spec: ModelSpec, data: dict[str, Any]) -> dict[str, Any]:
+    def version(self, spec: ModelSpec, data: dict[str, Any], blobs: Any) -> dict[str, Any]:
         return {"version": VERSION, "pid": os.getpid()}
 
     def generate(

@@ -1,0 +1,69 @@
+"""After-effects under a sound: sliders that change what is heard, not what was made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from components.words import plain
+from models.effects import Effects
+from models.errors import PlaygroundError
+from models.jobs import Jobs
+from models.media import file_name
+from models.params import ParamField, describe
+from models.types import Output, Run
+
+_FIELDS = tuple(item for item in describe(Effects) if item.type != "seed")
+COLUMNS = 3
+
+
+def draw(jobs: Jobs, run: Run, output: Output, key: str) -> None:
+    """Draw the sliders, and the changed sound once one of them is moved; in a fragment of its own."""
+    st.fragment(_draw)(jobs, run, output, key)
+
+
+def _draw(jobs: Jobs, run: Run, output: Output, key: str) -> None:
+    values = {}
+    for start in range(0, len(_FIELDS), COLUMNS):
+        for column, item in zip(st.columns(COLUMNS), _FIELDS[start : start + COLUMNS], strict=False):
+            with column:
+                values[item.name] = _slider(item, f"{key}-{item.name}")
+    moved = {item.name: values[item.name] for item in _FIELDS if values[item.name] != item.default}
+    if not moved:
+        st.caption("Move a slider: the sound is changed as it is, not made again.")
+        return
+    st.button("All neutral", icon=":material/restart_alt:", key=f"{key}-neutral", on_click=_neutral, args=(key,))
+    try:
+        changed = _changed(jobs, run.request.model, f"sha256:{output.sha256}", moved)
+        data = jobs.store.get_bytes(changed["ref"])
+    except PlaygroundError as error:
+        st.warning(plain(error.message), icon=":material/warning:")
+        return
+    st.audio(data, format="audio/wav")
+    loud = " What went beyond full scale was cut off: lower the gain." if changed["clipped"] else ""
+    st.caption(f"{changed['seconds']:.1f} s with these effects.{loud}")
+    st.download_button(
+        "Download with effects", data, f"changed-{file_name(run.request.model, run.request.seed, 0, 'audio/wav')}",
+        "audio/wav", icon=":material/download:", key=f"{key}-download", on_click="ignore",
+        help="The file has the settings and the effects inside.",
+    )  # fmt: skip
+
+
+def _slider(item: ParamField, key: str) -> float:
+    assert item.ge is not None and item.le is not None
+    unit = f" ({item.unit})" if item.unit else ""
+    return float(
+        st.slider(f"{item.label}{unit}", float(item.ge), float(item.le), float(item.default), float(item.step or 0.1),
+                  key=key, help=item.help)
+    )  # fmt: skip
+
+
+def _neutral(key: str) -> None:
+    for item in _FIELDS:
+        st.session_state[f"{key}-{item.name}"] = float(item.default)
+
+
+@st.cache_data(max_entries=100, show_spinner="Changing the sound …")
+def _changed(_jobs: Jobs, model: str, ref: str, effects: dict[str, float]) -> dict[str, Any]:
+    return _jobs.engine.call(model, "effects", {"ref": ref, "effects": effects})

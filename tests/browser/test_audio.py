@@ -1,0 +1,115 @@
+"""One person on the Audio page, in a real browser."""
+
+import io
+
+import numpy as np
+import pytest
+from scipy.io import wavfile
+
+import models
+from models import sounds
+from models.types import Request
+from tests.browser.conftest import FLAGS, Session, browser_path, until
+
+
+def opened(session, **settings):
+    viewer = session().open("audio", **settings)
+    viewer.button("Run").wait_for()
+    return viewer
+
+
+def start(viewer):
+    until(lambda: viewer.button("Run").is_enabled())
+    viewer.button("Run").click()
+
+
+def finished(viewer):
+    viewer.page.get_by_role("button", name="More files").first.wait_for()
+
+
+def download(viewer):
+    with viewer.page.expect_download() as file:
+        viewer.page.get_by_role("button", name="Download", exact=True).first.click()
+    return file.value.path().read_bytes()
+
+
+def seconds(viewer):
+    """Return how long the player's sound is, as the browser has decoded it."""
+    player = viewer.page.get_by_test_id("stAudio").first
+    return until(lambda: player.evaluate("player => player.readyState >= 1 && player.duration"))
+
+
+def heard(viewer):
+    return viewer.page.locator("h4").first.inner_text()
+
+
+def test_a_tune_is_composed_played_and_downloaded(session):
+    viewer = opened(session, **{"folk-gpt.seed": 7, "folk-gpt.rhythm": "jig"})
+    start(viewer)
+    finished(viewer)
+    rate, samples = wavfile.read(io.BytesIO(download(viewer)))  # another library than the one that wrote it
+    assert rate == 32_000
+    assert samples.shape[1] == 2
+    assert np.abs(samples.astype(int)).max() > 20_000
+    assert 8 < len(samples) / rate < 180
+    assert seconds(viewer) == pytest.approx(len(samples) / rate, abs=0.1)
+    for view in ("Score", "Notation", "Wave", "Spectrogram"):
+        viewer.page.get_by_text(view, exact=True).first.click()
+        viewer.page.wait_for_timeout(600)
+        assert viewer.page.get_by_test_id("stException").count() == 0
+    assert viewer.errors == []
+
+
+def test_a_dropped_sound_sets_the_page_and_gives_the_same_bytes(session):
+    viewer = opened(session, **{"folk-lstm.seed": 4, "folk-lstm.metre": "3/4", "model": "audio/folk-lstm"})
+    start(viewer)
+    finished(viewer)
+    data = download(viewer)
+    other = opened(session)
+    other.page.get_by_role("button", name="Settings from a sound").click()
+    box = other.page.get_by_test_id("stFileUploader").filter(has_text="Sound with settings").first
+    box.locator("input[type=file]").set_input_files({"name": "a.wav", "mimeType": "audio/wav", "buffer": data})
+    other.page.get_by_text("settings and seed of the sound are set").wait_for()
+    start(other)
+    finished(other)
+    assert download(other) == data
+
+
+def test_a_number_is_spoken_and_heard_again(session):
+    viewer = opened(session, model="audio/digits-diffusion")
+    viewer.page.get_by_role("textbox", name="What to say").fill("4 0 7")
+    start(viewer)
+    finished(viewer)
+    assert 0.6 < seconds(viewer) < 3.5
+    viewer.page.get_by_text("Hear it again", exact=True).click()
+    viewer.page.get_by_text("Asked for 4 0 7, heard 4 0 7: 3 of 3 as asked.").wait_for()
+
+
+@pytest.fixture
+def spoken(tmp_path):
+    """Return a file in which 4 0 7 is said once, in the middle of silence."""
+    *_, final = models.generate(Request(model="audio/digits-diffusion", inputs={"prompt": "4 0 7"}, seed=1))
+    samples, rate = sounds.read_wav(final.outputs[0].data)
+    pause = np.zeros((rate, 1), np.float32)
+    row = sounds.resample(np.concatenate([pause, samples, pause, pause])[:, 0], rate, 48_000)
+    (tmp_path / "spoken.wav").write_bytes(sounds.encode(row, 48_000))
+    return tmp_path / "spoken.wav"
+
+
+def test_what_is_said_into_the_microphone_is_heard(browser, app, spoken):
+    flags = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
+             f"--use-file-for-fake-audio-capture={spoken}%noloop"]  # fmt: skip
+    listening = browser.browser_type.launch(executable_path=browser_path(), args=[*FLAGS, *flags])
+    try:
+        viewer = Session(listening, app, permissions=["microphone"]).open("audio", model="audio/digit-recogniser")
+        recorder = viewer.page.get_by_test_id("stAudioInput")
+        recorder.get_by_role("button", name="Record").click()
+        viewer.page.wait_for_timeout(5000)
+        recorder.get_by_role("button", name="Stop recording").click()
+        viewer.page.get_by_text("The recording that is heard:").wait_for()
+        start(viewer)
+        until(lambda: viewer.page.locator("h4").count())
+        assert heard(viewer) == "407"
+        assert viewer.errors == []
+    finally:
+        listening.close()
