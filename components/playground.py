@@ -26,6 +26,7 @@ from components import (
     run_list,
     services,
     sound_after,
+    sound_pair,
     state,
 )  # fmt: skip
 from components import status_line as status
@@ -180,6 +181,8 @@ def show(modality: str, title: str) -> None:
     _draw_result(page, view)
     st.divider()
     st.subheader("Earlier results", anchor=False)
+    if modality == "audio":
+        sound_pair.draw(jobs, owner, catalog)
     shown = view.id if view is not None else ""
     run_list.draw(jobs, owner, modality, shown=shown, restore=page.restore, use=page.actions)
 

@@ -93,7 +93,7 @@ class SpectrogramDiffusion(Family):
     inputs: ClassVar[tuple[InputField, ...]] = (
         InputField("prompt", label="What to say", help="Digits, such as “4 0 7”, or their names."),
     )
-    tools: ClassVar[Mapping[str, str]] = {"effects": "change"}
+    tools: ClassVar[Mapping[str, str]] = {"effects": "change", "compare": "compare"}
     how_it_works: ClassVar[str] = _HOW_IT_WORKS
 
     def fields(self, spec: ModelSpec) -> tuple[ParamField, ...]:
@@ -141,6 +141,12 @@ class SpectrogramDiffusion(Family):
     def check_inputs(self, spec: ModelSpec, request: Request, params: Any) -> None:
         """Refuse what the model has no sound for; see `Family.check_inputs`."""
         said_words(request.inputs.get("prompt", ""), tuple(spec.facts["words"]))  # type: ignore[arg-type]
+
+    def compare(self, spec: ModelSpec, data: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
+        """Measure two stored sounds; see `models.sampling.sound_measures.compare`."""
+        from models.sampling.sound_measures import compare
+
+        return compare(data, blobs)
 
     def change(self, spec: ModelSpec, data: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
         """Apply after-effects to a stored sound; see `models.sampling.effects.apply_effects`."""

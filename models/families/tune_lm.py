@@ -138,7 +138,7 @@ class TuneLM(Family):
         InputField("prompt", required=False, label="Opening", help="Notes to go on from, in ABC notation, such as "
                    "“d2 f a | f e d”. Empty: it begins by itself."),
     )  # fmt: skip
-    tools: ClassVar[dict[str, str]] = {"effects": "change"}
+    tools: ClassVar[dict[str, str]] = {"effects": "change", "compare": "compare"}
     how_it_works: ClassVar[str] = _HOW_IT_WORKS
 
     def load(self, spec: ModelSpec) -> Loaded:
@@ -178,6 +178,12 @@ class TuneLM(Family):
         limit = int(spec.facts["context_length"])  # type: ignore[arg-type]
         if len(words) + 5 >= limit:
             raise BadInput(f"The opening has {len(words)} words; at most {limit - 5} are allowed. Shorten it.")
+
+    def compare(self, spec: ModelSpec, data: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
+        """Measure two stored sounds; see `models.sampling.sound_measures.compare`."""
+        from models.sampling.sound_measures import compare
+
+        return compare(data, blobs)
 
     def change(self, spec: ModelSpec, data: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
         """Apply after-effects to a stored sound; see `models.sampling.effects.apply_effects`."""

@@ -189,6 +189,24 @@ def test_effects_change_the_sound_at_hand_once_a_slider_moves(pages):
     assert len(pages.engine.ran) == 1  # nothing was made again
 
 
+def test_two_sounds_are_laid_side_by_side(pages):
+    page = settle(pages, press(pages.open(PAGE), "run"))
+    assert not any("Compare two sounds" in item.label for item in page.toggle)
+    page = settle(pages, press(page, "again"))
+    runs = pages.store.runs(owner(pages))
+    pages.engine.picture = next(one.sha256 for one in runs[0].outputs if one.kind == "view")
+    refs = [f"sha256:{run.outputs[0].sha256}" for run in runs]
+    assert pages.engine.called == []
+    next(item for item in page.toggle if item.label == "Compare two sounds").set_value(True)
+    page.run()
+    assert not page.exception, page.exception
+    assert pages.engine.called[-1] == ("audio/folk-gpt", "compare", {"refs": refs[::-1]})
+    table = page.table[0].value
+    assert list(table["A"])[:2] == ["0.4", "-20"]
+    assert list(table["B − A"])[0] == "+0.1"
+    assert "Pitch" not in " ".join(table.iloc[:, 0])  # a tune has many
+
+
 def test_words_in_order_are_counted():
     assert sound_after.right(["4", "0", "7"], ["4", "0", "7"]) == 3
     assert sound_after.right(["4", "0", "7"], ["4", "1", "7"]) == 2

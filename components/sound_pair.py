@@ -1,0 +1,98 @@
+"""Two sounds of this session side by side: play both, their numbers, where their spectrograms differ."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from components import result
+from components.words import plain
+from models.catalog import Catalog
+from models.errors import PlaygroundError
+from models.jobs import Jobs
+from models.types import Output, Run
+
+_NUMBERS = {
+    "seconds": ("Length", "s"), "loudness_lufs": ("Loudness", "LUFS"), "peak_db": ("Peak", "dB"),
+    "centroid_hz": ("Spectral centroid", "Hz"), "f0_hz": ("Pitch of the voice", "Hz"),
+}  # fmt: skip
+READ = 60
+
+
+def draw(jobs: Jobs, owner: str, catalog: Catalog) -> None:
+    """Draw the choice of two sounds, and what tells them apart; nothing while there are fewer than two."""
+    try:
+        runs = jobs.store.runs(owner, limit=READ)
+    except PlaygroundError:
+        return  # the list of earlier results says what is wrong
+    found = {f"{run.id}-{output.index}": (run, output) for run in runs for output in run.outputs if _sound(run, output)}
+    if len(found) < 2:
+        return
+    hint = "Play two of this session's sounds, with their numbers and the difference of their spectrograms."
+    if not st.toggle("Compare two sounds", key="pair", help=hint):
+        return
+    with st.container(border=True):
+        names = list(found)
+        left, right = st.columns(2)
+        with left:
+            first = st.selectbox("A", names, index=1, format_func=lambda name: _title(*found[name]), key="pair-a")
+            _play(jobs, found[first][1])
+        with right:
+            second = st.selectbox("B", names, index=0, format_func=lambda name: _title(*found[name]), key="pair-b")
+            _play(jobs, found[second][1])
+        models = [run.request.model for run, _ in (found[first], found[second]) if run.request.model in catalog]
+        tool = next((model for model in models if "compare" in catalog.family(model).tools), None)
+        if first == second or tool is None:
+            st.caption("Choose two that differ.")
+            return
+        pair = found[first][1], found[second][1]
+        try:
+            _draw_difference(jobs, tool, pair, all(not output.text.startswith("M:") for output in pair))
+        except PlaygroundError as error:
+            st.warning(plain(error.message), icon=":material/warning:")
+
+
+def _draw_difference(jobs: Jobs, model: str, pair: tuple[Output, Output], voices: bool) -> None:
+    answer = _compared(jobs, model, [f"sha256:{output.sha256}" for output in pair])
+    rows = []
+    for name, (label, unit) in _NUMBERS.items():
+        if name == "f0_hz" and not voices:
+            continue
+        a, b = (one[name] for one in answer["numbers"])
+        change = f"{b - a:+,.4g}" if a is not None and b is not None else ""
+        rows.append({"": f"{label} ({unit})", "A": _number(a), "B": _number(b), "B − A": change})
+    st.table({name: [row[name] for row in rows] for name in rows[0]})
+    st.image(jobs.store.get_bytes(answer["difference"]), width="stretch", alt="Difference of the two mel spectrograms")
+    st.caption(
+        f"Where they differ, begun together: dark where A is louder, bright where B is, by up to "
+        f"{answer['scale_db']:.0f} dB. Time runs to the right, pitch upwards."
+    )  # fmt: skip
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.4g}"
+
+
+def _sound(run: Run, output: Output) -> bool:
+    return output.kind == "audio" and bool(output.sha256) and run.request.model.startswith("audio/")
+
+
+def _title(run: Run, output: Output) -> str:
+    name = run.request.model.split("/", 1)[-1]
+    said = "" if output.text.startswith("M:") else f" · {output.text[:30]}"
+    instrument = run.request.params.get("instrument")
+    return plain(
+        f"{name}, seed {output.meta.get('seed', run.request.seed)}{f' · {instrument}' if instrument else said}"
+    )
+
+
+def _play(jobs: Jobs, output: Output) -> None:
+    data = result.stored(jobs, output)
+    if data[:4] == b"RIFF":
+        st.audio(data, format=output.media_type)
+
+
+@st.cache_data(max_entries=50, show_spinner="Comparing …")
+def _compared(_jobs: Jobs, model: str, refs: list[str]) -> dict[str, Any]:
+    return _jobs.engine.call(model, "compare", {"refs": refs})

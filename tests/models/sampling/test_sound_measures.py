@@ -1,0 +1,65 @@
+"""Numbers of sounds against what they are known to be; a difference that is nothing where nothing differs."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from models import sounds
+from models.blobs import Blobs
+from models.torchaudio_guard import guard
+
+guard()
+
+from models.sampling.sound_measures import compare, measure  # noqa: E402
+
+RATE = 48_000
+
+
+def tone(hertz=997.0, seconds=3.0, peak=1.0, rate=RATE):
+    wave = peak * np.sin(2 * np.pi * hertz * np.arange(int(seconds * rate)) / rate)
+    return wave.astype(np.float32)[:, None]
+
+
+def test_a_full_scale_tone_is_as_loud_as_the_standard_says():
+    numbers = measure(tone(), RATE)  # BS.1770: a 0 dBFS 997 Hz tone in one channel reads -3.01 LUFS
+    assert numbers["loudness_lufs"] == pytest.approx(-3.0, abs=0.15)
+    assert numbers["peak_db"] == pytest.approx(0.0, abs=0.1)
+    assert numbers["seconds"] == 3.0
+    assert measure(tone(peak=0.1), RATE)["loudness_lufs"] == pytest.approx(-23.0, abs=0.15)
+
+
+@pytest.mark.parametrize("hertz", [85.0, 110.0, 220.0])
+def test_pitch_and_centre_of_a_tone_are_its_frequency(hertz):
+    numbers = measure(tone(hertz), RATE)
+    assert numbers["f0_hz"] == pytest.approx(hertz, rel=0.03)
+    assert numbers["centroid_hz"] == pytest.approx(hertz, rel=0.1)
+
+
+def test_silence_and_shreds_have_no_numbers():
+    numbers = measure(np.zeros((RATE, 1), np.float32), RATE)
+    assert [numbers[name] for name in ("loudness_lufs", "peak_db", "centroid_hz", "f0_hz")] == [None] * 4
+    assert measure(tone(seconds=0.01), RATE)["f0_hz"] is None
+
+
+def test_a_difference_is_even_where_two_are_alike_and_shows_what_one_has_more(tmp_path):
+    blobs = Blobs(tmp_path)
+    low, high, slow = (
+        blobs.put_bytes(sounds.encode(one, rate))
+        for one, rate in ((tone(300), RATE), (tone(3000), RATE), (tone(300, rate=16_000), 16_000))
+    )
+
+    def shown(*refs):
+        answer = compare({"refs": list(refs)}, blobs)
+        rgb = np.asarray(Image.open(io.BytesIO(blobs.get_bytes(answer["difference"]))).convert("RGB")).astype(int)
+        return answer, rgb
+
+    answer, same = shown(low, low)
+    assert answer["numbers"][0] == answer["numbers"][1]
+    assert np.abs(same - same[0, 0]).max() == 0
+    _, other = shown(low, high)
+    upper, lower = other[: len(other) // 2].sum(), other[len(other) // 2 :].sum()
+    assert upper > lower  # bright where the second is louder: high up
+    _, rates = shown(low, slow)
+    assert np.abs(rates[20:-20] - same[0, 0]).mean() < np.abs(other[20:-20] - same[0, 0]).mean() / 2
