@@ -79,17 +79,24 @@ def words(view: JobView, engine: EngineState, now: float) -> str:
         return f"Reading the prompt{count} · {since:.1f} s"
     if progress.stage == "decode":
         return f"Turning latents into pixels · {since:.1f} s"
-    unit = "tokens" if view.requests[view.index].model.startswith("text/") else _UNITS.get(progress.stage, "steps")
+    unit = _unit(view.requests[view.index].model, progress.stage)
     note = f"{progress.note} · " if progress.note else ""
     done = f"{note}{progress.step:,} of {progress.total:,} {unit}"
     if not view.steps_per_s:
         return f"{done} · {since:.1f} s"
     left = (progress.total - progress.step) / view.steps_per_s
-    if unit == "tokens":  # a text may end before its length is used up
+    if unit in ("tokens", "words"):  # a text may end before its length is used up
         return f"{done} · {view.steps_per_s:,.0f} {unit}/s · {since:.1f} s · at most {left:.0f} s left"
     rest = " for these pictures" if _more_to_come(view) else ""
     digits = 0 if left >= 10 else 1
     return f"{done} · {_speed(view.steps_per_s, unit)} · {since:.1f} s · about {left:.{digits}f} s left{rest}"
+
+
+def _unit(model: str, stage: str) -> str:
+    """Return what a model counts in: a tune's words, a text's tokens, pictures, steps."""
+    if stage == "generate" and not model.startswith("image/"):
+        return "tokens" if model.startswith("text/") else "words"
+    return _UNITS.get(stage, "steps")
 
 
 def _speed(per_s: float, unit: str) -> str:
@@ -99,7 +106,7 @@ def _speed(per_s: float, unit: str) -> str:
 
 def _more_to_come(view: JobView) -> bool:
     """Say whether Skip has something to go on with: more pictures of this request, or more requests."""
-    if view.state != "running" or view.stopping or view.requests[view.index].model.startswith("text/"):
+    if view.state != "running" or view.stopping or not view.requests[view.index].model.startswith("image/"):
         return False
     return len(view.requests) - view.index > 1 or int(str(view.requests[view.index].params.get("num_images", 1))) > 4
 

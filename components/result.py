@@ -112,7 +112,8 @@ def facts(run: Run) -> str:
         parts.append(f"{stats['seconds']:.1f} s")
     if stats.get("tokens"):
         speed = f", {stats['tokens_per_s']:,.0f} a second" if stats.get("tokens_per_s") else ""
-        parts.append(f"{stats['tokens']:,} tokens{speed}")
+        word = "words" if run.request.model.startswith("audio/") else "tokens"
+        parts.append(f"{stats['tokens']:,} {word}{speed}")
     elif stats.get("steps"):
         word = "picture" if stats["steps"] == 1 else "steps"
         speed = f", {stats['steps_per_s']:,.0f} a second" if stats.get("steps_per_s") and stats["steps"] > 1 else ""

@@ -38,6 +38,8 @@ def _draw_growing(output: Output, views: Sequence[Output], key: str) -> None:
     """Draw a sound on its way: notes so far, the spectrogram so far. Nothing plays yet."""
     if output.text.startswith("M:"):
         st.altair_chart(piano_roll(output.text), width="stretch", key=f"{key}-live")
+    if output.meta.get("peaks"):
+        st.altair_chart(wave(output), width="stretch", key=f"{key}-live-wave")
     for view in views:
         if view.data and view.meta.get("what") == "steps":
             st.image(view.data, width="stretch", alt="The spectrogram so far")
