@@ -40,7 +40,7 @@ def row(takes: list[Take], choice: random.Random, chance: torch.Generator) -> tu
     """Return a row of digits as one recording, and its digits."""
     parts, labels = [], []
     one_voice = choice.random() < 0.7
-    voice = choice.randrange(6)
+    voice = choice.choice(takes).speaker
     pool = [take for take in takes if take.speaker == voice] if one_voice else takes
     for _ in range(choice.choice((1, 1, 2, 3, 4, 6)) if choice.random() < 0.97 else 0):
         take = choice.choice(pool)

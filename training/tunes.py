@@ -197,7 +197,8 @@ def _read_body(text: str, unit: Fraction) -> list[str]:
             inner = re.findall(r"[\^_=]*[A-Ga-g][,']*\d*(?:/+\d*)?", word)  # a chord: its top note alone
             if not inner:
                 raise ValueError("a bracket that is no chord")
-            out.append(_note(max(inner, key=_height), unit, broken))
+            outer = word[word.index("]") + 1 :]
+            out.append(_note(max(inner, key=_height) + outer, unit, broken))
             broken = Fraction(1)
         elif re.match(r"[\^_=]*[A-Ga-gzxZ]", word):
             if word[0] == "Z":
