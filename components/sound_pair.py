@@ -82,9 +82,8 @@ def _title(run: Run, output: Output) -> str:
     name = run.request.model.split("/", 1)[-1]
     said = "" if output.text.startswith("M:") else f" · {output.text[:30]}"
     instrument = run.request.params.get("instrument")
-    return plain(
-        f"{name}, seed {output.meta.get('seed', run.request.seed)}{f' · {instrument}' if instrument else said}"
-    )
+    # a menu shows its words as they are: nothing is to be escaped
+    return f"{name}, seed {output.meta.get('seed', run.request.seed)}" + (f" · {instrument}" if instrument else said)
 
 
 def _play(jobs: Jobs, output: Output) -> None:

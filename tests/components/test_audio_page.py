@@ -201,6 +201,7 @@ def test_two_sounds_are_laid_side_by_side(pages):
     page.run()
     assert not page.exception, page.exception
     assert pages.engine.called[-1] == ("audio/folk-gpt", "compare", {"refs": refs[::-1]})
+    assert next(item for item in page.selectbox if item.label == "A").options[1] == "folk-gpt, seed 0 · plucked string"
     table = page.table[0].value
     assert list(table["A"])[:2] == ["0.4", "-20"]
     assert list(table["B − A"])[0] == "+0.1"
