@@ -59,6 +59,8 @@ examples: setup
 	  --out components/examples/image-emoji-gan.png --json > components/examples/image-emoji-gan.json
 	$(BIN)/python -m models run image/emoji-vae --prompt "red heart" --seed 7 \
 	  --out components/examples/image-emoji-vae.png --json > components/examples/image-emoji-vae.json
+	$(BIN)/python -m models run audio/digits-diffusion --prompt "4 0 7" --seed 7 \
+	  --out components/examples/audio-digits-diffusion.wav --json > components/examples/audio-digits-diffusion.json
 	for net in gpt lstm; do $(BIN)/python -m models run audio/folk-$$net --seed 7 \
 	  --json > components/examples/audio-folk-$$net.json; done
 

@@ -35,7 +35,7 @@ from components.words import plain
 from models.catalog import Catalog, ModelSpec
 from models.errors import PlaygroundError, PromptTooLong
 from models.family import Family, InputField
-from models.jobs import Jobs, JobView
+from models.jobs import STUDY, Jobs, JobView
 from models.params import ParamField
 from models.types import ASIDE, SEED_MAX, Output, Request, Run
 
@@ -191,7 +191,7 @@ def _job_of(jobs: Jobs, owner: str, modality: str) -> JobView | None:
     """Return the session's newest job of a modality."""
     found = [
         view for view in jobs.jobs_of(owner)
-        if view.requests[0].model.startswith(f"{modality}/") and view.purpose != "study"
+        if view.requests[0].model.startswith(f"{modality}/") and view.purpose != STUDY
     ]  # fmt: skip
     return found[-1] if found else None
 

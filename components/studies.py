@@ -7,7 +7,7 @@ import streamlit as st
 from components import result
 from components.words import plain
 from models.errors import PlaygroundError
-from models.jobs import Jobs, JobView
+from models.jobs import STUDY, Jobs, JobView
 from models.types import Output, Request, Run
 
 _ASKED, _FOUND = "studies-asked", "studies-found"
@@ -33,7 +33,7 @@ def study(jobs: Jobs, owner: str, run: Run, request: Request, name: str = "") ->
             _wait(jobs, owner, other.id, "Another run of yours is under way; this waits for it.")
             return None
         try:
-            asked[key] = jobs.submit(owner, [request], "study")
+            asked[key] = jobs.submit(owner, [request], STUDY)
         except PlaygroundError as error:
             st.warning(plain(error.message), icon=":material/warning:")
             return None

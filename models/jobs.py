@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 JobState = Literal["queued", "running", "done", "stopped", "failed"]
 FINISHED = ("done", "stopped", "failed")
 STEPPING = ("generate", "denoise")  # stages whose steps tell a run's speed
+STUDY = "study"  # the purpose of a job that looks into the result of another
 TICK_S = 0.1
 
 
@@ -237,7 +238,7 @@ class Jobs:
         # a study looks into the result of a generation: neither takes the other's place
         older = [
             one for one in self._jobs.values() if one.owner == job.owner and one.state in FINISHED and one is not job
-            and bool(one.requests[0].study) == bool(job.requests[0].study)
+            and (one.purpose == STUDY) == (job.purpose == STUDY)
         ]  # fmt: skip
         for one in older:
             del self._jobs[one.id]

@@ -72,8 +72,8 @@ with `spectrogram.json` that says what its pictures mean. Trained from scratch b
 | Net | U-Net, {parameters:,} parameters, on 64 bands × 96 frames folded into 32 × 8 × 24 |
 | Training | {steps:,} steps, {minutes} minutes on one CPU core (x86-64), bfloat16; v-prediction, min-SNR 5, 10 \
 % without label |
-| **Recognised** | digit-recogniser hears the asked-for digit in {recognised:.1%} of 200 samples (20 steps, \
-guidance 2) |
+| **Recognised** | digit-recogniser hears the asked-for digit in {recognised:.1%} of 200 samples (DDPM, \
+50 steps, guidance 3) |
 | Guidance | {by_guidance} |
 | Steps | {by_steps} |
 

@@ -103,9 +103,9 @@ def test_what_is_said_into_the_microphone_is_heard(browser, app, spoken):
     try:
         viewer = Session(listening, app, permissions=["microphone"]).open("audio", model="audio/digit-recogniser")
         recorder = viewer.page.get_by_test_id("stAudioInput")
-        recorder.get_by_role("button", name="Record").click()
+        recorder.get_by_role("button", name="Record", exact=True).click()
         viewer.page.wait_for_timeout(5000)
-        recorder.get_by_role("button", name="Stop recording").click()
+        recorder.get_by_role("button", name="Stop recording", exact=True).click()
         viewer.page.get_by_text("The recording that is heard:").wait_for()
         start(viewer)
         until(lambda: viewer.page.locator("h4").count())

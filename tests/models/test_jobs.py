@@ -7,7 +7,7 @@ import pytest
 
 from models.errors import BadParam, PlaygroundError, QueueFull
 from models.events import Final, Progress
-from models.jobs import Jobs
+from models.jobs import STUDY, Jobs
 from models.settings import Settings
 from models.store import Store
 from models.types import Request
@@ -174,6 +174,15 @@ def test_only_the_last_finished_job_of_an_owner_is_kept(world):
     world.finished("ann", second)
     assert [view.id for view in world.jobs.jobs_of("ann")] == [second]
     assert len(world.store.runs("ann")) == 2
+
+
+def test_a_study_leaves_the_result_that_it_looks_into(world):
+    result, study, other = (
+        world.finished("ann", world.jobs.submit("ann", [ask(word)], purpose)).id
+        for word, purpose in (("a", ""), ("b", STUDY), ("c", STUDY))
+    )
+    assert [view.id for view in world.jobs.jobs_of("ann")] == [result, other]
+    assert study not in (result, other)
 
 
 def test_an_owner_that_leaves_makes_room_for_those_who_wait(tmp_path):
