@@ -235,10 +235,13 @@ def _draw_run_line(page: _Page, live: bool) -> None:
             "Run", type="primary", icon=":material/play_arrow:", shortcut="Ctrl+Enter", key="run", disabled=live,
             on_click=page.run, width=170,
         )  # fmt: skip
-        st.button(
-            "Again", icon=":material/replay:", key="again", disabled=live, on_click=page.run, args=(True,),
-            help="Run with the next seed.",
-        )  # fmt: skip
+        if any(
+            item.type == "seed" and () not in item.shown_if.values() for item in page.fields
+        ):  # else chance has no part
+            st.button(
+                "Again", icon=":material/replay:", key="again", disabled=live, on_click=page.run, args=(True,),
+                help="Run with the next seed.",
+            )  # fmt: skip
         st.caption(_forecast(page))
 
 

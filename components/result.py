@@ -208,7 +208,7 @@ def _draw_sharing(run: Run, key: str) -> None:
         else:
             st.caption("Opens this page with the same prompt, settings and seed. The prompt is readable in it.")
             if any(value.startswith("sha256:") for value in run.request.inputs.values()):
-                st.caption(":material/info: A link carries no pictures: the one that this started from must be given.")
+                st.caption(":material/info: A link carries no files: the one that this started from must be given.")
             st.code(link, language=None, wrap_lines=True)
     with st.popover("Settings", icon=":material/data_object:"):
         st.code(settings_json(run), language="json", wrap_lines=True)

@@ -49,11 +49,24 @@ def _draw_rows(
 _LISTS: dict[str, Callable[..., None]] = {"image": gallery.draw}  # what is told better by sight than by its words
 
 
+_MARKS = {"stopped": "stopped · ", "failed": "failed · "}
+
+
+def _sound_title(run: Run) -> str:
+    """Return one line for a sound, or for what was heard: the model, and what it says."""
+    said = run.outputs[0].text if run.outputs else run.request.inputs.get("prompt", "")
+    name = run.request.model.split("/", 1)[-1]
+    heard = "heard " if run.outputs and run.outputs[0].kind == "text" else ""
+    line = " ".join((heard + said).split())[:80]
+    return plain(f"{_MARKS.get(run.status, '')}{name}, seed {run.request.seed} · {line}")
+
+
 def title(run: Run) -> str:
     """Return one line for a run: how it ended if not well, its seed, what it wrote. Plain text for markdown."""
     told = run.outputs and run.outputs[0].kind == "text"
+    if run.request.model.startswith("audio/"):
+        return _sound_title(run)
     text = run.outputs[0].text if told else run.request.inputs.get("prompt", "")
     cut = int(run.outputs[0].meta.get("prompt_chars", 0)) if told else 0
     line = " ".join(text[max(0, cut - 20) :].split())[:90]
-    mark = {"stopped": "stopped · ", "failed": "failed · "}.get(run.status, "")
-    return f"{mark}seed {run.request.seed} · {plain(line)}"
+    return f"{_MARKS.get(run.status, '')}seed {run.request.seed} · {plain(line)}"

@@ -65,7 +65,7 @@ def _draw_difference(jobs: Jobs, model: str, pair: tuple[Output, Output], voices
     st.table({name: [row[name] for row in rows] for name in rows[0]})
     st.image(jobs.store.get_bytes(answer["difference"]), width="stretch", alt="Difference of the two mel spectrograms")
     st.caption(
-        f"Where they differ, begun together: dark where A is louder, bright where B is, by up to "
+        f"Where they differ, begun together: blue where A is louder, orange where B is, by up to "
         f"{answer['scale_db']:.0f} dB. Time runs to the right, pitch upwards."
     )  # fmt: skip
 

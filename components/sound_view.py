@@ -165,7 +165,7 @@ def odds(content: dict[str, Any]) -> alt.Chart:
     return alt.Chart(alt.Data(values=rows)).mark_rect().encode(
         x=alt.X("s:Q", title="seconds", scale=alt.Scale(domain=[0, seconds], nice=False)),
         x2="end:Q",
-        y=alt.Y("label:O", title=None, scale=alt.Scale(domain=labels[1:])),
+        y=alt.Y("label:O", title=None, scale=alt.Scale(domain=labels[1:]), axis=alt.Axis(labelOverlap=False)),
         opacity=alt.Opacity("odds:Q", scale=alt.Scale(domain=[0, 1], range=[0, 1]), legend=None),
         tooltip=[alt.Tooltip("label:N"), alt.Tooltip("odds:Q", format=".0%"), alt.Tooltip("s:Q", title="at")],
     ).properties(height=max(140, 20 * len(labels)), description="Odds of each label over time")  # fmt: skip

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -13,12 +12,12 @@ from pydantic import Field
 from models import media, sounds
 from models.errors import BadInput, WeightsError
 from models.events import Event, Final, Preview, Progress
-from models.family import Context, Family, InputField, Loaded, Modality
+from models.family import Context, InputField, Loaded
 from models.params import Params, hint, in_effect
+from models.sound_family import SoundFamily, with_speakers
 from models.types import SEED_MAX, Output, Request
 
 if TYPE_CHECKING:
-    from models.blobs import Blobs
     from models.catalog import ModelSpec
     from models.params import ParamField
 
@@ -83,30 +82,21 @@ class SpectrogramParams(Params):
     )  # fmt: skip
 
 
-class SpectrogramDiffusion(Family):
+class SpectrogramDiffusion(SoundFamily):
     """Run a `UNet2DModel` with class labels whose pictures are folded mel spectrograms."""
 
     name: ClassVar[str] = "spectrogram_diffusion"
     title: ClassVar[str] = "Spectrogram diffusion"
-    modality: ClassVar[Modality] = "audio"
     Params: ClassVar[type[Params]] = SpectrogramParams
     inputs: ClassVar[tuple[InputField, ...]] = (
         InputField("prompt", label="What to say", help="Digits, such as “4 0 7”, or their names."),
     )
-    tools: ClassVar[Mapping[str, str]] = {"effects": "change", "compare": "compare"}
     how_it_works: ClassVar[str] = _HOW_IT_WORKS
 
     def fields(self, spec: ModelSpec) -> tuple[ParamField, ...]:
         """Return the model's table of settings, with the speakers that it knows."""
         speakers = tuple(str(one) for one in spec.facts.get("speakers", ()))  # type: ignore[union-attr]
-        table = []
-        for item in super().fields(spec):
-            if item.name == "speaker":
-                if not speakers:
-                    continue
-                item = replace(item, type="choice", choices=speakers, default=item.default or speakers[0])
-            table.append(item)
-        return tuple(table)
+        return with_speakers(super().fields(spec), speakers)
 
     def load(self, spec: ModelSpec) -> Loaded:
         """Read U-Net and schedule into float32."""
@@ -141,18 +131,6 @@ class SpectrogramDiffusion(Family):
     def check_inputs(self, spec: ModelSpec, request: Request, params: Any) -> None:
         """Refuse what the model has no sound for; see `Family.check_inputs`."""
         said_words(request.inputs.get("prompt", ""), tuple(spec.facts["words"]))  # type: ignore[arg-type]
-
-    def compare(self, spec: ModelSpec, data: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
-        """Measure two stored sounds; see `models.sampling.sound_measures.compare`."""
-        from models.sampling.sound_measures import compare
-
-        return compare(data, blobs)
-
-    def change(self, spec: ModelSpec, data: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
-        """Apply after-effects to a stored sound; see `models.sampling.effects.apply_effects`."""
-        from models.sampling.effects import apply_effects
-
-        return apply_effects(data, blobs)
 
     def generate(
         self, spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context
@@ -194,7 +172,7 @@ class SpectrogramDiffusion(Family):
                         "denoise", step.number, step.total, f"take {take + 1}" if params.num_takes > 1 else ""
                     )
                     view = sound_views.steps_view([mel], [step.time], take)
-                    yield Preview((*outputs, Output("audio", take), replace_data(view)))
+                    yield Preview((*outputs, Output("audio", take), view))
                 assert step is not None
                 stopped = step.number < step.total
                 yield Progress("decode", take, params.num_takes)
@@ -215,11 +193,6 @@ class SpectrogramDiffusion(Family):
                                        if name != "num_takes" or values[name] > 1},
         }  # fmt: skip
         yield Final((*outputs, *views), stats)
-
-
-def replace_data(view: Output) -> Output:
-    """Return a view of what is on its way: it is shown and never stored, so it needs no hash."""
-    return replace(view, sha256="")
 
 
 def said_words(text: str, labels: tuple[str, ...]) -> list[str]:

@@ -6,7 +6,6 @@ import json
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
@@ -14,14 +13,14 @@ from pydantic import Field
 from models import media, sounds
 from models.errors import BadInput, WeightsError
 from models.events import Event, Final, Preview, Progress
-from models.family import Context, Family, InputField, Loaded, Modality
+from models.family import Context, InputField, Loaded
 from models.params import Params, hint, in_effect
+from models.sound_family import SoundFamily, with_speakers
 from models.types import Output, Request
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from models.blobs import Blobs
     from models.catalog import ModelSpec
     from models.params import ParamField
 
@@ -72,28 +71,19 @@ class SpeechParams(Params):
     )  # fmt: skip
 
 
-class TextToSpeech(Family):
+class TextToSpeech(SoundFamily):
     """Run a `VitsModel` on a text."""
 
     name: ClassVar[str] = "text_to_speech"
     title: ClassVar[str] = "Text to speech"
-    modality: ClassVar[Modality] = "audio"
     Params: ClassVar[type[Params]] = SpeechParams
     inputs: ClassVar[tuple[InputField, ...]] = (InputField("prompt", label="What to say", help="A text to be spoken."),)
-    tools: ClassVar[dict[str, str]] = {"effects": "change", "compare": "compare"}
     how_it_works: ClassVar[str] = _HOW_IT_WORKS
 
     def fields(self, spec: ModelSpec) -> tuple[ParamField, ...]:
         """Return the model's table of settings; the speaker alone where there are several."""
         count = int(spec.facts.get("speakers", 1))  # type: ignore[arg-type]
-        table = []
-        for item in super().fields(spec):
-            if item.name == "speaker":
-                if count < 2:
-                    continue
-                item = replace(item, type="choice", choices=tuple(map(str, range(count))), default=item.default or "0")
-            table.append(item)
-        return tuple(table)
+        return with_speakers(super().fields(spec), [str(number) for number in range(count)])
 
     def load(self, spec: ModelSpec) -> Loaded:
         """Read tokenizer and weights; see `Family.load`."""
@@ -121,18 +111,6 @@ class TextToSpeech(Family):
             raise BadInput("There is nothing to say. Write a sentence.")
         if len(text) > TEXT_MAX_CHARS:
             raise BadInput(f"The text has {len(text):,} characters; at most {TEXT_MAX_CHARS:,} are spoken. Shorten it.")
-
-    def compare(self, spec: ModelSpec, data: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
-        """Measure two stored sounds; see `models.sampling.sound_measures.compare`."""
-        from models.sampling.sound_measures import compare
-
-        return compare(data, blobs)
-
-    def change(self, spec: ModelSpec, data: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
-        """Apply after-effects to a stored sound; see `models.sampling.effects.apply_effects`."""
-        from models.sampling.effects import apply_effects
-
-        return apply_effects(data, blobs)
 
     def generate(
         self, spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context

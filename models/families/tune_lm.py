@@ -15,12 +15,12 @@ from pydantic import Field
 from models import media, sounds, tunes
 from models.errors import BadInput, WeightsError
 from models.events import Event, Final, Preview, Progress
-from models.family import Context, Family, InputField, Loaded, Modality
+from models.family import Context, InputField, Loaded
 from models.params import Params, hint, in_effect
+from models.sound_family import SoundFamily
 from models.types import SEED_MAX, Output, Request
 
 if TYPE_CHECKING:
-    from models.blobs import Blobs
     from models.catalog import ModelSpec
 
 _OPENING = re.compile(r"\|:|:\||\|\||\[[12]|\||\(3|(?:[\^_=]?[A-Ga-g](?:,+|'+)?|z)(?:\d+)?(?:/\d*)?-?|\S")
@@ -127,18 +127,16 @@ class TuneParams(Params):
     )  # fmt: skip
 
 
-class TuneLM(Family):
+class TuneLM(SoundFamily):
     """Run any causal language model over the words of `models.tunes`, and play what it wrote."""
 
     name: ClassVar[str] = "tune_lm"
     title: ClassVar[str] = "Language model of tunes"
-    modality: ClassVar[Modality] = "audio"
     Params: ClassVar[type[Params]] = TuneParams
     inputs: ClassVar[tuple[InputField, ...]] = (
         InputField("prompt", required=False, label="Opening", help="Notes to go on from, in ABC notation, such as "
                    "“d2 f a | f e d”. Empty: it begins by itself."),
     )  # fmt: skip
-    tools: ClassVar[dict[str, str]] = {"effects": "change", "compare": "compare"}
     how_it_works: ClassVar[str] = _HOW_IT_WORKS
 
     def load(self, spec: ModelSpec) -> Loaded:
@@ -178,18 +176,6 @@ class TuneLM(Family):
         limit = int(spec.facts["context_length"])  # type: ignore[arg-type]
         if len(words) + 5 >= limit:
             raise BadInput(f"The opening has {len(words)} words; at most {limit - 5} are allowed. Shorten it.")
-
-    def compare(self, spec: ModelSpec, data: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
-        """Measure two stored sounds; see `models.sampling.sound_measures.compare`."""
-        from models.sampling.sound_measures import compare
-
-        return compare(data, blobs)
-
-    def change(self, spec: ModelSpec, data: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
-        """Apply after-effects to a stored sound; see `models.sampling.effects.apply_effects`."""
-        from models.sampling.effects import apply_effects
-
-        return apply_effects(data, blobs)
 
     def generate(
         self, spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context

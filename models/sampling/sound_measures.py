@@ -9,17 +9,18 @@ import torch
 
 from models import sounds
 from models.blobs import Blobs
-from models.sampling.sound_views import RANGE_DB, VIEW_SIZE, picture
+from models.sampling.sound_views import DIFFERENCE, RANGE_DB, VIEW_SIZE, picture
 
 _RATE = 16_000  # both are compared at one rate
 _BANDS = 96
+_SCALE_DB = 40.0  # a difference of so much has the strongest colour
 
 
 def compare(data: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
     """Serve a tool call: `{"refs": [a, b]}` → `{"numbers": [.., ..], "difference", "scale_db"}`.
 
     `numbers` are `measure`'s of each; `difference` is the reference of a picture: the mel spectrograms' difference,
-    begun together, violet where a is louder, orange where b is. Raises `BadInput` for files that are not stored.
+    begun together, blue where a is louder, orange where b is. Raises `BadInput` for files that are not stored.
     """
     found = [sounds.read_wav(blobs.get_bytes(ref)) for ref in data["refs"]]
     views = [_mel(samples.mean(1), rate) for samples, rate in found]
@@ -27,12 +28,9 @@ def compare(data: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
     quiet = [np.pad(view, ((0, 0), (0, frames - view.shape[1])), constant_values=-RANGE_DB) for view in views]
     share = np.clip((quiet[1] - quiet[0]) / (2 * _SCALE_DB) + 0.5, 0, 1)[::-1]
     tall, wide = (max(1, -(-size // have)) for size, have in zip(VIEW_SIZE[::-1], share.shape, strict=True))
-    drawn = picture(share.repeat(tall, 0).repeat(wide, 1), 0, {"what": "difference"})
+    drawn = picture(share.repeat(tall, 0).repeat(wide, 1), 0, {"what": "difference"}, DIFFERENCE)
     return {"numbers": [measure(*one) for one in found], "difference": blobs.put_bytes(drawn.data),
             "scale_db": _SCALE_DB}  # fmt: skip
-
-
-_SCALE_DB = 40.0
 
 
 def _mel(mono: np.ndarray, rate: int) -> np.ndarray:

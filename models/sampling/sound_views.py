@@ -17,6 +17,9 @@ BANDS = 96
 COLUMNS_MAX = 800
 VIEW_SIZE = (800, 220)  # of the picture, at least
 RANGE_DB = 80.0
+Colour = tuple[int, int, int]
+# blue below the middle, orange above it, nothing to see at it
+DIFFERENCE: tuple[Colour, ...] = ((24, 62, 160), (120, 150, 210), (246, 244, 240), (232, 150, 80), (176, 70, 10))
 # dark to light by way of violet and orange, even in lightness, so that it reads in grey, too
 _COLOURS = ((8, 6, 20), (53, 20, 92), (120, 38, 122), (190, 60, 98), (238, 110, 62), (252, 181, 80), (252, 246, 190))
 
@@ -50,9 +53,9 @@ def steps_view(mels: Sequence[np.ndarray], times: Sequence[float], index: int) -
     return picture(np.concatenate(tiles, 1), index, meta)
 
 
-def picture(share: np.ndarray, index: int, meta: dict[str, Any]) -> Output:
-    """Return 0 … 1 (height × width) in colours as a PNG that is a view of output `index`, no result itself."""
-    anchors = np.array(_COLOURS, np.float32)
+def picture(share: np.ndarray, index: int, meta: dict[str, Any], colours: Sequence[Colour] = _COLOURS) -> Output:
+    """Return 0 … 1 (height × width) in `colours` as a PNG that is a view of output `index`, no result itself."""
+    anchors = np.array(colours, np.float32)
     at = np.linspace(0, 1, 256) * (len(anchors) - 1)
     palette = np.stack([np.interp(at, np.arange(len(anchors)), anchors[:, one]) for one in range(3)], 1)
     image = Image.fromarray((share * 255).round().astype(np.uint8), "L")

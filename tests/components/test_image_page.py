@@ -168,7 +168,7 @@ def test_a_link_carries_words_and_says_that_pictures_are_left_out(pages):
     upload(page, "Picture", png())
     run(pages, page, "blue heart")
     link = next(code.value for code in page.code if "?r=" in code.value)
-    assert any("A link carries no pictures" in item.value for item in page.caption)
+    assert any("A link carries no files" in item.value for item in page.caption)
     other = pages.open(PAGE, r=link.split("?r=")[1])
     assert widget(other, "text_area", "image-prompt").value == "blue heart"
     assert widget(other, "selectbox", f"{MODEL}.task").value == "image to image"

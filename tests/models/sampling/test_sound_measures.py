@@ -59,7 +59,10 @@ def test_a_difference_is_even_where_two_are_alike_and_shows_what_one_has_more(tm
     assert answer["numbers"][0] == answer["numbers"][1]
     assert np.abs(same - same[0, 0]).max() == 0
     _, other = shown(low, high)
-    upper, lower = other[: len(other) // 2].sum(), other[len(other) // 2 :].sum()
-    assert upper > lower  # bright where the second is louder: high up
+    warmth = other[:, :, 0] - other[:, :, 2]
+    upper, lower = warmth[: len(other) // 2], warmth[len(other) // 2 :]
+    assert upper.max() > 100  # orange where the second is louder: high up
+    assert lower.min() < -100  # blue where the first is
+    assert upper.mean() > lower.mean()
     _, rates = shown(low, slow)
     assert np.abs(rates[20:-20] - same[0, 0]).mean() < np.abs(other[20:-20] - same[0, 0]).mean() / 2

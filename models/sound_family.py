@@ -1,0 +1,46 @@
+"""The base of families that make sound: what can be done with a stored sound, whichever family made it."""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from models.family import Family, Modality
+
+if TYPE_CHECKING:
+    from models.blobs import Blobs
+    from models.catalog import ModelSpec
+    from models.params import ParamField
+
+
+class SoundFamily(Family, ABC):
+    """Offer after-effects and the comparison of two sounds as tools."""
+
+    modality: ClassVar[Modality] = "audio"
+    tools: ClassVar[Mapping[str, str]] = {"effects": "change", "compare": "compare"}
+
+    def change(self, spec: ModelSpec, data: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
+        """Apply after-effects to a stored sound; see `models.sampling.effects.apply_effects`."""
+        from models.sampling.effects import apply_effects
+
+        return apply_effects(data, blobs)
+
+    def compare(self, spec: ModelSpec, data: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
+        """Measure two stored sounds; see `models.sampling.sound_measures.compare`."""
+        from models.sampling.sound_measures import compare
+
+        return compare(data, blobs)
+
+
+def with_speakers(fields: Sequence[ParamField], speakers: Sequence[str]) -> tuple[ParamField, ...]:
+    """Return a table of settings whose `speaker` is a choice among these; left out where there is nothing to choose."""
+    table = []
+    for item in fields:
+        if item.name == "speaker":
+            if len(speakers) < 2:
+                continue
+            item = replace(item, type="choice", choices=tuple(speakers), default=item.default or speakers[0])
+        table.append(item)
+    return tuple(table)
