@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import platform
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,31 @@ import torch
 PROMPTS = (
     "Once upon a time a small dragon", "Once upon a time", "One day, a little girl named Mia", "Tom had a red ball.",
     "There was a big tree in the park.",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Hold what a card says of one architecture: `net` is a format string over the config."""
+
+    name: str
+    script: str
+    net: str
+    note: str
+
+
+GPT = Kind(
+    "story-gpt", "training/story_gpt.py",
+    "Llama: {config.num_hidden_layers} layers, width {config.hidden_size}, {config.num_attention_heads} heads, "
+    "context {config.max_position_embeddings} tokens, tied embeddings",
+    "A Transformer: every token looks back at all others.",
+)  # fmt: skip
+LSTM = Kind(
+    "story-lstm", "training/story_lstm.py",
+    "LSTM: {config.num_hidden_layers} layers of {config.hidden_size} units, embeddings of {config.embedding_size} "
+    "(tied), dropout {config.dropout}",
+    "A recurrent net: all that it knows of the text so far is a state of fixed size. Same stories, tokenizer and "
+    "held-out split as story-gpt, so that the difference of the numbers is what the architecture does.",
 )  # fmt: skip
 
 
@@ -38,8 +64,9 @@ def draw_samples(model: Any, tokenizer: Any, count: int) -> list[list[int]]:
 
 
 def write(
-    out: Path, facts: dict[str, Any], curve: list[list[float]], samples: list[list[int]], tokenizer: Any, config: Any
-) -> None:
+    out: Path, facts: dict[str, Any], curve: list[list[float]], samples: list[list[int]], tokenizer: Any, config: Any,
+    kind: Kind = GPT,
+) -> None:  # fmt: skip
     """Write README.md, curve.csv and curve.png into the model's folder."""
     with (out / "curve.csv").open("w", newline="") as file:
         writer = csv.writer(file)
@@ -48,7 +75,10 @@ def write(
     draw_curve(out / "curve.png", curve)
     texts = [tokenizer.decode(sample, skip_special_tokens=True) for sample in samples]
     shown = "\n".join(f"**Seed {number}.** " + text.replace("\n", "  \n") + "\n" for number, text in enumerate(texts))
-    (out / "README.md").write_text(CARD.format(**facts, config=config, shown=shown, millions=facts["tokens"] / 1e6))
+    (out / "README.md").write_text(CARD.format(
+        **facts, config=config, shown=shown, millions=facts["tokens"] / 1e6, kind=kind,
+        architecture=kind.net.format(config=config),
+    ))  # fmt: skip
 
 
 def draw_curve(file: Path, curve: list[list[float]]) -> None:
@@ -70,15 +100,14 @@ language: en
 library_name: transformers
 pipeline_tag: text-generation
 ---
-# story-gpt
+# {kind.name}
 
-A small language model that writes short children's stories in simple English. Trained from scratch by
-`training/story_gpt.py`; it ships with the playground so that the Text page works with no download.
+A small language model that writes short children's stories in simple English. {kind.note} Trained from scratch by
+`{kind.script}`; it ships with the playground so that the Text page works with no download.
 
 | | |
 |---|---|
-| Architecture | Llama: {config.num_hidden_layers} layers, width {config.hidden_size}, \
-{config.num_attention_heads} heads, context {config.max_position_embeddings} tokens, tied embeddings |
+| Architecture | {architecture} |
 | Parameters | {parameters:,}, stored as fp16 |
 | Tokenizer | byte-level BPE, {config.vocab_size:,} tokens, trained on the training stories |
 | **Bits per character, held-out stories** | **{bits_per_character}** (training stories: {train_bits_per_character}) |

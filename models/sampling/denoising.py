@@ -73,16 +73,20 @@ class Watch:
         """End the run at the next step."""
         self.cancelled = True
 
-    def _look(self, scheduler: Any, output: torch.Tensor, time: Any, sample: torch.Tensor) -> None:
-        self.total = len(scheduler.timesteps)
+    def take(self, scheduler: Any, output: torch.Tensor, time: Any, sample: torch.Tensor) -> None:
+        """Take what a step shows: the net's output and the latents that it was given, in the pipeline's own shape."""
         x0 = predicted_x0(scheduler, output, time, sample)
         self.x0 = self._spread(x0)
-        self.step += 1
-        self.times.append(float(time))
         if self._keep:
             pair = (self._spread(sample)[0].half().clone(), self.x0[0].half().clone())
             if self.step * 2 * pair[0].nbytes <= KEPT_BYTES:
                 self.kept.append(pair)
+
+    def _look(self, scheduler: Any, output: torch.Tensor, time: Any, sample: torch.Tensor) -> None:
+        self.total = len(scheduler.timesteps)
+        self.step += 1
+        self.times.append(float(time))
+        self.take(scheduler, output, time, sample)
         self.changed.set()
         if self.cancelled or self._stopped():
             raise Interrupted("stopped")

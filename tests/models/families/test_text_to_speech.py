@@ -31,7 +31,7 @@ def heard(engine, *given, **params):
 def test_same_request_same_bytes_and_another_seed_another_take(engine):
     one, again, other = (final_of(engine, ask("vits", TEXT, seed=seed)).outputs[0] for seed in (3, 3, 4))
     assert one.data == again.data
-    assert one.data != other.data
+    assert not np.array_equal(*(soundfile.read(io.BytesIO(take.data))[0] for take in (one, other)))
     assert one.meta["sentences"] == 2
     assert one.text == TEXT
 

@@ -1,0 +1,223 @@
+"""Sound and music from a description: AudioLDM 2, Stable Audio, LongCat, ACE-Step and MusicGen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from models import media, sounds
+from models.errors import BadInput, WeightsError
+from models.events import Event, Final, Preview, Progress
+from models.family import Context, InputField, Loaded
+from models.params import Params, above, hint, in_effect
+from models.sound_family import SoundFamily
+from models.types import Output, Request
+
+if TYPE_CHECKING:
+    from models.catalog import ModelSpec
+    from models.params import ParamField
+
+KEPT_STEPS = 50  # of the latents that can be looked at afterwards
+_CHANNELS_LAST = ("LongCatAudioDiTPipeline", "AceStepPipeline")  # latents are sounds × frames × channels
+_HOW_IT_WORKS = """
+```mermaid
+flowchart LR
+  T[description] --> E[text encoder]
+  N[noise from the seed] --> D[denoiser]
+  E --> D
+  D -->|a little less noise| D
+  D --> V[decoder]
+  V --> S[sound]
+```
+
+There are two ways from words to music. A latent diffusion model
+([AudioLDM 2](https://arxiv.org/abs/2308.05734), [Stable Audio](https://arxiv.org/abs/2407.14358)) starts from noise in
+a small hidden picture of the whole sound and takes it away step by step; guidance says how strictly the words are
+followed. All of the sound grows at once, so nothing can be heard before the end.
+
+[MusicGen](https://arxiv.org/abs/2306.05284) writes music as a text model writes words: a codec turns sound into a few
+rows of codes, fifty columns a second, and a Transformer foretells the next column. The rows are shifted against each
+other, so that each code sees those it depends on. Temperature and top-k act here as they do on words.
+"""
+
+
+class TextToAudioParams(Params):
+    """Declare the settings of which each model's call honours some: those alone are shown."""
+
+    seconds: float = Field(
+        8.0, ge=0.5, le=120.0, description="How long the sound is.",
+        json_schema_extra=hint(label="Length", step=0.5, unit="s", group="Sound"),
+    )  # fmt: skip
+    num_inference_steps: int = Field(
+        50, ge=1, le=200, description="How often noise is taken away. More steps: finer, slower; few: dull or noisy.",
+        json_schema_extra=hint(label="Steps", group="Denoising"),
+    )  # fmt: skip
+    guidance_scale: float = Field(
+        3.5, ge=0.0, le=20.0, description="How hard to follow the description. 1: freely; high: strictly, but harsh.",
+        json_schema_extra=hint(label="Guidance", step=0.1, group="Denoising", live=True),
+    )  # fmt: skip
+    negative_prompt: str = Field(
+        "", max_length=1000, description="What to move away from, such as “low quality”.",
+        json_schema_extra=hint(label="Negative prompt", group="Denoising", shown_if={"guidance_scale": above(1.0)}),
+    )  # fmt: skip
+    shift: float = Field(
+        3.0, ge=1.0, le=6.0, description="How many of the steps go to the noisy beginning, where the plan is made.",
+        json_schema_extra=hint(label="Shift", step=0.1, group="Denoising", advanced=True),
+    )  # fmt: skip
+    lyrics: str = Field(
+        "", max_length=2000, description="Words to be sung, with marks such as [verse]. Empty: no singing.",
+        json_schema_extra=hint(label="Lyrics", group="Music", live=True),
+    )  # fmt: skip
+    vocal_language: Literal["en", "de", "es", "fr", "it", "ja", "ko", "pt", "ru", "zh"] = Field(
+        "en", description="The language of the lyrics.", json_schema_extra=hint(label="Sung in", group="Music"),
+    )  # fmt: skip
+    bpm: int | None = Field(
+        None, ge=30, le=300, description="Beats a minute. Off: as the model likes.",
+        json_schema_extra=hint(label="Tempo", unit="bpm", group="Music"),
+    )  # fmt: skip
+    keyscale: str = Field(
+        "", max_length=20, description="Key, such as “C major”. Empty: as the model likes.",
+        json_schema_extra=hint(label="Key", group="Music"),
+    )  # fmt: skip
+    timesignature: Literal["", "2", "3", "4", "6"] = Field(
+        "", description="Beats in a bar. Empty: as the model likes.",
+        json_schema_extra=hint(label="Metre", group="Music"),
+    )  # fmt: skip
+    temperature: float = Field(
+        1.0, ge=0.0, le=2.0, description="How daring the choice is. 0: always the likeliest code, which soon loops.",
+        json_schema_extra=hint(label="Temperature", step=0.05, group="Chance", live=True),
+    )  # fmt: skip
+    top_k: int = Field(
+        250, ge=0, le=2048, description="Only this many likeliest codes can be chosen. 0: all.",
+        json_schema_extra=hint(label="Top-k", group="Chance", shown_if={"temperature": above(0.0)}),
+    )  # fmt: skip
+    top_p: float = Field(
+        1.0, ge=0.01, le=1.0, description="Only the likeliest codes that together have this share can be chosen.",
+        json_schema_extra=hint(label="Top-p", step=0.01, group="Chance", shown_if={"temperature": above(0.0)}),
+    )  # fmt: skip
+
+
+class TextToAudio(SoundFamily):
+    """Run a text-to-audio pipeline of diffusers, or a `MusicgenForConditionalGeneration`."""
+
+    name: ClassVar[str] = "text_to_audio"
+    title: ClassVar[str] = "Text to sound and music"
+    Params: ClassVar[type[Params]] = TextToAudioParams
+    inputs: ClassVar[tuple[InputField, ...]] = (
+        InputField("prompt", label="Description", help="What it should sound like."),
+    )
+    how_it_works: ClassVar[str] = _HOW_IT_WORKS
+
+    def fields(self, spec: ModelSpec) -> tuple[ParamField, ...]:
+        """Return the settings that the model's call honours, the length as far as it goes."""
+        honoured = {"seed", *spec.facts.get("settings", ())}  # type: ignore[misc]
+        longest = spec.facts.get("max_s")
+        table = []
+        for item in super().fields(spec):
+            if item.name not in honoured:
+                continue
+            if item.name == "seconds" and isinstance(longest, int | float):
+                most = min(item.le or longest, longest)
+                item = replace(item, le=most, ge=min(item.ge or 0.0, most), default=min(item.default, most))
+            if not set(item.shown_if) <= honoured:
+                item = replace(item, shown_if={})
+            if item.name == "seed" and "temperature" in honoured:
+                item = replace(item, shown_if={"temperature": above(0.0)})
+            table.append(item)
+        return tuple(table)
+
+    def load(self, spec: ModelSpec) -> Loaded:
+        """Read the pipeline, or model and processor; see `Family.load`."""
+        import torch
+
+        from models.sampling import music
+
+        small = spec.weights_bytes() < 100_000_000
+        return Loaded(music.load(spec.folder(), torch.float32 if small else "auto"))
+
+    def describe(self, spec: ModelSpec) -> dict[str, Any]:
+        """Return kind, sample rate, honoured settings and longest length, read from the folder's configs."""
+        from models.device import import_libraries
+        from models.settings import Settings
+
+        import_libraries(Settings())
+        from models.sampling.music import describe_folder
+
+        try:
+            return describe_folder(spec.folder())
+        except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+            raise WeightsError(f"{spec.id}: a config is missing, damaged or of another kind. Restore it.") from error
+
+    def check_inputs(self, spec: ModelSpec, request: Request, params: Any) -> None:
+        """Refuse an empty description; see `Family.check_inputs`."""
+        if not media.check_text(request.inputs.get("prompt", "")).strip():
+            raise BadInput("The description is empty. Write what it should sound like, such as “soft rain”.")
+
+    def generate(
+        self, spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context
+    ) -> Iterator[Event]:
+        """Make one sound; diffusion shows its latents on the way, codes what they sound like so far."""
+        begun = time.monotonic()
+        rate = int(spec.facts["sample_rate"])  # type: ignore[arg-type]
+        run = self._codes if "model" in loaded.parts else self._diffusion
+        sound, views, steps, stopped = yield from run(request, params, loaded, context, rate)
+        meta: dict[str, Any] = {"seed": request.seed, **({"finish": "stopped"} if stopped else {})}
+        outputs: tuple[Output, ...] = ()
+        if sound is not None and len(sound):
+            from models.sampling.sound_views import mel_view
+
+            meta["peaks"] = sounds.peaks(sound)
+            made = sounds.sound_output(sound, rate, context.stamp, 0, request.inputs["prompt"], meta)
+            outputs = (made, mel_view(sound, rate, 0), *views)
+        values = {**params.model_dump(mode="json"), "seed": request.seed}
+        seconds = time.monotonic() - begun
+        stats = {
+            "steps": steps, "steps_per_s": round(steps / seconds, 2) if seconds > 0 else 0.0, "stopped": stopped,
+            "notes": [] if outputs else ["It was stopped before there was a sound: all of it grows at once."],
+            "in_effect": {name: values[name] for name in in_effect(self.fields(spec), values)
+                          if values[name] not in ("", None)},
+        }  # fmt: skip
+        yield Final(outputs, stats)
+
+    def _diffusion(self, request: Request, params: Any, loaded: Loaded, context: Context, rate: int) -> Any:
+        from models.sampling import music, sound_views
+        from models.sampling.streaming import follow
+
+        pipeline = loaded.parts["pipeline"]
+        watch = music.LatentWatch(context.stopped, type(pipeline).__name__ in _CHANNELS_LAST)
+        made: list[Any] = []
+
+        def work() -> None:
+            made.append(music.denoised(pipeline, request.inputs["prompt"], params, request.seed, watch))
+
+        for _ in follow(work, watch):
+            yield Progress("denoise", watch.step, watch.total)
+            if watch.pictures:
+                newest = sound_views.steps_view([watch.pictures[-1]], [watch.times[len(watch.pictures) - 1]], 0)
+                yield Preview((Output("audio", 0), newest))
+        sound = made[0]
+        every = -(-len(watch.pictures) // KEPT_STEPS) or 1
+        views = (sound_views.steps_view(watch.pictures[::every], watch.times[::every], 0),) if watch.pictures else ()
+        return sound, views, watch.step, sound is None
+
+    def _codes(self, request: Request, params: Any, loaded: Loaded, context: Context, rate: int) -> Any:
+        from models.sampling import music
+        from models.sampling.streaming import follow
+
+        model, processor = loaded.parts["model"], loaded.parts["processor"]
+        watch = music.CodeWatch(model, music.frames_of(model, params.seconds), context.stopped)
+        made: list[Any] = []
+
+        def work() -> None:
+            made.append(music.composed(model, processor, request.inputs["prompt"], params, request.seed, watch))
+
+        for _ in follow(work, watch):
+            yield Progress("generate", min(watch.step, watch.total), watch.total)
+            if watch.sound is not None and len(watch.sound):
+                so_far = {"peaks": sounds.peaks(watch.sound), "seconds": round(len(watch.sound) / rate, 3)}
+                yield Preview((Output("audio", 0, meta=so_far),))
+        return made[0], (), watch.step, watch.ended
