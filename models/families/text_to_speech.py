@@ -1,22 +1,23 @@
-"""Text-to-speech by VITS and MMS models of transformers, sentence by sentence."""
+"""Text-to-speech, sentence by sentence: VITS, MMS, SpeechT5, Bark, Pocket TTS and Phonon, by transformers."""
 
 from __future__ import annotations
 
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
 from models import media, sounds
-from models.errors import BadInput, WeightsError
+from models.errors import BadInput, BadParam, WeightsError
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, InputField, Loaded
-from models.params import Params, hint, in_effect
+from models.params import Params, check, hint, in_effect
 from models.sound_family import SoundFamily, with_speakers
-from models.types import Output, Request
+from models.types import SEED_MAX, Output, Request
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 TEXT_MAX_CHARS = 5000
 SENTENCE_MAX_CHARS = 400
+ROWS_MAX_CHARS = 20_000
+SAID_MAX_BYTES = 30_000_000
+SILENT = "{} of {} sentences gave no sound: no letter that it knows, or an end at once."
 _SENTENCE = re.compile(r"[^.!?…\n]+(?:[.!?…]+[\"”’')\]]*|\n|$)\s*")
 _HOW_IT_WORKS = """
 ```mermaid
@@ -44,17 +48,29 @@ trained against a critic, makes waves of it. [MMS](https://arxiv.org/abs/2305.13
 thousand languages.
 
 Two kinds of chance are in it. One is how long sounds last (rhythm), the other what they sound like (colour): each has a
-slider of its own, and at 0 every seed gives the same. A long text is said sentence by sentence, each with a seed of its
-own, and joined.
+slider of its own, and at 0 every seed gives the same.
+
+Others write speech as a text model writes words: [SpeechT5](https://arxiv.org/abs/2110.07205) frame by frame of a
+spectrogram, Bark in three stages of codes, [Pocket TTS](https://arxiv.org/abs/2509.06926) in hidden frames that a small
+flow draws from noise. A long text is said sentence by sentence, each with a seed of its own, and joined: any of them
+can be made again alone.
 """
 
 
 class SpeechParams(Params):
-    """Declare what the call of a VITS model honours, and how sentences are joined."""
+    """Declare the settings of which each model's call honours some, and how sentences are joined."""
 
-    speaker: str = Field("", max_length=20, description="Whose voice it is.", json_schema_extra=hint(group="Voice"))
+    speaker: str = Field("", max_length=60, description="Whose voice it is.", json_schema_extra=hint(group="Voice"))
+    voice_number: int = Field(
+        0, ge=0, le=9999, description="Which made-up voice speaks: it stands for 512 numbers that describe a voice.",
+        json_schema_extra=hint(label="Voice number", group="Voice"),
+    )  # fmt: skip
     speaking_rate: float = Field(
         1.0, ge=0.3, le=3.0, description="How fast it speaks.", json_schema_extra=hint(step=0.05, group="Voice"),
+    )  # fmt: skip
+    pause_s: float = Field(
+        0.25, ge=0.0, le=2.0, description="Silence between two sentences. 0: they run into one another.",
+        json_schema_extra=hint(label="Pause", step=0.05, unit="s", group="Voice"),
     )  # fmt: skip
     noise_scale: float = Field(
         0.667, ge=0.0, le=2.0, description="How much chance is in the colour of the voice. 0: flat and always alike; "
@@ -65,92 +81,217 @@ class SpeechParams(Params):
         0.8, ge=0.0, le=2.0, description="How much chance is in the rhythm. 0: even; high: it halts and hurries.",
         json_schema_extra=hint(label="Variation of rhythm", step=0.01, group="Chance"),
     )  # fmt: skip
-    pause_s: float = Field(
-        0.25, ge=0.0, le=2.0, description="Silence between two sentences. 0: they run into one another.",
-        json_schema_extra=hint(label="Pause", step=0.05, unit="s", group="Voice"),
+    temperature: float = Field(
+        0.7, ge=0.0, le=2.0, description="How much noise each frame starts from. 0: none, always alike; high: lively.",
+        json_schema_extra=hint(label="Temperature", step=0.05, group="Chance"),
+    )  # fmt: skip
+    semantic_temperature: float = Field(
+        0.7, ge=0.0, le=2.0, description="How daring it is in what is said and with what melody. 0: always alike.",
+        json_schema_extra=hint(label="Temperature of meaning", step=0.05, group="Chance"),
+    )  # fmt: skip
+    coarse_temperature: float = Field(
+        0.7, ge=0.0, le=2.0, description="How daring it is in the sound of the voice. 0: always alike.",
+        json_schema_extra=hint(label="Temperature of sound", step=0.05, group="Chance"),
+    )  # fmt: skip
+    fine_temperature: float = Field(
+        0.5, ge=0.0, le=2.0, description="How daring it is in the finest detail. 0: always alike; high: noisy.",
+        json_schema_extra=hint(label="Temperature of detail", step=0.05, group="Chance"),
+    )  # fmt: skip
+    num_flow_steps: int = Field(
+        1, ge=1, le=16, description="In how many steps noise becomes a frame. More: slower, at times cleaner.",
+        json_schema_extra=hint(label="Flow steps", group="Length", advanced=True),
+    )  # fmt: skip
+    eos_threshold: float = Field(
+        -4.0, ge=-10.0, le=10.0, description="How sure it must be that the sentence is over. Low: it ends early.",
+        json_schema_extra=hint(label="End threshold", step=0.5, group="Length", advanced=True),
+    )  # fmt: skip
+    threshold: float = Field(
+        0.5, ge=0.0, le=1.0, description="How likely the end must be before it stops. Low: it ends early.",
+        json_schema_extra=hint(label="End threshold", step=0.05, group="Length", advanced=True),
+    )  # fmt: skip
+    min_eos_p: float | None = Field(
+        None, ge=0.01, le=1.0, description="How likely the end must be before it stops. Low: fewer words of its own.",
+        json_schema_extra=hint(label="End threshold", step=0.01, group="Length", advanced=True),
+    )  # fmt: skip
+    maxlenratio: float = Field(
+        20.0, ge=1.0, le=40.0, description="How long a sentence may last at most, in frames for each letter.",
+        json_schema_extra=hint(label="Longest, per letter", step=1.0, group="Length", advanced=True),
+    )  # fmt: skip
+    max_seconds: float = Field(
+        14.0, ge=0.5, le=30.0, description="How long a sentence may last at most.",
+        json_schema_extra=hint(label="Longest sentence", step=0.5, unit="s", group="Length", advanced=True),
     )  # fmt: skip
 
 
 class TextToSpeech(SoundFamily):
-    """Run a `VitsModel` on a text."""
+    """Run a text-to-speech model of transformers on a text."""
 
     name: ClassVar[str] = "text_to_speech"
     title: ClassVar[str] = "Text to speech"
     Params: ClassVar[type[Params]] = SpeechParams
-    inputs: ClassVar[tuple[InputField, ...]] = (InputField("prompt", label="What to say", help="A text to be spoken."),)
+    inputs: ClassVar[tuple[InputField, ...]] = (
+        InputField("prompt", label="What to say", help="A text to be spoken."),
+        InputField("rows", required=False),
+    )
     how_it_works: ClassVar[str] = _HOW_IT_WORKS
 
     def fields(self, spec: ModelSpec) -> tuple[ParamField, ...]:
-        """Return the model's table of settings; the speaker alone where there are several."""
-        count = int(spec.facts.get("speakers", 1))  # type: ignore[arg-type]
-        return with_speakers(super().fields(spec), [str(number) for number in range(count)])
+        """Return the settings that the model's call honours; the speaker alone where there are several."""
+        honoured = {"pause_s", "seed", *spec.facts.get("settings", ())}  # type: ignore[misc]
+        speakers = [str(name) for name in spec.facts.get("speakers", ())]  # type: ignore[union-attr]
+        return with_speakers([item for item in super().fields(spec) if item.name in honoured], speakers)
 
     def load(self, spec: ModelSpec) -> Loaded:
         """Read tokenizer and weights; see `Family.load`."""
         import torch
-        from transformers import AutoTokenizer, VitsModel
+
+        from models.sampling import voices
 
         folder = spec.folder()
         small = spec.weights_bytes() < 100_000_000
-        model = VitsModel.from_pretrained(folder, dtype=torch.float32 if small else "auto", use_safetensors=True)
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-        return Loaded({"model": model.eval(), "tokenizer": tokenizer})
+        voice = voices.kind_of(voices.read_config(folder))(folder, torch.float32 if small else "auto")
+        return Loaded({**voice.parts, "voice": voice, "said": SaidBefore()})
 
     def describe(self, spec: ModelSpec) -> dict[str, Any]:
-        """Return the sample rate and the number of speakers, read from config.json."""
+        """Return kind, honoured settings, sample rate and speakers, read from the folder."""
+        from models.device import import_libraries
+        from models.settings import Settings
+
+        import_libraries(Settings())
+        from models.sampling.voices import describe_folder
+
         try:
-            config = json.loads((spec.folder() / "config.json").read_text("utf-8"))
-            return {"sample_rate": int(config["sampling_rate"]), "speakers": int(config.get("num_speakers", 1))}
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise WeightsError(f"{spec.id}: config.json is missing or damaged. Restore it.") from error
+            return describe_folder(spec.folder())
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise WeightsError(f"{spec.id}: a config is missing, damaged or of another kind. Restore it.") from error
 
     def check_inputs(self, spec: ModelSpec, request: Request, params: Any) -> None:
-        """Refuse an empty and an endless text; see `Family.check_inputs`."""
+        """Refuse an empty and an endless text, and rows that are none; see `Family.check_inputs`."""
         text = media.check_text(request.inputs.get("prompt", ""))
         if not text.strip():
             raise BadInput("There is nothing to say. Write a sentence.")
         if len(text) > TEXT_MAX_CHARS:
             raise BadInput(f"The text has {len(text):,} characters; at most {TEXT_MAX_CHARS:,} are spoken. Shorten it.")
+        own = read_rows(request.inputs.get("rows", ""))
+        count = len(sentences(text))
+        for number, values in own.items():
+            if number >= count:
+                raise BadInput(
+                    f"There are settings for sentence {number + 1}, but only {count} sentences. Remove them."
+                )
+            row_params(self, spec, params, values)
 
     def generate(
         self, spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context
     ) -> Iterator[Event]:
-        """Say one sentence after another, sentence k from seed + k, and join them; see `Family.generate`."""
+        """Say one sentence after another, sentence k from seed + k, and join them; see `Family.generate`.
+
+        Input `rows` may give sentences a seed and settings of their own. What was said before is not said anew.
+        """
+        from models.sampling import voices
+        from models.sampling.denoising import Interrupted
         from models.sampling.sound_views import mel_view
 
-        rate = int(loaded.parts["model"].config.sampling_rate)
-        rows = sentences(request.inputs["prompt"])
+        voice, before = loaded.parts["voice"], loaded.parts["said"]
+        texts, own = sentences(request.inputs["prompt"]), read_rows(request.inputs.get("rows", ""))
         parts: list[np.ndarray] = []
+        rows: list[dict[str, Any]] = []
         begun, stopped, unread = time.monotonic(), False, 0
-        for number, row in enumerate(rows):
-            if context.stopped():
+        tick = voices.stop_at(context.stopped)
+        for number, text in enumerate(texts):
+            yield Progress("generate", number, len(texts))
+            seed, settings = row_params(self, spec, params, own.get(number, {}))
+            seed = (request.seed + number) % (SEED_MAX + 1) if seed is None else seed
+            key = json.dumps([text, seed, settings.model_dump(mode="json", exclude={"pause_s"})])
+            try:
+                tick()
+                said = before.get(key, lambda text=text, seed=seed, settings=settings: voice.say(
+                    text, seed, settings, tick))  # fmt: skip
+            except Interrupted:
                 stopped = True
                 break
-            yield Progress("generate", number, len(rows))
-            said = _say(loaded, row, request.seed + number, params)
             unread += said is None
             if said is not None:
                 parts.append(said)
-            sound = joined(parts, rate, params.pause_s)
-            so_far = {"peaks": sounds.peaks(sound), "seconds": round(len(sound) / rate, 3)}
-            yield Preview((Output("audio", 0, " ".join(rows[: number + 1]), meta=so_far),))
-        yield Progress("generate", len(rows), len(rows))
-        sound = joined(parts, rate, params.pause_s)
-        meta: dict[str, Any] = {"seed": request.seed, "peaks": sounds.peaks(sound), "sentences": len(parts)}
+                rows.append({"sentence": number, "text": text, "seed": seed, "own": own.get(number, {}),
+                             "seconds": round(len(said) / voice.rate, 3)})  # fmt: skip
+            sound = joined(parts, voice.rate, params.pause_s)
+            so_far = {"peaks": sounds.peaks(sound), "seconds": round(len(sound) / voice.rate, 3)}
+            yield Preview((Output("audio", 0, " ".join(texts[: number + 1]), meta=so_far),))
+        yield Progress("generate", len(rows) + unread, len(texts))
+        sound = joined(parts, voice.rate, params.pause_s)
+        meta: dict[str, Any] = {"seed": request.seed, "peaks": sounds.peaks(sound), "sentences": len(parts),
+                                "rows": rows}  # fmt: skip
         if stopped:
             meta["finish"] = "stopped"
         outputs = (
-            (sounds.sound_output(sound, rate, context.stamp, 0, " ".join(rows), meta), mel_view(sound, rate, 0))
+            (sounds.sound_output(sound, voice.rate, context.stamp, 0, " ".join(texts), meta),
+             mel_view(sound, voice.rate, 0))
             if len(sound) else ()
         )  # fmt: skip
         values = {**params.model_dump(mode="json"), "seed": request.seed}
         seconds = time.monotonic() - begun
         stats = {
             "steps": len(parts), "steps_per_s": round(len(parts) / seconds, 2) if seconds > 0 else 0.0,
-            "stopped": stopped, "notes": [f"{unread} sentences had no letter that it can say."] if unread else [],
+            "stopped": stopped, "notes": [SILENT.format(unread, len(texts))] if unread else [],
             "in_effect": {name: values[name] for name in in_effect(self.fields(spec), values)},
         }  # fmt: skip
         yield Final(outputs, stats)
+
+
+class SaidBefore:
+    """Keep the newest sentences of a loaded model, at most `SAID_MAX_BYTES`: a changed row costs that row alone."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[str, np.ndarray | None] = OrderedDict()
+
+    def get(self, key: str, say: Callable[[], np.ndarray | None]) -> np.ndarray | None:
+        """Return what was kept under `key`, else what `say` makes."""
+        if key not in self._kept:
+            self._kept[key] = say()
+        self._kept.move_to_end(key)
+        while (
+            len(self._kept) > 1 and sum(one.nbytes for one in self._kept.values() if one is not None) > SAID_MAX_BYTES
+        ):
+            self._kept.popitem(last=False)
+        return self._kept[key]
+
+
+def read_rows(text: str) -> dict[int, dict[str, Any]]:
+    """Return what the input `rows` says: a sentence's number, from 0, and its own `seed` and settings.
+
+    It is JSON: `{"2": {"seed": 5, "speaking_rate": 1.2}}`. Raises `BadInput` for anything else.
+    """
+    if not text.strip():
+        return {}
+    wrong = BadInput("The settings of single sentences cannot be read. Make the whole text again without them.")
+    if len(text) > ROWS_MAX_CHARS:
+        raise wrong
+    try:
+        found = json.loads(text)
+        rows = {int(number): values for number, values in found.items()}
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise wrong from error
+    if any(number < 0 or not isinstance(values, dict) for number, values in rows.items()):
+        raise wrong
+    return rows
+
+
+def row_params(family: TextToSpeech, spec: ModelSpec, params: Any, values: dict[str, Any]) -> tuple[int | None, Any]:
+    """Return a sentence's seed (None: the text's) and settings: its own over the text's. Raises `BadInput`."""
+    if not values:
+        return None, params
+    seed = values.get("seed")
+    if seed is not None and not (isinstance(seed, int) and 0 <= seed <= SEED_MAX):
+        raise BadInput(f"The seed of a sentence is {seed!r}; a whole number from 0 to {SEED_MAX} is allowed.")
+    own = {name: value for name, value in values.items() if name not in ("seed", "pause_s")}
+    fields = family.fields(spec)
+    known = {item.name for item in fields}
+    given = {name: value for name, value in params.model_dump().items() if name in known}
+    try:
+        return seed, check(family.Params, fields, {**given, **own}, spec.id)
+    except BadParam as error:
+        raise BadInput(f"The settings of a sentence are wrong: {error}") from error
 
 
 def sentences(text: str) -> list[str]:
@@ -186,24 +327,3 @@ def joined(parts: list[np.ndarray], rate: int, pause_s: float, fade_s: float = 0
         mixed = out[len(out) - over :] * (1 - ramp) + part[:over] * ramp
         out = np.concatenate([out[: len(out) - over], mixed, part[over:]])
     return out.astype(np.float32)
-
-
-def _say(loaded: Loaded, text: str, seed: int, params: Any) -> np.ndarray | None:
-    """Return one sentence as float32, −1 … 1, or None where the tokenizer knows none of its letters."""
-    import torch
-
-    from models.seeds import seeded
-    from models.types import SEED_MAX
-
-    model, tokenizer = loaded.parts["model"], loaded.parts["tokenizer"]
-    ids = tokenizer(text, return_tensors="pt")
-    if ids["input_ids"].shape[1] < 2:
-        return None
-    # the model reads these from itself: one run has it at a time
-    model.noise_scale, model.noise_scale_duration = params.noise_scale, params.noise_scale_duration
-    speaker = int(params.speaker) if params.speaker and model.config.num_speakers > 1 else None
-    with torch.inference_mode(), seeded(seed % (SEED_MAX + 1)):
-        wave = model(**ids, speaker_id=speaker, speaking_rate=params.speaking_rate).waveform[0].float()
-    peak = wave.abs().max().clamp(min=1e-6)
-    out: np.ndarray = (wave / peak * 0.89 if peak > 1 else wave).numpy()
-    return out

@@ -186,7 +186,7 @@ def decode_codes(model: Any, ids: torch.Tensor) -> np.ndarray:
 
 def frames_of(model: Any, seconds: float) -> int:
     """Return how many frames of codes a length takes."""
-    return max(1, round(seconds * model.config.audio_encoder.frame_rate))
+    return max(1, round(seconds * float(model.config.audio_encoder.frame_rate)))
 
 
 def composed(model: Any, processor: Any, prompt: str, params: Any, seed: int, watch: CodeWatch) -> np.ndarray:

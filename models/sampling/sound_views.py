@@ -30,6 +30,7 @@ def mel_view(samples: np.ndarray, rate: int, index: int) -> Output:
 
     mono = torch.from_numpy(np.ascontiguousarray(samples if samples.ndim == 1 else samples.mean(1))).float()
     size = 1024 if rate >= 16_000 else 256
+    mono = torch.nn.functional.pad(mono, (0, max(0, size - len(mono))))  # the transform takes nothing shorter
     hop = max(size // 8, len(mono) // COLUMNS_MAX + 1)
     mel = MelSpectrogram(rate, n_fft=size, hop_length=hop, n_mels=BANDS if size == 1024 else 64, power=2.0)(mono)
     level = AmplitudeToDB("power", top_db=RANGE_DB)(mel.clamp(min=1e-10))  # bands × columns, dB

@@ -35,7 +35,7 @@ SPEAKERS = ("ann", "bob")
 
 
 def audio_engine(folder: Path) -> LocalEngine:
-    """Write `audio/gpt`, `audio/lstm`, `audio/digits`, `audio/hear`, `audio/wav2vec`, `audio/vits`, `audio/voices`."""
+    """Write `audio/gpt`, `audio/lstm`, `audio/digits`, `audio/hear`, `audio/wav2vec`."""
     settings = tiny_settings(folder)
     import_libraries(settings)
     import torch
@@ -44,7 +44,6 @@ def audio_engine(folder: Path) -> LocalEngine:
     _tunes(folder)
     _digits(folder)
     _hearing(folder)
-    _speech(folder)
     return LocalEngine(settings)
 
 
@@ -124,27 +123,6 @@ def _hearing(folder: Path) -> None:
         Wav2Vec2Processor(extractor, tokenizer).save_pretrained(folder / name)
         _entry(folder, name, "speech_to_text", f"sample_rate = {rate}\nlabels = 5")
     words.unlink()
-
-
-def _speech(folder: Path) -> None:
-    from transformers import VitsConfig, VitsModel, VitsTokenizer
-
-    letters = folder / "letters.json"
-    letters.write_text(json.dumps({letter: at for at, letter in enumerate("_abcdefghijklmnopqrstuvwxyz '")}))
-    tokenizer = VitsTokenizer(str(letters), pad_token="_", unk_token="_", language="eng", phonemize=False)
-    for name, speakers in (("vits", 1), ("voices", 3)):
-        config = VitsConfig(
-            vocab_size=29, hidden_size=16, num_hidden_layers=1, ffn_dim=16, flow_size=16, spectrogram_bins=9,
-            upsample_initial_channel=16, upsample_rates=[4, 4], upsample_kernel_sizes=[8, 8], resblock_kernel_sizes=[3],
-            resblock_dilation_sizes=[[1, 3]], duration_predictor_filter_channels=16, num_speakers=speakers,
-            speaker_embedding_size=8 if speakers > 1 else 0, posterior_encoder_num_wavenet_layers=1,
-            prior_encoder_num_wavenet_layers=1, prior_encoder_num_flows=2, duration_predictor_num_flows=2,
-            depth_separable_num_layers=1, sampling_rate=8000,
-        )  # fmt: skip
-        VitsModel(config).eval().save_pretrained(folder / name)
-        tokenizer.save_pretrained(folder / name)
-        _entry(folder, name, "text_to_speech", f"sample_rate = 8000\nspeakers = {speakers}")
-    letters.unlink()
 
 
 def ask(model: str, prompt: str = "", seed: int = 0, audio: str = "", **params: Any) -> Request:

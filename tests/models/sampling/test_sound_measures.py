@@ -12,6 +12,7 @@ from models.torchaudio_guard import guard
 
 guard()
 
+from models.sampling import sound_views  # noqa: E402
 from models.sampling.sound_measures import compare, measure  # noqa: E402
 
 RATE = 48_000
@@ -66,3 +67,11 @@ def test_a_difference_is_even_where_two_are_alike_and_shows_what_one_has_more(tm
     assert upper.mean() > lower.mean()
     _, rates = shown(low, slow)
     assert np.abs(rates[20:-20] - same[0, 0]).mean() < np.abs(other[20:-20] - same[0, 0]).mean() / 2
+
+
+@pytest.mark.parametrize("frames", [1, 50, 127, 129, 600])
+@pytest.mark.parametrize("rate", [8000, 24_000])
+def test_the_shortest_sound_has_a_spectrogram(frames, rate):
+    view = sound_views.mel_view(np.ones(frames, np.float32) * 0.5, rate, 0)
+    assert view.meta["seconds"] > 0
+    assert Image.open(io.BytesIO(view.data)).width >= 800
