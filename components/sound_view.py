@@ -144,9 +144,16 @@ def draw_heard(outputs: Sequence[Output], key: str, read: Read) -> None:
         if output.kind != "text":
             continue
         st.markdown("#### " + (plain(output.text) or "*Nothing*"))
-        said = [f"{one['label']} ({one['confidence']:.0%})" for one in output.meta.get("segments", [])]
+        found = output.meta.get("segments", [])
+        said = [f"{one['label']} ({one['confidence']:.0%})" for one in found if "confidence" in one]
         if said:
             st.caption(plain("How sure it was: " + ", ".join(said)))
+        elif len(found) > 1:
+            st.dataframe(
+                [{"from": one["start_s"], "to": one["end_s"], "said": one["label"]} for one in found],
+                hide_index=True, column_config={name: st.column_config.NumberColumn(format="%.1f s", width="small")
+                                                for name in ("from", "to")},
+            )  # fmt: skip
         views = {str(view.meta.get("what")): view for view in outputs if view.kind == "view"}
         if "mel" in views:
             draw_mel(views["mel"], read)

@@ -1,4 +1,4 @@
-"""Speech recognisers: what was said in a recording, by CTC models of transformers and our own."""
+"""Speech recognisers: what was said in a recording, by our own CTC model and those of transformers, or by Whisper."""
 
 from __future__ import annotations
 
@@ -6,21 +6,23 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from models import media, sounds
 from models.errors import BadInput, WeightsError
-from models.events import Event, Final, Progress
+from models.events import Event, Final, Preview, Progress
 from models.family import Context, Family, InputField, Loaded, Modality
-from models.params import Params, hint, in_effect
+from models.params import Params, above, hint, in_effect
 from models.types import Output, Request
 
 if TYPE_CHECKING:
     import numpy as np
 
     from models.catalog import ModelSpec
+    from models.params import ParamField
 
 _FRAMES_MAX = 1500  # of probabilities that are kept for drawing
 _HOW_IT_WORKS = """
@@ -39,12 +41,33 @@ recordings whose labels are known but not when each was said: all ways of stretc
 together. To read the result, take the likeliest label of each frame, drop repeats, then blanks.
 
 The odds are shown over time. Where two labels compete, the recording is unclear, or the model has not met such a voice:
-this one heard six speakers say ten digits, 2,520 recordings in all, mixed into rows with noise and rooms.
+the small one here heard six speakers say ten digits, 2,520 recordings, mixed into rows with noise and rooms.
+
+[Whisper](https://arxiv.org/abs/2212.04356) and [Moonshine](https://arxiv.org/abs/2410.15608) write token by token as a
+text model does, looking back at the encoded sound: they know whole languages, and may make up words in silence.
 """
+FOUND_OUT = "found out"
 
 
 class SpeechToTextParams(Params):
-    """Declare what is kept of what was heard."""
+    """Declare what is kept of what was heard, and how it is written down."""
+
+    language: str = Field(
+        FOUND_OUT, max_length=20, description="The language that is spoken; “found out”: it listens for it.",
+        json_schema_extra=hint(label="Language", group="Reading"),
+    )  # fmt: skip
+    task: Literal["transcribe", "translate"] = Field(
+        "transcribe", description="Write down what is said, or translate it into English.",
+        json_schema_extra=hint(label="Task", group="Reading"),
+    )  # fmt: skip
+    num_beams: int = Field(
+        1, ge=1, le=8, description="How many ways of writing it are followed side by side. More: slower, seldom wrong.",
+        json_schema_extra=hint(label="Beams", group="Reading"),
+    )  # fmt: skip
+    temperature: float = Field(
+        0.0, ge=0.0, le=1.5, description="How daring the choice of words is. 0: always the likeliest.",
+        json_schema_extra=hint(label="Temperature", step=0.05, group="Chance", live=True),
+    )  # fmt: skip
 
     min_confidence: float = Field(
         0.0, ge=0.0, le=0.99, description="Leaves out labels that it was less sure of than this. High: only what is "
@@ -54,17 +77,31 @@ class SpeechToTextParams(Params):
 
 
 class SpeechToText(Family):
-    """Run any `AutoModelForCTC` with its processor on a recording."""
+    """Run any `AutoModelForCTC`, a Whisper or a Moonshine, with its processor, on a recording."""
 
     name: ClassVar[str] = "speech_to_text"
     title: ClassVar[str] = "Speech recognition"
     modality: ClassVar[Modality] = "audio"
     Params: ClassVar[type[Params]] = SpeechToTextParams
-    seed_shown_if: ClassVar[dict[str, tuple[Any, ...]]] = {"min_confidence": ()}  # no chance is in it
     inputs: ClassVar[tuple[InputField, ...]] = (
         InputField("audio", "audio", True, "Recording", "Speak, or give a WAV, FLAC, MP3 or OGG file."),
     )
     how_it_works: ClassVar[str] = _HOW_IT_WORKS
+
+    def fields(self, spec: ModelSpec) -> tuple[ParamField, ...]:
+        """Return the settings that act: for CTC what is kept, for the others how they write."""
+        honoured = {*spec.facts.get("settings", ["min_confidence"])}  # type: ignore[misc]
+        table = []
+        for item in super().fields(spec):
+            if item.name == "seed":  # no chance is in CTC
+                item = replace(item, shown_if={"temperature": above(0.0)} if "temperature" in honoured else
+                               {"min_confidence": ()})  # fmt: skip
+            elif item.name == "language":
+                names = (FOUND_OUT, *spec.facts.get("languages", ()))  # type: ignore[misc]
+                item = replace(item, type="choice", choices=names)
+            if item.name == "seed" or item.name in honoured:
+                table.append(item)
+        return tuple(table)
 
     def load(self, spec: ModelSpec) -> Loaded:
         """Read weights and processor; see `Family.load`."""
@@ -74,25 +111,38 @@ class SpeechToText(Family):
         import models.nets  # noqa: F401 - registers our own
 
         folder = spec.folder()
-        small = spec.weights_bytes() < 100_000_000
-        model = AutoModelForCTC.from_pretrained(
-            folder, dtype=torch.float32 if small else "auto", trust_remote_code=False, use_safetensors=True
-        )
+        dtype: Any = torch.float32 if spec.weights_bytes() < 100_000_000 else "auto"
+        if "kind" in spec.facts:
+            from models.sampling import transcribing
+
+            return Loaded(transcribing.load(folder, dtype))
+        model = AutoModelForCTC.from_pretrained(folder, dtype=dtype, trust_remote_code=False, use_safetensors=True)
         processor = AutoProcessor.from_pretrained(folder, trust_remote_code=False)
         return Loaded({"model": model.eval(), "processor": processor})
 
     def describe(self, spec: ModelSpec) -> dict[str, Any]:
-        """Return the sample rate and the labels, read from the folder."""
+        """Return the sample rate, and the labels (CTC) or kind, settings and languages, read from the folder."""
         folder = spec.folder()
         try:
             settings = folder / "processor_config.json"
             if not settings.exists():
                 settings = folder / "preprocessor_config.json"
             found = json.loads(settings.read_text("utf-8"))
-            rate = found.get("feature_extractor", found)["sampling_rate"]
+            rate = {"sample_rate": int(found.get("feature_extractor", found)["sampling_rate"])}
+            config = json.loads((folder / "config.json").read_text("utf-8"))
+            if config["model_type"] in ("whisper", "moonshine"):
+                from models.device import import_libraries
+                from models.settings import Settings
+
+                import_libraries(Settings())
+                from models.sampling.transcribing import describe
+
+                file = folder / "generation_config.json"
+                generation = json.loads(file.read_text("utf-8")) if file.exists() else {}
+                return {**rate, **describe(config["model_type"], config, generation)}
             labels = json.loads((folder / "vocab.json").read_text("utf-8"))
-            return {"sample_rate": int(rate), "labels": len(labels)}
-        except (OSError, ValueError, KeyError, AttributeError) as error:
+            return {**rate, "labels": len(labels)}
+        except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
             raise WeightsError(f"{spec.id}: its processor's files are missing or damaged. Restore them.") from error
 
     def check_inputs(self, spec: ModelSpec, request: Request, params: Any) -> None:
@@ -103,13 +153,10 @@ class SpeechToText(Family):
     def generate(
         self, spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context
     ) -> Iterator[Event]:
-        """Hear a recording: one text, its odds over time and its spectrogram; see `Family.generate`."""
-        import torch
-
+        """Hear a recording: one text, its odds over time (CTC) and its spectrogram; see `Family.generate`."""
         from models.sampling import sound_views
 
-        model, processor = loaded.parts["model"], loaded.parts["processor"]
-        rate = int(processor.feature_extractor.sampling_rate)
+        rate = int(loaded.parts["processor"].feature_extractor.sampling_rate)
         assert context.open_ref is not None
         begun = time.monotonic()
         samples, rate = sounds.decode_upload(context.open_ref(request.inputs["audio"]), rate)
@@ -117,32 +164,60 @@ class SpeechToText(Family):
         if context.stopped():
             yield Final((), {"steps": 0, "stopped": True, "notes": [], "in_effect": {}})
             return
-        given = processor(samples, sampling_rate=rate, return_tensors="pt")
-        with torch.inference_mode():
-            odds = model(given["input_values"].to(next(model.parameters()).dtype)).logits[0].float().softmax(-1).numpy()
-        blank = model.config.pad_token_id or 0
-        names = [processor.tokenizer.convert_ids_to_tokens(at) for at in range(odds.shape[1])]
-        found = segments(odds, blank, len(samples) / rate)
-        kept = [one for one in found if one["confidence"] >= params.min_confidence]
-        text = _text(processor, [one["label"] for one in kept], blank)
-        for one in found:
-            one["label"] = names[one["label"]]
-        meta = {
-            "segments": kept,
-            "seconds": round(len(samples) / rate, 3),
-            "finish": "",
-            "left_out": len(found) - len(kept),
-        }
+        if "kind" in spec.facts:
+            text, meta, steps, stopped = yield from self._write(request, params, loaded, context, samples, rate)
+            drawn: tuple[Output, ...] = ()
+        else:
+            text, meta, drawn = _spell(params, loaded, samples, rate)
+            steps, stopped = 0, False
+        meta |= {"seconds": round(len(samples) / rate, 3), "finish": "stopped" if stopped else ""}
         output = media.text_output(text, context.stamp, 0, meta)
-        view = sound_views.mel_view(samples, rate, 0)
-        drawn = _odds_view(odds, names, len(samples) / rate)
-        values = {**params.model_dump(mode="json")}
+        values = {**params.model_dump(mode="json"), "seed": request.seed}
+        table = self.fields(spec)
         stats = {
-            "steps": 0, "stopped": False, "listen_s": round(time.monotonic() - begun, 4),
-            "notes": [] if text else ["Nothing was heard that it knows."],
-            "in_effect": {name: values[name] for name in in_effect(self.fields(spec), values) if values.get(name)},
+            "steps": steps, "stopped": stopped, "listen_s": round(time.monotonic() - begun, 4),
+            "notes": [] if text or stopped else ["Nothing was heard that it knows."],
+            "in_effect": {name: values[name] for name in in_effect(table, values) if values.get(name)},
         }  # fmt: skip
-        yield Final((output, view, drawn), stats)
+        yield Final((output, sound_views.mel_view(samples, rate, 0), *drawn), stats)
+
+    def _write(
+        self, request: Request, params: Any, loaded: Loaded, context: Context, samples: np.ndarray, rate: int
+    ) -> Any:
+        from models.sampling import transcribing
+        from models.sampling.streaming import follow
+
+        model, processor = loaded.parts["model"], loaded.parts["processor"]
+        ear = transcribing.Ear(processor, context.stopped)
+        found: list[Any] = []
+
+        def work() -> None:
+            found.append(transcribing.transcribe(model, processor, samples, rate, params, request.seed, ear))
+
+        for _ in follow(work, ear):
+            yield Progress("listen", round(100 * ear.share), 100)
+            yield Preview((Output("text", 0, ear.text),))
+        text, parts = found[0]
+        return text, {"segments": parts}, ear.step, ear.ended
+
+
+def _spell(params: Any, loaded: Loaded, samples: np.ndarray, rate: int) -> tuple[str, dict[str, Any], tuple[Output]]:
+    """Return a CTC model's text, what there is to say of it, and its odds over time."""
+    import torch
+
+    model, processor = loaded.parts["model"], loaded.parts["processor"]
+    given = processor(samples, sampling_rate=rate, return_tensors="pt")
+    with torch.inference_mode():
+        odds = model(given["input_values"].to(next(model.parameters()).dtype)).logits[0].float().softmax(-1).numpy()
+    blank = model.config.pad_token_id or 0
+    names = [processor.tokenizer.convert_ids_to_tokens(at) for at in range(odds.shape[1])]
+    found = segments(odds, blank, len(samples) / rate)
+    kept = [one for one in found if one["confidence"] >= params.min_confidence]
+    text = _text(processor, [one["label"] for one in kept], blank)
+    for one in found:
+        one["label"] = names[one["label"]]
+    meta = {"segments": kept, "left_out": len(found) - len(kept)}
+    return text, meta, (_odds_view(odds, names, len(samples) / rate),)
 
 
 def segments(odds: np.ndarray, blank: int, seconds: float) -> list[dict[str, Any]]:

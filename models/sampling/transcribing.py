@@ -1,0 +1,121 @@
+"""Recognisers that write what they hear token by token: Whisper and Moonshine of transformers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from models.sampling.denoising import Interrupted
+from models.seeds import seeded
+
+SETTINGS = {"whisper": ("language", "task", "temperature", "num_beams"), "moonshine": ("temperature", "num_beams")}
+TOKENS_PER_S = 6.5  # of speech: Moonshine's authors stop there, for it may repeat itself without end
+
+
+def describe(kind: str, config: dict[str, Any], generation: dict[str, Any]) -> dict[str, Any]:
+    """Return the catalogue's facts from a folder's config.json and generation_config.json."""
+    languages = sorted(name.strip("<|>") for name in generation.get("lang_to_id") or {})
+    settings = [name for name in SETTINGS[kind] if languages or name not in ("language", "task")]
+    return {"kind": kind, "settings": settings, **({"languages": languages} if languages else {})}
+
+
+def load(folder: Path, dtype: Any) -> dict[str, Any]:
+    """Return model and processor."""
+    from transformers import AutoModelForSpeechSeq2Seq, AutoProcessor
+
+    model = AutoModelForSpeechSeq2Seq.from_pretrained(
+        folder, dtype=dtype, trust_remote_code=False, use_safetensors=True
+    )
+    return {"model": model.eval(), "processor": AutoProcessor.from_pretrained(folder, trust_remote_code=False)}
+
+
+class Ear:
+    """Follow `generate()`: what was written so far, how much was heard; Stop within a token."""
+
+    def __init__(self, processor: Any, stopped: Callable[[], bool]) -> None:
+        self.changed = threading.Event()
+        self.cancelled, self.ended = False, False
+        self.step, self.share = 0, 0.0  # tokens written, share of the recording that is done with
+        self._processor, self._stopped = processor, stopped
+        self._done: list[int] = []  # tokens of finished windows of 30 s
+        self._now: list[int] = []
+
+    @property
+    def text(self) -> str:
+        """Return what was written so far."""
+        return str(self._processor.decode([*self._done, *self._now], skip_special_tokens=True)).strip()
+
+    def cancel(self) -> None:
+        """End the run at the next token."""
+        self.cancelled = True
+
+    def __call__(self, input_ids: torch.Tensor, scores: Any, **kwargs: Any) -> torch.Tensor:
+        """Take the tokens (beams × tokens) where `generate()` asks whether it is done."""
+        self.step += 1
+        self._now = input_ids[0].tolist()
+        self.changed.set()
+        if self.cancelled or self._stopped():
+            self.ended = True
+            raise Interrupted("stopped")
+        return torch.zeros(input_ids.shape[0], dtype=torch.bool)
+
+    def progress(self, frames: torch.Tensor) -> None:
+        """Take how many frames of how many are done (1 × 2): Whisper's `monitor_progress`."""
+        self._done, self._now = [*self._done, *self._now], []
+        self.share = float(frames[0, 0] / frames[0, 1].clamp(min=1))
+        self.changed.set()
+
+
+def transcribe(
+    model: Any, processor: Any, samples: np.ndarray, rate: int, params: Any, seed: int, ear: Ear
+) -> tuple[str, list[dict[str, Any]]]:
+    """Return the text, and for Whisper its parts with start and end in seconds.
+
+    `samples` are mono float32 at `rate`, of any length for Whisper. What there was, where it was stopped.
+    """
+    whisper = model.config.model_type == "whisper"
+    common = {"num_beams": params.num_beams, "stopping_criteria": [ear]}
+    with torch.inference_mode(), seeded(seed):
+        try:
+            if whisper:
+                return _whisper(model, processor, samples, rate, params, ear, common)
+            given = processor(samples, sampling_rate=rate, return_tensors="pt")
+            chance = {"do_sample": True, "temperature": params.temperature} if params.temperature > 0 else {
+                "do_sample": False}  # fmt: skip
+            most = max(4, round(len(samples) / rate * TOKENS_PER_S))
+            out = model.generate(**_cast(given, model), **chance, **common, max_new_tokens=most)
+            return str(processor.decode(out[0], skip_special_tokens=True)).strip(), []
+        except Interrupted:
+            return ear.text, []
+
+
+def _whisper(
+    model: Any, processor: Any, samples: np.ndarray, rate: int, params: Any, ear: Ear, common: dict[str, Any]
+) -> tuple[str, list[dict[str, Any]]]:
+    long = len(samples) / rate > processor.feature_extractor.chunk_length
+    more = {"truncation": False, "padding": "longest"} if long else {}
+    given = processor(samples, sampling_rate=rate, return_tensors="pt", return_attention_mask=True, **more)
+    words: dict[str, Any] = {}
+    if getattr(model.generation_config, "lang_to_id", None):
+        words = {"task": params.task, "language": None if params.language == "found out" else params.language}
+    out = model.generate(
+        **_cast(given, model), **words, **common, temperature=params.temperature, return_timestamps=True,
+        return_segments=True, monitor_progress=ear.progress,
+    )  # fmt: skip
+    parts: list[dict[str, Any]] = [
+        {"label": str(processor.decode(one["tokens"], skip_special_tokens=True)).strip(),
+         "start_s": round(float(one["start"]), 2), "end_s": round(float(one["end"]), 2)}
+        for one in out["segments"][0]
+    ]  # fmt: skip
+    parts = [one for one in parts if one["label"]]
+    return " ".join(str(one["label"]) for one in parts), parts
+
+
+def _cast(given: Any, model: Any) -> dict[str, Any]:
+    dtype = next(model.parameters()).dtype
+    return {name: value.to(dtype) if value.is_floating_point() else value for name, value in given.items()}
