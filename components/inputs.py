@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from components import mask_painter, params_form, state
+from components import mask_painter, params_form, sentence_rows, state
 from components.words import plain
 from models import images, sounds
 from models.blobs import REFERENCE
@@ -67,7 +67,13 @@ def collect(family: Family, spec: ModelSpec, fields: tuple[ParamField, ...]) -> 
             )
         elif ref := st.session_state.get(ref_key(spec.modality, item.name)):
             inputs[item.name] = ref
+    if _has_rows(family) and (rows := sentence_rows.kept(inputs.get("prompt", ""))):
+        inputs["rows"] = rows
     return inputs
+
+
+def _has_rows(family: Family) -> bool:
+    return any(item.name == "rows" for item in family.inputs)
 
 
 def restore(modality: str, family: Family, given: Mapping[str, str]) -> None:
@@ -75,8 +81,10 @@ def restore(modality: str, family: Family, given: Mapping[str, str]) -> None:
 
     What names no picture in an input for one clears it.
     """
+    if _has_rows(family):
+        sentence_rows.keep(given)
     for item in family.inputs:
-        if item.name not in given:
+        if item.name not in given or item.name == "rows":
             continue
         if item.type == "text":
             st.session_state[text_key(modality, family, item.name)] = given[item.name]

@@ -24,6 +24,7 @@ from components import (
     presence,
     result,
     run_list,
+    sentence_rows,
     services,
     sound_after,
     sound_pair,
@@ -39,6 +40,7 @@ from models.jobs import STUDY, Jobs, JobView
 from models.params import ParamField
 from models.types import ASIDE, SEED_MAX, Output, Request, Run
 
+SPEECH = "text_to_speech"  # the family that speaks any text
 EXAMPLES = Path(__file__).parent / "examples"
 _PLACEHOLDERS = {"text": "Write how it begins …", "image": "What to draw …", "audio": ""}
 ADOPT_S = 5.0  # a reload may arrive before the old page's connection is seen to be gone
@@ -119,15 +121,18 @@ class _Page:
 
     def vary(self, request: Request, index: int) -> None:
         """Run a near relative of picture `index` of a request."""
+        near = {"num_images": 1, "variation_strength": 0.3, "variation_seed": random.randint(0, 99_999)}  # noqa: S311
+        seed = (request.seed + index) % (SEED_MAX + 1)
+        self.submit(request.model_copy(update={"params": {**request.params, **near}, "seed": seed}))
+
+    def submit(self, request: Request) -> None:
+        """Run a request that was made from another one, and set the page to it."""
         state.clear_notices()
         if self.busy():
             return
-        near = {"num_images": 1, "variation_strength": 0.3, "variation_seed": random.randint(0, 99_999)}  # noqa: S311
-        seed = (request.seed + index) % (SEED_MAX + 1)
-        varied = request.model_copy(update={"params": {**request.params, **near}, "seed": seed})
         try:
-            self.jobs.submit(self.owner, [varied])
-            links.apply(self.catalog, self.modality, varied)
+            self.jobs.submit(self.owner, [request])
+            links.apply(self.catalog, self.modality, request)
         except PlaygroundError as error:
             state.notify(error.message)
 
@@ -140,7 +145,19 @@ class _Page:
     @property
     def actions(self) -> result.Use:
         """Return what can be done with a result here."""
-        return result.Use(self.use, self.use_picture, self.vary)
+        return result.Use(self.use, self.use_picture, self.vary, self.speak if self.voice() else None)
+
+    def voice(self) -> ModelSpec | None:
+        """Return a model that can speak any text, if the catalogue has one."""
+        return next((spec for spec in self.catalog.values() if spec.family == SPEECH), None)
+
+    def speak(self, text: str) -> None:
+        """Open the Audio page with a text to be spoken."""
+        spec = self.voice()
+        assert spec is not None
+        st.session_state[state.model_key("audio")] = spec.id
+        st.session_state[state.prompt_key("audio", SPEECH)] = text
+        st.switch_page("pages/audio.py")
 
     def restore(self, request: Request) -> None:
         """Set the page to a run's request."""
@@ -202,6 +219,8 @@ def _draw_inputs(page: _Page) -> None:
             _draw_prompt(page, item)
         elif item.type == "text":
             inputs.draw_text(page.family, page.spec, item)
+    if page.family.name == SPEECH:
+        sentence_rows.draw_kept(st.session_state.get(state.prompt_key(page.modality, page.family.name), ""))
     inputs.draw_pictures(page.jobs, page.family, page.spec, page.fields)
 
 
@@ -292,7 +311,7 @@ def _draw_result(page: _Page, view: JobView | None) -> None:
             if page.modality == "image" and run.outputs and not run.error:
                 image_after.draw(page.jobs, page.owner, page.catalog, run, f"after-{run.id}")
             if page.modality == "audio" and run.outputs and not run.error:
-                sound_after.draw(page.jobs, page.owner, page.catalog, run, f"after-{run.id}")
+                sound_after.draw(page.jobs, page.owner, page.catalog, run, f"after-{run.id}", page.submit)
         if not view.runs:
             st.info("Stopped before it began. Press Run to start again.", icon=":material/info:")
         st.query_params.pop(links.JOB, None)  # the result is drawn: a reload need not find the job again

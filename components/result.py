@@ -29,12 +29,14 @@ class Use:
     """What a page does with a result: go on from a text, take a picture as input, vary one.
 
     `text(text, run)` puts a text into the prompt, and runs if asked; `picture(output)` makes a picture the input;
-    `vary(request, index)` runs a near relative of picture `index`.
+    `vary(request, index)` runs a near relative of picture `index`; `speak(text)` opens the Audio page with a text, and
+    is None where no model speaks.
     """
 
     text: Callable[[str, bool], None]
     picture: Callable[[Output], None]
     vary: Callable[[Request, int], None]
+    speak: Callable[[str], None] | None = None
 
 
 def draw_outputs(
@@ -174,6 +176,11 @@ def _text_actions(run: Run, output: Output, use: Use, name: str, key: str) -> No
         f"Edit{name}", icon=":material/edit:", key=f"edit-{key}", on_click=use.text,
         args=(output.text, False), help="Put this text into the prompt box to change it; Run goes on from it.",
     )  # fmt: skip
+    if use.speak is not None and st.button(
+        f"Speak{name}", icon=":material/record_voice_over:", key=f"speak-{key}",
+        help="Open the Audio page with this text; Run there says it.",
+    ):  # fmt: skip
+        use.speak(output.text)
 
 
 def _picture_actions(run: Run, output: Output, use: Use, name: str, key: str) -> None:

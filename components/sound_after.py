@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Callable
 from difflib import SequenceMatcher
 from functools import partial
 
 import streamlit as st
 
-from components import result, sound_effects, sound_view, studies
+from components import result, sentence_rows, sound_effects, sound_view, studies
 from components.words import plain
 from models.catalog import Catalog, ModelSpec
 from models.jobs import Jobs
 from models.types import Output, Request, Run
 
 
-def draw(jobs: Jobs, owner: str, catalog: Catalog, run: Run, key: str) -> None:
-    """Draw what can be done further: effects on a sound, and having speech heard again."""
+def draw(jobs: Jobs, owner: str, catalog: Catalog, run: Run, key: str, again: Callable[[Request], None]) -> None:
+    """Draw what can be done further: sentences made again, effects on a sound, and having speech heard again.
+
+    `again` runs a request that differs from the run's in one sentence.
+    """
     if run.request.model not in catalog:
         return
+    for output in run.outputs:
+        if output.meta.get("rows"):
+            sentence_rows.draw(catalog, run, output, again, key)
     if "effects" in catalog.family(run.request.model).tools:
         _draw_effects(jobs, run, key)
     _draw_ear(jobs, owner, catalog, run, key)
@@ -39,8 +47,8 @@ def _draw_effects(jobs: Jobs, run: Run, key: str) -> None:
 
 def _draw_ear(jobs: Jobs, owner: str, catalog: Catalog, run: Run, key: str) -> None:
     """Draw the switch that has every take heard again, and what was heard."""
-    takes = [output for output in run.outputs if _spoken(output)]
-    ear = _listener(catalog)
+    takes = [output for output in run.outputs if _spoken(catalog, run, output)]
+    ear = _listener(catalog, takes)
     if not takes or ear is None:
         return
     asked = st.toggle(
@@ -57,19 +65,30 @@ def _draw_ear(jobs: Jobs, owner: str, catalog: Catalog, run: Run, key: str) -> N
         _draw_heard(jobs, take, heard, len(takes) > 1, f"{key}-{take.index}")
 
 
-def _spoken(output: Output) -> bool:
-    return output.kind == "audio" and bool(output.text) and not output.text.startswith("M:")
+def _spoken(catalog: Catalog, run: Run, output: Output) -> bool:
+    family = catalog.family(run.request.model).name
+    return output.kind == "audio" and bool(output.text) and family in ("spectrogram_diffusion", "text_to_speech")
 
 
-def _listener(catalog: Catalog) -> ModelSpec | None:
-    return next((spec for spec in catalog.values() if spec.family == "speech_to_text" and spec.embedded), None)
+def _listener(catalog: Catalog, takes: list[Output]) -> ModelSpec | None:
+    """Return a recogniser that knows the words: the one of digits for digits, else one that writes any."""
+    ears = [spec for spec in catalog.values() if spec.family == "speech_to_text"]
+    if all(word.isdigit() for take in takes for word in take.text.split()):
+        return next((spec for spec in ears if spec.embedded), None)
+    return next((spec for spec in ears if "kind" in spec.facts), None)
+
+
+def words_of(text: str) -> list[str]:
+    """Return what is compared: words in small letters without their marks; a number's digits one by one."""
+    found = re.findall(r"\d|[^\W\d_]+(?:['’][^\W\d_]+)*", text.lower())
+    return [str(one) for one in found]
 
 
 def _draw_heard(jobs: Jobs, take: Output, heard: list[Output], many: bool, key: str) -> None:
     said = next((output for output in heard if output.kind == "text"), None)
     if said is None:
         return
-    wanted, got = take.text.split(), list(said.text.replace(" ", ""))
+    wanted, got = words_of(take.text), words_of(said.text)
     name = f"Take {take.index + 1}: asked" if many else "Asked"
     st.markdown(
         plain(f"{name} for {' '.join(wanted)}, heard {' '.join(got) or 'nothing'}: {right(wanted, got)} of "

@@ -81,9 +81,14 @@ def draw_mel(view: Output, read: Read) -> None:
 
 def _draw_steps(view: Output, key: str, read: Read) -> None:
     count, times = int(view.meta["count"]), view.meta["timesteps"]
-    captions = [f"step {step} of {count} · t = {time:.0f}" for step, time in enumerate(times, 1)]
-    frame_player.draw(read(view), count, tuple(view.meta["tile"]), f"{key}-steps", captions=captions,
-                      titles=("The spectrogram that it believes in", ""))  # fmt: skip
+    digits = 0 if max(times) > 1 else 2  # some count noise from 1 to 0
+    captions = [f"step {step} of {count} · t = {time:.{digits}f}" for step, time in enumerate(times, 1)]
+    title = (
+        "The hidden picture of the sound" if view.meta.get("of") == "latents" else "The spectrogram that it believes in"
+    )
+    frame_player.draw(
+        read(view), count, tuple(view.meta["tile"]), f"{key}-steps", captions=captions, titles=(title, "")
+    )
 
 
 @st.cache_data(max_entries=50, show_spinner=False)

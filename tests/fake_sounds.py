@@ -21,6 +21,17 @@ def tone(request, seconds=0.4):
     return (0.4 * np.sin(2 * np.pi * (200 + 20 * request.seed) * time)).astype(np.float32)
 
 
+def spoken_rows(request):
+    """Return what a speaking model says of its sentences."""
+    own = json.loads(request.inputs.get("rows") or "{}")
+    texts = [f"{text.strip()}." for text in request.inputs["prompt"].split(".") if text.strip()]
+    return [
+        {"sentence": at, "text": text, "seed": own.get(str(at), {}).get("seed", request.seed + at),
+         "own": own.get(str(at), {}), "seconds": 0.2}
+        for at, text in enumerate(texts)
+    ]  # fmt: skip
+
+
 class FakeSoundEngine(FakeEngine):
     """Write `TUNE`, say the prompt's words, or hear `hears`; waits at the gate after the first preview."""
 
@@ -32,8 +43,11 @@ class FakeSoundEngine(FakeEngine):
 
     def generate(self, request, stop=None):
         stop = stop or StopSignal()
+        if request.model.startswith("text/"):
+            yield from super().generate(request, stop)
+            return
         self.ran.append(request)
-        if "recogniser" in request.model:
+        if "recogniser" in request.model or "ear" in request.model:
             yield Final(tuple(self._heard(request)), {"seconds": 0.1, "stopped": False, "notes": [], "in_effect": {}})
             return
         text = TUNE if "folk" in request.model else " ".join(request.inputs["prompt"].split())
@@ -44,7 +58,8 @@ class FakeSoundEngine(FakeEngine):
             pass
         if self.fail_with is not None:
             raise self.fail_with
-        meta = {"seed": request.seed, "tempo": 112, "bars": 2, "bars_filled": 2, "finish": "eos",
+        rows = spoken_rows(request) if "voice" in request.model else []
+        meta = {"seed": request.seed, "rows": rows, "tempo": 112, "bars": 2, "bars_filled": 2, "finish": "eos",
                 "peaks": sounds.peaks(tone(request), 50)}  # fmt: skip
         made = sounds.sound_output(tone(request), RATE, {"request": request.model_dump()}, 0, text, meta)
         views = [_view("mel", seconds=0.4, top_hz=4000.0)]

@@ -83,8 +83,8 @@ class TextToAudioParams(Params):
         "", max_length=20, description="Key, such as “C major”. Empty: as the model likes.",
         json_schema_extra=hint(label="Key", group="Music"),
     )  # fmt: skip
-    timesignature: Literal["", "2", "3", "4", "6"] = Field(
-        "", description="Beats in a bar. Empty: as the model likes.",
+    timesignature: Literal["any", "2", "3", "4", "6"] = Field(
+        "any", description="Beats in a bar. Any: as the model likes.",
         json_schema_extra=hint(label="Metre", group="Music"),
     )  # fmt: skip
     temperature: float = Field(
@@ -179,7 +179,7 @@ class TextToAudio(SoundFamily):
             "steps": steps, "steps_per_s": round(steps / seconds, 2) if seconds > 0 else 0.0, "stopped": stopped,
             "notes": [] if outputs else ["It was stopped before there was a sound: all of it grows at once."],
             "in_effect": {name: values[name] for name in in_effect(self.fields(spec), values)
-                          if values[name] not in ("", None)},
+                          if values[name] not in ("", None, "any")},
         }  # fmt: skip
         yield Final(outputs, stats)
 
@@ -197,11 +197,17 @@ class TextToAudio(SoundFamily):
         for _ in follow(work, watch):
             yield Progress("denoise", watch.step, watch.total)
             if watch.pictures:
-                newest = sound_views.steps_view([watch.pictures[-1]], [watch.times[len(watch.pictures) - 1]], 0)
+                newest = sound_views.steps_view(
+                    [watch.pictures[-1]], [watch.times[len(watch.pictures) - 1]], 0, "latents"
+                )
                 yield Preview((Output("audio", 0), newest))
         sound = made[0]
         every = -(-len(watch.pictures) // KEPT_STEPS) or 1
-        views = (sound_views.steps_view(watch.pictures[::every], watch.times[::every], 0),) if watch.pictures else ()
+        views = (
+            (sound_views.steps_view(watch.pictures[::every], watch.times[::every], 0, "latents"),)
+            if watch.pictures
+            else ()
+        )
         return sound, views, watch.step, sound is None
 
     def _codes(self, request: Request, params: Any, loaded: Loaded, context: Context, rate: int) -> Any:

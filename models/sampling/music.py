@@ -122,7 +122,7 @@ def denoised(pipeline: Any, prompt: str, params: Any, seed: int, watch: LatentWa
     values[next(name for name in LENGTH_NAMES if name in known)] = params.seconds
     if params.guidance_scale <= 1 or not params.negative_prompt:
         values.pop("negative_prompt", None)
-    given = {name: value for name, value in values.items() if value is not None}
+    given = {name: value for name, value in values.items() if value not in (None, "any")}
     # some draw from the global generator as well: AudioLDM2's reader, the Brownian tree of SDE schedulers
     with torch.inference_mode(), seeds.seeded(seed):
         try:

@@ -39,14 +39,15 @@ def mel_view(samples: np.ndarray, rate: int, index: int) -> Output:
     return picture(rows, index, {"what": "mel", "seconds": round(len(mono) / rate, 4), "top_hz": rate / 2})
 
 
-def steps_view(mels: Sequence[np.ndarray], times: Sequence[float], index: int) -> Output:
-    """Return spectrograms (bands × frames, normalised) of each step side by side as one picture."""
+def steps_view(mels: Sequence[np.ndarray], times: Sequence[float], index: int, of: str = "spectrogram") -> Output:
+    """Return spectrograms, or other grids (bands × frames, normalised), of each step side by side as one picture."""
     tiles = []
     for mel in mels:
         wide = mel[:, :: max(1, mel.shape[1] // 480)]
         tiles.append(np.clip((wide + 2.5) / 5, 0, 1)[::-1])
     meta = {
         "what": "steps",
+        "of": of,
         "count": len(tiles),
         "tile": [tiles[0].shape[1], tiles[0].shape[0]],
         "timesteps": list(times),

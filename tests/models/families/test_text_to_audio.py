@@ -74,7 +74,7 @@ def test_no_sound_is_longer_than_the_model_can_make(engine):
 
 ENDS = {"guidance_scale": (1.0, 8.0), "num_inference_steps": (2, 8), "seconds": (0.5, 1.0), "shift": (1.0, 6.0),
         "negative_prompt": ("", "low quality"), "lyrics": ("", "drums"), "vocal_language": ("en", "de"),
-        "bpm": (None, 4), "keyscale": ("", "low"), "timesignature": ("", "4"), "temperature": (0.0, 2.0),
+        "bpm": (None, 4), "keyscale": ("", "low"), "timesignature": ("any", "4"), "temperature": (0.0, 2.0),
         "top_k": (1, 0), "top_p": (0.01, 1.0)}  # fmt: skip
 
 

@@ -1,0 +1,111 @@
+"""The sentences of a spoken text: each with its seed, made again alone or with settings of its own."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import streamlit as st
+
+from components.words import plain
+from models.catalog import Catalog
+from models.params import ParamField
+from models.types import Output, Request, Run
+
+ROWS_KEY = "audio-input-rows"
+_OF_KEY = "audio-input-rows-of"
+SHOWN_MAX = 40
+_WHOLE = ("pause_s", "seed")  # settings of the text, not of a sentence
+
+
+def keep(given: Mapping[str, str]) -> None:
+    """Keep a request's rows for the page, or forget those there are; they hold for that request's text alone."""
+    st.session_state[ROWS_KEY] = given.get("rows", "")
+    st.session_state[_OF_KEY] = given.get("prompt", "")
+
+
+def kept(prompt: str) -> str:
+    """Return the rows that belong to a text, "" where there are none."""
+    rows = str(st.session_state.get(ROWS_KEY, ""))
+    return rows if rows and st.session_state.get(_OF_KEY) == prompt else ""
+
+
+def draw_kept(prompt: str) -> None:
+    """Say which sentences have settings of their own, and let them go."""
+    rows = kept(prompt)
+    if not rows:
+        return
+    try:
+        numbers = ", ".join(str(number + 1) for number in sorted(int(one) for one in json.loads(rows)))
+    except (ValueError, TypeError):  # from a damaged link: Run says so
+        numbers = "?"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(f"Sentence {numbers} has a seed or settings of its own.")
+        st.button("Forget them", type="tertiary", key="rows-forget", on_click=keep, args=({},))
+
+
+def draw(catalog: Catalog, run: Run, output: Output, again: Callable[[Request], None], key: str) -> None:
+    """Draw the sentences of a sound with what can be done with each."""
+    rows = output.meta.get("rows", [])
+    if not rows or not st.toggle("Sentences", key="sentences-open", help="Make one sentence again, alone."):
+        return
+    spec = catalog[run.request.model]
+    fields = [item for item in catalog.family(spec.id).fields(spec) if item.name not in _WHOLE and not item.optional]
+    with st.container(border=True):
+        for row in rows[:SHOWN_MAX]:
+            _draw_row(run, row, fields, again, f"{key}-row-{row['sentence']}")
+        if len(rows) > SHOWN_MAX:
+            st.caption(f"The first {SHOWN_MAX} of {len(rows)} sentences are shown.")
+
+
+def _draw_row(
+    run: Run, row: Mapping[str, Any], fields: list[ParamField], again: Callable[[Request], None], key: str
+) -> None:
+    own = {name: value for name, value in row["own"].items() if name != "seed"}
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(plain(row["text"]), width="stretch")
+        said = [f"seed {row['seed']}", f"{row['seconds']:.1f} s", *(f"{name} {value}" for name, value in own.items())]
+        st.caption(plain(" · ".join(said)), width="content")
+        st.button(
+            "Again", icon=":material/replay:", key=f"{key}-again", on_click=_again, args=(run, row, again),
+            help="Say this sentence with another seed; the others stay as they are.",
+        )  # fmt: skip
+        with st.popover("Change", icon=":material/tune:", key=f"{key}-change"), st.form(f"{key}-form", border=False):
+            values = {**run.request.params, **own}
+            for item in fields:
+                _draw_field(item, values.get(item.name, item.default), key)
+            st.form_submit_button(
+                "Say it so", type="primary", on_click=_change, args=(run, row, fields, again, key),
+            )  # fmt: skip
+
+
+def _draw_field(item: ParamField, value: Any, key: str) -> None:
+    name = f"{key}-{item.name}"
+    if item.type == "choice":
+        st.selectbox(item.label, item.choices, item.choices.index(value), key=name, help=item.help)
+        return
+    assert item.ge is not None and item.le is not None
+    kind = int if item.type == "integer" else float
+    st.slider(item.label, kind(item.ge), kind(item.le), kind(value), kind(item.step or 1), key=name, help=item.help)
+
+
+def _again(run: Run, row: Mapping[str, Any], again: Callable[[Request], None]) -> None:
+    seed = random.randint(0, 99_999)  # noqa: S311 - no secret
+    again(changed_request(run.request, row, {**row["own"], "seed": seed}))
+
+
+def _change(
+    run: Run, row: Mapping[str, Any], fields: list[ParamField], again: Callable[[Request], None], key: str
+) -> None:
+    chosen = {item.name: st.session_state[f"{key}-{item.name}"] for item in fields}
+    changed = {name: value for name, value in chosen.items() if value != run.request.params.get(name)}
+    again(changed_request(run.request, row, {"seed": row["seed"], **changed}))
+
+
+def changed_request(request: Request, row: Mapping[str, Any], own: Mapping[str, Any]) -> Request:
+    """Return the request with a seed and settings of its own for one sentence, those of the others kept."""
+    rows = json.loads(request.inputs.get("rows") or "{}")
+    rows[str(row["sentence"])] = dict(own)
+    return request.model_copy(update={"inputs": {**request.inputs, "rows": json.dumps(rows, sort_keys=True)}})

@@ -1,0 +1,169 @@
+"""Speech on the Audio page, over a fake engine: sentences made again alone, a story spoken, heard again."""
+
+import json
+
+import pytest
+
+from components import sound_after
+from models.types import Request
+from tests.components.test_audio_page import said, settle
+from tests.components.test_text_page import messages, owner, press, widget
+from tests.fake_sounds import FakeSoundEngine
+
+ENGINE = FakeSoundEngine
+PAGE = "pages/audio.py"
+MODEL = "audio/tiny-voice"
+TEXT = "A cat came. It sat down. Then it slept."
+VOICE = """
+id = "audio/tiny-voice"
+name = "tiny-voice"
+family = "text_to_speech"
+summary = "Speaks."
+architecture = "VITS"
+trained_on = "nothing"
+licence = "Apache-2.0"
+parameters = 1
+examples = ["A cat came. It sat down. Then it slept."]
+[weights]
+path = "nowhere"
+[facts]
+kind = "vits"
+settings = ["speaker", "speaking_rate", "noise_scale"]
+speakers = ["ann", "bob"]
+sample_rate = 8000
+"""
+EAR = """
+id = "audio/tiny-ear"
+name = "tiny-ear"
+family = "speech_to_text"
+summary = "Hears."
+architecture = "Whisper"
+trained_on = "nothing"
+licence = "Apache-2.0"
+parameters = 1
+[weights]
+path = "nowhere"
+[facts]
+kind = "whisper"
+settings = ["temperature"]
+sample_rate = 16000
+"""
+
+
+@pytest.fixture(autouse=True)
+def voices(tmp_path, monkeypatch):
+    """Put a voice and an ear for any words into the catalogue."""
+    from models.settings import Settings
+
+    folder = tmp_path / "more"
+    (folder / "nowhere").mkdir(parents=True)
+    (folder / "nowhere" / "model.safetensors").write_bytes(b"x")
+    (folder / "voice.toml").write_text(VOICE)
+    (folder / "ear.toml").write_text(EAR)
+    dirs = [str(one) for one in (*Settings().catalog_dirs, folder)]
+    monkeypatch.setenv("PLAYGROUND_CATALOG_DIRS", json.dumps(dirs))
+
+
+def spoken(pages, **query):
+    page = settle(pages, press(pages.open(PAGE, model=MODEL, **query), "run"))
+    widget(page, "toggle", "sentences-open").set_value(True)
+    page.run()
+    assert not page.exception, page.exception
+    return page
+
+
+def row(page, number, what):
+    return next(item.key for item in page.button if item.key.endswith(f"-row-{number}-{what}"))
+
+
+def test_every_sentence_is_shown_with_its_seed(pages):
+    page = spoken(pages, **{"tiny-voice.seed": "7"})
+    for number, text in enumerate(("A cat came.", "It sat down.", "Then it slept.")):
+        assert text in said(page)
+        assert f"seed {7 + number}" in said(page)
+
+
+def test_one_sentence_again_changes_its_seed_alone(pages):
+    page = spoken(pages)
+    page = settle(pages, press(page, row(page, 1, "again")))
+    first, second = pages.engine.ran
+    assert "rows" not in first.inputs
+    rows = json.loads(second.inputs["rows"])
+    assert list(rows) == ["1"]
+    assert list(rows["1"]) == ["seed"]
+    assert second.model_copy(update={"inputs": first.inputs}) == first
+    assert "Sentence 2 has a seed or settings of its own." in said(page)
+    # Run says the same text in the same way; another text has no such rows
+    page = settle(pages, press(page, "run"))
+    assert pages.engine.ran[-1].inputs["rows"] == second.inputs["rows"]
+    widget(page, "text_area", "audio-text_to_speech-prompt").set_value("Another. Text.")
+    page = settle(pages, press(page, "run"))
+    assert "rows" not in pages.engine.ran[-1].inputs
+
+
+def test_a_sentence_gets_settings_of_its_own_beside_those_of_others(pages):
+    page = spoken(pages)
+    page = settle(pages, press(page, row(page, 0, "again")))
+    key = next(item.key for item in page.slider if item.key.endswith("-row-2-speaking_rate"))
+    widget(page, "slider", key).set_value(2.0)
+    next(item for item in page.selectbox if item.key.endswith("-row-2-speaker")).set_value("bob")
+    forms = [item for item in page.button if item.label == "Say it so"]
+    forms[2].click()
+    page.run()
+    assert not page.exception, page.exception
+    page = settle(pages, page)
+    rows = json.loads(pages.engine.ran[-1].inputs["rows"])
+    assert set(rows) == {"0", "2"}
+    assert rows["2"] == {"seed": 2, "speaking_rate": 2.0, "speaker": "bob"}
+    assert "speaking_rate 2.0" in said(page)
+    assert "Sentence 1, 3 has" in said(page)
+
+
+def test_rows_can_be_forgotten_and_come_back_with_a_link(pages):
+    from components.links import link_to
+
+    page = spoken(pages)
+    page = settle(pages, press(page, row(page, 1, "again")))
+    link = link_to("", pages.engine.ran[-1])
+    page = settle(pages, press(press(page, "rows-forget"), "run"))
+    assert "rows" not in pages.engine.ran[-1].inputs
+    other = pages.open(PAGE, r=link.split("?r=")[1])
+    assert "Sentence 2 has a seed" in said(other)
+
+
+def test_a_damaged_row_in_a_link_is_a_sentence(pages):
+    from components.links import link_to
+
+    for rows in ("{", '["x"]', '{"x": 1}', '{"9": {"seed": 1}}'):
+        link = link_to("", Request(model=MODEL, inputs={"prompt": TEXT, "rows": rows}))
+        page = press(pages.open(PAGE, r=link.split("?r=")[1]), "run")
+        assert messages(page), rows
+    assert pages.engine.ran == []
+
+
+def test_a_story_can_be_spoken(pages, monkeypatch):
+    gone = []
+    monkeypatch.setattr("streamlit.switch_page", gone.append)  # one page alone has none to go to
+    page = settle(pages, press(pages.open("pages/text.py"), "run"))
+    story = pages.store.runs(owner(pages))[0].outputs[0].text
+    speak = next(item for item in page.button if item.key.startswith("speak-"))
+    speak.click()
+    page.run()
+    assert not page.exception, page.exception
+    assert gone == ["pages/audio.py"]
+    assert page.session_state["audio-model"] == MODEL
+    assert page.session_state["audio-text_to_speech-prompt"] == story
+
+
+def test_words_are_heard_again_by_a_model_that_writes_any(pages):
+    pages.engine.hears = "a cat came it sat then it slept"
+    page = spoken(pages)
+    widget(page, "toggle", next(item.key for item in page.toggle if item.key.endswith("-ear"))).set_value(True)
+    page.run()
+    page = settle(pages, page)
+    assert pages.engine.ran[-1].model == "audio/tiny-ear"
+    assert "8 of 9 as asked" in said(page)
+
+
+def test_what_is_compared_are_words_and_single_digits():
+    assert sound_after.words_of("He said: “It’s 407!”") == ["he", "said", "it’s", "4", "0", "7"]
