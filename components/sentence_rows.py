@@ -49,7 +49,9 @@ def draw_kept(prompt: str) -> None:
 def draw(catalog: Catalog, run: Run, output: Output, again: Callable[[Request], None], key: str) -> None:
     """Draw the sentences of a sound with what can be done with each."""
     rows = output.meta.get("rows", [])
-    if not rows or not st.toggle("Sentences", key="sentences-open", help="Make one sentence again, alone."):
+    if not rows or not st.toggle(
+        "Sentences", key="sentences-open", persist_state="session", help="Make one sentence again, alone."
+    ):
         return
     spec = catalog[run.request.model]
     fields = [item for item in catalog.family(spec.id).fields(spec) if item.name not in _WHOLE and not item.optional]
