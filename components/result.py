@@ -117,7 +117,7 @@ def facts(run: Run) -> str:
         word = "words" if run.request.model.startswith("audio/") else "tokens"
         parts.append(f"{stats['tokens']:,} {word}{speed}")
     elif stats.get("steps"):
-        word = "picture" if stats["steps"] == 1 else "steps"
+        word = stats.get("counted") or ("picture" if stats["steps"] == 1 else "steps")
         speed = f", {stats['steps_per_s']:,.0f} a second" if stats.get("steps_per_s") and stats["steps"] > 1 else ""
         parts.append(f"{stats['steps']:,} {word}{speed}")
     ends = [str(output.meta.get("finish", "")) for output in run.outputs]

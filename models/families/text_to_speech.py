@@ -232,9 +232,11 @@ class TextToSpeech(SoundFamily):
         values = {**params.model_dump(mode="json"), "seed": request.seed}
         seconds = time.monotonic() - begun
         stats = {
-            "steps": len(parts), "steps_per_s": round(len(parts) / seconds, 2) if seconds > 0 else 0.0,
+            "steps": len(parts), "counted": "sentence" if len(parts) == 1 else "sentences",
+            "steps_per_s": round(len(parts) / seconds, 2) if seconds > 0 else 0.0,
             "stopped": stopped, "notes": [SILENT.format(unread, len(texts))] if unread else [],
-            "in_effect": {name: values[name] for name in in_effect(self.fields(spec), values)},
+            "in_effect": {name: values[name] for name in in_effect(self.fields(spec), values)
+                          if values[name] is not None},
         }  # fmt: skip
         yield Final(outputs, stats)
 

@@ -109,6 +109,7 @@ def predicted_x0(scheduler: Any, output: torch.Tensor, time: Any, sample: torch.
     if sigmas is not None and index is not None:
         if name.startswith("KDPM2") and not scheduler.state_in_first_order:
             sigmas = scheduler.sigmas_interpol  # its second half step looks from between two levels
+            index -= "Ancestral" in name  # which this one counts from the step before
         sigma = float(sigmas[min(index, len(sigmas) - 1)])
         alpha = 1.0 if name in _EXPLODING else (sigma**2 + 1) ** -0.5
         noise = sigma if name in _EXPLODING else sigma * alpha

@@ -15,6 +15,7 @@ from models.types import Output
 
 BANDS = 96
 COLUMNS_MAX = 800
+ROWS_MIN = 48  # of a step's picture
 VIEW_SIZE = (800, 220)  # of the picture, at least
 RANGE_DB = 80.0
 Colour = tuple[int, int, int]
@@ -44,7 +45,8 @@ def steps_view(mels: Sequence[np.ndarray], times: Sequence[float], index: int, o
     tiles = []
     for mel in mels:
         wide = mel[:, :: max(1, mel.shape[1] // 480)]
-        tiles.append(np.clip((wide + 2.5) / 5, 0, 1)[::-1])
+        tall = wide.repeat(-(-ROWS_MIN // len(wide)), 0)  # some have a handful of channels
+        tiles.append(np.clip((tall + 2.5) / 5, 0, 1)[::-1])
     meta = {
         "what": "steps",
         "of": of,
