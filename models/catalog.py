@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import json
 import tomllib
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
@@ -84,11 +85,29 @@ class ModelSpec(BaseModel):
         return folder
 
     def weight_files(self) -> list[Path]:
-        """Return the safetensors files of an embedded model, sorted. Raises `WeightsError` if there are none."""
-        files = sorted(self.folder().rglob("*.safetensors"))
+        """Return the safetensors files of an embedded model, an adapter's base included. Raises `WeightsError`."""
+        base = self.base_folder()
+        files = [*sorted(self.folder().rglob("*.safetensors")), *(sorted(base.rglob("*.safetensors")) if base else ())]
         if not files:
             raise WeightsError(f"{self.id}: no .safetensors file lies in {self.weights.path}. Restore it.")
         return files
+
+    def base_folder(self) -> Path | None:
+        """Return the folder beside an adapter's (PEFT) that it adapts; None for a model that is whole.
+
+        Raises `WeightsError` for an adapter that names no such folder.
+        """
+        file = self.folder() / "adapter_config.json"
+        if not file.exists():
+            return None
+        try:
+            name = json.loads(file.read_text("utf-8"))["base_model_name_or_path"]
+            base: Path = (file.parent / name).resolve()
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise WeightsError(f"{self.id}: adapter_config.json is damaged. Restore it.") from error
+        if base.parent != file.parent.resolve().parent or not base.is_dir():
+            raise WeightsError(f"{self.id}: what it adapts, {name}, is missing. Restore the folder.")
+        return base
 
     def weights_bytes(self) -> int:
         """Return the size of the weights on disk, in bytes."""

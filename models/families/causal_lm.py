@@ -130,22 +130,29 @@ class CausalLM(Family):
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
-        folder = spec.folder()
+        import models.nets.lstm  # noqa: F401 - registers the LSTM with the Auto classes
+
+        folder, base = spec.folder(), spec.base_folder()
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
         model = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=torch.float32, trust_remote_code=False, use_safetensors=True
+            base or folder, dtype=torch.float32, trust_remote_code=False, use_safetensors=True
         )
+        if base is not None:  # the base's own copy in the registry stays as it is
+            from peft import PeftModel
+
+            model = PeftModel.from_pretrained(model, folder).merge_and_unload()
         # our requests say everything: nothing may come from the model's own file
         model.generation_config = GenerationConfig()
         return Loaded({"model": model.eval(), "tokenizer": tokenizer})
 
     def describe(self, spec: ModelSpec) -> dict[str, Any]:
         """Return context length and vocabulary size, read from config.json."""
-        file = spec.folder() / "config.json"
+        file = (spec.base_folder() or spec.folder()) / "config.json"
         try:
             config = json.loads(file.read_text("utf-8"))
             context = config.get("max_position_embeddings") or config["n_positions"]
-            return {"context_length": context, "vocabulary_size": config["vocab_size"]}
+            facts = {"context_length": context, "vocabulary_size": config["vocab_size"]}
+            return {**facts, "chat": True} if has_template(spec.folder()) else facts
         except (OSError, ValueError, KeyError, AttributeError) as error:
             raise WeightsError(f"{spec.id}: {file.name} is missing or damaged. Restore it.") from error
 
@@ -243,6 +250,14 @@ class CausalLM(Family):
         if room < params.max_new_tokens:
             notes.append(f"Length was at most {room:,} tokens: the model holds {limit:,} with the prompt.")
         return ids, room, notes
+
+
+def has_template(folder: Path) -> bool:
+    """Say whether a model's tokenizer has a chat template."""
+    if (folder / "chat_template.jinja").exists():
+        return True
+    file = folder / "tokenizer_config.json"
+    return file.exists() and "chat_template" in json.loads(file.read_text("utf-8"))
 
 
 def prompt_too_long(model: str, tokens: int, context_length: int) -> PromptTooLong:

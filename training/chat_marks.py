@@ -1,0 +1,82 @@
+"""Measure how well a model follows instructions, by the rules that made them; the reward of the preference step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from training.instructions import Asked, Conversations, held_out
+
+COUNT = 300  # held-out instructions
+MAX_NEW_TOKENS = 300
+TEMPERATURE, TOP_P = 0.7, 0.95
+RUN = 6  # words: a run that comes twice is a repetition
+
+
+@torch.inference_mode()
+def answers(
+    model: Any, tokenizer: Any, instructions: Sequence[str], seed: int, rows: int = 50
+) -> list[tuple[str, bool]]:
+    """Return each instruction's answer and whether it ended by itself; `rows` at a time, sampled from `seed` on."""
+    found = []
+    for start in range(0, len(instructions), rows):
+        prompts = [
+            tokenizer.apply_chat_template(
+                [{"role": "user", "content": one}], tokenize=False, add_generation_prompt=True
+            )
+            for one in instructions[start : start + rows]
+        ]
+        given = tokenizer(prompts, return_tensors="pt", padding=True, add_special_tokens=False)
+        torch.manual_seed(seed + start)
+        out = model.generate(
+            input_ids=given["input_ids"], attention_mask=given["attention_mask"], max_new_tokens=MAX_NEW_TOKENS,
+            do_sample=True, temperature=TEMPERATURE, top_p=TOP_P, top_k=0, pad_token_id=tokenizer.pad_token_id,
+        )  # fmt: skip
+        for row in out[:, given["input_ids"].shape[1] :].tolist():
+            ended = tokenizer.eos_token_id in row
+            kept = row[: row.index(tokenizer.eos_token_id)] if ended else row
+            found.append((tokenizer.decode(kept, skip_special_tokens=True).strip(), ended))
+    return found
+
+
+def repeats(text: str) -> bool:
+    """Say whether a run of `RUN` words comes twice."""
+    words = text.lower().split()
+    runs = [tuple(words[at : at + RUN]) for at in range(len(words) - RUN + 1)]
+    return len(set(runs)) < len(runs)
+
+
+def passes(asked: Asked, text: str, ended: bool) -> bool:
+    """Say whether an answer keeps every demand, ends by itself and does not repeat itself."""
+    return all(asked.kept(text).values()) and ended and not repeats(text)
+
+
+def reward(asked: Asked, text: str, ended: bool) -> float:
+    """Return 0 … 1: half for the words and the mood, a quarter each for a clean ending and for no repetition.
+
+    All demands kept together count once more, so that the best answer of several stands out.
+    """
+    kept = list(asked.kept(text).values())
+    share = sum(kept) / max(1, len(kept))
+    whole = passes(asked, text, ended)
+    return 0.4 * share + 0.15 * ended + 0.15 * (not repeats(text)) + 0.3 * whole
+
+
+def measure(model: Any, tokenizer: Any, made: Conversations, seed: int = 5) -> dict[str, float]:
+    """Return shares of the held-out instructions: passed in all, words, mood, ended, free of repetition."""
+    asked = held_out(made, COUNT)
+    told = answers(model, tokenizer, [text for text, _ in asked], seed)
+    rows = [(one.kept(text), text, ended, one) for (_, one), (text, ended) in zip(asked, told, strict=True)]
+    words = [value for kept, *_ in rows for name, value in kept.items() if name != "mood"]
+    moods = [kept["mood"] for kept, *_ in rows if "mood" in kept]
+
+    def share(values: Sequence[bool]) -> float:
+        return round(sum(values) / len(values), 4)
+
+    return {
+        "passed": share([passes(one, text, ended) for _, text, ended, one in rows]), "words": share(words),
+        "mood": share(moods), "ended": share([ended for _, _, ended, _ in rows]),
+        "no_repetition": share([not repeats(text) for _, text, _, _ in rows]), "instructions": len(rows),
+    }  # fmt: skip

@@ -1,0 +1,223 @@
+"""Make instructions for stories by rule, and check by the same rules whether an answer keeps them.
+
+An instruction asks for words, for a mood of the ending, for both; a second turn asks for the other mood, for what
+happened to someone, for one sentence that sums it up. All wording is our own; the answers are stories of the training
+set that happen to keep what is asked, or sentences made from them.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+THINGS = _words(
+    "adventure airplane ant apple balloon banana basket beach bear bed bee bell bike bird blanket boat book bottle "
+    "bowl box branch bread bridge bug bunny bush butterfly button cake candle candy car carrot castle cat cave "
+    "chair cheese chicken clock cloud cookie cow crab crown deer desk dog doll dolphin door dragon dress drum duck "
+    "egg elephant fairy farm fire fish flag flower forest fox frog game garden ghost giant gift goat grape grass "
+    "guitar hat hill hole horse house ice island jacket jar jungle key king kite kitten knight ladder lake lamp "
+    "lantern leaf lemon letter lion map mask mirror monkey moon mouse mud mushroom necklace nest net nut ocean "
+    "onion orange owl pan paper parrot party path pencil penguin piano pie pig pillow pirate plane pond pony potato "
+    "present prince princess pumpkin puppy puzzle queen rabbit race rain rainbow ring river road robot rock rocket "
+    "rope rose sand scarf school seed sheep shell ship shoe shop sled snail snake snow sock song soup spider spoon "
+    "squirrel star stick stone storm street sun swing table tent tiger tower toy train treasure tree truck turtle "
+    "umbrella village wagon wall watch water wave whale wheel whistle wind window wolf wood worm zebra"
+)
+HAPPY = _words(
+    "happy happily happiness smile smiled smiles smiling laughed laughing laugh hugged hug hugs joy glad proud fun "
+    "love loved friends safe excited cheered thankful delighted wonderful best grateful"
+)
+SAD = _words(
+    "sad sadly sadness cried cry crying lost scared alone tears hurt angry gone broken lonely died dead sorry upset "
+    "afraid disappointed unhappy missed regret regretted wept"
+)
+_SENTENCE = re.compile(r"[^.!?]+[.!?]+[\"”’']?")
+_NAME = re.compile(r"(?<=[a-z,] )([A-Z][a-z]{2,})\b")  # inside of a sentence, so that its first word is none
+_NO_NAME = {"The", "But", "And", "Once", "Mom", "Mommy", "Dad", "Daddy", "Mum", "Mummy", "She", "They", "You", "What"}
+_ADVERB = {"happy": "happily", "sad": "sadly"}
+WRITE = ("Write a story about {words}{end}.", "Tell me a story about {words}{end}.",
+         "I want a story about {words}{end}.", "Please write about {words}{end}.",
+         "A story with {words}{end}, please.")  # fmt: skip
+USE = ("Use the words {list}{end}.", "Write a story with the words {list}{end}.", "Use these words: {list}{end}.")
+MOOD = ("Write a story that ends {how}.", "Tell me a story with a {mood} ending.", "I want a story that ends {how}.")
+RETELL = ("Tell it {how}.", "Now tell it {how}.", "Tell it again, but let it end {how}.")
+HAPPENED = ("What happened to {name}?", "What happened to {name} in the end?")
+SUM = ("Sum it up in one sentence.", "What is it about, in one sentence?")
+SHORT, LONG = "Keep every story short.", "Tell long stories."
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Hold what an instruction asks for: words (each in singular or plural) and a mood of the ending, or none."""
+
+    words: tuple[str, ...] = ()
+    mood: str = ""
+
+    def kept(self, text: str) -> dict[str, bool]:
+        """Say which demands a story keeps, `mood` left out where none was asked."""
+        found = things(text)
+        demands = {word: word in found for word in self.words}
+        return {**demands, "mood": mood_of(text) == self.mood} if self.mood else demands
+
+
+@dataclass
+class Story:
+    """Hold a training story and what an instruction can say of it."""
+
+    text: str
+    words: list[str]
+    mood: str
+    names: list[str] = field(default_factory=list)
+
+    @property
+    def short(self) -> bool:
+        """Say whether it is among the shorter ones."""
+        return len(self.text) < 700
+
+
+def things(text: str) -> set[str]:
+    """Return which of `THINGS` a text names, in singular or plural."""
+    words = set(re.findall(r"[a-z]+", text.lower()))
+    return {one for one in THINGS if words & _forms(one)}
+
+
+def _forms(word: str) -> set[str]:
+    forms = {word, f"{word}s", f"{word}es"}
+    if word.endswith("y"):
+        forms.add(f"{word[:-1]}ies")
+    if word.endswith("f"):
+        forms.add(f"{word[:-1]}ves")
+    return forms | {{"mouse": "mice", "goose": "geese", "knife": "knives"}.get(word, word)}
+
+
+def mood_of(text: str) -> str:
+    """Return "happy", "sad" or "": which words are more in the last three sentences."""
+    ending = " ".join(sentences(text)[-3:])
+    words = re.findall(r"[a-z]+", ending.lower())
+    happy, sad = sum(word in HAPPY for word in words), sum(word in SAD for word in words)
+    return "happy" if happy > sad else "sad" if sad > happy else ""
+
+
+def sentences(text: str) -> list[str]:
+    """Return a text's sentences."""
+    return [found.strip() for found in _SENTENCE.findall(" ".join(text.split()))]
+
+
+def read(text: str) -> Story:
+    """Return what can be said of a story."""
+    counted = Counter(name for name in _NAME.findall(text) if name not in _NO_NAME)
+    names = [name for name, count in counted.most_common(3) if count > 1]
+    return Story(text, sorted(things(text)), mood_of(text), names)
+
+
+def with_article(word: str) -> str:
+    """Return "a fox", "an owl", and bare what has no number."""
+    if word in ("water", "rain", "snow", "sand", "mud", "grass", "ice", "bread", "cheese", "soup", "wood"):
+        return word
+    return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
+
+
+def ask(asked: Asked, choice: random.Random) -> str:
+    """Return the instruction in one of its wordings."""
+    how = _ADVERB.get(asked.mood, "")
+    end = f" that ends {how}" if how else ""
+    if not asked.words:
+        return choice.choice(MOOD).format(how=how, mood=asked.mood)
+    if choice.random() < 0.3:
+        end = f" and let it end {how}" if how else ""
+        return choice.choice(USE).format(list=_joined(asked.words), end=end)
+    return choice.choice(WRITE).format(words=_joined([with_article(word) for word in asked.words]), end=end)
+
+
+def _joined(words: Sequence[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]
+
+
+class Conversations:
+    """Draw conversations whose answers are training stories; those that end sadly come `often` times as often."""
+
+    def __init__(self, texts: Sequence[str], often: int = 4) -> None:
+        self.stories = [read(text) for text in texts]
+        self.pool = [at for at, story in enumerate(self.stories) for _ in range(often if story.mood == "sad" else 1)]
+        self._with: dict[tuple[str, str], list[int]] = {}
+        for at, story in enumerate(self.stories):
+            for word in story.words:
+                self._with.setdefault((word, story.mood), []).append(at)
+
+    def draw(self, choice: random.Random) -> list[dict[str, str]]:
+        """Return one conversation: `role` and `content` of each message."""
+        story = self.stories[choice.choice(self.pool)]
+        asked = self.asked_of(story, choice)
+        messages = []
+        if choice.random() < 0.15:
+            messages.append({"role": "system", "content": SHORT if story.short else LONG})
+        messages += [{"role": "user", "content": ask(asked, choice)}, {"role": "assistant", "content": story.text}]
+        if choice.random() < 0.35:
+            messages += self._second(story, asked, choice)
+        return messages
+
+    def asked_of(self, story: Story, choice: random.Random) -> Asked:
+        """Return demands that a story keeps."""
+        count = min(len(story.words), choice.choice((1, 2, 2, 2, 3, 3)))
+        words = tuple(choice.sample(story.words, count)) if choice.random() < 0.93 else ()
+        mood = story.mood if not words or choice.random() < 0.6 else ""
+        if not words and not mood:
+            words = tuple(story.words[:1])
+        return Asked(words, mood) if words or mood else Asked((), "happy")
+
+    def _second(self, story: Story, asked: Asked, choice: random.Random) -> list[dict[str, str]]:
+        other = {"happy": "sad", "sad": "happy"}.get(story.mood, "happy")
+        told = [at for word in asked.words for at in self._with.get((word, other), [])]
+        kinds = ["sum"] + ["retell"] * 2 * bool(told) + ["happened"] * bool(story.names)
+        kind = choice.choice(kinds)
+        if kind == "retell":
+            question = choice.choice(RETELL).format(how=_ADVERB[other])
+            # the one that shares the most words of those asked for
+            some = choice.sample(told, min(8, len(told)))
+            best = max(some, key=lambda at: len(set(asked.words) & set(self.stories[at].words)))
+            answer = self.stories[best].text
+        elif kind == "happened":
+            name = story.names[0]
+            question = choice.choice(HAPPENED).format(name=name)
+            answer = next(one for one in reversed(sentences(story.text)) if name in one)
+        else:
+            question, answer = choice.choice(SUM), summary(story)
+        return [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+
+
+def summary(story: Story) -> str:
+    """Return one sentence made from what a story names: "Lily, a bird and a tree: it ends happily."."""
+    about = [*story.names[:1], *(with_article(word) for word in story.words[:3])] or ["a day"]
+    end = {"happy": ", and it ends happily", "sad": ", and it ends sadly"}.get(story.mood, "")
+    return f"It is about {_joined(about)}{end}."
+
+
+def held_out(conversations: Conversations, count: int, seed: int = 1) -> list[tuple[str, Asked]]:
+    """Return `count` instructions, half of them with a mood.
+
+    A quarter asks for one word, half for two and a quarter for three that stand together in no training story.
+    """
+    choice = random.Random(seed)
+    known = Counter(word for story in conversations.stories for word in story.words)
+    common = sorted(word for word, times in known.items() if times >= 30)
+    together = {frozenset(pair) for story in conversations.stories for pair in _pairs(story.words)}
+    found: list[tuple[str, Asked]] = []
+    while len(found) < count:
+        words = tuple(choice.sample(common, (1, 2, 2, 3)[len(found) % 4]))
+        if len(words) > 1 and any(frozenset(pair) in together for pair in _pairs(words)):
+            continue
+        asked = Asked(words, choice.choice(("happy", "sad", "", "")))
+        found.append((ask(asked, choice), asked))
+    return found
+
+
+def _pairs(words: Sequence[str]) -> list[tuple[str, str]]:
+    return [(one, other) for at, one in enumerate(words) for other in words[at + 1 :]]

@@ -1,0 +1,174 @@
+"""Train text/story-chat-pref: story-chat optimised by feedback, with direct preference optimisation by the trl library.
+
+    python -m training.story_pref --data ../shared/data --minutes 30 --threads 1
+
+Reinforcement learning from feedback in the form of Rafailov et al. 2023: story-chat answers each instruction several
+times, a rule scores the answers (`training/chat_marks.py`), and the model learns to prefer the best to the worst while
+a penalty (β) keeps it near to where it began. Sampling and learning take turns for `--rounds` rounds, each from the
+answers of the newest model (on-policy); the reference is always story-chat. Pairs are kept in `--work`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.nn import functional as F
+
+from training import chat_cards, loop
+from training.chat_marks import answers, held_out, measure, reward
+from training.data import load_stories
+from training.instructions import Asked, Conversations, ask
+from training.measure import bits_per_character
+from training.story_chat import BASE, load_base, load_merged, save_adapter
+
+TAKES = 6
+GAP = 0.25  # of reward: pairs closer than this teach little
+BATCH = 8
+BETA = 0.1
+LEARNING_RATE = 2e-4
+
+
+def main() -> None:
+    """Run the training that the command line asks for."""
+    parser = loop.options(__doc__, "models/embedded/story-chat-pref", minutes=30.0)
+    parser.add_argument("--chat", type=Path, default=Path("models/embedded/story-chat"), help="the supervised adapter")
+    parser.add_argument("--base", type=Path, default=BASE)
+    parser.add_argument("--prompts", type=int, default=500, help="instructions in each round")
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    loop.prepare(options)
+    from peft import PeftModel
+    from transformers import AutoTokenizer
+
+    started = time.monotonic()
+    stories = load_stories(options.data)
+    made = Conversations(stories.train + stories.extra)
+    tokenizer = AutoTokenizer.from_pretrained(options.chat)
+    reference = load_merged(options.chat).eval().requires_grad_(False)
+    model = PeftModel.from_pretrained(load_base(options.base), options.chat, is_trainable=True)
+    state: dict[str, Any] = {"step": 0, "curve": [], "pairs": 0}
+    for number in range(options.rounds):
+        pairs = make_pairs(model, tokenizer, made, number, options)
+        state["pairs"] += len(pairs)
+        learn(model, reference, tokenizer, pairs, number, state, options)
+        save_adapter(model, tokenizer, options.work / f"round-{number}", options.base)
+        if (time.monotonic() - started) / 60 > options.minutes * (number + 1.5) / (number + 1):
+            break  # another round would not fit
+    state["seconds"] = time.monotonic() - started
+    save_adapter(model, tokenizer, options.out, options.base)
+    merged = load_merged(options.out).eval()
+    kl, kl_answer = divergence(merged, reference, tokenizer, made)
+    facts = {
+        "marks": measure(merged, tokenizer, made), "chat_marks": measure(reference, tokenizer, made),
+        "base_marks": measure(load_base(options.base).eval(), tokenizer, made), "kl": kl, "kl_answer": kl_answer,
+        "bits_per_character": round(bits_per_character(merged, tokenizer, stories.validation), 4),
+        "base_bits_per_character": round(
+            bits_per_character(load_base(options.base).eval(), tokenizer, stories.validation), 4
+        ),
+        "pairs": state["pairs"], "prompts": options.prompts * (number + 1), "takes": TAKES, "batch": BATCH,
+        "beta": BETA, "rate": LEARNING_RATE, **chat_cards.counts(model, state, options),
+    }  # fmt: skip
+    (options.work / "facts.json").write_text(json.dumps(facts))
+    chat_cards.write_preference(options.out, facts, state["curve"], chat_cards.samples(merged, tokenizer))
+    print(json.dumps(facts, indent=1))
+
+
+def instructions(made: Conversations, count: int, seed: int) -> list[tuple[str, Asked]]:
+    """Return instructions to learn from: words of the training stories, none of those that are held out."""
+    choice = random.Random(1000 + seed)
+    kept = {frozenset(asked.words) for _, asked in held_out(made, 300)}
+    words = sorted({word for story in made.stories for word in story.words})
+    found: list[tuple[str, Asked]] = []
+    while len(found) < count:
+        asked = Asked(tuple(choice.sample(words, choice.choice((1, 2, 2, 3)))), choice.choice(("happy", "sad", "", "")))
+        if frozenset(asked.words) not in kept:
+            found.append((ask(asked, choice), asked))
+    return found
+
+
+def make_pairs(
+    model: Any, tokenizer: Any, made: Conversations, number: int, options: argparse.Namespace
+) -> list[dict[str, str]]:
+    """Return pairs of answers to one instruction: the best and the worst of `TAKES`, as far apart as `GAP`."""
+    file = options.work / f"pairs-{number}.json"
+    if file.exists():
+        return list(json.loads(file.read_text("utf-8")))
+    asked = instructions(made, options.prompts, number)
+    texts = [text for text, _ in asked for _ in range(TAKES)]
+    model.eval()
+    told = answers(model, tokenizer, texts, 10_000 * (number + 1), rows=96)
+    pairs, total = [], 0.0
+    for at, (text, one) in enumerate(asked):
+        takes = [(reward(one, *take), take[0]) for take in told[at * TAKES : (at + 1) * TAKES]]
+        total += sum(score for score, _ in takes) / TAKES
+        best, worst = max(takes), min(takes)
+        if best[0] - worst[0] >= GAP:
+            prompt = tokenizer.apply_chat_template(
+                [{"role": "user", "content": text}], tokenize=False, add_generation_prompt=True
+            )
+            # the space belongs to the answer's first word; the library's tokenizer call puts the start token
+            pairs.append(
+                {
+                    "prompt": prompt.removeprefix(tokenizer.bos_token),
+                    "chosen": f" {best[1]}",
+                    "rejected": f" {worst[1]}",
+                }
+            )
+    print(f"round {number}: mean reward {total / len(asked):.3f}, {len(pairs)} pairs", flush=True)
+    file.write_text(json.dumps(pairs))
+    return pairs
+
+
+def learn(
+    model: Any, reference: Any, tokenizer: Any, pairs: list[dict[str, str]], number: int, state: dict[str, Any],
+    options: argparse.Namespace,
+) -> None:  # fmt: skip
+    """Go through the pairs once with trl's `DPOTrainer`."""
+    from datasets import Dataset
+    from trl import DPOConfig, DPOTrainer
+
+    config = DPOConfig(
+        output_dir=str(options.work / "trl"), per_device_train_batch_size=BATCH, num_train_epochs=1, beta=BETA,
+        learning_rate=LEARNING_RATE, lr_scheduler_type="constant_with_warmup", warmup_steps=5, max_length=512,
+        logging_steps=5, save_strategy="no", report_to=[], bf16=False, use_cpu=options.device == "cpu",
+        seed=options.seed + number, gradient_checkpointing=False, disable_tqdm=True, dataloader_pin_memory=False,
+    )  # fmt: skip
+    trainer = DPOTrainer(
+        model, ref_model=reference, args=config, train_dataset=Dataset.from_list(pairs), processing_class=tokenizer
+    )
+    trainer.train()
+    for row in trainer.state.log_history:
+        if "rewards/margins" in row:
+            point = [state["step"] + row["step"], row["loss"], row["rewards/margins"], row["rewards/accuracies"]]
+            state["curve"].append(point)
+    state["step"] += trainer.state.global_step
+
+
+@torch.inference_mode()
+def divergence(
+    model: Any, reference: Any, tokenizer: Any, made: Conversations, count: int = 100
+) -> tuple[float, float]:
+    """Return how far `model` is from `reference` on its own answers: Kullback–Leibler, nats a token and an answer."""
+    asked = [text for text, _ in held_out(made, count)]
+    told = answers(model, tokenizer, asked, 77)
+    total, tokens = 0.0, 0
+    for question, (text, _) in zip(asked, told, strict=True):
+        messages = [{"role": "user", "content": question}]
+        prompt = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        head = tokenizer.encode(prompt, add_special_tokens=False)
+        ids = torch.tensor([[*head, *tokenizer.encode(f" {text}", add_special_tokens=False)]])[:, :512]
+        ours, theirs = (F.log_softmax(net(input_ids=ids).logits[0, len(head) - 1 : -1].float(), -1)
+                        for net in (model, reference))  # fmt: skip
+        total += float((ours.exp() * (ours - theirs)).sum())
+        tokens += len(ours)
+    return total / max(1, tokens), total / len(asked)
+
+
+if __name__ == "__main__":
+    main()
