@@ -9,20 +9,20 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import Field
-
 from models import media
-from models.errors import BadInput, PromptTooLong, WeightsError
+from models.errors import BadInput, WeightsError
 from models.events import Event, Final, Preview, Progress
-from models.family import Context, Family, Loaded, Modality
-from models.params import Params, hint, in_effect
+from models.family import Context, Family, InputField, Loaded, Modality
+from models.params import Params, in_effect
+from models.prompts import encode, prompt_too_long, read_forced, read_messages
+from models.text_settings import CausalLMParams
 from models.types import Output, Request
 
 if TYPE_CHECKING:
     from models.blobs import Blobs
     from models.catalog import ModelSpec
+    from models.sampling.transcript import Transcript
 
-_SAMPLING = {"do_sample": [True]}
 _STOP_MAX_CHARS = 100
 _HOW_IT_WORKS = """
 ```mermaid
@@ -48,72 +48,6 @@ fixes the draws, so that the same request gives the same text. This model learnt
 """
 
 
-class CausalLMParams(Params):
-    """Declare the settings of `generate()` that every causal model honours.
-
-    top-k: Fan et al. 2018; top-p: Holtzman et al. 2020; min-p: Nguyen et al. 2024; typical-p: Meister et al. 2023;
-    repetition penalty: Keskar et al. 2019 (CTRL).
-    """
-
-    max_new_tokens: int = Field(
-        160, ge=1, le=4096, description="The most tokens it may add; a story that ends by itself is shorter.",
-        json_schema_extra=hint(label="Length", group="Length", unit="tokens"),
-    )  # fmt: skip
-    do_sample: bool = Field(
-        True, description="On: draw each token by chance. Off: always take the likeliest one (greedy), so that every "
-        "run gives the same, often repetitive text.",
-        json_schema_extra=hint(label="Sample", group="Chance", live=True),
-    )  # fmt: skip
-    temperature: float = Field(
-        0.8, ge=0.05, le=2.0, description="Low keeps to the likeliest words, calm and repetitive; high lets rare "
-        "words in, lively and soon confused.",
-        json_schema_extra=hint(step=0.05, group="Chance", shown_if=_SAMPLING),
-    )  # fmt: skip
-    top_p: float = Field(
-        0.95, ge=0.05, le=1.0, description="Draws only from the likeliest tokens that together hold this share of "
-        "the odds; lower cuts off more rare words. 1 cuts nothing.",
-        json_schema_extra=hint(label="Top-p", step=0.01, group="Chance", shown_if=_SAMPLING),
-    )  # fmt: skip
-    top_k: int | None = Field(
-        None, ge=1, le=200, description="Draws only from this many likeliest tokens; small numbers keep the text on "
-        "well-trodden paths.",
-        json_schema_extra=hint(label="Top-k", group="Chance", advanced=True, shown_if=_SAMPLING),
-    )  # fmt: skip
-    min_p: float | None = Field(
-        None, ge=0.01, le=1.0, description="Drops tokens less likely than this share of the likeliest one; unlike "
-        "top-p it cuts harder where the model is sure.",
-        json_schema_extra=hint(label="Min-p", step=0.01, group="Chance", advanced=True, shown_if=_SAMPLING),
-    )  # fmt: skip
-    typical_p: float | None = Field(
-        None, ge=0.05, le=0.99, description="Keeps tokens about as surprising as the model expects, so that it drops "
-        "the too obvious ones as well as the too rare.",
-        json_schema_extra=hint(label="Typical-p", step=0.01, group="Chance", advanced=True, shown_if=_SAMPLING),
-    )  # fmt: skip
-    repetition_penalty: float = Field(
-        1.0, ge=1.0, le=2.0, description="Makes words that were already used less likely; too much and names change "
-        "in the middle of a story. 1 does nothing.",
-        json_schema_extra=hint(step=0.05, group="Repetition"),
-    )  # fmt: skip
-    no_repeat_ngram_size: int | None = Field(
-        None, ge=2, le=10, description="Forbids any run of this many tokens to come twice; small numbers forbid even "
-        "names.",
-        json_schema_extra=hint(label="No repeated run of", group="Repetition", advanced=True, unit="tokens"),
-    )  # fmt: skip
-    num_variants: int = Field(
-        1, ge=1, le=4, description="Writes this many continuations of the same prompt side by side.",
-        json_schema_extra=hint(label="Variants", group="Output", shown_if=_SAMPLING),
-    )  # fmt: skip
-    stop: list[str] = Field(
-        default_factory=list, max_length=4, description="Ends the text where one of these appears; the stop text "
-        "itself is left out.",
-        json_schema_extra=hint(label="Stop at", group="Output", advanced=True),
-    )  # fmt: skip
-    cut_prompt: bool = Field(
-        False, description="Lets a prompt that is too long for the model lose its beginning, instead of being refused.",
-        json_schema_extra=hint(label="Cut a long prompt", group="Length"),
-    )  # fmt: skip
-
-
 class CausalLM(Family):
     """Run any `AutoModelForCausalLM` on a prompt. Weights are cast to float32 at load."""
 
@@ -122,7 +56,12 @@ class CausalLM(Family):
     modality: ClassVar[Modality] = "text"
     Params: ClassVar[type[Params]] = CausalLMParams
     seed_shown_if: ClassVar[dict[str, tuple[Any, ...]]] = {"do_sample": (True,)}
-    tools: ClassVar[dict[str, str]] = {"count_tokens": "count_tokens"}
+    inputs: ClassVar[tuple[InputField, ...]] = (
+        InputField("prompt"),
+        InputField("messages", required=False, label="Earlier messages", help="The turns before, of a chat model."),
+        InputField("forced", required=False, label="Begins with", help="Token ids that the answer begins with."),
+    )  # fmt: skip
+    tools: ClassVar[dict[str, str]] = {"count_tokens": "count_tokens", "microscope": "microscope"}
     how_it_works: ClassVar[str] = _HOW_IT_WORKS
 
     def load(self, spec: ModelSpec) -> Loaded:
@@ -161,6 +100,9 @@ class CausalLM(Family):
         prompt = media.check_text(request.inputs["prompt"])
         if not prompt.strip():
             raise BadInput("The prompt is empty. Write the beginning of a text, such as “Once upon a time”.")
+        read_forced(request.inputs.get("forced", ""), int(spec.facts.get("vocabulary_size", 0)))  # type: ignore[arg-type]
+        if read_messages(request.inputs.get("messages", "")) is not None and not spec.facts.get("chat"):
+            raise BadInput(f"{spec.id} has no chat template, so it takes no earlier messages. Give the prompt alone.")
         for stop in params.stop:
             media.check_text(stop, "stop text")
             if not stop or len(stop) > _STOP_MAX_CHARS:
@@ -189,36 +131,49 @@ class CausalLM(Family):
         """Stream the prompt and what the model adds, one output per variant; see `Family.generate`."""
         import torch
 
+        from models.sampling.keeping import Keeper, kept_outputs
         from models.sampling.streaming import Watch, follow
         from models.sampling.transcript import Transcript
+        from models.sampling.writing import write
         from models.seeds import seeded
 
         model, tokenizer = loaded.parts["model"], loaded.parts["tokenizer"]
-        prompt = request.inputs["prompt"]
-        ids, room, notes = self._fit(spec, tokenizer, prompt, params)
+        chat = read_messages(request.inputs.get("messages", ""))
+        shown = "" if chat is not None else request.inputs["prompt"]  # what a text begins with; an answer stands alone
+        forced = read_forced(request.inputs.get("forced", ""), int(spec.facts["vocabulary_size"]))  # type: ignore[arg-type]
+        ids, room, notes = self._fit(spec, tokenizer, encode(tokenizer, request.inputs["prompt"], chat), forced, params)
         rows = params.num_variants if params.do_sample else 1
         total = min(params.max_new_tokens, room)
         texts = [
             Transcript(lambda some: tokenizer.decode(some, skip_special_tokens=True), ids, params.stop)
             for _ in range(rows)
         ]
+        for text in texts:
+            for token in forced:
+                text.add(token)
         end_ids = {tokenizer.eos_token_id} if tokenizer.eos_token_id is not None else set()
         watch = Watch(texts, end_ids, context.stopped)
+        if end_ids & set(forced):
+            raise BadInput("A text cannot go on behind the token that ends it. Choose another one.")
+        keeper = Keeper(rows, len(forced) + total, int(spec.facts["vocabulary_size"]))  # type: ignore[arg-type]
+        drawn: list[list[int]] = []
         yield Progress("prompt", 0, len(ids))
 
         def run() -> None:
             # inference mode spares each of the many small operations its bookkeeping for gradients
             with torch.inference_mode(), seeded(request.seed):
-                _generate(model, tokenizer, ids, rows, total, params, watch)
+                keeper.read(model, ids, forced)
+                with keeper.listening(model):
+                    drawn.extend(write(model, tokenizer, [*ids, *forced], rows, total, params, watch))
 
         for _ in follow(run, watch):
             yield Progress("generate", watch.step, total)
-            yield Preview(tuple(_output(prompt, text, index) for index, text in enumerate(texts)))
+            yield Preview(tuple(_output(shown, text, index, chat is not None) for index, text in enumerate(texts)))
         # tokens/s tells of writing, not of reading the prompt
         seconds = time.monotonic() - watch.first_at
         watch.end("length")
         notes += _notes(params)
-        tokens = sum(text.tokens for text in texts)
+        tokens = sum(text.tokens - len(forced) for text in texts)
         stats = {
             "tokens": tokens,
             "prompt_tokens": len(ids),
@@ -228,16 +183,27 @@ class CausalLM(Family):
             "notes": notes,
         }
         outputs = [
-            media.text_output(prompt + text.text, context.stamp, index, _meta(prompt, text))
+            media.text_output(_said(shown, text, chat is not None), context.stamp, index, _meta(shown, text))
             for index, text in enumerate(texts)
         ]
-        yield Final(tuple(outputs), stats)
+        whole = [[*forced, *row][: text.tokens] for row, text in zip(drawn, texts, strict=True)]
+        yield Final((*outputs, *kept_outputs(keeper, ids, whole)), stats)
 
-    def _fit(self, spec: ModelSpec, tokenizer: Any, prompt: str, params: Any) -> tuple[list[int], int, list[str]]:
-        """Return the prompt's ids, how many tokens fit after it, and what to tell the reader."""
-        limit = int(spec.facts["context_length"])  # type: ignore[arg-type]
-        # a special token's name in a prompt is text like any other
-        ids: list[int] = tokenizer(prompt, split_special_tokens=True)["input_ids"]
+    def microscope(self, spec: ModelSpec, data: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
+        """Score a finished text under other settings; see `models.sampling.looking.look`."""
+        from models.sampling.looking import look
+
+        file = spec.folder() / "tokenizer.json"
+        return look(data, blobs, _tokenizer_file(file, file.stat().st_mtime_ns if file.exists() else 0))
+
+    def _fit(
+        self, spec: ModelSpec, tokenizer: Any, ids: list[int], forced: list[int], params: Any
+    ) -> tuple[list[int], int, list[str]]:
+        """Return the prompt's ids, how many tokens fit after them and the `forced` ones, and what to tell."""
+        whole = int(spec.facts["context_length"])  # type: ignore[arg-type]
+        limit = whole - len(forced)
+        if limit < 2:
+            raise BadInput(f"{len(forced):,} tokens to begin with leave no room: {spec.id} holds {whole:,} in all.")
         notes = []
         if len(ids) >= limit:
             if not params.cut_prompt:
@@ -260,41 +226,13 @@ def has_template(folder: Path) -> bool:
     return file.exists() and "chat_template" in json.loads(file.read_text("utf-8"))
 
 
-def prompt_too_long(model: str, tokens: int, context_length: int) -> PromptTooLong:
-    """Return the error for a prompt that leaves no room, in the words of page, CLI and API alike."""
-    return PromptTooLong(
-        f"The prompt has {tokens:,} tokens; {model} holds {context_length:,} with what it writes, so at most "
-        f"{context_length - 1:,} are allowed. Shorten it, or switch on “Cut a long prompt” to drop its beginning.",
-        tokens=tokens, limit=context_length - 1,
-    )  # fmt: skip
+def _output(shown: str, text: Any, index: int, chat: bool) -> Output:
+    return Output("text", index, _said(shown, text, chat), meta=_meta(shown, text))
 
 
-def _generate(model: Any, tokenizer: Any, ids: list[int], rows: int, total: int, params: Any, watch: Any) -> None:
-    from transformers import GenerationConfig, StoppingCriteriaList
-
-    from models.sampling.streaming import left_pad
-
-    input_ids, mask = left_pad([ids] * rows, tokenizer.pad_token_id or 0)  # rows × tokens
-    sampling = {}
-    if params.do_sample:
-        sampling = {
-            "temperature": params.temperature, "top_k": params.top_k or 0, "top_p": params.top_p,
-            "min_p": params.min_p, "typical_p": params.typical_p or 1.0,
-        }  # fmt: skip
-    config = GenerationConfig(
-        max_new_tokens=total, do_sample=params.do_sample, repetition_penalty=params.repetition_penalty,
-        no_repeat_ngram_size=params.no_repeat_ngram_size or 0, num_beams=1, use_cache=True,
-        bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id,
-        **sampling,
-    )  # fmt: skip
-    model.generate(
-        input_ids, attention_mask=mask, generation_config=config, stopping_criteria=StoppingCriteriaList([watch])
-    )
-
-
-def _output(prompt: str, text: Any, index: int) -> Output:
-    return Output("text", index, prompt + text.text, meta=_meta(prompt, text))
+def _said(shown: str, text: Transcript, chat: bool) -> str:
+    # the space before an answer's first word is the template's
+    return text.text.lstrip() if chat else shown + text.text
 
 
 def _meta(prompt: str, text: Any) -> dict[str, Any]:

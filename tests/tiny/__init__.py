@@ -11,7 +11,7 @@ from models.engine import LocalEngine
 from models.events import Final
 from models.families.causal_lm import CausalLM
 from models.settings import Settings
-from models.types import Request
+from models.types import ASIDE, Request
 
 BOS, EOS, PAD = "<|story|>", "<|end|>", "<|pad|>"
 CONTEXT = 64
@@ -142,6 +142,11 @@ def final_of(engine: LocalEngine, request: Request, stop: Any = None) -> Final:
     assert [event.kind for event in events].count("final") == 1
     assert events[-1].kind == "final"
     return events[-1]
+
+
+def results(event: Any) -> list[Any]:
+    """Return an event's outputs without those that are for looking into them."""
+    return [output for output in event.outputs if output.kind not in ASIDE]
 
 
 def added(engine: LocalEngine, request: Request) -> str:

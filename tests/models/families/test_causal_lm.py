@@ -10,7 +10,7 @@ from models.engine import LocalEngine, StopSignal
 from models.errors import BadInput, PromptTooLong, WeightsError
 from models.media import read_text_artifact
 from models.sampling import streaming
-from tests.tiny import CONTEXT, ENTRY, EOS, added, ask, direct, final_of, plain, tiny_settings
+from tests.tiny import CONTEXT, ENTRY, EOS, added, ask, direct, final_of, plain, results, tiny_settings
 
 KINDS = ["llama", "gpt2", "qwen2"]
 MARKUP = "<b>a &amp; b</b>\r\n\n# *x* `y` | $z$ \\ \t\n"
@@ -88,7 +88,7 @@ def test_nothing_comes_from_the_model_s_own_generation_config(engine, damaged):
 def test_every_state_of_every_variant_is_a_beginning_of_the_next(engine, monkeypatch):
     monkeypatch.setattr(streaming, "follow", partial(streaming.follow, interval_s=0.0))
     events = list(engine.generate(ask("The 🐉", num_variants=3, max_new_tokens=50, temperature=1.0)))
-    shown = [event.outputs for event in events if event.kind in ("preview", "final")]
+    shown = [results(event) for event in events if event.kind in ("preview", "final")]
     assert len(shown) > 3
     states = ["The 🐉"] * 3
     for outputs in shown:
@@ -97,7 +97,7 @@ def test_every_state_of_every_variant_is_a_beginning_of_the_next(engine, monkeyp
             assert output.text.startswith(old)
         states = [output.text for output in outputs]
     assert len(set(states)) == 3
-    for output in events[-1].outputs:
+    for output in results(events[-1]):
         assert read_text_artifact(output.data)[1] == output.text
 
 
@@ -120,12 +120,12 @@ def test_the_length_is_kept(engine, length):
 
 def test_an_end_token_ends_a_text_and_each_variant_alone(engine):
     final = final_of(engine, ask("Once", "ends", num_variants=4, max_new_tokens=50))
-    texts = [output.text for output in final.outputs]
-    assert [output.meta["finish"] for output in final.outputs] == ["eos"] * 4
-    assert [len(text) - 4 + 1 for text in texts] == [output.meta["tokens"] for output in final.outputs]
+    texts = [output.text for output in results(final)]
+    assert [output.meta["finish"] for output in results(final)] == ["eos"] * 4
+    assert [len(text) - 4 + 1 for text in texts] == [output.meta["tokens"] for output in results(final)]
     assert len({len(text) for text in texts}) > 1
     assert all(set(text[4:]) <= {"a"} for text in texts)
-    assert final.stats["tokens"] == sum(output.meta["tokens"] for output in final.outputs)
+    assert final.stats["tokens"] == sum(output.meta["tokens"] for output in results(final))
 
 
 @pytest.mark.parametrize("stops", [["ab"], ["cc", "bab"], ["cab", "ca"], ["a"]])

@@ -4,7 +4,7 @@ import pytest
 
 from models.errors import BadInput, BadParam, PromptTooLong
 from models.params import describe
-from tests.tiny import EOS, added, ask, direct, final_of, plain
+from tests.tiny import EOS, added, ask, direct, final_of, plain, results
 
 # setting → what transformers calls it; both ends of its range come from the declaration
 ACTING = ["temperature", "top_p", "top_k", "min_p", "typical_p", "repetition_penalty", "no_repeat_ngram_size"]
@@ -52,13 +52,13 @@ def test_the_narrowest_cuts_are_greedy(engine, values):
 @pytest.mark.parametrize("count", [1, 2, 4])
 def test_each_variant_is_an_output_of_its_own(engine, count):
     final = final_of(engine, ask("the cat", temperature=1.0, num_variants=count, max_new_tokens=20))
-    assert [output.index for output in final.outputs] == list(range(count))
-    assert len({output.text for output in final.outputs}) == count
-    assert final.stats["tokens"] == sum(output.meta["tokens"] for output in final.outputs)
+    assert [output.index for output in results(final)] == list(range(count))
+    assert len({output.text for output in results(final)}) == count
+    assert final.stats["tokens"] == sum(output.meta["tokens"] for output in results(final))
 
 
 def test_greedy_writes_one_variant(engine):
-    assert len(final_of(engine, ask("the cat", do_sample=False, num_variants=4, max_new_tokens=5)).outputs) == 1
+    assert len(results(final_of(engine, ask("the cat", do_sample=False, num_variants=4, max_new_tokens=5)))) == 1
 
 
 def test_in_effect_names_what_acts_and_leaves_out_the_neutral(engine):

@@ -1,0 +1,108 @@
+"""What a language model reads: a prompt alone or at the end of a conversation, and what its answer has to begin with.
+
+No torch. Ids are those of the model's own tokenizer.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from models import media
+from models.errors import BadInput, PromptTooLong
+
+ROLES = ("system", "user", "assistant")
+MESSAGES_MAX = 200
+_BLANK = "\ue000"  # of the private use area: stands for one character of a special token's name in a message
+
+Message = dict[str, str]
+
+
+def read_messages(text: str) -> list[Message] | None:
+    """Return the turns before the prompt, `[{"role", "content"}]`; None for a prompt without a conversation.
+
+    `text` is the input `messages`: a JSON array, at most `MESSAGES_MAX` long, a system message only as the first, then
+    user and assistant in turn, the last one the assistant's. `[]` begins a conversation. Raises `BadInput`.
+    """
+    if not text:
+        return None
+    try:
+        found = json.loads(text) if len(text) < media.TEXT_MAX_BYTES else None
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, list) or not all(_is_message(one) for one in found):
+        raise BadInput(
+            'The messages are no JSON list of {"role", "content"} with the roles ' + ", ".join(ROLES) + ". Correct it."
+        )
+    if len(found) > MESSAGES_MAX:
+        raise BadInput(f"The conversation has {len(found)} messages; at most {MESSAGES_MAX} are allowed. Begin anew.")
+    turns = found[1:] if found and found[0]["role"] == "system" else found
+    if [one["role"] for one in turns] != ["user", "assistant"] * (len(turns) // 2):
+        raise BadInput("In the messages user and assistant must take turns, after a system message or none.")
+    for one in found:
+        media.check_text(one["content"], one["role"])
+    return found
+
+
+def _is_message(one: Any) -> bool:
+    return (
+        isinstance(one, dict) and set(one) == {"role", "content"} and one["role"] in ROLES
+        and isinstance(one["content"], str)
+    )  # fmt: skip
+
+
+def read_forced(text: str, vocabulary: int) -> list[int]:
+    """Return the token ids that an answer has to begin with, from JSON `[1, 2]`; [] for none. Raises `BadInput`."""
+    if not text:
+        return []
+    try:
+        ids = json.loads(text) if len(text) < media.TEXT_MAX_BYTES else None
+    except (ValueError, RecursionError):
+        ids = None
+    if not isinstance(ids, list) or not ids or not all(type(one) is int and 0 <= one < vocabulary for one in ids):
+        raise BadInput(f"The tokens to begin with are no list of numbers from 0 to {vocabulary - 1:,}.")
+    return ids
+
+
+def encode(tokenizer: Any, prompt: str, messages: list[Message] | None) -> list[int]:
+    """Return the ids of a prompt, or of a conversation that ends in it by the tokenizer's chat template.
+
+    A special token's name in what a person wrote is text like any other. Raises `BadInput` for a template that refuses.
+    """
+    if messages is None:
+        plain: list[int] = tokenizer(prompt, split_special_tokens=True)["input_ids"]
+        return plain
+    whole = [*messages, {"role": "user", "content": prompt}]
+    special = re.compile("|".join(map(re.escape, sorted(tokenizer.all_special_tokens, key=len, reverse=True))))
+    # the same conversation with those names blotted out: what is left of them is the template's own
+    blotted = [{**one, "content": special.sub(lambda at: _BLANK * len(at[0]), one["content"])} for one in whole]
+    text, own = _render(tokenizer, whole), _render(tokenizer, blotted)
+    ids: list[int] = []
+    start = 0
+    for found in [*special.finditer(own), None]:
+        part = text[start : found.start() if found else len(text)]
+        if part:
+            ids += tokenizer(part, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+        if found:
+            ids.append(tokenizer.convert_tokens_to_ids(found[0]))
+            start = found.end()
+    return ids
+
+
+def _render(tokenizer: Any, messages: list[Message]) -> str:
+    from jinja2.exceptions import TemplateError
+
+    try:
+        return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+    except TemplateError as error:
+        raise BadInput(f"The model's chat template refuses this conversation: {str(error)[:200]}.") from error
+
+
+def prompt_too_long(model: str, tokens: int, context_length: int) -> PromptTooLong:
+    """Return the error for a prompt that leaves no room, in the words of page, CLI and API alike."""
+    return PromptTooLong(
+        f"The prompt has {tokens:,} tokens; {model} holds {context_length:,} with what it writes, so at most "
+        f"{context_length - 1:,} are allowed. Shorten it, or switch on “Cut a long prompt” to drop its beginning.",
+        tokens=tokens, limit=context_length - 1,
+    )  # fmt: skip
