@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping
 from itertools import groupby
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -17,6 +17,7 @@ from models.types import SEED_MAX
 STEPS_MAX = 1000  # a slider with more steps cannot be set by hand: a number box instead
 DOT = " :primary[●]"
 Depends = Callable[[Mapping[str, Any]], object]
+Bind = Literal["query-params"] | None
 
 
 def values(spec: ModelSpec, fields: tuple[ParamField, ...]) -> dict[str, Any]:
@@ -104,12 +105,38 @@ def _draw_one(spec: ModelSpec, item: ParamField, differs: bool) -> None:
     _WIDGETS[item.type](item, label, key, hidden=False)
 
 
-def _number(item: ParamField, label: str, key: str, hidden: bool) -> None:
+def draw_apart(item: ParamField, value: Any, key: str) -> Any:
+    """Draw one setting outside of the form, under keys that begin with `key`, at `value` (None: off) at first.
+
+    It is part of no address and of no request. Return what it is set to, None where it is switched off.
+    """
+    own, switch = f"{key}.{item.name}", f"{key}.{item.name}.on"
+    if own not in st.session_state:
+        set_apart(item, value, key)
+    label = f"{item.label}{f' ({item.unit})' if item.unit else ''}"
+    if item.optional:
+        st.toggle(label, key=switch, help=item.help, persist_state="session")
+        if not st.session_state[switch]:
+            return None
+    _WIDGETS[item.type](item, item.label if item.optional else label, own, hidden=item.optional, bind=None)
+    found = st.session_state[own]
+    return list(found) if item.type == "tags" else found
+
+
+def set_apart(item: ParamField, value: Any, key: str) -> None:
+    """Set what `draw_apart` draws, before it is drawn."""
+    start = value if value is not None else item.default if item.default is not None else _neutral(item)
+    st.session_state[f"{key}.{item.name}"] = _shown(item, start)
+    if item.optional:
+        st.session_state[f"{key}.{item.name}.on"] = value is not None
+
+
+def _number(item: ParamField, label: str, key: str, hidden: bool, bind: Bind = "query-params") -> None:
     assert item.ge is not None and item.le is not None and item.step is not None
     kind = int if item.type == "integer" else float
     low, high, step = kind(item.ge), kind(item.le), kind(item.step)
     common: dict[str, Any] = {
-        "key": key, "help": None if hidden else item.help, "bind": "query-params",
+        "key": key, "help": None if hidden else item.help, "bind": bind,
         "label_visibility": "collapsed" if hidden else "visible",
     }  # fmt: skip
     start = _shown(item, item.default if item.default is not None else _neutral(item))
@@ -121,18 +148,18 @@ def _number(item: ParamField, label: str, key: str, hidden: bool) -> None:
         st.slider(label, min_value=low, max_value=high, value=start, step=step, **common)
 
 
-def _toggle(item: ParamField, label: str, key: str, hidden: bool) -> None:
-    st.toggle(label, value=item.default, key=key, help=item.help, bind="query-params")
+def _toggle(item: ParamField, label: str, key: str, hidden: bool, bind: Bind = "query-params") -> None:
+    st.toggle(label, value=item.default, key=key, help=item.help, bind=bind)
 
 
-def _choice(item: ParamField, label: str, key: str, hidden: bool) -> None:
+def _choice(item: ParamField, label: str, key: str, hidden: bool, bind: Bind = "query-params") -> None:
     st.selectbox(
         label, item.choices, index=item.choices.index(item.default or item.choices[0]), key=key, help=item.help,
-        label_visibility="collapsed" if hidden else "visible", bind="query-params",
+        label_visibility="collapsed" if hidden else "visible", bind=bind,
     )  # fmt: skip
 
 
-def _tags(item: ParamField, label: str, key: str, hidden: bool) -> None:
+def _tags(item: ParamField, label: str, key: str, hidden: bool, bind: Bind = "query-params") -> None:
     # not bound: free text has no place in addresses
     options = list(dict.fromkeys([*item.default, *st.session_state.get(key, [])]))
     st.multiselect(
@@ -141,7 +168,7 @@ def _tags(item: ParamField, label: str, key: str, hidden: bool) -> None:
     )  # fmt: skip
 
 
-def _text(item: ParamField, label: str, key: str, hidden: bool) -> None:
+def _text(item: ParamField, label: str, key: str, hidden: bool, bind: Bind = "query-params") -> None:
     st.text_area(
         label, value=item.default or "", key=key, help=item.help, max_chars=item.max_length, persist_state="session"
     )

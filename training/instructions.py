@@ -89,6 +89,12 @@ def things(text: str) -> set[str]:
     return {one for one in THINGS if words & _forms(one)}
 
 
+def first_place(word: str, text: str) -> tuple[int, int] | None:
+    """Return where one of `THINGS` stands first in a text, as characters from … to, or None."""
+    found = re.search(rf"\b({'|'.join(sorted(_forms(word), key=len, reverse=True))})\b", text, re.IGNORECASE)
+    return found.span() if found else None
+
+
 def _forms(word: str) -> set[str]:
     forms = {word, f"{word}s", f"{word}es"}
     if word.endswith("y"):
@@ -166,7 +172,7 @@ class Conversations:
 
     def asked_of(self, story: Story, choice: random.Random) -> Asked:
         """Return demands that a story keeps."""
-        count = min(len(story.words), choice.choice((1, 2, 2, 2, 3, 3)))
+        count = min(len(story.words), choice.choice((1, 2, 2, 3, 3, 4)))
         words = tuple(choice.sample(story.words, count)) if choice.random() < 0.93 else ()
         mood = story.mood if not words or choice.random() < 0.6 else ""
         if not words and not mood:

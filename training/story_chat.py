@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from training import chat_cards, loop
 from training.chat_marks import measure
 from training.data import load_stories
-from training.instructions import Conversations
+from training.instructions import Conversations, first_place, sentences, things
 from training.measure import bits_per_character
 
 BASE = Path("models/embedded/story-gpt")
@@ -34,6 +34,7 @@ TEMPLATE = (
 CONTEXT = 512
 BATCH_TOKENS = 4096
 LEARNING_RATE = 2e-3
+WORD, ENDING = 8.0, 2.0  # weights of what was asked for in the loss
 PLAIN = 0.15  # share of stories without an instruction, so that it does not forget how to go on
 RANK = 64
 EVERY = 100
@@ -120,37 +121,53 @@ def save_adapter(model: Any, tokenizer: Any, out: Path, base: Path) -> None:
     tokenizer.save_pretrained(out)
 
 
-def encode(tokenizer: Any, messages: list[dict[str, str]]) -> tuple[list[int], list[bool]] | None:
-    """Return token ids and which of them are an answer; None for a conversation that is longer than the context.
+def encode(tokenizer: Any, messages: list[dict[str, str]]) -> tuple[list[int], list[float]] | None:
+    """Return token ids and each one's weight in the loss; None for a conversation that is longer than the context.
 
-    What the template makes of the whole is what comes of the parts, so that training and use read alike.
+    Nothing but answers counts, and what the instruction asked for counts more: `WORD` for the place where a word that
+    it names comes first, `ENDING` for the sentences that decide the mood. What the template makes of the whole is what
+    comes of the parts, so that training and use read alike.
     """
     ids: list[int] = [tokenizer.bos_token_id]
-    counts = [False]
+    weights = [0.0]
+    asked = ""
     for message in messages:
         name = {"system": "Rules", "user": "Asked", "assistant": "Told"}[message["role"]]
         head = tokenizer.encode(f"{name}:", add_special_tokens=False)
         told = message["role"] == "assistant"
-        body = tokenizer.encode(f" {message['content']}" + ("" if told else "\n"), add_special_tokens=False)
+        text = f" {message['content']}" + ("" if told else "\n")
+        body = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
         tail = [tokenizer.eos_token_id, *tokenizer.encode("\n", add_special_tokens=False)] if told else []
-        ids += [*head, *body, *tail]
-        counts += [False] * len(head) + [told] * len(body) + [True, False][: len(tail)]
-    return (ids, counts) if len(ids) <= CONTEXT else None
+        ids += [*head, *body["input_ids"], *tail]
+        worth = _worth(text, asked, body["offset_mapping"]) if told else [0.0] * len(body["input_ids"])
+        weights += [*[0.0] * len(head), *worth, *[1.0, 0.0][: len(tail)]]
+        asked = message["content"] if message["role"] == "user" else asked
+    return (ids, weights) if len(ids) <= CONTEXT else None
 
 
-def draw(tokenizer: Any, made: Conversations, choice: random.Random) -> tuple[list[int], list[bool]]:
+def _worth(text: str, asked: str, places: list[tuple[int, int]]) -> list[float]:
+    """Return the weight of each token of an answer, whose characters lie at `places`."""
+    spans = [(*span, WORD) for word in things(asked) if (span := first_place(word, text))]
+    if "happ" in asked or "sad" in asked:
+        spans.append((max(0, len(text) - len(" ".join(sentences(text)[-3:]))), len(text), ENDING))
+    return [
+        max([1.0, *(worth for start, end, worth in spans if left < end and right > start)]) for left, right in places
+    ]
+
+
+def draw(tokenizer: Any, made: Conversations, choice: random.Random) -> tuple[list[int], list[float]]:
     """Return one row: mostly a conversation, sometimes a story alone."""
     while True:
         if choice.random() < PLAIN:
             text = made.stories[choice.randrange(len(made.stories))].text
             ids = [tokenizer.bos_token_id, *tokenizer.encode(text, add_special_tokens=False)][: CONTEXT - 1]
-            return [*ids, tokenizer.eos_token_id], [False, *[True] * len(ids)]
+            return [*ids, tokenizer.eos_token_id], [0.0, *[1.0] * len(ids)]
         if found := encode(tokenizer, made.draw(choice)):
             return found
 
 
 def batches(tokenizer: Any, made: Conversations, choice: random.Random) -> Any:
-    """Yield ids and targets (int64, rows × longest; −100 does not count) of rows of like length."""
+    """Yield ids (int64) and weights (float32), both rows × longest, of rows of like length."""
     while True:
         rows = sorted((draw(tokenizer, made, choice) for _ in range(256)), key=lambda row: len(row[0]))
         cut, at = [], 0
@@ -162,18 +179,20 @@ def batches(tokenizer: Any, made: Conversations, choice: random.Random) -> Any:
         for part in cut:
             longest = max(len(ids) for ids, _ in part)
             ids = torch.full((len(part), longest), tokenizer.pad_token_id)
-            targets = torch.full((len(part), longest), -100)
-            for row, (found, counts) in enumerate(part):
+            weights = torch.zeros(len(part), longest)
+            for row, (found, worth) in enumerate(part):
                 ids[row, : len(found)] = torch.tensor(found)
-                targets[row, : len(found)][torch.tensor(counts)] = torch.tensor(found)[torch.tensor(counts)]
-            yield ids, targets
+                weights[row, : len(found)] = torch.tensor(worth)
+            yield ids, weights
 
 
-def loss_of(model: Any, ids: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Return the mean loss in nats of the answers' tokens."""
+def loss_of(model: Any, ids: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Return the weighted mean loss in nats of the answers' tokens."""
     with torch.autocast(ids.device.type, torch.bfloat16):
         logits = model(input_ids=ids[:, :-1], use_cache=False).logits  # right padding cannot reach back
-    return F.cross_entropy(logits.flatten(0, 1).float(), targets[:, 1:].flatten())
+    losses = F.cross_entropy(logits.flatten(0, 1).float(), ids[:, 1:].flatten(), reduction="none")
+    worth = weights[:, 1:].flatten()
+    return (losses * worth).sum() / worth.sum()
 
 
 def train(
@@ -181,7 +200,8 @@ def train(
 ) -> dict[str, Any]:
     """Train until the minutes are used; return steps, seconds, tokens and the curve."""
     weights = [weight for weight in model.parameters() if weight.requires_grad]
-    optimizer = torch.optim.AdamW(weights, lr=options.rate, betas=(0.9, 0.95), weight_decay=0.01)
+    # on the same instructions after four minutes: 20 % kept with Muon, 3 % with AdamW
+    optimizer = torch.optim.Muon(weights, lr=options.rate, weight_decay=0.0, adjust_lr_fn="match_rms_adamw")
     state: dict[str, Any] = {"step": 0, "seconds": 0.0, "tokens": 0, "curve": []}
     if resumed := loop.resume(options.work / "latest.pt", options.device):
         model.load_state_dict(resumed["model"])
@@ -200,7 +220,7 @@ def train(
         loss.backward()
         torch.nn.utils.clip_grad_norm_(weights, 1.0)
         for group in optimizer.param_groups:
-            group["lr"] = options.rate * loop.falling(state["step"], clock.progress, decay_from=0.3, warm_up=50)
+            group["lr"] = options.rate * loop.falling(state["step"], clock.progress, decay_from=0.4, warm_up=20)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         losses.append(float(loss.detach()))

@@ -187,7 +187,7 @@ class CausalLM(Family):
             for index, text in enumerate(texts)
         ]
         whole = [[*forced, *row][: text.tokens] for row, text in zip(drawn, texts, strict=True)]
-        yield Final((*outputs, *kept_outputs(keeper, ids, whole)), stats)
+        yield Final((*outputs, *kept_outputs(keeper, ids, whole, len(forced))), stats)
 
     def microscope(self, spec: ModelSpec, data: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
         """Score a finished text under other settings; see `models.sampling.looking.look`."""

@@ -81,12 +81,17 @@ def _small(logits: torch.Tensor) -> torch.Tensor:
     return logits.clamp(-65_000, 65_000).half()
 
 
-def kept_outputs(keeper: Keeper, prompt: Sequence[int], drawn: Sequence[Sequence[int]]) -> Iterator[Output]:
-    """Yield what was kept of each text as an output for looking into it."""
+def kept_outputs(
+    keeper: Keeper, prompt: Sequence[int], drawn: Sequence[Sequence[int]], forced: int = 0
+) -> Iterator[Output]:
+    """Yield what was kept of each text as an output for looking into it; the first `forced` tokens were given.
+
+    Its `meta` says `what` ("logits"), the tokens' `ids`, `forced`, and whether the `whole` vocabulary was kept.
+    """
     for index, ids in enumerate(drawn):
         kept = keeper.kept(index, prompt, ids)
         if kept is None:
             continue
         data = pack(kept)
-        meta = {"what": "logits", "tokens": len(kept.ids), "whole": kept.columns is None}
+        meta = {"what": "logits", "ids": kept.ids.tolist(), "forced": forced, "whole": kept.columns is None}
         yield Output("view", index, "", data, "application/safetensors", hashlib.sha256(data).hexdigest(), meta)

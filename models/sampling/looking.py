@@ -52,19 +52,25 @@ def look(data: Mapping[str, Any], blobs: Blobs, tokenizer: Any) -> dict[str, Any
     if at is not None:
         if not 0 <= int(at) < len(kept.ids):
             raise BadInput(f"There is no token {int(at) + 1}; the text has {len(kept.ids)}.")
-        answer["at"] = _position(kept, params, int(at), decode, scored)
+        special = {number for number, token in tokenizer.get_added_tokens_decoder().items() if token.special}
+        answer["at"] = _position(kept, params, int(at), decode, scored, special)
     return answer
 
 
 def _position(
-    kept: microscope.Kept, params: Mapping[str, Any], at: int, decode: Any, scored: microscope.Scored
+    kept: microscope.Kept,
+    params: Mapping[str, Any],
+    at: int,
+    decode: Any,
+    scored: microscope.Scored,
+    special: set[int],
 ) -> dict[str, Any]:
     found = microscope.position(kept, params, at)
     before = [int(kept.prompt[-1])] if at == 0 and len(kept.prompt) else kept.ids[max(0, at - 1) : at].tolist()
     for token in found["tokens"]:
         token["text"] = microscope.pieces(decode, [*before, token["id"]])[-1]
         token["p"] = [round(p, 5) for p in token["p"]]
-    found["before"] = kept.ids[:at].tolist()  # what a branch from here begins with
+        token["ends"] = token["id"] in special
     return {**found, "at": at, "entropy": round(float(scored.entropy[at]), 3), "rank": int(scored.rank[at])}
 
 

@@ -1,0 +1,268 @@
+"""The token microscope: a finished text token by token, seen again under other settings without writing it again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from components import branch_tree, params_form, state, token_map
+from components.branches import Written, is_view, root, tree, written_from
+from components.words import plain
+from models.catalog import Catalog, ModelSpec
+from models.errors import PlaygroundError
+from models.jobs import Jobs
+from models.params import ParamField, in_effect
+from models.sampling.microscope import STAGES
+from models.types import Run
+
+TOOL = "microscope"
+READ = 200  # runs of the session that are looked through for branches
+_PIECES = "microscope-pieces"
+PIECES_KEPT = 6  # texts whose pieces a session holds
+_MEASURES = {"probability": "How likely", "entropy": "How unsure", "rank": "Which choice"}
+_HELP = (
+    "How likely: pale tokens were expected, strong ones came against the odds. How unsure: strong where the model "
+    "hesitated among many. Which choice: strong where it was far down the list."
+)
+SURPRISE_BITS = 8.0  # of the strongest colour
+
+
+def fits(catalog: Catalog, run: Run) -> bool:
+    """Say whether a run's making was kept and its family can look into it."""
+    spec = catalog.get(run.request.model)
+    kept = any(is_view(output) for output in run.outputs)
+    return kept and spec is not None and TOOL in catalog.family(spec.id).tools
+
+
+def draw(jobs: Jobs, owner: str, catalog: Catalog, run: Run, key: str) -> None:
+    """Draw the branches of a text, and one of them under the microscope."""
+    spec = catalog[run.request.model]
+    runs = [*jobs.store.runs(owner, limit=READ), run]
+    texts = written_from(list({one.id: one for one in runs}.values()), run.request)
+    if not texts:
+        return
+    where = f"microscope-{hashlib.sha256(json.dumps(root(run.request)).encode()).hexdigest()[:12]}"
+    names = {branch_tree.name(text.run.id, text.index): text for text in texts}
+    own = next(name for name, text in names.items() if text.run.id == run.id)
+    if st.session_state.get(f"{where}-of") != run.id:  # a new run of this prompt: look at it, not at an older one
+        st.session_state[f"{where}-of"], st.session_state[f"{where}-shown"] = run.id, own
+    shown = st.session_state[f"{where}-shown"]
+    shown = shown if shown in names else own
+    if len(texts) > 1:
+        st.caption(f"{len(texts)} texts from this prompt. A branch stands under the text that it left.")
+        tree_key = f"{where}-tree"
+        branch_tree.draw(tree(texts), shown, tree_key, lambda: _choose(where, tree_key))
+    _look(jobs, owner, catalog, spec, names[shown], f"{key}-{shown}")
+
+
+def _choose(where: str, tree_key: str) -> None:
+    picked = token_map.chosen(tree_key, "pick")
+    if isinstance(picked, str):
+        st.session_state[f"{where}-shown"] = picked
+
+
+@st.fragment
+def _look(jobs: Jobs, owner: str, catalog: Catalog, spec: ModelSpec, text: Written, key: str) -> None:
+    fields = catalog.family(spec.id).fields(spec)
+    own = _own(fields, text.run)
+    measure = st.segmented_control(
+        "Colour by", list(_MEASURES), default="probability", required=True, format_func=_MEASURES.__getitem__,
+        key=f"{key}-measure", help=_HELP,
+    )  # fmt: skip
+    with st.container(border=True, gap="small"):
+        params = _settings(fields, own, key)
+        with st.container(horizontal=True):
+            st.button(
+                "Back to this text's own", icon=":material/undo:", key=f"{key}-own", on_click=_set_back,
+                args=(fields, own, key), disabled=params == own,
+            )  # fmt: skip
+            if st.button(
+                "Use for the next run", icon=":material/tune:", key=f"{key}-use", on_click=_use,
+                args=(spec, fields, text.run, params), help="Sets the page's settings to these.",
+            ):  # fmt: skip
+                st.rerun()
+    position = st.session_state.get(f"{key}-position", 0)
+    try:
+        answer, pieces = _ask(jobs, spec, text, params, own, measure, min(position, len(text.ids) - 1))
+    except PlaygroundError as error:
+        st.warning(plain(error.message), icon=":material/warning:")
+        return
+    st.markdown(sentence(answer, params, {item.name: item.label for item in fields}))
+    shown = text.output
+    map_key = f"{key}-map"
+    asked = _Asked(jobs, owner, spec, text, params, answer, map_key, f"{key}-position")
+    told = words_of(answer["heat"], measure)
+    token_map.draw(
+        pieces, strengths(answer["heat"], measure), told, map_key, run=text.view.sha256,
+        measure=measure, given=shown.text[: int(shown.meta.get("prompt_chars", 0))], stage=answer["stage"],
+        stages=[_label(fields, name) for name in answer["stages"]], forced=text.forced,
+        at=_position(answer, fields), on_pick=asked.pick, on_branch=asked.branch,
+        branch="Press a token to write on from here with it. The text as it is stays; the new one is its branch.",
+    )  # fmt: skip
+    if not answer["whole"]:
+        st.caption(
+            ":material/info: Of this model's large vocabulary the likeliest tokens were kept: what is said of doubt "
+            "and typical-p is a bound."
+        )
+    if st.session_state.pop(f"{map_key}-went", False):
+        st.rerun()
+
+
+class _Asked:
+    """What the callbacks of one drawn map need."""
+
+    def __init__(
+        self, jobs: Jobs, owner: str, spec: ModelSpec, text: Written, params: Mapping[str, Any],
+        answer: Mapping[str, Any], map_key: str, position_key: str,
+    ) -> None:  # fmt: skip
+        self.jobs, self.owner, self.spec, self.text, self.params = jobs, owner, spec, text, params
+        self.answer, self.map_key, self.position_key = answer, map_key, position_key
+
+    def pick(self) -> None:
+        """Look at another position."""
+        at = token_map.chosen(self.map_key, "pick")
+        if isinstance(at, int) and 0 <= at < len(self.text.ids):
+            st.session_state[self.position_key] = at
+
+    def branch(self) -> None:
+        """Write on from a position with another token, under the settings shown."""
+        wanted = token_map.chosen(self.map_key, "branch")
+        at = self.answer.get("at")
+        if not isinstance(wanted, dict) or at is None or wanted.get("at") != at["at"]:
+            return
+        known = {token["id"] for token in at["tokens"]}
+        if wanted.get("id") not in known:
+            return
+        state.clear_notices()
+        if any(not view.finished for view in self.jobs.jobs_of(self.owner)):
+            state.notify("A run of yours is under way. Wait for it, or stop it first.", "info")
+        else:
+            request = self.text.run.request
+            forced = [*self.text.ids[: at["at"]], wanted["id"]]
+            params = {**request.params, **self.params}
+            params = {name: value for name, value in params.items() if name != "num_variants"}
+            inputs = {**request.inputs, "forced": json.dumps(forced)}
+            try:
+                self.jobs.submit(self.owner, [request.model_copy(update={"inputs": inputs, "params": params})])
+            except PlaygroundError as error:
+                state.notify(error.message)
+        st.session_state[f"{self.map_key}-went"] = True  # the whole page has to be drawn
+
+
+def _own(fields: tuple[ParamField, ...], run: Run) -> dict[str, Any]:
+    """Return the stages' settings under which a run wrote, off ones left out."""
+    values = {**{item.name: item.default for item in fields}, **run.request.params}
+    acting = set(in_effect(fields, values))
+    return {name: values[name] for name in STAGES if name in acting and _on(values.get(name))}
+
+
+def _on(value: Any) -> bool:
+    return value is not None and value not in ([], "")
+
+
+def _settings(fields: tuple[ParamField, ...], own: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """Draw a widget for each stage of the model, set to the text's own at first; return those that are on."""
+    items = [item for item in fields if item.name in STAGES]
+    basic = [item for item in items if not item.advanced]
+    rare = [item for item in items if item.advanced]
+    found: dict[str, Any] = {}
+    st.caption("What if the settings had been others? The text stays; what they would have forbidden is struck out.")
+    for column, some in zip(st.columns(2), (basic[::2], basic[1::2]), strict=True):
+        with column:
+            for item in some:
+                found[item.name] = params_form.draw_apart(item, own.get(item.name), key)
+    if rare:
+        with st.expander("More settings" + (params_form.DOT if any(item.name in own for item in rare) else "")):
+            for column, some in zip(st.columns(2), (rare[::2], rare[1::2]), strict=True):
+                with column:
+                    for item in some:
+                        found[item.name] = params_form.draw_apart(item, own.get(item.name), key)
+    return {name: found[name] for name in STAGES if name in found and _on(found[name])}
+
+
+def _set_back(fields: tuple[ParamField, ...], own: Mapping[str, Any], key: str) -> None:
+    for item in fields:
+        if item.name in STAGES:
+            params_form.set_apart(item, own.get(item.name), key)
+
+
+def _use(spec: ModelSpec, fields: tuple[ParamField, ...], run: Run, params: Mapping[str, Any]) -> None:
+    others = {name: value for name, value in run.request.params.items() if name not in STAGES}
+    params_form.set_values(spec, fields, {**others, **params, "do_sample": True, "seed": run.request.seed})
+
+
+def _ask(
+    jobs: Jobs, spec: ModelSpec, text: Written, params: Mapping[str, Any], own: Mapping[str, Any], measure: str, at: int
+) -> tuple[dict[str, Any], list[str]]:
+    """Return the tool's answer, and the tokens' texts, which are asked for once."""
+    kept: dict[str, list[str]] = st.session_state.setdefault(_PIECES, {})
+    ref = f"sha256:{text.view.sha256}"
+    data = {"ref": ref, "params": dict(params), "own": dict(own), "measure": measure, "position": at,
+            "seed": text.run.request.seed, "row": text.index, "pieces": ref not in kept}  # fmt: skip
+    answer = jobs.engine.call(spec.id, TOOL, data)
+    if "pieces" in answer:
+        kept[ref] = answer["pieces"]
+        for old in list(kept)[:-PIECES_KEPT]:
+            del kept[old]
+    return answer, kept[ref]
+
+
+def _position(answer: Mapping[str, Any], fields: tuple[ParamField, ...]) -> dict[str, Any]:
+    at = answer["at"]
+    drawn = next(token for token in at["tokens"] if token["id"] == at["drawn"])
+    facts = (
+        f"The model gave it {_percent(drawn['p'][0])}: choice no. {at['rank']:,}. Its doubt here: {at['entropy']:.1f} "
+        f"bits, as among {2 ** at['entropy']:.0f} equal choices. Under these settings {at['left']:,} "
+        f"{'token' if at['left'] == 1 else 'tokens'} could come, this one with {_percent(drawn['p'][-1])}."
+    )
+    return {**at, "facts": facts, "stages": [_label(fields, name) for name in at["stages"]]}
+
+
+def _label(fields: tuple[ParamField, ...], name: str) -> str:
+    return next((item.label for item in fields if item.name == name), name.replace("_", " "))
+
+
+def _percent(p: float) -> str:
+    return f"{100 * p:.0f} %" if p >= 0.0995 else f"{100 * p:.1f} %" if p >= 0.00095 else "under 0.1 %"
+
+
+def sentence(answer: Mapping[str, Any], params: Mapping[str, Any], labels: Mapping[str, str]) -> str:
+    """Say what settings would have forbidden: "**34 of 120 tokens** would have been impossible: 34 at top-p 0.8"."""
+    total, counts = answer["tokens"], answer["forbidden"]
+    bits = (
+        f"{answer['bits']:.2f} bits a token: the model was as surprised as by {2 ** answer['bits']:.0f} equal choices."
+    )
+    if not counts:
+        return f"**None of {total:,} tokens** would have been impossible under these settings. {bits}"
+
+    def one(name: str) -> str:
+        value = params.get(name)
+        shown = f" {value:g}" if isinstance(value, int | float) and not isinstance(value, bool) else ""
+        label = labels.get(name, name)
+        return f"{counts[name]:,} at {label[:1].lower()}{label[1:]}{shown}"
+
+    return (
+        f"**{sum(counts.values()):,} of {total:,} tokens** would have been impossible: "
+        f"{', '.join(plain(one(name)) for name in counts)}. {bits}"
+    )
+
+
+def strengths(heat: Sequence[float], measure: str) -> list[float]:
+    """Return how strongly each token is coloured, 0 … 1, from the tool's numbers."""
+    if measure != "probability":
+        return list(heat)
+    return [round(min(1.0, -math.log2(max(p, 1e-9)) / SURPRISE_BITS), 3) for p in heat]
+
+
+def words_of(heat: Sequence[float], measure: str) -> list[str]:
+    """Return each token's number in words."""
+    if measure == "entropy":
+        return [f"doubt {8 * value:.1f} bits" for value in heat]
+    if measure == "rank":
+        return [f"choice no. {10 ** (3 * value):.0f}" for value in heat]
+    return [_percent(value) for value in heat]
