@@ -81,12 +81,14 @@ def _small(logits: torch.Tensor) -> torch.Tensor:
     return logits.clamp(-65_000, 65_000).half()
 
 
-def kept_outputs(keeper: Keeper, prompt: Sequence[int], drawn: Sequence[Sequence[int]]) -> Iterator[Output]:
-    """Yield what was kept of each text as an output for looking into it."""
+def kept_outputs(
+    keeper: Keeper, prompt: Sequence[int], drawn: Sequence[Sequence[int]], vocabulary: str = ""
+) -> Iterator[Output]:
+    """Yield what was kept of each text as an output for looking into it; `vocabulary` is its tokens' fingerprint."""
     for index, ids in enumerate(drawn):
         kept = keeper.kept(index, prompt, ids)
         if kept is None:
             continue
-        data = pack(kept)
+        data = pack(kept, vocabulary)
         meta = {"what": "logits", "tokens": len(kept.ids), "whole": kept.columns is None}
         yield Output("view", index, "", data, "application/safetensors", hashlib.sha256(data).hexdigest(), meta)
