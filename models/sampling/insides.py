@@ -83,7 +83,8 @@ def follow_pass(run: Callable[[], None], watch: Pass) -> Iterator[Event]:
 def open_kept(spec: ModelSpec, request: Request, context: Context) -> tuple[microscope.Kept, list[int], str]:
     """Return what a run kept of a text, all its tokens from the prompt on, and its vocabulary's fingerprint.
 
-    The fingerprint is "" where the text was kept before there were any. Raises `BadInput` for what is no kept text, and for one of another vocabulary or longer than the model reads.
+    The fingerprint is "" where the text was kept before there were any. Raises `BadInput` for what is no kept text, and
+    for one of another vocabulary or longer than the model reads.
     """
     assert context.open_ref is not None
     data = context.open_ref(request.inputs["view"])
