@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from models import media
+from models import insides, media, vocabulary
 from models.errors import BadInput, WeightsError
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, Family, InputField, Loaded, Modality
@@ -60,8 +60,10 @@ class CausalLM(Family):
         InputField("prompt"),
         InputField("messages", required=False, label="Earlier messages", help="The turns before, of a chat model."),
         InputField("forced", required=False, label="Begins with", help="Token ids that the answer begins with."),
+        InputField("view", "file", False, "Kept logits"),
     )  # fmt: skip
-    tools: ClassVar[dict[str, str]] = {"count_tokens": "count_tokens", "microscope": "microscope"}
+    tools: ClassVar[dict[str, str]] = {"count_tokens": "count_tokens", "microscope": "microscope", "tokens": "tokens"}
+    studies: ClassVar[dict[str, str]] = dict.fromkeys(insides.STUDIES, "study")
     how_it_works: ClassVar[str] = _HOW_IT_WORKS
 
     def load(self, spec: ModelSpec) -> Loaded:
@@ -85,12 +87,14 @@ class CausalLM(Family):
         return Loaded({"model": model.eval(), "tokenizer": tokenizer})
 
     def describe(self, spec: ModelSpec) -> dict[str, Any]:
-        """Return context length and vocabulary size, read from config.json."""
+        """Return context length, vocabulary size and what can be looked at inside, read from config.json."""
         file = (spec.base_folder() or spec.folder()) / "config.json"
         try:
             config = json.loads(file.read_text("utf-8"))
             context = config.get("max_position_embeddings") or config["n_positions"]
             facts = {"context_length": context, "vocabulary_size": config["vocab_size"]}
+            if found := insides.offered(config):
+                facts["insides"] = found
             return {**facts, "chat": True} if has_template(spec.folder()) else facts
         except (OSError, ValueError, KeyError, AttributeError) as error:
             raise WeightsError(f"{spec.id}: {file.name} is missing or damaged. Restore it.") from error
@@ -103,6 +107,7 @@ class CausalLM(Family):
         read_forced(request.inputs.get("forced", ""), int(spec.facts.get("vocabulary_size", 0)))  # type: ignore[arg-type]
         if read_messages(request.inputs.get("messages", "")) is not None and not spec.facts.get("chat"):
             raise BadInput(f"{spec.id} has no chat template, so it takes no earlier messages. Give the prompt alone.")
+        insides.check_study(spec, request)
         for stop in params.stop:
             media.check_text(stop, "stop text")
             if not stop or len(stop) > _STOP_MAX_CHARS:
@@ -115,8 +120,7 @@ class CausalLM(Family):
 
         `problem` is the sentence for a text that leaves no room, else "".
         """
-        file = spec.folder() / "tokenizer.json"
-        tokenizer = _tokenizer_file(file, file.stat().st_mtime_ns if file.exists() else 0)
+        tokenizer = _tokenizer_of(spec)
         tokens = len(tokenizer.encode(media.check_text(data["text"])).ids)
         context_length = int(spec.facts["context_length"])  # type: ignore[arg-type]
         fits = tokens < context_length
@@ -187,14 +191,43 @@ class CausalLM(Family):
             for index, text in enumerate(texts)
         ]
         whole = [[*forced, *row][: text.tokens] for row, text in zip(drawn, texts, strict=True)]
-        yield Final((*outputs, *kept_outputs(keeper, ids, whole, len(forced))), stats)
+        kept = kept_outputs(keeper, ids, whole, len(forced), vocabulary.fingerprint(spec.folder()))
+        yield Final((*outputs, *kept), stats)
 
     def microscope(self, spec: ModelSpec, data: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
         """Score a finished text under other settings; see `models.sampling.looking.look`."""
         from models.sampling.looking import look
 
-        file = spec.folder() / "tokenizer.json"
-        return look(data, blobs, _tokenizer_file(file, file.stat().st_mtime_ns if file.exists() else 0))
+        return look(data, blobs, _tokenizer_of(spec))
+
+    def tokens(self, spec: ModelSpec, data: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
+        """Cut a text into tokens (`{"text"}`), or list those of a kept text (`{"ref"}`); see `models.vocabulary`.
+
+        Of a kept text the answer names `prompt`, how many tokens are its prompt's, and `anew`, how many tokens the same
+        text is cut into when it is read: a model may write one in other pieces than it reads it.
+        """
+        from models.sampling.looking import open_kept
+
+        tokenizer = _tokenizer_of(spec)
+        if "ref" not in data:
+            return vocabulary.cut(tokenizer, data["text"])
+        kept = open_kept(str(data["ref"]), blobs)
+        ids = [*kept.prompt.tolist(), *kept.ids.tolist()]
+        answer = vocabulary.listed(tokenizer, ids)
+        text = tokenizer.decode(ids, skip_special_tokens=True)
+        return {**answer, "prompt": len(kept.prompt), "anew": len(tokenizer.encode(text, add_special_tokens=False).ids)}
+
+    def study(
+        self, spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context
+    ) -> Iterator[Event]:
+        """Look into a text that was kept (input `view`): one of `models.insides.STUDIES`."""
+        from models.sampling.attention import attention
+        from models.sampling.lens import lens
+        from models.sampling.recurrence import state
+        from models.sampling.rescoring import rescore
+
+        looks = {"attention": attention, "lens": lens, "state": state, "rescore": rescore}
+        yield from looks[request.study](spec, request, loaded, context)
 
     def _fit(
         self, spec: ModelSpec, tokenizer: Any, ids: list[int], forced: list[int], params: Any
@@ -259,6 +292,11 @@ def _notes(params: Any) -> list[str]:
     if params.top_k == 1:
         return ["Top-k 1 leaves one token to draw from: this is greedy, whatever the other settings."]
     return []
+
+
+def _tokenizer_of(spec: ModelSpec) -> Any:
+    file = spec.folder() / "tokenizer.json"
+    return _tokenizer_file(file, file.stat().st_mtime_ns if file.exists() else 0)
 
 
 @lru_cache(maxsize=4)

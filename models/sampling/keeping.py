@@ -82,16 +82,17 @@ def _small(logits: torch.Tensor) -> torch.Tensor:
 
 
 def kept_outputs(
-    keeper: Keeper, prompt: Sequence[int], drawn: Sequence[Sequence[int]], forced: int = 0
+    keeper: Keeper, prompt: Sequence[int], drawn: Sequence[Sequence[int]], forced: int = 0, vocabulary: str = ""
 ) -> Iterator[Output]:
     """Yield what was kept of each text as an output for looking into it; the first `forced` tokens were given.
 
-    Its `meta` says `what` ("logits"), the tokens' `ids`, `forced`, and whether the `whole` vocabulary was kept.
+    Its `meta` says `what` ("logits"), the tokens' `ids`, `forced`, and whether the `whole` vocabulary was kept;
+    `vocabulary` is its tokens' fingerprint.
     """
     for index, ids in enumerate(drawn):
         kept = keeper.kept(index, prompt, ids)
         if kept is None:
             continue
-        data = pack(kept)
+        data = pack(kept, vocabulary)
         meta = {"what": "logits", "ids": kept.ids.tolist(), "forced": forced, "whole": kept.columns is None}
         yield Output("view", index, "", data, "application/safetensors", hashlib.sha256(data).hexdigest(), meta)

@@ -29,7 +29,7 @@ def look(data: Mapping[str, Any], blobs: Blobs, tokenizer: Any) -> dict[str, Any
     measure = data.get("measure", MEASURES[0])
     if measure not in MEASURES:
         raise BadInput(f"There is no measure {measure!r}; there are {', '.join(MEASURES)}.")
-    kept = _OPENER.open(str(data["ref"]), blobs)
+    kept = open_kept(str(data["ref"]), blobs)
     params, own = _acting(data.get("params", {})), _acting(data.get("own", {}))
     scored = microscope.score(kept, params)
     # a token lies on the edge of a cut at times: what was drawn was possible, whatever rounding says
@@ -55,6 +55,18 @@ def look(data: Mapping[str, Any], blobs: Blobs, tokenizer: Any) -> dict[str, Any
         special = {number for number, token in tokenizer.get_added_tokens_decoder().items() if token.special}
         answer["at"] = _position(kept, params, int(at), decode, scored, special)
     return answer
+
+
+def open_kept(ref: str, blobs: Blobs) -> microscope.Kept:
+    """Return what a run kept of a text. Raises `BadInput` for what is no kept text."""
+    try:
+        return _OPENER.open(ref, blobs)
+    except (TypeError, ValueError, KeyError) as error:
+        raise BadInput("This is no kept text of a language model. Open a text that was written here.") from error
+    except Exception as error:
+        if type(error).__name__ != "SafetensorError":
+            raise
+        raise BadInput("What was kept of this text is damaged. Run it again.") from error
 
 
 def _position(

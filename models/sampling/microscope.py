@@ -41,12 +41,13 @@ class Kept:
     rest: Floats | None = None
 
 
-def pack(kept: Kept) -> bytes:
-    """Return safetensors bytes."""
+def pack(kept: Kept, vocabulary: str = "") -> bytes:
+    """Return safetensors bytes; `vocabulary` is the fingerprint of the tokens' vocabulary (see `models.vocabulary`)."""
     from safetensors.numpy import save
 
     parts = {"logits": kept.logits, "ids": kept.ids, "prompt": kept.prompt, "columns": kept.columns, "rest": kept.rest}
-    return bytes(save({name: np.ascontiguousarray(part) for name, part in parts.items() if part is not None}))
+    there = {name: np.ascontiguousarray(part) for name, part in parts.items() if part is not None}
+    return bytes(save(there, metadata={"vocabulary": vocabulary} if vocabulary else None))
 
 
 def unpack(data: bytes) -> Kept:

@@ -30,6 +30,7 @@ path = "{name}"
 [facts]
 context_length = {context}
 vocabulary_size = {vocabulary}
+insides = ["attention", "lens"]
 """
 
 

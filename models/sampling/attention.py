@@ -1,0 +1,102 @@
+"""Where each token of a written text looked: the attention of every head (Vaswani et al. 2017), on an eager copy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from models.errors import BadInput
+from models.events import Event
+from models.sampling import insides
+
+if TYPE_CHECKING:
+    from models.catalog import ModelSpec
+    from models.family import Context, Loaded
+    from models.types import Request
+
+BYTES_MAX = 16_000_000  # of a view, so that a long text of a large model shows its end alone
+THUMB = 24  # the side of a head's small picture
+
+
+def attention(spec: ModelSpec, request: Request, loaded: Loaded, context: Context) -> Iterator[Event]:
+    """Yield progress and a `Final` of one view.
+
+    Its parts, for L layers, H heads and the last N tokens: `attention` (float16, L × H × N × N, row looks at column),
+    `before` (float16, L × H × N: what went to tokens before those shown), `means` (float16, L + 1 × N × N: of each
+    layer's heads, and last of all) and `thumbs` (uint8, L × H × side × side, the root of the largest in each field).
+    """
+    kept, ids, _ = insides.open_kept(spec, request, context)
+    private = insides.private_copy(loaded.parts["model"])
+    _, layers = insides.layers_of(spec, private)
+    heads = int(private.config.get_text_config().num_attention_heads)
+    shown = min(len(ids), insides.TOKENS_MAX, tokens_max(len(layers), heads))
+    start = len(ids) - shown
+    watch = insides.Pass(context.stopped, len(layers) * (2 if start else 1))
+    watch.attach(layers)
+    listener = _Listener(shown)
+
+    def run() -> None:
+        past = None
+        if start:  # what is not shown is read without its weights, which would be large
+            past = private(input_ids=torch.tensor([ids[:start]]), use_cache=True, logits_to_keep=1).past_key_values
+        private.set_attn_implementation("eager")
+        for layer in layers:
+            listener.attach(layer)
+        private(
+            input_ids=torch.tensor([ids[start:]]), past_key_values=past, use_cache=bool(start), logits_to_keep=1
+        )  # fmt: skip
+
+    for event in insides.follow_pass(run, watch):
+        yield event
+        if event.kind == "final":
+            return
+    if len(listener.weights) != len(layers) or len({one.shape for one in listener.weights}) > 1:
+        raise BadInput(f"{spec.id} keeps no attention to show: its layers attend in a way of their own.")
+    weights = np.stack(listener.weights)  # layers × heads × tokens × tokens
+    means = np.stack(listener.means)  # layers × tokens × tokens
+    parts = {
+        "attention": weights, "before": np.stack(listener.before), "thumbs": np.stack(listener.thumbs),
+        "means": np.concatenate([means, means.mean(0, keepdims=True)]).astype(np.float16),
+    }  # fmt: skip
+    meta = {"what": "attention", "layers": len(layers), "heads": weights.shape[1],
+            "pieces": insides.pieces_of(loaded, ids)[start:], **insides.where(ids, kept, start)}  # fmt: skip
+    notes = [f"The text has {len(ids):,} tokens; the attention of its last {shown:,} is shown."] if start else []
+    yield insides.final(insides.view(parts, meta), notes)
+
+
+def tokens_max(layers: int, heads: int) -> int:
+    """Return how many tokens fit into a view of this many layers and heads."""
+    return int((BYTES_MAX / 2 / (layers * (heads + 1) + 1)) ** 0.5)
+
+
+class _Listener:
+    """Take the weights of each layer as they leave its attention, small, and let go of the large ones."""
+
+    def __init__(self, shown: int) -> None:
+        self.shown = shown
+        self.weights: list[np.ndarray] = []
+        self.before: list[np.ndarray] = []
+        self.means: list[np.ndarray] = []
+        self.thumbs: list[np.ndarray] = []
+
+    def attach(self, layer: nn.Module) -> None:
+        """Listen to whatever part of a layer gives attention weights beside what it computes."""
+        for part in layer.children():
+            part.register_forward_hook(self._hear)
+
+    def _hear(self, part: nn.Module, given: Any, out: Any) -> None:
+        found = out[1] if isinstance(out, tuple) and len(out) > 1 else None
+        if not isinstance(found, torch.Tensor) or found.dim() != 4 or found.shape[2] != self.shown:
+            return
+        weights = found[0].float()  # heads × tokens × tokens read
+        near = weights[..., -self.shown :]
+        self.weights.append(near.half().numpy())
+        self.before.append(weights[..., : -self.shown].sum(-1).half().numpy())
+        self.means.append(near.mean(0).numpy())
+        small = F.adaptive_max_pool2d(near, min(THUMB, self.shown)).sqrt()
+        self.thumbs.append((small * 255).round().to(torch.uint8).numpy())

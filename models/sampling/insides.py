@@ -1,0 +1,156 @@
+"""What every look into a language model needs: the text as it was kept, a private copy, a pass that Stop can end."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from models import insides, vocabulary
+from models.errors import BadInput
+from models.events import Event, Final, Progress
+from models.sampling import microscope
+from models.sampling.streaming import follow
+from models.types import Output
+
+if TYPE_CHECKING:
+    from models.catalog import ModelSpec
+    from models.family import Context, Loaded
+    from models.types import Request
+
+TOKENS_MAX = 512  # of a text's end, in any view
+
+
+class Interrupted(Exception):
+    """Leave a forward pass because Stop was pressed."""
+
+
+class Pass:
+    """Follow a model from layer to layer: count them, and leave at the next one when Stop is pressed."""
+
+    def __init__(self, stopped: Callable[[], bool], total: int) -> None:
+        self.total = total
+        self.done = 0
+        self.changed = threading.Event()
+        self._stopped = stopped
+        self._cancelled = False
+
+    def cancel(self) -> None:
+        """Leave at the next layer."""
+        self._cancelled = True
+
+    def check(self) -> None:
+        """Raise `Interrupted` if Stop was pressed."""
+        if self._cancelled or self._stopped():
+            raise Interrupted
+
+    def attach(self, layers: Sequence[nn.Module]) -> None:
+        """Watch these layers of a private model."""
+
+        def hook(*_: Any) -> None:
+            self.done += 1
+            self.changed.set()
+            self.check()
+
+        for layer in layers:
+            layer.register_forward_hook(hook)
+
+
+def follow_pass(run: Callable[[], None], watch: Pass) -> Iterator[Event]:
+    """Run `run` in a thread, in inference mode, and yield how far it is; where Stop ended it, one empty `Final`."""
+    left: list[bool] = []
+
+    def work() -> None:
+        left.append(True)
+        with torch.inference_mode(), suppress(Interrupted):
+            run()
+            left.clear()
+
+    yield Progress("layers", 0, watch.total)
+    for _ in follow(work, watch):
+        yield Progress("layers", min(watch.done, watch.total), watch.total)
+    if left:
+        yield Final((), {"stopped": True})
+
+
+def open_kept(spec: ModelSpec, request: Request, context: Context) -> tuple[microscope.Kept, list[int], str]:
+    """Return what a run kept of a text, all its tokens from the prompt on, and its vocabulary's fingerprint.
+
+    The fingerprint is "" where the text was kept before there were any. Raises `BadInput` for what is no kept text, and
+    for one of another vocabulary or longer than the model reads.
+    """
+    assert context.open_ref is not None
+    data = context.open_ref(request.inputs["view"])
+    try:
+        kept = microscope.unpack(data)
+        ids = [*kept.prompt.tolist(), *kept.ids.tolist()]
+    except Exception as error:  # the library raises its own
+        raise BadInput("This is no kept text of a language model. Open a text that was written here.") from error
+    mark = insides.metadata(data).get("vocabulary", "")
+    if mark and mark != vocabulary.fingerprint(spec.folder()):
+        raise BadInput(
+            f"This text was written with another vocabulary: {spec.id} does not know its tokens. "
+            "Choose a model with the same tokenizer."
+        )
+    if ids and max(ids) >= int(spec.facts["vocabulary_size"]):  # type: ignore[arg-type]
+        raise BadInput(f"This text has tokens that {spec.id} does not know. Choose the model that wrote it.")
+    limit = int(spec.facts["context_length"])  # type: ignore[arg-type]
+    if len(ids) > limit:
+        raise BadInput(f"The text has {len(ids):,} tokens; {spec.id} reads at most {limit:,}. Choose a shorter text.")
+    if len(ids) < 2:
+        raise BadInput("A text of one token has nothing to look at. Write a longer one.")
+    return kept, ids, mark
+
+
+def private_copy(model: Any) -> Any:
+    """Return a copy of a model's structure that shares its weights: hooks and settings in it are nowhere else."""
+    shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
+    return copy.deepcopy(model, shared)
+
+
+def layers_of(spec: ModelSpec, model: Any) -> tuple[nn.Module, list[nn.Module]]:
+    """Return a model's stack of layers and the module that holds it. Raises `BadInput` for a model without one."""
+    count = model.config.get_text_config().num_hidden_layers
+    for module in model.modules():
+        for child in module.children():
+            if isinstance(child, nn.ModuleList) and len(child) == count:
+                return module, list(child)
+    raise BadInput(f"The layers of {spec.id} are not built like those of Llama, GPT-2 or Qwen: this view needs that.")
+
+
+def pieces_of(loaded: Loaded, ids: Sequence[int]) -> list[str]:
+    """Return each token's text in its place."""
+    tokenizer = loaded.parts["tokenizer"]
+
+    def decode(some: Sequence[int]) -> str:
+        return str(tokenizer.decode(some, skip_special_tokens=False, clean_up_tokenization_spaces=False))
+
+    return microscope.pieces(decode, ids)
+
+
+def view(parts: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> Output:
+    """Return a study's view: arrays as safetensors."""
+    from safetensors.numpy import save
+
+    data = bytes(save({name: np.ascontiguousarray(part) for name, part in parts.items()}))
+    return Output("view", 0, "", data, "application/safetensors", hashlib.sha256(data).hexdigest(), dict(meta))
+
+
+def final(output: Output, notes: Sequence[str] = ()) -> Final:
+    """Return the end of a study that was not stopped."""
+    return Final((output,), {"stopped": False, "notes": list(notes), "in_effect": {}})
+
+
+def where(ids: Sequence[int], kept: microscope.Kept, start: int) -> dict[str, Any]:
+    """Say which part of a text a view shows: `{"first", "of", "prompt"}`.
+
+    It shows tokens from place `first` of `of`; the first `prompt` of those shown are the prompt's.
+    """
+    return {"first": start, "of": len(ids), "prompt": max(0, len(kept.prompt) - start)}
