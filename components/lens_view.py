@@ -138,7 +138,7 @@ _component = st.components.v2.component("playground_lens", html=_HTML, css=_CSS,
 
 
 def draw(names: Sequence[str], rows: Sequence[Sequence[Cell]], pieces: Sequence[str], key: str, *, prompt: int) -> None:
-    """Draw one row of cells for each of `names`, a cell for each of `pieces`, of which the first `prompt` were given."""
+    """Draw a row of cells for each of `names`, a cell for each of `pieces`, of which the first `prompt` were given."""
     _component(
         key=key, data={"names": list(names), "rows": [list(row) for row in rows], "pieces": list(pieces),
                        "prompt": prompt},

@@ -112,10 +112,11 @@ def draw(jobs: Jobs, model: str, asked: dict[str, str], key: str) -> None:
 
 
 def counts(found: dict[str, Any]) -> str:
-    """Say how many tokens a text has: "12 tokens (1 special) · 40 characters, 3.6 a token · 42 bytes · 10 different"."""
+    """Say how many tokens a text has: "12 tokens (1 special) · 40 characters, 3.6 a token · 42 bytes · …"."""
     own = found["tokens"] - found["special"]
     special = f" ({found['special']} special)" if found["special"] else ""
     each = f", {found['chars'] / own:.1f} a token" if own else ""
-    parts = [f"{found['tokens']:,} tokens{special}", f"{found['chars']:,} characters{each}", f"{found['bytes']:,} bytes",
-             f"{found['distinct']:,} different tokens"]  # fmt: skip
-    return " · ".join(parts)
+    return (
+        f"{found['tokens']:,} tokens{special} · {found['chars']:,} characters{each} · {found['bytes']:,} bytes · "
+        f"{found['distinct']:,} different tokens"
+    )
