@@ -90,8 +90,9 @@ def _draw_heads(jobs: Jobs, found: Output, key: str) -> None:
     picked = head_grid.read_pick((st.session_state.get(grid_key) or {}).get("pick"), layers, heads)
     if picked is not None:  # before the two choices are drawn, which then show it
         st.session_state[layer_key], st.session_state[head_key] = picked
+    ref, meta = found.sha256, found.meta
     left, right = st.columns(2)
-    layer = left.selectbox(
+    layer = right.selectbox(
         "Layer", range(-1, layers), key=layer_key,
         format_func=lambda at: f"Layer {at + 1} of {layers}" if at >= 0 else "Mean of all layers",
     )  # fmt: skip
@@ -99,7 +100,10 @@ def _draw_heads(jobs: Jobs, found: Output, key: str) -> None:
         "Head", range(-1, heads), key=head_key, disabled=layer < 0,
         format_func=lambda at: f"Head {at + 1} of {heads}" if at >= 0 else "Mean of all heads",
     )  # fmt: skip
-    ref, meta = found.sha256, found.meta
+    with left:
+        thumbs = insides.part(jobs.store, ref, "thumbs")
+        head_grid.draw(thumbs, grid_key, chosen=(layer, head) if layer >= 0 and head >= 0 else None)
+    right.caption("Each small picture is the map of a head: layers down, heads across. Press one to open it.")
     if layer >= 0 and head >= 0:
         weights, title = insides.part(jobs.store, ref, "attention", layer, head), f"layer {layer + 1}, head {head + 1}"
         before = insides.part(jobs.store, ref, "before", layer, head)
@@ -114,9 +118,6 @@ def _draw_heads(jobs: Jobs, found: Output, key: str) -> None:
         title=title,
     )  # fmt: skip
     _say_cut(meta, "the attention of")
-    st.caption("All heads: layers down, heads across. Each small picture is that head's map; press one to open it.")
-    thumbs = insides.part(jobs.store, ref, "thumbs")
-    head_grid.draw(thumbs, grid_key, chosen=(layer, head) if layer >= 0 and head >= 0 else None)
 
 
 def draw_lens(jobs: Jobs, owner: str, catalog: Catalog, run: Run, key: str) -> None:
