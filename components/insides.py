@@ -6,6 +6,7 @@ The page holds no more of a look than it draws; the rest stays in the store.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from components.lens_view import Cell
 from components.words import plain
 from models import insides
 from models.catalog import Catalog
+from models.errors import PlaygroundError
 from models.jobs import Jobs
 from models.types import Output, Request, Run
 
@@ -81,7 +83,7 @@ def draw_attention(jobs: Jobs, owner: str, catalog: Catalog, run: Run, key: str)
     )
     found = _look(jobs, owner, run, "attention", key)
     if found is not None:
-        st.fragment(_draw_heads)(jobs, found, f"{key}-{found.sha256[:8]}")
+        _draw_part(_draw_heads, jobs, found, f"{key}-{found.sha256[:8]}")
 
 
 def _draw_heads(jobs: Jobs, found: Output, key: str) -> None:
@@ -128,7 +130,7 @@ def draw_lens(jobs: Jobs, owner: str, catalog: Catalog, run: Run, key: str) -> N
     )
     found = _look(jobs, owner, run, "lens", key)
     if found is not None:
-        st.fragment(_draw_layers)(jobs, found, f"{key}-{found.sha256[:8]}")
+        _draw_part(_draw_layers, jobs, found, f"{key}-{found.sha256[:8]}")
 
 
 def _draw_layers(jobs: Jobs, found: Output, key: str) -> None:
@@ -178,7 +180,7 @@ def draw_state(jobs: Jobs, owner: str, catalog: Catalog, run: Run, key: str) -> 
     )
     found = _look(jobs, owner, run, "state", key)
     if found is not None:
-        st.fragment(_draw_units)(jobs, found, f"{key}-{found.sha256[:8]}")
+        _draw_part(_draw_units, jobs, found, f"{key}-{found.sha256[:8]}")
 
 
 def _draw_units(jobs: Jobs, found: Output, key: str) -> None:
@@ -233,6 +235,15 @@ def _look(jobs: Jobs, owner: str, run: Run, study: str, key: str) -> Output | No
     output = _variant(run, key)
     found = studies.study(jobs, owner, run, request(run, output, study), f"{study}-{output.index}", load=False)
     return found[0] if found else None
+
+
+@st.fragment
+def _draw_part(draw: Callable[[Jobs, Output, str], None], jobs: Jobs, found: Output, key: str) -> None:
+    """Draw a look by itself, so that a choice in it redraws nothing else."""
+    try:
+        draw(jobs, found, key)
+    except PlaygroundError as error:  # cleared from the store meanwhile
+        st.warning(plain(error.message), icon=":material/warning:")
 
 
 def _say_cut(meta: dict[str, Any], what: str) -> None:

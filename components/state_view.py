@@ -22,7 +22,9 @@ _HTML = """
   <div class="row"><label class="unit"><span></span> <input type="range" min="0" step="1" value="0"></label></div>
   <p class="said" aria-live="polite"></p>
   <div class="text" role="listbox" aria-label="Tokens; arrow keys choose one"></div>
-  <p class="note"></p>
+  <p class="note key"><i></i> above zero <i></i> below zero</p>
+  <p class="note">The bars are how much each token changed the state. In the map each row is a unit, the most lively
+    first, and each column a token; strong is far from zero. Press a place in it to see its unit and token.</p>
 </div>
 """
 
@@ -37,6 +39,9 @@ _CSS = (
 .mark { position: absolute; pointer-events: none; border: 1px solid var(--st-text-color); min-height: 3px;
   min-width: 3px; }
 .across { left: 0; width: 100%; } .down { top: 0; height: 100%; opacity: .6; }
+.key { display: flex; gap: .4rem; align-items: center; }
+.key i { width: 1rem; height: 1rem; border-radius: .2rem; }
+.key i:last-of-type { margin-inline-start: .8rem; }
 .unit { flex: 1; }
 .unit span { min-width: 9.5rem; font-variant-numeric: tabular-nums; }
 .unit input { flex: 1; max-width: 26rem; min-width: 6rem; height: 1.4rem; }
@@ -53,7 +58,7 @@ function build(root) {
   let data = null, values = null, shown = 0;
   const inks = () => [ink(root, "--st-primary-color"), ink(root, "--st-chart-categorical-colors", 1)];
   const value = (unit, at) => (values[unit * data.pieces.length + at] - 128) / 127 * data.most;
-  const signed = (number) => (number < 0 ? "−" : "+") + Math.abs(number).toFixed(2);
+  const signed = (number) => (number < 0 ? "−" : "+") + Math.abs(number).toFixed(data.most < .1 ? 4 : 2);
 
   function show(at) {
     shown = at;
@@ -80,6 +85,9 @@ function build(root) {
       picture.data.set([...(number < 0 ? down : up), alpha], 4 * (unit * count + at));
     }
     pen.putImageData(picture, 0, 0);
+    root.querySelectorAll(".key i").forEach((one, place) => {
+      one.style.background = `rgb(${[up, down][place].join(",")})`;
+    });
     map.setAttribute("aria-label", data.title + ": " + units + " units by " + count + " tokens");
     const most = Math.max(...data.change, 1e-9), high = 40, brush = bars.getContext("2d");
     bars.width = count; bars.height = high;
@@ -108,7 +116,6 @@ function build(root) {
     data = fresh; values = bytes(fresh.values);
     slider.max = fresh.units.length - 1;
     if (other) slider.value = 0;
-    find(".note").textContent = fresh.note;
     text.fill(fresh.pieces, fresh.prompt, fresh.pieces.length - 1);
     draw();
     show(text.at);
@@ -123,11 +130,6 @@ export default function ({ data, parentElement }) {
 """
 )
 
-_NOTE = (
-    "The bars are how much each token changed the state. Below, each row is a unit, the most lively first, and each "
-    "column a token: the first colour is above zero, the second below, strong is far from it. Press a place in the map "
-    "to see its unit and token."
-)
 _component = st.components.v2.component("playground_state", html=_HTML, css=_CSS, js=_JS)
 
 
@@ -135,13 +137,12 @@ def draw(
     values: NDArray[np.floating], units: Sequence[int], change: Sequence[float], pieces: Sequence[str], key: str, *,
     prompt: int, title: str,
 ) -> None:  # fmt: skip
-    """Draw some units' values (units × tokens) with the units' numbers and how much each token changed them all."""
+    """Draw some units' values (units × tokens) with their numbers (from 0), and how much each token changed all."""
     table = values.astype(np.float32)
     most = max(float(np.abs(table).max()), 1e-6)
     quantised = np.rint(table / most * 127 + 128).astype(np.uint8)
     data = {
-        "values": token_parts.encode(quantised), "most": most, "units": list(units),
+        "values": token_parts.encode(quantised), "most": most, "units": [unit + 1 for unit in units],
         "change": [round(float(one), 4) for one in change], "pieces": list(pieces), "prompt": prompt, "title": title,
-        "note": _NOTE,
     }  # fmt: skip
     _component(key=key, data=data)
