@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from components import attention_view, head_grid, lens_view, state, state_view, studies, tokenizer_view
+from components import attention_view, head_grid, lens_view, state, state_view, studies, text_box, tokenizer_view
 from components.lens_view import Cell
 from components.words import plain
 from models import insides
@@ -209,13 +209,18 @@ def draw_tokens(jobs: Jobs, owner: str, catalog: Catalog, run: Run, key: str) ->
         output = _variant(run, key)
         tokenizer_view.draw(jobs, run.request.model, {"ref": f"sha256:{output.sha256}"}, f"{key}-result")
         return
-    text = ""
     if chosen == _PROMPT:
         family = catalog.family(run.request.model)
         text = str(st.session_state.get(state.prompt_key(family.modality, family.name), ""))
-    else:
-        text = st.text_area("Text", key=f"{key}-text", height=110, placeholder="Write or paste any text …")
-    tokenizer_view.draw(jobs, run.request.model, {"text": text}, f"{key}-any")
+        tokenizer_view.draw(jobs, run.request.model, {"text": text}, f"{key}-prompt")
+        return
+    _draw_any(jobs, run.request.model, f"{key}-any")
+
+
+@st.fragment
+def _draw_any(jobs: Jobs, model: str, key: str) -> None:
+    text = text_box.draw("Any text", f"{key}-box", placeholder="Write or paste here: the tokens come as you type.")
+    tokenizer_view.draw(jobs, model, {"text": text}, key)
 
 
 def _variant(run: Run, key: str) -> Output:
