@@ -309,10 +309,10 @@ def _draw_result(page: _Page, view: JobView | None) -> None:
             job_panel.draw_end(view)
         for run in view.runs:
             result.draw(page.jobs, run, use=page.actions, key=view.id)
-            if page.modality == "image" and run.outputs and not run.error:
-                image_after.draw(page.jobs, page.owner, page.catalog, run, f"after-{run.id}")
             if page.modality == "text" and run.outputs and not run.error:
                 text_after.draw(page.jobs, page.owner, page.catalog, run, f"after-{run.id}")
+            if page.modality == "image" and run.outputs and not run.error:
+                image_after.draw(page.jobs, page.owner, page.catalog, run, f"after-{run.id}")
             if page.modality == "audio" and run.outputs and not run.error:
                 sound_after.draw(page.jobs, page.owner, page.catalog, run, f"after-{run.id}", page.submit)
         if not view.runs:

@@ -15,10 +15,13 @@ POLL_S = 0.3
 KEPT = 12  # studies whose outputs a session holds; older ones are asked for again
 
 
-def study(jobs: Jobs, owner: str, run: Run, request: Request, name: str = "") -> list[Output] | None:
+def study(
+    jobs: Jobs, owner: str, run: Run, request: Request, name: str = "", *, load: bool = True
+) -> list[Output] | None:
     """Return the outputs of a study of `run`, with their bytes; ask for it if nobody did, and wait while it runs.
 
-    `name` tells it from others of the same run; without one it is the request's own.
+    `name` tells it from others of the same run; without one it is the request's own. `load` false leaves the bytes in
+    the store, for those who read a part of them.
     None while it is on its way (how far is drawn, and the whole page once it ends) and where it failed, which is said.
     """
     key = f"{run.id}-{name or request.study}"
@@ -48,8 +51,11 @@ def study(jobs: Jobs, owner: str, run: Run, request: Request, name: str = "") ->
         st.warning(plain(message or "This was stopped before it was done."), icon=":material/warning:")
         st.button("Try again", key=f"{key}-again", on_click=_forget, args=(key,))
         return None
-    outputs = [Output(one.kind, one.index, one.text, result.stored(jobs, one), one.media_type, one.sha256, one.meta)
-               for one in done.outputs]  # fmt: skip
+    outputs = [
+        Output(one.kind, one.index, one.text, result.stored(jobs, one) if load else b"", one.media_type, one.sha256,
+               one.meta)
+        for one in done.outputs
+    ]  # fmt: skip
     found[key] = outputs
     for old in list(found)[:-KEPT]:
         del found[old]

@@ -1,4 +1,4 @@
-"""Under a finished text: its tokens under the microscope, and what else can be looked into."""
+"""Under a finished text: its tokens under the microscope, and what can be seen inside the model that wrote it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from components import microscope
+from components import insides, microscope
 from components.words import plain
 from models.catalog import Catalog
 from models.errors import PlaygroundError
@@ -16,6 +16,10 @@ from models.types import Run
 _Draw = Callable[[Jobs, str, Catalog, Run, str], None]
 _CHOICES: dict[str, tuple[Callable[[Catalog, Run], bool], _Draw]] = {
     "Microscope": (microscope.fits, microscope.draw),
+    "Attention": (insides.fits_attention, insides.draw_attention),
+    "Layers": (insides.fits_lens, insides.draw_lens),
+    "State": (insides.fits_state, insides.draw_state),
+    "Tokens": (insides.fits_tokens, insides.draw_tokens),
 }
 _CHOSEN = "text-look-closer"  # kept from text to text: a branch is looked at as its parent was
 
@@ -32,6 +36,6 @@ def draw(jobs: Jobs, owner: str, catalog: Catalog, run: Run, key: str) -> None:
         return
     with st.container(border=True):
         try:
-            _CHOICES[chosen][1](jobs, owner, catalog, run, key)
+            _CHOICES[chosen][1](jobs, owner, catalog, run, f"{key}-{chosen.lower()}")
         except PlaygroundError as error:  # a file of the run was cleared from the store
             st.warning(plain(error.message), icon=":material/warning:")

@@ -86,17 +86,10 @@ def listed(tokenizer: Any, ids: Sequence[int], special: Sequence[int] | None = N
     `text` is None where a piece is no whole character, `bytes` are hex; the counts are of all tokens, `bytes` and
     `chars` without special ones.
     """
-    core = json.loads(tokenizer.to_str())
-    kinds = json.dumps(core["decoder"])
-    marked = {one["id"]: one["content"] for one in core["added_tokens"]}
     if special is None:
-        named = {one["id"] for one in core["added_tokens"] if one["special"]}
-        special = [int(token in named) for token in ids]
-    found = {}
-    for token in set(ids):
-        name = marked.get(token)
-        found[token] = (tokenizer.id_to_token(token) or "", kinds) if name is None else (name, "")
-    data = {token: piece_bytes(piece, kind) if kind else piece.encode() for token, (piece, kind) in found.items()}
+        added = tokenizer.get_added_tokens_decoder()
+        special = [int(token in added and added[token].special) for token in ids]
+    data = _bytes_of(tokenizer, ids)
     own = b"".join(data[token] for token, is_special in zip(ids, special, strict=True) if not is_special)
     pieces = [
         {"id": token, "text": _text(data[token]), "bytes": data[token].hex(" "), "special": bool(is_special)}
@@ -106,6 +99,23 @@ def listed(tokenizer: Any, ids: Sequence[int], special: Sequence[int] | None = N
         "pieces": pieces, "tokens": len(ids), "special": sum(map(bool, special)), "bytes": len(own),
         "chars": len(own.decode("utf-8", "replace")), "left_out": max(0, len(ids) - TOKENS_SHOWN),
         "distinct": len(set(ids)),
+    }  # fmt: skip
+
+
+def texts(tokenizer: Any, ids: Sequence[int]) -> list[str]:
+    """Return the text of each token; of one that is no whole character its bytes in hex, as in “‹F0 9F›”."""
+    data = _bytes_of(tokenizer, ids)
+    found = {token: _text(one) for token, one in data.items()}
+    named = {token: f"‹{data[token].hex(' ').upper()}›" if text is None else text for token, text in found.items()}
+    return [named[token] for token in ids]
+
+
+def _bytes_of(tokenizer: Any, ids: Sequence[int]) -> dict[int, bytes]:
+    kinds = tokenizer.decoder.__getstate__().decode() if tokenizer.decoder is not None else ""
+    added = tokenizer.get_added_tokens_decoder()
+    return {
+        token: added[token].content.encode() if token in added
+        else piece_bytes(tokenizer.id_to_token(token) or "", kinds) for token in set(ids)
     }  # fmt: skip
 
 

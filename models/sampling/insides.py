@@ -126,13 +126,12 @@ def layers_of(spec: ModelSpec, model: Any) -> tuple[nn.Module, list[nn.Module]]:
 
 
 def pieces_of(loaded: Loaded, ids: Sequence[int]) -> list[str]:
-    """Return each token's text in its place."""
+    """Return each token's text; of one that is no whole character its bytes."""
     tokenizer = loaded.parts["tokenizer"]
-
-    def decode(some: Sequence[int]) -> str:
-        return str(tokenizer.decode(some, skip_special_tokens=False, clean_up_tokenization_spaces=False))
-
-    return microscope.pieces(decode, ids)
+    core = getattr(tokenizer, "backend_tokenizer", None)  # the library tokenizer, where there is one
+    if core is not None:
+        return vocabulary.texts(core, ids)
+    return [str(tokenizer.decode([token], skip_special_tokens=False)) for token in ids]
 
 
 def view(parts: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> Output:

@@ -65,8 +65,8 @@ def lens(spec: ModelSpec, request: Request, loaded: Loaded, context: Context) ->
         yield Progress("read", done, len(listener.states))
         rows.append(_row(listener, state, head, came))
     top, top_p, came_p, rank = (np.stack(column) for column in zip(*rows, strict=True))
-    tokenizer = loaded.parts["tokenizer"]
-    words = {int(token): tokenizer.decode([int(token)], skip_special_tokens=False) for token in np.unique(top)}
+    named = np.unique(top).tolist()
+    words = dict(zip(named, insides.pieces_of(loaded, named), strict=True))
     parts = {"top": top, "top_p": top_p, "came_p": came_p, "rank": rank,
              "words": np.frombuffer(json.dumps(words).encode(), np.uint8)}  # fmt: skip
     meta = {"what": "lens", "layers": len(layers), "pieces": insides.pieces_of(loaded, ids)[start + 1 :],

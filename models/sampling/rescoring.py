@@ -56,8 +56,7 @@ def rescore(spec: ModelSpec, request: Request, loaded: Loaded, context: Context)
         if event.kind == "final":
             return
     theirs, ours, kl, rank = (np.concatenate(column) for column in zip(*rows, strict=True))
-    # the prompt's last token goes before, so that the first one keeps its space
-    pieces = insides.pieces_of(loaded, [*kept.prompt[-1:].tolist(), *kept.ids.tolist()])[len(kept.prompt[-1:]) :]
+    pieces = insides.pieces_of(loaded, kept.ids.tolist())
     content = {
         "pieces": pieces, "theirs": _short(theirs), "ours": _short(ours), "kl": _short(kl), "rank": rank.tolist(),
         "bits": {"theirs": _mean(-theirs), "ours": _mean(-ours), "kl": _mean(kl)}, "whole": kept.columns is None,

@@ -51,6 +51,9 @@ def test_half_a_character_has_bytes_and_no_text(core):
     pieces = vocabulary.cut(core, "🐉")["pieces"][1:]
     assert [piece["text"] for piece in pieces] == [None] * len(pieces)
     assert " ".join(piece["bytes"] for piece in pieces) == "🐉".encode().hex(" ")
+    assert "".join(vocabulary.texts(core, [piece["id"] for piece in pieces])) == "‹F0›‹9F›‹90›‹89›"
+    assert vocabulary.texts(core, core.encode("the cat").ids)[0] == BOS
+    assert "".join(vocabulary.texts(core, core.encode("the cat").ids)[1:]) == "the cat"
 
 
 def test_a_long_text_is_counted_whole_and_listed_in_part(core, monkeypatch):

@@ -1,0 +1,257 @@
+"""Look inside the model that wrote a text: its attention, its layers, its memory, its tokens.
+
+The page holds no more of a look than it draws; the rest stays in the store.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from components import attention_view, head_grid, lens_view, state, state_view, studies, text_box, tokenizer_view
+from components.lens_view import Cell
+from components.words import plain
+from models import insides
+from models.catalog import Catalog
+from models.errors import PlaygroundError
+from models.jobs import Jobs
+from models.types import Output, Request, Run
+
+WINDOW = 32  # tokens across a table of layers
+_RESULT, _PROMPT, _OTHER = "This text", "The prompt box", "Another text"
+_KINDS = {"Hidden state": 0, "Cell state": 1}
+_COLOURS = ("How sure it is", "How likely what came was")
+
+
+def kept(run: Run) -> list[Output]:
+    """Return what a run kept of its texts, one for each variant."""
+    return [output for output in run.outputs if output.kind == "view" and output.meta.get("what") == "logits"]
+
+
+def request(run: Run, output: Output, study: str, model: str = "") -> Request:
+    """Return the request for a look into a kept text, by the run's own model or another one."""
+    inputs = {"prompt": run.request.inputs["prompt"], "view": f"sha256:{output.sha256}"}
+    return Request(model=model or run.request.model, inputs=inputs, study=study)
+
+
+def rescored(jobs: Jobs, owner: str, run: Run, output: Output, model: str) -> dict[str, Any] | None:
+    """Return how another model finds a kept text (see `models.sampling.rescoring`); None while it is looked for."""
+    asked = request(run, output, "rescore", model)
+    found = studies.study(jobs, owner, run, asked, f"rescore-{output.index}-{model}")
+    if not found:
+        return None
+    content: dict[str, Any] = json.loads(found[0].data)
+    return content
+
+
+def _fits(catalog: Catalog, run: Run, study: str) -> bool:
+    if run.request.model not in catalog or not kept(run):
+        return False
+    has: Any = catalog[run.request.model].facts.get("insides", [])
+    return study in has
+
+
+def fits_attention(catalog: Catalog, run: Run) -> bool:
+    """Say whether the run's model has attention to show."""
+    return _fits(catalog, run, "attention")
+
+
+def fits_lens(catalog: Catalog, run: Run) -> bool:
+    """Say whether the layers of the run's model can be read as text."""
+    return _fits(catalog, run, "lens")
+
+
+def fits_state(catalog: Catalog, run: Run) -> bool:
+    """Say whether the run's model has a recurrent state."""
+    return _fits(catalog, run, "state")
+
+
+def fits_tokens(catalog: Catalog, run: Run) -> bool:
+    """Say whether the run's model can cut a text into tokens for us."""
+    return run.request.model in catalog and "tokens" in catalog.family(run.request.model).tools
+
+
+def draw_attention(jobs: Jobs, owner: str, catalog: Catalog, run: Run, key: str) -> None:
+    """Draw where the tokens of a text look, by layer and head."""
+    st.caption(
+        "To choose each next token, every head of every layer looks back at the tokens so far, at some more than at "
+        "others. Choose a token: the stronger the shade of another one, the more of the attention it got."
+    )
+    found = _look(jobs, owner, run, "attention", key)
+    if found is not None:
+        _draw_part(_draw_heads, jobs, found, f"{key}-{found.sha256[:8]}")
+
+
+def _draw_heads(jobs: Jobs, found: Output, key: str) -> None:
+    layers, heads = int(found.meta["layers"]), int(found.meta["heads"])
+    layer_key, head_key, grid_key = f"{key}-layer", f"{key}-head", f"{key}-grid"
+    picked = head_grid.read_pick((st.session_state.get(grid_key) or {}).get("pick"), layers, heads)
+    if picked is not None:  # before the two choices are drawn, which then show it
+        st.session_state[layer_key], st.session_state[head_key] = picked
+    ref, meta = found.sha256, found.meta
+    left, right = st.columns(2)
+    layer = right.selectbox(
+        "Layer", range(-1, layers), key=layer_key,
+        format_func=lambda at: f"Layer {at + 1} of {layers}" if at >= 0 else "Mean of all layers",
+    )  # fmt: skip
+    head = right.selectbox(
+        "Head", range(-1, heads), key=head_key, disabled=layer < 0,
+        format_func=lambda at: f"Head {at + 1} of {heads}" if at >= 0 else "Mean of all heads",
+    )  # fmt: skip
+    with left:
+        thumbs = insides.part(jobs.store, ref, "thumbs")
+        head_grid.draw(thumbs, grid_key, chosen=(layer, head) if layer >= 0 and head >= 0 else None)
+    right.caption("Each small picture is the map of a head: layers down, heads across. Press one to open it.")
+    if layer >= 0 and head >= 0:
+        weights, title = insides.part(jobs.store, ref, "attention", layer, head), f"layer {layer + 1}, head {head + 1}"
+        before = insides.part(jobs.store, ref, "before", layer, head)
+    elif layer >= 0:
+        weights, title = insides.part(jobs.store, ref, "means", layer), f"layer {layer + 1}, all heads"
+        before = insides.part(jobs.store, ref, "before", layer).astype(np.float32).mean(0)
+    else:
+        weights, title = insides.part(jobs.store, ref, "means", layers), "all layers and heads"
+        before = insides.part(jobs.store, ref, "before").astype(np.float32).mean((0, 1))
+    attention_view.draw(
+        weights, before, meta["pieces"], f"{key}-view", prompt=int(meta["prompt"]), first=int(meta["first"]),
+        title=title,
+    )  # fmt: skip
+    _say_cut(meta, "the attention of")
+
+
+def draw_lens(jobs: Jobs, owner: str, catalog: Catalog, run: Run, key: str) -> None:
+    """Draw what each layer would have written."""
+    st.caption(
+        "What the model would have written in each place if it had ended after this layer: the norm and the table of "
+        "tokens that follow the last layer, put behind every one (the logit lens). ✓ is what came."
+    )
+    found = _look(jobs, owner, run, "lens", key)
+    if found is not None:
+        _draw_part(_draw_layers, jobs, found, f"{key}-{found.sha256[:8]}")
+
+
+def _draw_layers(jobs: Jobs, found: Output, key: str) -> None:
+    meta, layers, count = found.meta, int(found.meta["layers"]), len(found.meta["pieces"])
+    st.markdown(plain(settled(meta["settled"], layers)))
+    colour = st.segmented_control("Colour", _COLOURS, default=_COLOURS[0], required=True, key=f"{key}-colour")
+    start = 0
+    if count > WINDOW:
+        start = st.slider("From token", 1, count - WINDOW + 1, min(int(meta["prompt"]) + 1, count - WINDOW + 1),
+                          key=f"{key}-from") - 1  # fmt: skip
+    part = slice(start, start + WINDOW)
+    top, top_p, came, rank = (insides.part(jobs.store, found.sha256, name)[:, part]
+                              for name in ("top", "top_p", "came_p", "rank"))  # fmt: skip
+    words = insides.words(jobs.store, found.sha256)
+    strength = top_p[..., 0] if colour == _COLOURS[0] else came
+    rows: list[list[Cell]] = [
+        [
+            {
+                "top": [(words[int(token)], round(float(p), 4)) for token, p in zip(*here, strict=True)],
+                "strength": round(float(strength[row, at]), 3), "came": round(float(came[row, at]), 6),
+                "rank": int(rank[row, at]),
+            }
+            for at, here in enumerate(zip(top[row], top_p[row], strict=True))
+        ]
+        for row in range(layers + 1)
+    ]  # fmt: skip
+    names = ["Before any layer", *(f"After layer {layer}" for layer in range(1, layers + 1))]
+    lens_view.draw(names, rows, meta["pieces"][part], f"{key}-view", prompt=max(0, int(meta["prompt"]) - start))
+    _say_cut(meta, "the layers at")
+
+
+def settled(rows: list[int], layers: int) -> str:
+    """Say how early the answers stood: "In 12 of 40 places the last answer stood before the last layer."."""
+    early = sum(row < layers for row in rows)
+    half = sum(row <= layers / 2 for row in rows)
+    return (
+        f"In {early:,} of {len(rows):,} places the last answer stood before the last layer, in {half:,} by half of the "
+        f"{layers} layers."
+    )
+
+
+def draw_state(jobs: Jobs, owner: str, catalog: Catalog, run: Run, key: str) -> None:
+    """Draw a recurrent model's memory over the text."""
+    st.caption(
+        "This model reads token by token and carries all it knows in a state of fixed size. Each unit of it is one "
+        "number; choose a unit to see on which words it rises and falls."
+    )
+    found = _look(jobs, owner, run, "state", key)
+    if found is not None:
+        _draw_part(_draw_units, jobs, found, f"{key}-{found.sha256[:8]}")
+
+
+def _draw_units(jobs: Jobs, found: Output, key: str) -> None:
+    meta, layers = found.meta, int(found.meta["layers"])
+    left, right = st.columns(2)
+    layer = left.selectbox("Layer", range(layers), layers - 1, key=f"{key}-layer",
+                           format_func=lambda at: f"Layer {at + 1} of {layers}")  # fmt: skip
+    kind = right.segmented_control("State", list(_KINDS), default="Hidden state", required=True, key=f"{key}-kind")
+    place = (int(layer), _KINDS[str(kind)])
+    values, units, change = (insides.part(jobs.store, found.sha256, name, *place)
+                             for name in ("state", "units", "change"))  # fmt: skip
+    state_view.draw(
+        values, units.tolist(), change.tolist(), meta["pieces"], f"{key}-view", prompt=int(meta["prompt"]),
+        title=f"{kind} of layer {layer + 1}",
+    )  # fmt: skip
+    st.caption(f"{len(values)} of {meta['units']} units are shown: those that vary most.")
+    _say_cut(meta, "the state at")
+
+
+def draw_tokens(jobs: Jobs, owner: str, catalog: Catalog, run: Run, key: str) -> None:
+    """Draw a text cut into tokens: the run's, the prompt box's, or any other."""
+    st.caption("A model reads and writes no letters but tokens: pieces of text from a fixed list, each with a number.")
+    choices = [*([_RESULT] if kept(run) else []), _PROMPT, _OTHER]
+    chosen = st.segmented_control("Tokens of", choices, default=choices[0], required=True, key=f"{key}-of")
+    if chosen == _RESULT:
+        output = _variant(run, key)
+        tokenizer_view.draw(jobs, run.request.model, {"ref": f"sha256:{output.sha256}"}, f"{key}-result")
+        return
+    if chosen == _PROMPT:
+        family = catalog.family(run.request.model)
+        text = str(st.session_state.get(state.prompt_key(family.modality, family.name), ""))
+        tokenizer_view.draw(jobs, run.request.model, {"text": text}, f"{key}-prompt")
+        return
+    _draw_any(jobs, run.request.model, f"{key}-any")
+
+
+@st.fragment
+def _draw_any(jobs: Jobs, model: str, key: str) -> None:
+    text = text_box.draw("Any text", f"{key}-box", placeholder="Write or paste here: the tokens come as you type.")
+    tokenizer_view.draw(jobs, model, {"text": text}, key)
+
+
+def _variant(run: Run, key: str) -> Output:
+    """Let the reader choose a variant, where a run has several."""
+    texts = kept(run)
+    if len(texts) == 1:
+        return texts[0]
+    place = st.segmented_control(
+        "Variant", range(len(texts)), default=0, required=True, key=f"{key}-variant",
+        format_func=lambda at: f"{texts[at].index + 1}",
+    )  # fmt: skip
+    return texts[place or 0]
+
+
+def _look(jobs: Jobs, owner: str, run: Run, study: str, key: str) -> Output | None:
+    """Return a study's view of the chosen variant, its bytes left in the store; None while it is looked for."""
+    output = _variant(run, key)
+    found = studies.study(jobs, owner, run, request(run, output, study), f"{study}-{output.index}", load=False)
+    return found[0] if found else None
+
+
+@st.fragment
+def _draw_part(draw: Callable[[Jobs, Output, str], None], jobs: Jobs, found: Output, key: str) -> None:
+    """Draw a look by itself, so that a choice in it redraws nothing else."""
+    try:
+        draw(jobs, found, key)
+    except PlaygroundError as error:  # cleared from the store meanwhile
+        st.warning(plain(error.message), icon=":material/warning:")
+
+
+def _say_cut(meta: dict[str, Any], what: str) -> None:
+    shown = int(meta["of"]) - int(meta["first"])
+    if meta["first"] > 1:  # a lens has none at the first token
+        st.caption(f":material/info: The text has {meta['of']:,} tokens; {what} its last {shown:,} are shown.")
