@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -26,6 +27,7 @@ _PICTURES: dict[str, tuple[str, ...]] = {
     "interpolate": ("image", "image_to"),
 }  # fmt: skip
 _WORDLESS = ("reconstruct", "interpolate")  # tasks in which no prompt acts
+EXAMPLES = Path(__file__).parent / "examples"
 THUMBNAIL = 96
 SOUND_MB = sounds.UPLOAD_MAX_BYTES // 1_000_000
 UPLOAD_MB = UPLOAD_MAX_BYTES // 1_000_000  # the browser says so before it sends what is too large
@@ -121,7 +123,7 @@ def draw_pictures(jobs: Jobs, family: Family, spec: ModelSpec, fields: tuple[Par
     """Draw the pictures that the task needs: an upload each, its thumbnail, and the painter of a mask."""
     for item in wanted(family, spec, fields):
         if item.type == "audio":
-            _draw_recording(jobs, spec.modality, item)
+            _draw_recording(jobs, spec, item)
     items = [item for item in wanted(family, spec, fields) if item.type == "image"]
     uploads = [item for item in items if item.name != "mask"]
     for column, item in zip(st.columns(max(1, len(uploads))), uploads, strict=False):
@@ -183,8 +185,9 @@ def _take_upload(jobs: Jobs, modality: str, item: InputField) -> None:
         st.session_state[f"{key}-problem"] = error.message
 
 
-def _draw_recording(jobs: Jobs, modality: str, item: InputField) -> None:
+def _draw_recording(jobs: Jobs, spec: ModelSpec, item: InputField) -> None:
     """Draw what takes a recording, by microphone or as a file, and the one that is kept."""
+    modality = spec.modality
     key = ref_key(modality, item.name)
     turn = st.session_state.get(f"{key}-turn", 0)
     left, right = st.columns(2)
@@ -194,13 +197,14 @@ def _draw_recording(jobs: Jobs, modality: str, item: InputField) -> None:
         )
     with right:
         st.file_uploader(
-            "Or give a file", ["wav", "flac", "mp3", "ogg"], key=f"{key}-upload-{turn}", on_change=_take_recording,
-            args=(jobs, modality, item), max_upload_size=SOUND_MB,
+            "Or give a file", ["wav", "flac", "mp3", "ogg", "oga", "opus"], key=f"{key}-upload-{turn}",
+            on_change=_take_recording, args=(jobs, modality, item), max_upload_size=SOUND_MB,
         )  # fmt: skip
     if message := st.session_state.get(f"{key}-problem"):
         st.error(plain(message), icon=":material/error:")
     ref = st.session_state.get(key)
     if not ref:
+        _draw_example(jobs, spec, item)
         return
     try:
         data = jobs.store.get_bytes(ref)
@@ -210,6 +214,22 @@ def _draw_recording(jobs: Jobs, modality: str, item: InputField) -> None:
     st.caption("The recording that is heard:")
     st.audio(data)
     st.button("Remove", icon=":material/close:", key=f"{key}-remove", on_click=_remove, args=(key,))
+
+
+def _draw_example(jobs: Jobs, spec: ModelSpec, item: InputField) -> None:
+    """Offer the recording that ships with a model, for those who have none at hand."""
+    file = EXAMPLES / f"{spec.id.replace('/', '-')}-input.wav"
+    if not file.exists():
+        return
+
+    def chosen() -> None:
+        take(jobs, spec.modality, item.name, file.read_bytes(), item.label.lower())
+        st.session_state[f"{ref_key(spec.modality, item.name)}-problem"] = ""
+
+    st.button(
+        "Take an example", icon=":material/lightbulb:", key=f"{ref_key(spec.modality, item.name)}-example",
+        on_click=chosen, help="A recording that was made here; then press Run.",
+    )  # fmt: skip
 
 
 def _take_recording(jobs: Jobs, modality: str, item: InputField) -> None:

@@ -78,7 +78,8 @@ def words(view: JobView, engine: EngineState, now: float) -> str:
         count = f" ({progress.total:,} tokens)" if progress.total else ""
         return f"Reading the prompt{count} · {since:.1f} s"
     if progress.stage == "decode":
-        return f"Turning latents into pixels · {since:.1f} s"
+        made = "sound" if view.requests[view.index].model.startswith("audio/") else "pixels"
+        return f"Turning latents into {made} · {since:.1f} s"
     unit = _unit(view.requests[view.index].model, progress.stage)
     note = f"{progress.note} · " if progress.note else ""
     done = f"{note}{progress.step:,} of {progress.total:,} {unit}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 import time
 from collections.abc import Mapping
@@ -272,13 +273,14 @@ def _forecast(page: _Page) -> str:
     with suppress(PlaygroundError):  # the list of earlier results says what is wrong with the store
         earlier = page.jobs.store.runs(page.owner, limit=5)
     speed = next((run.stats.get("tokens_per_s") for run in earlier if run.request.model == page.spec.id), None)
-    tokens = params_form.values(page.spec, page.fields).get("max_new_tokens")
+    now = params_form.values(page.spec, page.fields)
+    tokens = now.get("max_new_tokens")
     if speed and tokens:
-        words.append(f"at most {max(1.0, tokens / speed):.0f} s")
+        tunes = int(now.get("num_variants") or 1) if page.modality == "audio" else 1  # one after another
+        words.append(f"at most {max(1.0, tunes * tokens / speed):.0f} s")
     mine = (run for run in earlier if run.request.model == page.spec.id and not run.request.study)
     last = next((run for run in mine if run.status == "done"), None)
     if last is not None and not tokens and last.stats.get("seconds"):
-        now = params_form.values(page.spec, page.fields)
         share = _work(now) / max(1, _work({**{item.name: item.default for item in page.fields}, **last.request.params}))
         words.append(f"about {max(0.1, last.stats['seconds'] * share):.1f} s")
     loaded = {entry["model"] for entry in page.jobs.engine.state().loaded}
@@ -288,8 +290,9 @@ def _forecast(page: _Page) -> str:
 
 
 def _work(params: Mapping[str, Any]) -> int:
-    """Return the steps that settings ask for, over all pictures."""
-    return int(params.get("num_inference_steps") or 1) * int(params.get("num_images") or 1)
+    """Return the steps that settings ask for, over all pictures or takes."""
+    many = (int(params.get(name) or 1) for name in ("num_images", "num_takes"))
+    return int(params.get("num_inference_steps") or 1) * math.prod(many)
 
 
 def _draw_result(page: _Page, view: JobView | None) -> None:

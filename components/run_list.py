@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from components import gallery, result
+from components import gallery, result, sound_view
 from components.words import plain
 from models.errors import PlaygroundError
 from models.jobs import Jobs
@@ -55,10 +55,13 @@ _MARKS = {"stopped": "stopped · ", "failed": "failed · "}
 def _sound_title(run: Run) -> str:
     """Return one line for a sound, or for what was heard: the model, and what it says."""
     said = run.outputs[0].text if run.outputs else run.request.inputs.get("prompt", "")
+    said = sound_view.tune_words(said) or said
     name = run.request.model.split("/", 1)[-1]
+    if "seed" in run.stats.get("in_effect", {"seed": 0}):  # else chance had no part
+        name = f"{name}, seed {run.request.seed}"
     heard = "heard " if run.outputs and run.outputs[0].kind == "text" else ""
     line = " ".join((heard + said).split())[:80]
-    return plain(f"{_MARKS.get(run.status, '')}{name}, seed {run.request.seed} · {line}")
+    return plain(f"{_MARKS.get(run.status, '')}{name} · {line}")
 
 
 def title(run: Run) -> str:

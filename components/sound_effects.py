@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from components import sound_view
 from components.words import plain
 from models.effects import Effects
 from models.errors import PlaygroundError
@@ -41,6 +42,8 @@ def _draw(jobs: Jobs, run: Run, output: Output, key: str) -> None:
         st.warning(plain(error.message), icon=":material/warning:")
         return
     st.audio(data, format="audio/wav")
+    drawn = Output("audio", meta={"seconds": changed["seconds"], "peaks": changed["peaks"]})
+    st.altair_chart(sound_view.wave(drawn), width="stretch", key=f"{key}-wave")
     loud = " What went beyond full scale was cut off: lower the gain." if changed["clipped"] else ""
     st.caption(f"{changed['seconds']:.1f} s with these effects.{loud}")
     st.download_button(

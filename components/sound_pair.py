@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from components import result
+from components import result, sound_view, spectrogram
 from components.words import plain
 from models.catalog import Catalog
 from models.errors import PlaygroundError
@@ -17,6 +17,10 @@ _NUMBERS = {
     "seconds": ("Length", "s"), "loudness_lufs": ("Loudness", "LUFS"), "peak_db": ("Peak", "dB"),
     "centroid_hz": ("Spectral centroid", "Hz"), "f0_hz": ("Pitch of the voice", "Hz"),
 }  # fmt: skip
+_LAID = {
+    "begun": ("Begun together", "begun together"),
+    "aligned": ("Like on like", "with B stretched and pressed so that like sounds lie on one another, on A's time"),
+}
 READ = 60
 
 
@@ -63,11 +67,18 @@ def _draw_difference(jobs: Jobs, model: str, pair: tuple[Output, Output], voices
         change = f"{b - a:+,.4g}" if a is not None and b is not None else ""
         rows.append({"": f"{label} ({unit})", "A": _number(a), "B": _number(b), "B − A": change})
     st.table({name: [row[name] for row in rows] for name in rows[0]})
-    st.image(jobs.store.get_bytes(answer["difference"]), width="stretch", alt="Difference of the two mel spectrograms")
-    st.caption(
-        f"Where they differ, begun together: blue where A is louder, orange where B is, by up to "
-        f"{answer['scale_db']:.0f} dB. Time runs to the right, pitch upwards."
+    chosen = st.segmented_control("Laid on one another", list(_LAID), default="begun", required=True, key="pair-laid",
+                                  format_func=lambda name: _LAID[name][0])  # fmt: skip
+    words = _LAID[str(chosen)][1]
+    picture = answer[str(chosen)]
+    spectrogram.draw(
+        jobs.store.get_bytes(picture["ref"]), picture["seconds"], answer["top_hz"], f"pair-{chosen}",
+        alt="Difference of the two mel spectrograms", follows=False,
     )  # fmt: skip
+    st.caption(
+        f"Where they differ, {words}: blue where A is louder, orange where B is, by up to {answer['scale_db']:.0f} dB. "
+        "Time runs to the right, pitch upwards."
+    )
 
 
 def _number(value: float | None) -> str:
@@ -80,10 +91,11 @@ def _sound(run: Run, output: Output) -> bool:
 
 def _title(run: Run, output: Output) -> str:
     name = run.request.model.split("/", 1)[-1]
-    said = "" if output.text.startswith("M:") else f" · {output.text[:30]}"
-    instrument = run.request.params.get("instrument")
+    said = sound_view.tune_words(output.text) or output.text[:30]
+    instrument = run.request.params.get("instrument", "")
     # a menu shows its words as they are: nothing is to be escaped
-    return f"{name}, seed {output.meta.get('seed', run.request.seed)}" + (f" · {instrument}" if instrument else said)
+    seed = f"{name}, seed {output.meta.get('seed', run.request.seed)}"
+    return " · ".join(str(one) for one in (seed, said, instrument) if one)
 
 
 def _play(jobs: Jobs, output: Output) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import altair as alt
 import streamlit as st
 
-from components import frame_player
+from components import frame_player, spectrogram
 from components.words import plain
 from models import scores, tunes
 from models.errors import PlaygroundError
@@ -43,6 +43,9 @@ def _draw_growing(output: Output, views: Sequence[Output], key: str) -> None:
     for view in views:
         if view.data and view.meta.get("what") == "steps":
             st.image(view.data, width="stretch", alt="The spectrogram so far")
+    if seconds := float(output.meta.get("seconds", 0)):
+        how = ", all of it growing at once" if output.meta.get("at_once") else " so far"
+        st.caption(f":material/graphic_eq: {seconds:.1f} s of sound{how}")
 
 
 def _draw_views(output: Output, views: Sequence[Output], key: str, read: Read) -> None:
@@ -67,15 +70,16 @@ def _draw_views(output: Output, views: Sequence[Output], key: str, read: Read) -
     elif chosen == "Notation":
         st.code(tunes.to_abc(output.text, "Tune", int(output.meta.get("tempo", 0))), language=None, wrap_lines=True)
     elif chosen == "Spectrogram":
-        draw_mel(kinds["mel"], read)
+        draw_mel(kinds["mel"], key, read)
     elif chosen == "Steps":
         _draw_steps(kinds["steps"], key, read)
 
 
-def draw_mel(view: Output, read: Read) -> None:
-    """Draw a mel spectrogram with its scales said in words."""
-    st.image(read(view), width="stretch", alt="Mel spectrogram: time to the right, pitch upwards, bright is loud")
-    seconds, top = view.meta.get("seconds", 0), view.meta.get("top_hz", 0)
+def draw_mel(view: Output, key: str, read: Read) -> None:
+    """Draw a mel spectrogram that can be zoomed, with its scales said in words."""
+    seconds, top = float(view.meta.get("seconds", 0)), float(view.meta.get("top_hz", 0))
+    alt = "Mel spectrogram: time to the right, pitch upwards, bright is loud"
+    spectrogram.draw(read(view), seconds, top, f"{key}-mel", alt=alt)
     st.caption(f"{seconds:.1f} s from left to right, up to {top:,.0f} Hz on the scale of the ear; bright is loud.")
 
 
@@ -143,6 +147,16 @@ def _note_name(pitch: int) -> str:
     return f"{_NOTE_NAMES[pitch % 12]}{pitch // 12 - 1}"
 
 
+def tune_words(text: str) -> str:
+    """Return what a tune is, in words: "jig in 6/8, D major"; "" for what is no tune."""
+    if not text.startswith("M:"):
+        return ""
+    tune = tunes.read(text)
+    key = f"{tune.key[:-3]} {tunes.MODES[tune.key[-3:]]}"
+    kind = tune.rhythm if tune.rhythm in tunes.RHYTHMS and tune.rhythm != "any" else "tune"
+    return f"{kind} in {tune.metre}, {key}"
+
+
 def draw_heard(outputs: Sequence[Output], key: str, read: Read) -> None:
     """Draw what a recogniser heard: the text, when and how sure, the odds over time, the spectrogram."""
     for output in outputs:
@@ -161,7 +175,7 @@ def draw_heard(outputs: Sequence[Output], key: str, read: Read) -> None:
             )  # fmt: skip
         views = {str(view.meta.get("what")): view for view in outputs if view.kind == "view"}
         if "mel" in views:
-            draw_mel(views["mel"], read)
+            draw_mel(views["mel"], f"{key}-{output.index}", read)
         if "odds" in views:
             st.altair_chart(odds(json.loads(read(views["odds"]))), width="stretch", key=f"{key}-odds")
 
@@ -177,7 +191,10 @@ def odds(content: dict[str, Any]) -> alt.Chart:
     return alt.Chart(alt.Data(values=rows)).mark_rect().encode(
         x=alt.X("s:Q", title="seconds", scale=alt.Scale(domain=[0, seconds], nice=False)),
         x2="end:Q",
-        y=alt.Y("label:O", title=None, scale=alt.Scale(domain=labels[1:]), axis=alt.Axis(labelOverlap=False)),
+        y=alt.Y("label:O", title=None, scale=alt.Scale(domain=labels[1:]),
+                axis=alt.Axis(labelOverlap=False, labelFlush=False, labelBound=False)),
         opacity=alt.Opacity("odds:Q", scale=alt.Scale(domain=[0, 1], range=[0, 1]), legend=None),
         tooltip=[alt.Tooltip("label:N"), alt.Tooltip("odds:Q", format=".0%"), alt.Tooltip("s:Q", title="at")],
-    ).properties(height=max(140, 20 * len(labels)), description="Odds of each label over time")  # fmt: skip
+    ).properties(
+        height=max(140, 20 * len(labels) + 50), description="Odds of each label over time",
+    ).interactive(bind_y=False)  # fmt: skip

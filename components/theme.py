@@ -9,6 +9,9 @@ _CSS = """
 .stMainBlockContainer { max-width: 60rem; padding-top: 3.2rem; padding-bottom: 4rem; }
 [data-testid="stSidebarUserContent"] { padding-bottom: 1rem; }
 [data-testid="stSidebar"] [data-testid="stVerticalBlock"] { gap: .55rem; }
+/* names of schedulers are 31 characters long: all of them can be read */
+[data-testid="stSidebar"] input[role="combobox"] { font-size: .875rem; }
+@media (min-width: 1000px) { [data-testid="stSidebar"][data-collapsed="false"] { min-width: 22rem; } }
 @media (max-width: 640px) { .stMainBlockContainer { padding-top: 4.5rem; padding-inline: 1rem; } }
 </style>
 """

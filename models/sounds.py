@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 from collections.abc import Mapping
 from math import gcd
 from typing import TYPE_CHECKING, Any
@@ -24,9 +25,12 @@ if TYPE_CHECKING:
 UPLOAD_MAX_BYTES = 50_000_000
 UPLOAD_MAX_S = 600.0
 UPLOAD_MIN_S = 0.05
+PIECE_MAX_S = 30.0  # of a recording that is heard at once: attention over minutes outgrows the memory
 RATE_MIN, RATE_MAX = 1_000, 384_000
+UNKNOWN_FRAMES = 2**62  # what the library says of a FLAC stream without a length
 SILENT = 1e-4  # a peak below this is nothing that could be heard
 FORMATS = {"WAV": "audio/wav", "FLAC": "audio/flac", "MP3": "audio/mpeg"}
+WAV_COMMENT_MAX_BYTES = 30_000  # the library drops a longer one without a word
 _MARK = '{"index":'  # how our comment begins: its keys are sorted
 _WHAT = "Give a WAV, FLAC, MP3 or OGG recording"
 
@@ -56,18 +60,35 @@ def comment_of(stamp: Mapping[str, Any], index: int) -> str:
 
 
 def encode(samples: Samples, rate: int, kind: str = "WAV", comment: str = "") -> bytes:
-    """Return a sound file of one of `FORMATS` with a comment in its tags."""
+    """Return a sound file of one of `FORMATS` with a comment of any length in its tags."""
     import soundfile
 
     buffer = io.BytesIO()
     channels = 1 if samples.ndim == 1 else samples.shape[1]
     subtype = None if kind == "MP3" else "PCM_16"
+    long = kind == "WAV" and len(comment.encode()) > WAV_COMMENT_MAX_BYTES
+    if kind == "MP3" and comment.startswith(_MARK):
+        comment = _ascii(comment)  # its tags are read back as Latin-1
     with soundfile.SoundFile(buffer, "w", rate, channels, subtype=subtype, format=kind) as file:
-        if comment:
+        if comment and not long:
             file.comment = comment
         # rounded here: the library would add dither of its own
         file.write((np.clip(samples, -1, 1) * 32767).round().astype(np.int16))
-    return buffer.getvalue()
+    return _with_comment(buffer.getvalue(), comment) if long else buffer.getvalue()
+
+
+def _ascii(text: str) -> str:
+    """Return JSON with every other character than ASCII escaped."""
+    return re.sub(r"[^\x00-\x7f]", lambda found: json.dumps(found[0])[1:-1], text)
+
+
+def _with_comment(wav: bytes, comment: str) -> bytes:
+    """Return a WAV file with a LIST INFO chunk at its end; see `_info_comment`."""
+    text = comment.encode() + b"\0"
+    text += b"\0" * (len(text) % 2)
+    content = b"INFOICMT" + len(text).to_bytes(4, "little") + text
+    body = wav[8:] + b"\0" * (len(wav) % 2) + b"LIST" + len(content).to_bytes(4, "little") + content
+    return b"RIFF" + len(body).to_bytes(4, "little") + body
 
 
 def read_wav(data: bytes) -> tuple[Samples, int]:
@@ -173,6 +194,8 @@ def _check_size(file: Any, name: str) -> None:
             f"The {name} says that it has {rate:,} samples a second; {RATE_MIN:,} to {RATE_MAX:,} are allowed. Save it "
             "again at 44,100."
         )
+    if frames >= UNKNOWN_FRAMES:
+        raise BadInput(f"The {name} does not say how long it is, as a stream does. Save it as a file again.")
     if frames / rate > UPLOAD_MAX_S:
         raise BadInput(
             f"The {name} is {frames / rate / 60:,.0f} minutes long; at most {UPLOAD_MAX_S / 60:.0f} minutes are "
@@ -185,6 +208,22 @@ def resample(samples: Samples, before: int, after: int) -> Samples:
     common = gcd(before, after)
     out: Samples = resample_poly(samples, after // common, before // common).astype(np.float32)
     return out
+
+
+def pieces(samples: Samples, rate: int, most_s: float = PIECE_MAX_S) -> list[tuple[int, int]]:
+    """Return the parts, of at most `most_s` s, of a long recording (mono): first sample, and one past the last.
+
+    Each cut lies where the last third of a part is quietest, so that no word is cut in two if there is a pause.
+    """
+    most, window = int(most_s * rate), max(1, rate // 20)
+    found, start = [], 0
+    while len(samples) - start > most:
+        third = samples[start + 2 * most // 3 : start + most].astype(np.float64) ** 2
+        loudness = np.convolve(third, np.ones(window), "valid")
+        cut = start + 2 * most // 3 + int(loudness.argmin()) + window // 2
+        found.append((start, cut))
+        start = cut
+    return [*found, (start, len(samples))]
 
 
 def peaks(samples: Samples, count: int = 800) -> list[list[float]]:

@@ -74,7 +74,8 @@ class FakeSoundEngine(FakeEngine):
         self.called.append((model, tool, data))
         if tool == "compare":
             numbers = {"seconds": 0.4, "loudness_lufs": -20.0, "peak_db": -8.0, "centroid_hz": 300.0, "f0_hz": None}
-            return {"numbers": [numbers, {**numbers, "seconds": 0.5}], "difference": self.picture, "scale_db": 40.0}
+            return {"numbers": [numbers, {**numbers, "seconds": 0.5}], "scale_db": 40.0, "top_hz": 8000.0,
+                    **{name: {"ref": self.picture, "seconds": 0.5} for name in ("begun", "aligned")}}  # fmt: skip
         return {"ref": data["ref"], "seconds": 0.4, "peaks": [], "clipped": data["effects"].get("gain_db", 0) > 12}
 
     def _heard(self, request):

@@ -69,7 +69,8 @@ class SpectrogramParams(Params):
         json_schema_extra=hint(label="Steps", group="Denoising"),
     )  # fmt: skip
     guidance_scale: float = Field(
-        2.0, ge=0.0, le=10.0, description="How strictly to keep to digit and voice. 1: freely; high: over-articulated.",
+        2.0, ge=0.0, le=10.0, description="How strictly to keep to digit and voice. 0: any digit, any voice; 1: as it "
+        "learnt; high: over-articulated.",
         json_schema_extra=hint(label="Guidance", step=0.1, group="Denoising"),
     )  # fmt: skip
     scheduler: Scheduler = Field(
@@ -172,7 +173,9 @@ class SpectrogramDiffusion(SoundFamily):
                         "denoise", step.number, step.total, f"take {take + 1}" if params.num_takes > 1 else ""
                     )
                     view = sound_views.steps_view([mel], [step.time], take)
-                    yield Preview((*outputs, Output("audio", take), view))
+                    seconds = round(mel.shape[1] * meaning.mel.hop_length / meaning.mel.sample_rate, 2)
+                    growing = Output("audio", take, meta={"seconds": seconds, "at_once": True})
+                    yield Preview((*outputs, growing, view))
                 assert step is not None
                 stopped = step.number < step.total
                 yield Progress("decode", take, params.num_takes)
@@ -186,9 +189,9 @@ class SpectrogramDiffusion(SoundFamily):
             views += [sound_views.mel_view(sound, meaning.mel.sample_rate, take),
                       sound_views.steps_view(kept, times, take)]  # fmt: skip
         values = {**params.model_dump(mode="json"), "seed": request.seed}
-        seconds = time.monotonic() - begun
+        spent = time.monotonic() - begun
         stats = {
-            "steps": steps, "steps_per_s": round(steps / seconds, 2) if seconds > 0 else 0.0, "stopped": stopped,
+            "steps": steps, "steps_per_s": round(steps / spent, 2) if spent > 0 else 0.0, "stopped": stopped,
             "notes": [], "in_effect": {name: values[name] for name in in_effect(self.fields(spec), values)
                                        if name != "num_takes" or values[name] > 1},
         }  # fmt: skip

@@ -160,7 +160,8 @@ class SpeechToText(Family):
         assert context.open_ref is not None
         begun = time.monotonic()
         samples, rate = sounds.decode_upload(context.open_ref(request.inputs["audio"]), rate)
-        yield Progress("listen", 0, 1)
+        if "kind" in spec.facts:
+            yield Progress("listen", 0, 100)
         if context.stopped():
             yield Final((), {"steps": 0, "stopped": True, "notes": [], "in_effect": {}})
             return
@@ -168,8 +169,8 @@ class SpeechToText(Family):
             text, meta, steps, stopped = yield from self._write(request, params, loaded, context, samples, rate)
             drawn: tuple[Output, ...] = ()
         else:
-            text, meta, drawn = _spell(params, loaded, samples, rate)
-            steps, stopped = 0, False
+            text, meta, drawn, stopped = yield from self._spell(params, loaded, context, samples, rate)
+            steps = 0
         meta |= {"seconds": round(len(samples) / rate, 3), "finish": "stopped" if stopped else ""}
         output = media.text_output(text, context.stamp, 0, meta)
         values = {**params.model_dump(mode="json"), "seed": request.seed}
@@ -200,28 +201,53 @@ class SpeechToText(Family):
         text, parts = found[0]
         return text, {"segments": parts}, ear.step, ear.ended
 
+    def _spell(self, params: Any, loaded: Loaded, context: Context, samples: np.ndarray, rate: int) -> Any:
+        """Return a CTC model's text, what there is to say of it, its odds over time, and whether it was stopped."""
+        import numpy as np
 
-def _spell(params: Any, loaded: Loaded, samples: np.ndarray, rate: int) -> tuple[str, dict[str, Any], tuple[Output]]:
-    """Return a CTC model's text, what there is to say of it, and its odds over time."""
+        model, processor = loaded.parts["model"], loaded.parts["processor"]
+        blank = model.config.pad_token_id or 0
+        parts = sounds.pieces(samples, rate)
+        found: list[dict[str, Any]] = []
+        tables: list[np.ndarray] = []
+        heard_s = 0.0
+        for number, (start, end) in enumerate(parts):
+            yield Progress("listen", number, len(parts))
+            if context.stopped():
+                break
+            odds = _odds(model, processor, samples[start:end], rate)
+            begin_s, heard_s = start / rate, end / rate
+            found += segments(odds, blank, heard_s - begin_s, begin_s)
+            tables.append(odds)
+            kept = [one for one in found if one["confidence"] >= params.min_confidence]
+            text = _text(processor, [one["label"] for one in kept], blank)
+            if len(parts) > 1:
+                yield Preview((Output("text", 0, text),))
+        if not tables:
+            return "", {"segments": [], "left_out": 0}, (), True
+        names = [processor.tokenizer.convert_ids_to_tokens(at) for at in range(tables[0].shape[1])]
+        for one in found:
+            one["label"] = names[one["label"]]
+        meta = {"segments": kept, "left_out": len(found) - len(kept)}
+        return text, meta, (_odds_view(np.concatenate(tables), names, heard_s),), len(tables) < len(parts)
+
+
+def _odds(model: Any, processor: Any, samples: np.ndarray, rate: int) -> np.ndarray:
+    """Return the odds of each label, frames × labels."""
     import torch
 
-    model, processor = loaded.parts["model"], loaded.parts["processor"]
     given = processor(samples, sampling_rate=rate, return_tensors="pt")
     with torch.inference_mode():
-        odds = model(given["input_values"].to(next(model.parameters()).dtype)).logits[0].float().softmax(-1).numpy()
-    blank = model.config.pad_token_id or 0
-    names = [processor.tokenizer.convert_ids_to_tokens(at) for at in range(odds.shape[1])]
-    found = segments(odds, blank, len(samples) / rate)
-    kept = [one for one in found if one["confidence"] >= params.min_confidence]
-    text = _text(processor, [one["label"] for one in kept], blank)
-    for one in found:
-        one["label"] = names[one["label"]]
-    meta = {"segments": kept, "left_out": len(found) - len(kept)}
-    return text, meta, (_odds_view(odds, names, len(samples) / rate),)
+        logits = model(given["input_values"].to(next(model.parameters()).dtype)).logits[0]
+    odds: np.ndarray = logits.float().softmax(-1).numpy()
+    return odds
 
 
-def segments(odds: np.ndarray, blank: int, seconds: float) -> list[dict[str, Any]]:
-    """Return what CTC's odds (frames × labels) say, greedily: label, when (seconds), and its highest odds."""
+def segments(odds: np.ndarray, blank: int, seconds: float, begin_s: float = 0.0) -> list[dict[str, Any]]:
+    """Return what CTC's odds (frames × labels) say, greedily: label, when (seconds), and its highest odds.
+
+    The frames span `seconds` from `begin_s` on.
+    """
     best = odds.argmax(1)
     frame = seconds / len(odds)
     found: list[dict[str, Any]] = []
@@ -230,11 +256,11 @@ def segments(odds: np.ndarray, blank: int, seconds: float) -> list[dict[str, Any
         if label != blank:
             chance = float(odds[at, label])
             if label == before:
-                found[-1]["end_s"] = round((at + 1) * frame, 3)
+                found[-1]["end_s"] = round(begin_s + (at + 1) * frame, 3)
                 found[-1]["confidence"] = max(found[-1]["confidence"], round(chance, 4))
             else:
-                found.append({"label": label, "start_s": round(at * frame, 3), "end_s": round((at + 1) * frame, 3),
-                              "confidence": round(chance, 4)})  # fmt: skip
+                start, end = (round(begin_s + edge * frame, 3) for edge in (at, at + 1))
+                found.append({"label": label, "start_s": start, "end_s": end, "confidence": round(chance, 4)})
         before = label
     return found
 
@@ -246,14 +272,18 @@ def _text(processor: Any, labels: list[int], blank: int) -> str:
 
 
 def _odds_view(odds: np.ndarray, names: list[str], seconds: float) -> Output:
+    import numpy as np
+
     step = -(-len(odds) // _FRAMES_MAX)
+    # a label's peak is a frame or two wide: of each stretch the highest odds are kept
+    shown = np.maximum.reduceat(odds, np.arange(0, len(odds), step))
     content = {
         "seconds": seconds,
         "labels": names,
-        "odds": [[round(float(one), 3) for one in row] for row in odds[::step]],
+        "odds": [[round(float(one), 3) for one in row] for row in shown],
     }
     data = json.dumps(content, separators=(",", ":")).encode()
     return Output(
         kind="view", index=0, data=data, media_type="application/json", sha256=hashlib.sha256(data).hexdigest(),
-        meta={"what": "odds", "frames": -(-len(odds) // step)},
+        meta={"what": "odds", "frames": len(shown)},
     )  # fmt: skip

@@ -177,7 +177,7 @@ class TextToAudio(SoundFamily):
         seconds = time.monotonic() - begun
         stats = {
             "steps": steps, "steps_per_s": round(steps / seconds, 2) if seconds > 0 else 0.0, "stopped": stopped,
-            "notes": [] if outputs else ["It was stopped before there was a sound: all of it grows at once."],
+            "notes": _notes(steps, stopped, bool(outputs), "model" in loaded.parts),
             "in_effect": {name: values[name] for name in in_effect(self.fields(spec), values)
                           if values[name] not in ("", None, "any")},
         }  # fmt: skip
@@ -195,12 +195,15 @@ class TextToAudio(SoundFamily):
             made.append(music.denoised(pipeline, request.inputs["prompt"], params, request.seed, watch))
 
         for _ in follow(work, watch):
+            if watch.ended:
+                yield Progress("decode", 0, 1)
+                continue
             yield Progress("denoise", watch.step, watch.total)
             if watch.pictures:
                 newest = sound_views.steps_view(
                     [watch.pictures[-1]], [watch.times[len(watch.pictures) - 1]], 0, "latents"
                 )
-                yield Preview((Output("audio", 0), newest))
+                yield Preview((Output("audio", 0, meta={"seconds": params.seconds, "at_once": True}), newest))
         sound = made[0]
         every = -(-len(watch.pictures) // KEPT_STEPS) or 1
         views = (
@@ -208,7 +211,7 @@ class TextToAudio(SoundFamily):
             if watch.pictures
             else ()
         )
-        return sound, views, watch.step, sound is None
+        return sound, views, watch.step, watch.ended
 
     def _codes(self, request: Request, params: Any, loaded: Loaded, context: Context, rate: int) -> Any:
         from models.sampling import music
@@ -227,3 +230,12 @@ class TextToAudio(SoundFamily):
                 so_far = {"peaks": sounds.peaks(watch.sound), "seconds": round(len(watch.sound) / rate, 3)}
                 yield Preview((Output("audio", 0, meta=so_far),))
         return made[0], (), watch.step, watch.ended
+
+
+def _notes(steps: int, stopped: bool, there: bool, codes: bool) -> list[str]:
+    """Return what there is to be told of a run's end."""
+    if not there:
+        return ["It was stopped before there was a sound."]
+    if stopped and not codes:
+        return [f"All of it grows at once: this is how far it was after {steps} steps, noise and all."]
+    return []

@@ -30,6 +30,7 @@ SENTENCE_MAX_CHARS = 400
 ROWS_MAX_CHARS = 20_000
 SAID_MAX_BYTES = 30_000_000
 SILENT = "{} of {} sentences gave no sound: no letter that it knows, or an end at once."
+STOPPED = "It was stopped within its first sentence: only whole sentences are kept."
 _SENTENCE = re.compile(r"[^.!?…\n]+(?:[.!?…]+[\"”’')\]]*|\n|$)\s*")
 _HOW_IT_WORKS = """
 ```mermaid
@@ -234,7 +235,8 @@ class TextToSpeech(SoundFamily):
         stats = {
             "steps": len(parts), "counted": "sentence" if len(parts) == 1 else "sentences",
             "steps_per_s": round(len(parts) / seconds, 2) if seconds > 0 else 0.0,
-            "stopped": stopped, "notes": [SILENT.format(unread, len(texts))] if unread else [],
+            "stopped": stopped, "notes": [*([SILENT.format(unread, len(texts))] if unread else []),
+                                          *([STOPPED] if stopped and not parts else [])],
             "in_effect": {name: values[name] for name in in_effect(self.fields(spec), values)
                           if values[name] is not None},
         }  # fmt: skip

@@ -250,11 +250,21 @@ class _Writing:
         head = " ".join(start)
         for _ in follow(run, watch):
             yield Progress("generate", watch.step, total)
-            yield Preview((Output("audio", self.number, head + text.text),))
+            written = head + text.text
+            yield Preview((Output("audio", self.number, written, meta={"seconds": self._seconds(written)}),))
         watch.end("length")
         self.words, self.seconds = text.tokens, time.monotonic() - begun
         self.stopped = text.finish == "stopped"
         self._play(head + text.text, text.finish)
+
+    def _seconds(self, written: str) -> float:
+        """Return how long the tune so far would sound."""
+        from models import arrangement
+
+        tune = tunes.read(written)
+        eighths = sum(note.length for note in tunes.play(tune, self.params.repeats))
+        tempo = self.params.tempo or arrangement.tempo_of(tune)
+        return round(float(eighths / arrangement.BEATS[tune.metre]) * 60 / tempo, 2)
 
     def _play(self, written: str, finish: str) -> None:
         from models import arrangement, synth

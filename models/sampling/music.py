@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import torch
 
 from models import seeds
 from models.sampling.denoising import Interrupted, Watch
+from models.sampling.schedulers import predicted_x0
 
 # what each call names the length; the first that it knows is taken
 LENGTH_NAMES = ("audio_length_in_s", "audio_end_in_s", "audio_duration_s", "audio_duration", "duration")
@@ -95,12 +98,49 @@ def load(folder: Path, dtype: Any) -> dict[str, Any]:
 
 
 class LatentWatch(Watch):
-    """Follow a diffusion pipeline and keep a picture of every step's latents, rows × frames each."""
+    """Follow a diffusion pipeline and keep a picture of every step's latents, rows × frames each.
+
+    Stopped, it lets the pipeline go on to its decoder with what it believed in at that step (`ended`): the steps that
+    are left are passed over, as the net says again what it said last.
+    """
 
     def __init__(self, stopped: Callable[[], bool], channels_last: bool) -> None:
         super().__init__(stopped, lambda: False, keep=False)
         self.pictures: list[np.ndarray] = []
+        self.ended = False
         self._channels_last = channels_last
+
+    def _look(self, scheduler: Any, output: torch.Tensor, time: Any, sample: torch.Tensor) -> None:
+        if self.ended:
+            if self.cancelled:
+                raise Interrupted("stopped")
+            return
+        try:
+            super()._look(scheduler, output, time, sample)
+        except Interrupted:
+            if self.cancelled:  # nobody waits for it any more
+                raise
+            believed = predicted_x0(scheduler, output, time, sample).to(sample.dtype)
+            self.blend = lambda latents, later: believed
+            self.ended = True
+
+    @contextmanager
+    def passing(self, net: torch.nn.Module) -> Iterator[None]:
+        """Have a denoiser repeat its last answer once the run has ended, for as long as this lasts."""
+        forward = net.forward
+        said: list[Any] = []
+
+        @functools.wraps(forward)
+        def watched(*args: Any, **kwargs: Any) -> Any:
+            if not self.ended:
+                said[:] = [forward(*args, **kwargs)]
+            return said[0]
+
+        net.forward = watched
+        try:
+            yield
+        finally:
+            del net.forward
 
     def take(self, scheduler: Any, output: torch.Tensor, time: Any, sample: torch.Tensor) -> None:
         """Keep the first sound's latents: of four axes the channels' mean is shown, time runs to the right."""
@@ -112,7 +152,10 @@ class LatentWatch(Watch):
 
 
 def denoised(pipeline: Any, prompt: str, params: Any, seed: int, watch: LatentWatch) -> np.ndarray | None:
-    """Return a diffusion pipeline's sound, float32, frames × channels, or None where it was stopped."""
+    """Return a diffusion pipeline's sound, float32, frames × channels: where it was stopped, what it believed in then.
+
+    None where it was cancelled.
+    """
     scheduler = type(pipeline.scheduler).from_config(pipeline.scheduler.config)
     own = type(pipeline)(**{**pipeline.components, "scheduler": scheduler})  # what a call keeps is this request's
     own.set_progress_bar_config(disable=True)
@@ -124,7 +167,8 @@ def denoised(pipeline: Any, prompt: str, params: Any, seed: int, watch: LatentWa
         values.pop("negative_prompt", None)
     given = {name: value for name, value in values.items() if value not in (None, "any")}
     # some draw from the global generator as well: AudioLDM2's reader, the Brownian tree of SDE schedulers
-    with torch.inference_mode(), seeds.seeded(seed):
+    net = own.transformer if "transformer" in own.components else own.unet
+    with torch.inference_mode(), seeds.seeded(seed), watch.passing(net):
         try:
             made = own(prompt=prompt, generator=seeds.generator(seed), **given).audios
         except Interrupted:

@@ -21,7 +21,7 @@ NAMES = (
 # those whose samples grow with σ (Karras et al. 2022): x = x₀ + σ·ε; all others keep the variance: x = α·x₀ + σ·ε
 _EXPLODING = {
     "EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler", "HeunDiscreteScheduler", "LMSDiscreteScheduler",
-    "KDPM2DiscreteScheduler", "KDPM2AncestralDiscreteScheduler",
+    "KDPM2DiscreteScheduler", "KDPM2AncestralDiscreteScheduler", "CosineDPMSolverMultistepScheduler",
 }  # fmt: skip
 WITH_SIGMAS = (  # those that take Karras, exponential and beta spacing of σ
     "DPMSolverMultistepScheduler", "EulerDiscreteScheduler", "HeunDiscreteScheduler", "DPMSolverSinglestepScheduler",
@@ -105,7 +105,7 @@ def predicted_x0(scheduler: Any, output: torch.Tensor, time: Any, sample: torch.
         index = scheduler.index_for_timestep(time)  # the first step
     if name.startswith("FlowMatch") or scheduler.config.get("use_flow_sigmas"):
         assert sigmas is not None and index is not None
-        return sample - float(sigmas[index]) * output
+        return sample + float(sigmas[-1] - sigmas[index]) * output  # to the last level: 0, or 1 where it is inverted
     if sigmas is not None and index is not None:
         if name.startswith("KDPM2") and not scheduler.state_in_first_order:
             sigmas = scheduler.sigmas_interpol  # its second half step looks from between two levels

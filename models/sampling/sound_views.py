@@ -14,7 +14,7 @@ from PIL import Image
 from models.types import Output
 
 BANDS = 96
-COLUMNS_MAX = 800
+COLUMNS_MAX = 2400  # it can be zoomed
 ROWS_MIN = 48  # of a step's picture
 VIEW_SIZE = (800, 220)  # of the picture, at least
 RANGE_DB = 80.0

@@ -72,8 +72,8 @@ def denoise(
 ) -> Iterator[Step]:  # fmt: skip
     """Yield each step of drawing one folded spectrogram per class; ends early once `stopped()`.
 
-    Guidance: Ho & Salimans 2022. At 1 or below the class alone is asked for, in half the time. The fresh noise of
-    schedulers that add some comes from the first generator.
+    Guidance: Ho & Salimans 2022. At 1 the class alone is asked for, in half the time; at 0 it has no say. The
+    fresh noise of schedulers that add some comes from the first generator.
     """
     size = unet.config.sample_size
     rows, columns = (size, size) if isinstance(size, int) else tuple(size)
@@ -86,7 +86,7 @@ def denoise(
     extra = {name: value for name, value in given.items() if name in known}
     for number, time in enumerate(scheduler.timesteps, 1):
         scaled = scheduler.scale_model_input(x, time)
-        if guidance > 1:
+        if guidance != 1:
             both = unet(torch.cat([scaled, scaled]), time, torch.cat([wanted, torch.full_like(wanted, nothing)])).sample
             said, free = both.chunk(2)
             predicted = free + guidance * (said - free)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from models import sounds
 from models.sampling.denoising import Interrupted
 from models.seeds import seeded
 
@@ -66,17 +67,21 @@ class Ear:
 
     def progress(self, frames: torch.Tensor) -> None:
         """Take how many frames of how many are done (1 × 2): Whisper's `monitor_progress`."""
+        self.advance(float(frames[0, 0] / frames[0, 1].clamp(min=1)))
+
+    def advance(self, share: float) -> None:
+        """Take a part as done: the coming tokens belong to the next one."""
         self._done, self._now = [*self._done, *self._now], []
-        self.share = float(frames[0, 0] / frames[0, 1].clamp(min=1))
+        self.share = share
         self.changed.set()
 
 
 def transcribe(
     model: Any, processor: Any, samples: np.ndarray, rate: int, params: Any, seed: int, ear: Ear
 ) -> tuple[str, list[dict[str, Any]]]:
-    """Return the text, and for Whisper its parts with start and end in seconds.
+    """Return the text, and of a long one and by Whisper its parts with start and end in seconds.
 
-    `samples` are mono float32 at `rate`, of any length for Whisper. What there was, where it was stopped.
+    `samples` are mono float32 at `rate`, of any length. What there was, where it was stopped.
     """
     whisper = model.config.model_type == "whisper"
     common = {"num_beams": params.num_beams, "stopping_criteria": [ear]}
@@ -84,14 +89,27 @@ def transcribe(
         try:
             if whisper:
                 return _whisper(model, processor, samples, rate, params, ear, common)
-            given = processor(samples, sampling_rate=rate, return_tensors="pt")
-            chance = {"do_sample": True, "temperature": params.temperature} if params.temperature > 0 else {
-                "do_sample": False}  # fmt: skip
-            most = max(4, round(len(samples) / rate * TOKENS_PER_S))
-            out = model.generate(**_cast(given, model), **chance, **common, max_new_tokens=most)
-            return str(processor.decode(out[0], skip_special_tokens=True)).strip(), []
+            return _moonshine(model, processor, samples, rate, params, ear, common)
         except Interrupted:
             return ear.text, []
+
+
+def _moonshine(
+    model: Any, processor: Any, samples: np.ndarray, rate: int, params: Any, ear: Ear, common: dict[str, Any]
+) -> tuple[str, list[dict[str, Any]]]:
+    """Hear part after part of a long recording: the model learnt from less than a minute at a time."""
+    chance = {"do_sample": True, "temperature": params.temperature} if params.temperature > 0 else {
+        "do_sample": False}  # fmt: skip
+    parts: list[dict[str, Any]] = []
+    for start, end in sounds.pieces(samples, rate):
+        given = processor(samples[start:end], sampling_rate=rate, return_tensors="pt")
+        most = max(4, round((end - start) / rate * TOKENS_PER_S))
+        out = model.generate(**_cast(given, model), **chance, **common, max_new_tokens=most)
+        said = str(processor.decode(out[0], skip_special_tokens=True)).strip()
+        parts.append({"label": said, "start_s": round(start / rate, 2), "end_s": round(end / rate, 2)})
+        ear.advance(end / len(samples))
+    parts = [one for one in parts if one["label"]]
+    return " ".join(str(one["label"]) for one in parts), parts if len(samples) / rate > sounds.PIECE_MAX_S else []
 
 
 def _whisper(

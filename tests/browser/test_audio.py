@@ -77,6 +77,8 @@ def test_a_dropped_sound_sets_the_page_and_gives_the_same_bytes(session):
 
 def test_a_number_is_spoken_and_heard_again(session):
     viewer = opened(session, model="audio/digits-diffusion")
+    names = viewer.page.get_by_test_id("stSidebar").get_by_role("combobox", name="Scheduler")
+    assert names.input_value() == "DDPMScheduler"
     viewer.page.get_by_role("textbox", name="What to say").fill("4 0 7")
     start(viewer)
     finished(viewer)
@@ -113,3 +115,99 @@ def test_what_is_said_into_the_microphone_is_heard(browser, app, spoken):
         assert viewer.errors == []
     finally:
         listening.close()
+
+
+def test_names_of_schedulers_can_be_read_to_their_end(session):
+    name = "EulerAncestralDiscreteScheduler"  # as long as any
+    viewer = opened(session, **{"model": "audio/digits-diffusion", "digits-diffusion.scheduler": name})
+    box = viewer.page.get_by_test_id("stSidebar").get_by_role("combobox", name="Scheduler")
+    until(lambda: box.input_value() == name)
+    assert until(lambda: box.evaluate("box => box.scrollWidth <= box.clientWidth"), 10)
+
+
+def test_sound_is_seen_growing_and_stop_keeps_what_there_is(session):
+    long = {"digits-diffusion.num_inference_steps": 100, "digits-diffusion.num_takes": 4}
+    viewer = opened(session, model="audio/digits-diffusion", **long)
+    viewer.page.get_by_role("textbox", name="What to say").fill("1 2 3 4 5")
+    start(viewer)
+    viewer.sees("s of sound, all of it growing at once")
+    viewer.page.get_by_alt_text("The spectrogram so far").wait_for()
+    assert viewer.page.get_by_test_id("stAudio").count() == 0  # one player, at the end
+    viewer.button("Stop").click()
+    finished(viewer)
+    viewer.sees("stopped by you")
+    assert 1 < seconds(viewer) < 6
+
+
+def test_a_growing_tune_says_how_long_it_is(session):
+    viewer = opened(session, **{"folk-gpt.num_variants": 4})
+    start(viewer)
+    viewer.sees("s of sound so far")
+    finished(viewer)
+    assert viewer.page.get_by_test_id("stAudio").count() == 4
+
+
+def span(viewer):
+    shown = viewer.page.locator(".spectrogram").first
+    return tuple(float(shown.get_attribute(f"data-{end}")) for end in ("from", "to"))
+
+
+def test_a_spectrogram_is_zoomed_moved_and_follows_the_player(session):
+    viewer = opened(session, model="audio/digits-diffusion")
+    start(viewer)
+    finished(viewer)
+    length = seconds(viewer)
+    viewer.page.get_by_text("Spectrogram", exact=True).first.click()
+    stage = viewer.page.locator(".spectrogram .stage").first
+    stage.wait_for()
+    until(lambda: span(viewer)[1] == pytest.approx(length, abs=0.05))
+    viewer.button("Zoom in").click()
+    until(lambda: span(viewer)[1] - span(viewer)[0] == pytest.approx(length / 2, abs=0.05))
+    stage.focus()
+    before = span(viewer)
+    viewer.page.keyboard.press("ArrowRight")
+    until(lambda: span(viewer)[0] > before[0])
+    viewer.page.keyboard.press("0")
+    until(lambda: span(viewer)[0] == 0)
+    box = stage.bounding_box()
+    stage.click(position={"x": box["width"] / 2, "y": 40})
+    player = viewer.page.get_by_test_id("stAudio").first
+    assert until(lambda: player.evaluate("player => player.currentTime")) == pytest.approx(length / 2, abs=0.1)
+    viewer.page.locator(".spectrogram .head").first.wait_for(state="visible")
+
+
+def test_effects_change_the_finished_sound_and_two_takes_are_compared(session):
+    viewer = opened(session, **{"model": "audio/digits-diffusion", "digits-diffusion.num_takes": 2})
+    start(viewer)
+    finished(viewer)
+    length = seconds(viewer)
+    viewer.page.get_by_text("After-effects", exact=True).click()
+    slider = viewer.page.get_by_role("slider", name="Speed")
+    slider.focus()
+    for _ in range(10):
+        slider.press("ArrowLeft")  # half as fast
+    viewer.button("Download with effects").wait_for()
+    with viewer.page.expect_download() as file:
+        viewer.button("Download with effects").click()
+    rate, samples = wavfile.read(io.BytesIO(file.value.path().read_bytes()))
+    assert len(samples) / rate == pytest.approx(2 * length, abs=0.05)
+    viewer.page.get_by_text("Compare two sounds", exact=True).click()
+    viewer.sees("Pitch of the voice")
+    viewer.page.get_by_text("Like on like", exact=True).click()
+    viewer.sees("like sounds lie on one another")
+    assert viewer.page.get_by_test_id("stException").count() == 0
+
+
+def test_a_recording_that_was_given_survives_a_change_of_page(session, spoken):
+    viewer = opened(session, model="audio/digit-recogniser")
+    box = viewer.page.get_by_test_id("stFileUploader").filter(has_text="Or give a file")
+    box.locator("input[type=file]").set_input_files(spoken)
+    viewer.sees("The recording that is heard:")
+    viewer.page.get_by_role("link", name="Image").click()
+    viewer.page.get_by_role("heading", name="Image", exact=True).wait_for()
+    viewer.page.get_by_role("link", name="Audio").click()
+    viewer.page.get_by_role("heading", name="Audio", exact=True).wait_for()
+    viewer.sees("The recording that is heard:")
+    start(viewer)
+    until(lambda: viewer.page.locator("h4").count())
+    assert heard(viewer) == "407"

@@ -137,6 +137,18 @@ def test_a_recording_is_heard_and_its_odds_are_drawn(pages):
     assert "Again" in [button.label for button in pages.open(PAGE).button]
 
 
+def test_whoever_has_no_recording_takes_the_example(pages):
+    page = press(pages.open(PAGE, model="audio/digit-recogniser"), inputs.ref_key("audio", "audio") + "-example")
+    assert len(players(page)) == 1
+    assert "Take an example" not in [button.label for button in page.button]
+    settle(pages, press(page, "run"))
+    data = pages.store.get_bytes(pages.engine.ran[0].inputs["audio"])
+    assert data == next(inputs.EXAMPLES.glob("*recogniser-input.wav")).read_bytes()
+    next(button for button in page.button if button.label == "Remove").click()
+    page.run()
+    assert "Take an example" in [button.label for button in page.button]
+
+
 def test_a_run_without_a_recording_is_a_sentence(pages):
     page = press(pages.open(PAGE, model="audio/digit-recogniser"), "run")
     assert any("recording" in text.lower() for text in messages(page)), messages(page)
@@ -202,7 +214,9 @@ def test_two_sounds_are_laid_side_by_side(pages):
     page.run()
     assert not page.exception, page.exception
     assert pages.engine.called[-1] == ("audio/folk-gpt", "compare", {"refs": refs[::-1]})
-    assert next(item for item in page.selectbox if item.label == "A").options[1] == "folk-gpt, seed 0 · plucked string"
+    assert next(item for item in page.selectbox if item.label == "A").options[1] == (
+        "folk-gpt, seed 0 · jig in 6/8, D major · plucked string"
+    )
     table = page.table[0].value
     assert list(table["A"])[:2] == ["0.4", "-20"]
     assert list(table["B − A"])[0] == "+0.1"

@@ -7,9 +7,12 @@ import pytest
 from PIL import Image
 
 import models
-from components import home, playground
+from components import home, inputs, playground
 from models import sounds
-from models.types import ASIDE
+from models.blobs import Blobs
+from models.engine import LocalEngine
+from models.settings import Settings
+from models.types import ASIDE, Request
 
 FILES = sorted(playground.EXAMPLES.glob("*.json"))
 
@@ -44,3 +47,17 @@ def test_there_is_an_example_for_every_place_that_shows_one():
     writing = {spec.id.replace("/", "-") for spec in models.list_models() if spec.examples}
     assert writing <= names
     assert {f"temperature-{value}" for value in home.TEMPERATURES} <= names
+
+
+def test_the_recording_that_ships_is_heard_as_it_was_said(tmp_path):
+    engine = LocalEngine(Settings(data_dir=tmp_path))
+    files = sorted(inputs.EXAMPLES.glob("*-input.wav"))
+    assert files
+    for file in files:
+        data = file.read_bytes()
+        said = "".join(sounds.read_settings(data).inputs["prompt"].split())
+        model = file.name.removesuffix("-input.wav").replace("audio-", "audio/")
+        request = Request(model=model, inputs={"audio": Blobs(tmp_path).put_bytes(data)})
+        *_, final = engine.generate(request)
+        assert final.outputs[0].text == said
+    engine.close()

@@ -1,6 +1,7 @@
 """Sound files: settings inside, the same bytes again; uploads that are refused, each with its reason."""
 
 import io
+import itertools
 
 import numpy as np
 import pytest
@@ -81,6 +82,14 @@ def long_flac():
     return buffer.getvalue()
 
 
+def endless_flac():
+    """Return a FLAC file whose header leaves the length open, as a live encoder writes it."""
+    data = bytearray(file(tone(), kind="FLAC"))
+    data[21] &= 0xF0  # the lowest 36 bits of STREAMINFO's numbers
+    data[22:26] = bytes(4)
+    return bytes(data)
+
+
 BAD = {
     "empty": (lambda: b"", ["0 bytes"]),
     "text": (lambda: b"this is no sound at all, it is text", ["no sound file", "WAV"]),
@@ -91,6 +100,7 @@ BAD = {
     "too short": (lambda: file(tone(0.01)), ["less than 0.05"]),
     "silent": (lambda: file(np.zeros(RATE, np.float32)), ["silent"]),
     "strange rate": (lambda: file(tone(), 500), ["500 samples a second"]),
+    "stream without a length": (endless_flac, ["does not say how long"]),
     "cut off flac": (lambda: file(tone(5.0), kind="FLAC")[:60], [""]),
 }
 
@@ -118,8 +128,9 @@ def test_values_that_are_no_numbers_do_no_harm():
     assert np.isfinite(got).all()
 
 
-def test_settings_are_read_back_from_every_kind_of_file():
-    request = {"model": "audio/x", "inputs": {"prompt": "4 0 7"}, "params": {"speaker": "theo"}, "seed": 5}
+@pytest.mark.parametrize("prompt", ["4 0 7", "é", "Größe “漢字” 😀 " * 40, "long " * 15_000, "漢字 " * 5000])
+def test_settings_of_any_length_and_letters_are_read_back_from_every_kind_of_file(prompt):
+    request = {"model": "audio/x", "inputs": {"prompt": prompt}, "params": {"speaker": "theo"}, "seed": 5}
     output = sounds.sound_output(tone(), RATE, {"request": request})
     comment = sounds.read_comment(output.data)
     for data in (output.data, *(sounds.encode(tone(), RATE, kind, comment) for kind in ("FLAC", "MP3"))):
@@ -144,3 +155,13 @@ def test_peaks_enclose_the_wave():
     assert max(high for _, high in found) == pytest.approx(samples.max(), abs=1e-3)
     assert sounds.peaks(np.zeros(0, np.float32)) == []
     assert len(sounds.peaks(np.ones((3, 2), np.float32), 100)) == 3
+
+
+def test_a_long_recording_is_cut_in_its_pauses():
+    samples = np.concatenate([tone(22.0), np.zeros(RATE // 2, np.float32), tone(40.0), tone(3.0)])
+    parts = sounds.pieces(samples, RATE)
+    assert parts[0][0] == 0 and parts[-1][1] == len(samples)
+    assert all(end == start for (_, end), (start, _) in itertools.pairwise(parts))
+    assert all((end - start) / RATE <= 30 for start, end in parts)
+    assert 22.0 <= parts[0][1] / RATE <= 22.5
+    assert sounds.pieces(tone(5.0), RATE) == [(0, 5 * RATE)]

@@ -87,9 +87,13 @@ def test_previews_show_the_sound_growing(engine, model, prompt, many):
     seen = [event.outputs[0] for event in events if event.kind == "preview"]
     assert seen
     assert all(one.kind == "audio" for one in seen)
+    so_far = [one.meta["seconds"] for one in seen if not one.data]
     if model != "digits":
         texts = [one.text for one in seen]
         assert all(later.startswith(sooner) for sooner, later in itertools.pairwise(texts))
+        assert so_far[-1] > 0
+    else:
+        assert set(so_far) == {round(3 * 32 * 64 / 8000, 2)}  # all of it grows at once
 
 
 @writers
@@ -135,8 +139,9 @@ def test_swing_is_heard_where_it_acts_and_nowhere_else(engine):
 
 @pytest.mark.parametrize(
     ("name", "ends"),
-    [("speaker", SPEAKERS), ("num_inference_steps", (1, 20)), ("guidance_scale", (1.0, 8.0)), ("pause_s", (0.0, 0.6)),
-     ("scheduler", ("DDIMScheduler", "EulerAncestralDiscreteScheduler")), ("griffin_lim_rounds", (1, 100))],
+    [("speaker", SPEAKERS), ("num_inference_steps", (1, 100)), ("guidance_scale", (0.0, 1.0)),
+     ("guidance_scale", (1.0, 10.0)), ("pause_s", (0.0, 0.6)), ("griffin_lim_rounds", (1, 200)),
+     ("scheduler", ("DDIMScheduler", "EulerAncestralDiscreteScheduler"))],
 )  # fmt: skip
 def test_both_ends_of_every_setting_of_a_spoken_word_are_heard(engine, name, ends):
     one, other = (
@@ -144,6 +149,19 @@ def test_both_ends_of_every_setting_of_a_spoken_word_are_heard(engine, name, end
         for value in ends
     )
     assert len(one) != len(other) or np.abs(one - other).max() > 0.01
+
+
+def test_no_setting_is_left_out_of_those_whose_ends_are_heard(engine):
+    tested = {"gpt": {*ENDS, "swing", "num_variants"},
+              "digits": {"speaker", "num_inference_steps", "guidance_scale", "pause_s", "griffin_lim_rounds",
+                         "scheduler", "num_takes"},
+              "hear": {"min_confidence"}}  # fmt: skip
+    for model, names in tested.items():
+        fields = engine.catalog.family(f"audio/{model}").fields(engine.catalog[f"audio/{model}"])
+        assert {item.name for item in fields} - {"seed"} == names
+        for item in fields:  # the very ends of a slider
+            if item.name in ENDS and item.le is not None and item.name != "max_new_tokens":
+                assert set(ENDS[item.name]) == {item.ge, item.le}, item.name
 
 
 def test_every_scheduler_that_is_offered_runs(engine):
@@ -184,6 +202,41 @@ def test_what_is_unsure_is_left_out(engine, upload, model):
     assert results(nothing)[0].text == ""
     assert results(nothing)[0].meta["left_out"] == len(everything.meta["segments"])
     assert nothing.stats["notes"]
+
+
+@hearers
+def test_a_long_recording_is_heard_part_by_part_and_stop_keeps_what_was_heard(engine, model):
+    ref = Blobs(engine._settings.data_dir).put_bytes(recording(70.0))
+    events = list(engine.generate(ask(model, audio=ref)))
+    steps = [(event.step, event.total) for event in events if event.kind == "progress" and event.stage == "listen"]
+    assert len(steps) >= 3
+    assert {total for _, total in steps} == {len(steps)}
+    said = results(events[-1])[0]
+    assert said.meta["segments"][-1]["end_s"] > 55
+    ends = [one["end_s"] for one in said.meta["segments"]]
+    assert ends == sorted(ends)
+    odds = json.loads(next(one.data for one in events[-1].outputs if one.meta.get("what") == "odds"))
+    assert odds["seconds"] == pytest.approx(70.0, abs=0.1)
+    stop = StopSignal()
+    for event in engine.generate(ask(model, audio=ref), stop):
+        if event.kind == "preview":
+            stop.request()
+    assert event.stats["stopped"]
+    part = results(event)[0]
+    assert said.text.startswith(part.text) and 0 < len(part.text) < len(said.text)
+    assert 15 < part.meta["segments"][-1]["end_s"] < 35
+
+
+def test_odds_of_a_long_recording_keep_the_narrow_peaks():
+    from models.families.speech_to_text import _odds_view
+
+    odds = np.zeros((30_000, 3))
+    odds[:, 0] = 1.0
+    odds[12_345] = (0.1, 0.0, 0.9)
+    table = np.array(json.loads(_odds_view(odds, ["-", "a", "b"], 600.0).data)["odds"])
+    assert len(table) <= 1500
+    assert table[:, 2].max() == 0.9
+    assert abs(table[:, 2].argmax() / len(table) - 12_345 / 30_000) < 0.01
 
 
 def test_repeats_and_blanks_are_taken_out_of_the_odds():

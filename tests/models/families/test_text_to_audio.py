@@ -157,15 +157,52 @@ def test_the_codes_that_stop_keeps_decode_as_the_library_decodes_them(engine, ki
     assert np.allclose(own, music.levelled(wave[0].T.numpy()), atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["audioldm", "ace"])
-def test_a_stopped_diffusion_ends_within_a_step_and_says_that_there_is_no_sound(engine, kind):
-    stop = StopSignal()
-    stop.request()
-    final = final_of(engine, ask(kind, num_inference_steps=50), stop)
+def stopped_after(engine, kind, steps, monkeypatch, **params):
+    """Return the end of a run that is stopped after some steps, and how often its net was asked."""
+    from models.sampling import music
+
+    stop, asked, take = StopSignal(), [], music.LatentWatch.take
+
+    def count(self, *given):
+        take(self, *given)
+        if self.step == steps:
+            stop.request()
+
+    monkeypatch.setattr(music.LatentWatch, "take", count)
+    with engine._registry.lease(f"audio/{kind}") as loaded:
+        parts = loaded.parts["pipeline"].components
+        net = parts["transformer"] if "transformer" in parts else parts["unet"]
+        hook = type(net).forward
+        monkeypatch.setattr(type(net), "forward", lambda *a, **k: (asked.append(1), hook(*a, **k))[1])
+        final = final_of(engine, ask(kind, seed=2, **params), stop)
+        assert "forward" not in vars(net)
+    monkeypatch.undo()
+    return final, len(asked)
+
+
+@pytest.mark.parametrize("kind", DIFFUSION)
+def test_a_stopped_diffusion_ends_within_a_step_and_keeps_what_it_believed_in(engine, kind, monkeypatch):
+    final, asked = stopped_after(engine, kind, 2, monkeypatch, num_inference_steps=40)
     assert final.stats["stopped"]
-    assert final.stats["steps"] == 1
-    assert final.outputs == ()
-    assert "before there was a sound" in final.stats["notes"][0]
+    assert final.stats["steps"] == 2
+    assert asked <= 4  # with and without the description: nothing was asked after the stop
+    assert final.outputs[0].meta["finish"] == "stopped"
+    assert "how far it was after 2 steps" in final.stats["notes"][0]
+    samples = soundfile.read(io.BytesIO(final.outputs[0].data))[0]
+    assert abs(len(samples) / 8000 - 0.5) <= 32 / 8000
+    assert np.isfinite(samples).all() and np.abs(samples).max() > 1e-3
+    assert [output.meta.get("what") for output in final.outputs] == [None, "mel", "steps"]
+    assert final.outputs[2].meta["count"] == 2
+
+
+@pytest.mark.parametrize("kind", ["stable", "longcat", "ace"])
+def test_stopped_at_its_last_step_a_diffusion_is_nearly_the_whole_one(engine, kind, monkeypatch):
+    last, _ = stopped_after(engine, kind, 6, monkeypatch, num_inference_steps=6)
+    first, _ = stopped_after(engine, kind, 1, monkeypatch, num_inference_steps=6)
+    late, early = (soundfile.read(io.BytesIO(final.outputs[0].data))[0] for final in (last, first))
+    whole = heard(engine, kind, seed=2, num_inference_steps=6)
+    assert np.abs(late - whole).max() < 0.02
+    assert np.abs(early - whole).max() > 3 * np.abs(late - whole).max()
 
 
 def test_a_run_leaves_nothing_behind_on_the_shared_pipeline(engine):

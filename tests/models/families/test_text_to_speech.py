@@ -108,6 +108,7 @@ def test_stop_ends_within_a_step_of_a_sentence(engine, kind, monkeypatch):
     assert final.stats["stopped"]
     assert len(steps) == 3
     assert final.outputs == ()
+    assert "within its first sentence" in final.stats["notes"][0]
 
 
 def test_a_voice_that_ends_at_once_says_so(engine):

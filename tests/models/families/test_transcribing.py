@@ -67,7 +67,7 @@ def test_both_ends_of_every_setting_are_read(engine, kind, name, ends):
     assert tried[0] != tried[1]
 
 
-@pytest.mark.parametrize("kind", ["whisper", "english"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_recording_longer_than_a_window_is_heard_to_the_end(engine, kind):
     events = list(engine.generate(listen(engine, kind, recording(65.0))))
     meta = events[-1].outputs[0].meta

@@ -13,7 +13,7 @@ from models.torchaudio_guard import guard
 guard()
 
 from models.sampling import sound_views  # noqa: E402
-from models.sampling.sound_measures import compare, measure  # noqa: E402
+from models.sampling.sound_measures import compare, measure, warp  # noqa: E402
 
 RATE = 48_000
 
@@ -31,11 +31,20 @@ def test_a_full_scale_tone_is_as_loud_as_the_standard_says():
     assert measure(tone(peak=0.1), RATE)["loudness_lufs"] == pytest.approx(-23.0, abs=0.15)
 
 
-@pytest.mark.parametrize("hertz", [85.0, 110.0, 220.0])
-def test_pitch_and_centre_of_a_tone_are_its_frequency(hertz):
-    numbers = measure(tone(hertz), RATE)
-    assert numbers["f0_hz"] == pytest.approx(hertz, rel=0.03)
+@pytest.mark.parametrize("rate", [8000, 16_000, RATE])
+@pytest.mark.parametrize("hertz", [85.0, 110.0, 220.0, 440.0, 587.0, 1000.0])
+def test_pitch_and_centre_of_a_tone_are_its_frequency(hertz, rate):
+    numbers = measure(tone(hertz, rate=rate), rate)
+    assert numbers["f0_hz"] == pytest.approx(hertz, rel=0.01)
     assert numbers["centroid_hz"] == pytest.approx(hertz, rel=0.1)
+
+
+@pytest.mark.parametrize("hertz", [90.0, 150.0, 330.0, 700.0])
+def test_the_pitch_of_a_voice_is_that_of_its_lowest_harmonic_and_noise_has_none(hertz):
+    rich = sum(tone(hertz * n, peak=0.3 / abs(n - 2.5)) for n in range(1, 7))  # the second and third are the loudest
+    hiss = np.random.default_rng(1).normal(0, 0.01, rich.shape).astype(np.float32)
+    assert measure(rich + hiss, RATE)["f0_hz"] == pytest.approx(hertz, rel=0.01)
+    assert measure(20 * hiss, RATE)["f0_hz"] is None
 
 
 def test_silence_and_shreds_have_no_numbers():
@@ -53,7 +62,7 @@ def test_a_difference_is_even_where_two_are_alike_and_shows_what_one_has_more(tm
 
     def shown(*refs):
         answer = compare({"refs": list(refs)}, blobs)
-        rgb = np.asarray(Image.open(io.BytesIO(blobs.get_bytes(answer["difference"]))).convert("RGB")).astype(int)
+        rgb = np.asarray(Image.open(io.BytesIO(blobs.get_bytes(answer["begun"]["ref"]))).convert("RGB")).astype(int)
         return answer, rgb
 
     answer, same = shown(low, low)
@@ -75,3 +84,30 @@ def test_the_shortest_sound_has_a_spectrogram(frames, rate):
     view = sound_views.mel_view(np.ones(frames, np.float32) * 0.5, rate, 0)
     assert view.meta["seconds"] > 0
     assert Image.open(io.BytesIO(view.data)).width >= 800
+
+
+def test_two_takes_at_another_pace_are_laid_like_on_like(tmp_path):
+    chance = np.random.default_rng(4)
+    a = chance.normal(0, 20, (8, 60)).repeat(2, 1)
+    slow = a.repeat(2, 1)[:, 30:]
+    path = warp(a, slow)
+    assert len(path) == a.shape[1]
+    assert (np.diff(path) >= 0).all()
+    assert np.abs(slow[:, path][:, 20:] - a[:, 20:]).max() < 1e-6
+    blobs = Blobs(tmp_path)
+
+    def spoken(gap_s):
+        parts = [tone(hertz, 0.4, 0.5) for hertz in (300, 900, 2500)]
+        quiet = np.zeros((int(gap_s * RATE), 1), np.float32)
+        return blobs.put_bytes(sounds.encode(np.concatenate([parts[0], quiet, parts[1], quiet, parts[2]]), RATE))
+
+    answer = compare({"refs": [spoken(0.1), spoken(0.5)]}, blobs)
+
+    def colour(name):
+        drawn = Image.open(io.BytesIO(blobs.get_bytes(answer[name]["ref"]))).convert("RGB")
+        rgb = np.asarray(drawn).astype(int)
+        return np.abs(rgb[:, :, 0] - rgb[:, :, 2]).mean()
+
+    assert colour("aligned") < 0.4 * colour("begun")
+    assert answer["aligned"]["seconds"] == pytest.approx(1.4, abs=0.05)
+    assert answer["begun"]["seconds"] == pytest.approx(2.2, abs=0.05)
