@@ -11,7 +11,8 @@ import random
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -51,6 +52,7 @@ MOOD = ("Write a story that ends {how}.", "Tell me a story with a {mood} ending.
 RETELL = ("Tell it {how}.", "Now tell it {how}.", "Tell it again, but let it end {how}.")
 HAPPENED = ("What happened to {name}?", "What happened to {name} in the end?")
 SUM = ("Sum it up in one sentence.", "What is it about, in one sentence?")
+MADE = 0.7  # share of conversations about stories that were made for them
 SHORT, LONG = "Keep every story short.", "Tell long stories."
 
 
@@ -139,18 +141,24 @@ def ask(asked: Asked, choice: random.Random) -> str:
         return choice.choice(MOOD).format(how=how, mood=asked.mood)
     if choice.random() < 0.3:
         end = f" and let it end {how}" if how else ""
-        return choice.choice(USE).format(list=_joined(asked.words), end=end)
-    return choice.choice(WRITE).format(words=_joined([with_article(word) for word in asked.words]), end=end)
+        return choice.choice(USE).format(list=joined(asked.words), end=end)
+    return choice.choice(WRITE).format(words=joined([with_article(word) for word in asked.words]), end=end)
 
 
-def _joined(words: Sequence[str]) -> str:
+def joined(words: Sequence[str]) -> str:
+    """Return words in a row: "a fox, a key and a tree"."""
     return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]
 
 
 class Conversations:
-    """Draw conversations whose answers are training stories; those that end sadly come `often` times as often."""
+    """Draw conversations whose answers are training stories; those that end sadly come `often` times as often.
 
-    def __init__(self, texts: Sequence[str], often: int = 4) -> None:
+    `made` are stories that were made for words (`training/story_answers.py`): `MADE` of the conversations are theirs.
+    """
+
+    def __init__(self, texts: Sequence[str], often: int = 4, made: Sequence[dict[str, Any]] = ()) -> None:
+        self.made = [replace(read(one["text"]), words=list(one["words"])) for one in made]
+        self.made += [story for story in self.made if story.mood == "sad" for _ in range(often - 1)]
         self.stories = [read(text) for text in texts]
         self.pool = [at for at, story in enumerate(self.stories) for _ in range(often if story.mood == "sad" else 1)]
         self._with: dict[tuple[str, str], list[int]] = {}
@@ -160,8 +168,9 @@ class Conversations:
 
     def draw(self, choice: random.Random) -> list[dict[str, str]]:
         """Return one conversation: `role` and `content` of each message."""
-        story = self.stories[choice.choice(self.pool)]
-        asked = self.asked_of(story, choice)
+        made = bool(self.made) and choice.random() < MADE
+        story = choice.choice(self.made) if made else self.stories[choice.choice(self.pool)]
+        asked = self.asked_of(story, choice, whole=made)
         messages = []
         if choice.random() < 0.15:
             messages.append({"role": "system", "content": SHORT if story.short else LONG})
@@ -170,9 +179,9 @@ class Conversations:
             messages += self._second(story, asked, choice)
         return messages
 
-    def asked_of(self, story: Story, choice: random.Random) -> Asked:
-        """Return demands that a story keeps."""
-        count = min(len(story.words), choice.choice((1, 2, 2, 3, 3, 4)))
+    def asked_of(self, story: Story, choice: random.Random, whole: bool = False) -> Asked:
+        """Return demands that a story keeps; `whole`: with all its words."""
+        count = len(story.words) if whole else min(len(story.words), choice.choice((1, 2, 2, 3, 3, 4)))
         words = tuple(choice.sample(story.words, count)) if choice.random() < 0.93 else ()
         mood = story.mood if not words or choice.random() < 0.6 else ""
         if not words and not mood:
@@ -203,7 +212,7 @@ def summary(story: Story) -> str:
     """Return one sentence made from what a story names: "Lily, a bird and a tree: it ends happily."."""
     about = [*story.names[:1], *(with_article(word) for word in story.words[:3])] or ["a day"]
     end = {"happy": ", and it ends happily", "sad": ", and it ends sadly"}.get(story.mood, "")
-    return f"It is about {_joined(about)}{end}."
+    return f"It is about {joined(about)}{end}."
 
 
 def held_out(conversations: Conversations, count: int, seed: int = 1) -> list[tuple[str, Asked]]:
@@ -214,16 +223,17 @@ def held_out(conversations: Conversations, count: int, seed: int = 1) -> list[tu
     choice = random.Random(seed)
     known = Counter(word for story in conversations.stories for word in story.words)
     common = sorted(word for word, times in known.items() if times >= 30)
-    together = {frozenset(pair) for story in conversations.stories for pair in _pairs(story.words)}
+    together = {pair for story in conversations.stories for pair in pairs(story.words)}
     found: list[tuple[str, Asked]] = []
     while len(found) < count:
         words = tuple(choice.sample(common, (1, 2, 2, 3)[len(found) % 4]))
-        if len(words) > 1 and any(frozenset(pair) in together for pair in _pairs(words)):
+        if len(words) > 1 and any(pair in together for pair in pairs(words)):
             continue
         asked = Asked(words, choice.choice(("happy", "sad", "", "")))
         found.append((ask(asked, choice), asked))
     return found
 
 
-def _pairs(words: Sequence[str]) -> list[tuple[str, str]]:
-    return [(one, other) for at, one in enumerate(words) for other in words[at + 1 :]]
+def pairs(words: Sequence[str]) -> list[frozenset[str]]:
+    """Return every two of some words."""
+    return [frozenset((one, other)) for at, one in enumerate(words) for other in words[at + 1 :]]

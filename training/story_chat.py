@@ -19,9 +19,9 @@ import torch
 from torch.nn import functional as F
 
 from training import chat_cards, loop
-from training.chat_marks import measure
+from training.chat_marks import COUNT, measure
 from training.data import load_stories
-from training.instructions import Conversations, first_place, sentences, things
+from training.instructions import Conversations, first_place, held_out, pairs, sentences, things
 from training.measure import bits_per_character
 
 BASE = Path("models/embedded/story-gpt")
@@ -44,11 +44,17 @@ def main() -> None:
     """Run the training that the command line asks for."""
     parser = loop.options(__doc__, "models/embedded/story-chat", minutes=40.0)
     parser.add_argument("--base", type=Path, default=BASE)
+    parser.add_argument("--answers", type=Path, default=Path(".train/story-chat/answers.json"), help="of story_answers")
     parser.add_argument("--rate", type=float, default=LEARNING_RATE)
     options = parser.parse_args()
     loop.prepare(options)
     stories = load_stories(options.data)
-    made = Conversations(stories.train + stories.extra)
+    answers = json.loads(options.answers.read_text("utf-8")) if options.answers.exists() else []
+    print(f"{len(answers):,} stories made for instructions", flush=True)
+    plain = Conversations(stories.train + stories.extra)
+    kept = {pair for _, asked in held_out(plain, COUNT) for pair in pairs(asked.words)}
+    answers = [one for one in answers if not kept & set(pairs(one["words"]))]  # what is measured stays unseen
+    made = Conversations(stories.train + stories.extra, made=answers)
     tokenizer = make_tokenizer(options.base)
     model = make_model(options.base, options.seed)
     model.print_trainable_parameters()
