@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from components import playground, presence, services, state, story_view
+from components import example, presence, services, state, story_view
 from components.runtime import catalog as read_catalog
 from models.errors import PlaygroundError
 from models.types import Request
@@ -61,7 +61,7 @@ def show() -> None:
 
 
 def _draw_example(name: str) -> None:
-    runs = [playground.read_run(playground.EXAMPLES / f"temperature-{value}.json") for value in TEMPERATURES]
+    runs = [example.read_run(example.EXAMPLES / f"temperature-{value}.json") for value in TEMPERATURES]
     st.caption(
         f":material/lightbulb: **An example** by {name}: the same beginning and the same seed at three temperatures."
     )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import streamlit as st
 
-from components import result
+from components import result, state
 from components.model_picker import size
 from models.engine import EngineState
 from models.jobs import STEPPING, Jobs, JobView
@@ -22,18 +23,34 @@ ROW_PX = 40  # a button's height
 WARM_UP_S = 12  # what importing the libraries takes on two weak cores
 
 
-def draw(jobs: Jobs, owner: str, job_id: str) -> None:
-    """Draw a living job, looking again every `POLL_S` seconds; when it begins or ends, the whole page is drawn once."""
+Show = Callable[[JobView], None]
+
+
+def busy(jobs: Jobs, owner: str) -> bool:
+    """Say whether a run of this session is under way, on the page too."""
+    if all(view.finished for view in jobs.jobs_of(owner)):
+        return False
+    state.notify("A run of yours is under way. Wait for it, or stop it first.", "info")
+    return True
+
+
+def draw(jobs: Jobs, owner: str, job_id: str, show: Show | None = None) -> None:
+    """Draw a living job, looking again every `POLL_S` seconds; when it begins or ends, the whole page is drawn once.
+
+    `show` draws what there is so far, above the progress; without it, that is drawn below as a result is.
+    """
     view = jobs.view(owner, job_id)
     queued = view is not None and view.state == "queued"
-    st.fragment(_draw, run_every=QUEUE_POLL_S if queued else POLL_S)(jobs, owner, job_id, queued)
+    st.fragment(_draw, run_every=QUEUE_POLL_S if queued else POLL_S)(jobs, owner, job_id, queued, show)
 
 
-def _draw(jobs: Jobs, owner: str, job_id: str, was_queued: bool) -> None:
+def _draw(jobs: Jobs, owner: str, job_id: str, was_queued: bool, show: Show | None) -> None:
     view = jobs.view(owner, job_id)
     if view is None or view.finished or (was_queued and view.state != "queued"):
         st.rerun()
         return
+    if show is not None:
+        show(view)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(_share(view), text=words(view, jobs.engine.state(), time.time()))
         forced = view.stopping and view.progress is not None and view.progress.stage == "load"
@@ -48,6 +65,8 @@ def _draw(jobs: Jobs, owner: str, job_id: str, was_queued: bool) -> None:
             help="Force: ends the worker process and unloads all models." if forced else "Keep what is there and end.",
             on_click=jobs.stop, args=(owner, job_id),
         )  # fmt: skip
+    if show is not None:
+        return
     if view.preview is not None:
         result.draw_outputs(None, view.preview.outputs, view.id, live=True, request=view.requests[view.index])
     else:

@@ -72,7 +72,8 @@ def read(catalog: Catalog, modality: str) -> None:
         try:
             request = read_request(packed)
             apply(catalog, modality, request)
-            state.notify("This page was opened from a link: its prompt and settings are below. Press Run.", "info")
+            act = "Press Enter in the box below." if request.inputs.get("messages") else "Press Run."
+            state.notify(f"This page was opened from a link: its prompt and settings are below. {act}", "info")
             _tell_missing(catalog, catalog[request.model])
         except PlaygroundError as error:
             state.notify(error.message, "warning")
@@ -101,7 +102,7 @@ def apply(catalog: Catalog, modality: str, request: Request) -> None:
         except PlaygroundError as error:
             state.notify(f"Left at its default: {error.message}", "warning")
     st.session_state[state.model_key(modality)] = spec.id
-    inputs.restore(modality, family, {"prompt": "", **request.inputs})
+    inputs.restore(modality, family, {"prompt": "", "messages": "", **request.inputs})
     params_form.set_values(spec, fields, good)
 
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import math
 import random
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from components import (
+    chat,
+    chat_lesson,
     image_after,
     inputs,
     job_panel,
@@ -33,6 +33,7 @@ from components import (
     text_after,
 )  # fmt: skip
 from components import status_line as status
+from components.example import example_run
 from components.runtime import catalog as read_catalog
 from components.words import plain
 from models.catalog import Catalog, ModelSpec
@@ -40,10 +41,9 @@ from models.errors import PlaygroundError, PromptTooLong
 from models.family import Family, InputField
 from models.jobs import STUDY, Jobs, JobView
 from models.params import ParamField
-from models.types import ASIDE, SEED_MAX, Output, Request, Run
+from models.types import SEED_MAX, Output, Request, Run
 
 SPEECH = "text_to_speech"  # the family that speaks any text
-EXAMPLES = Path(__file__).parent / "examples"
 _PLACEHOLDERS = {"text": "Write how it begins …", "image": "What to draw …", "audio": ""}
 ADOPT_S = 5.0  # a reload may arrive before the old page's connection is seen to be gone
 _ADOPTING = "adopting-until"
@@ -78,10 +78,7 @@ class _Page:
 
     def busy(self) -> bool:
         """Say whether a run of this session is under way, on the page too."""
-        if all(view.finished for view in self.jobs.jobs_of(self.owner)):
-            return False
-        state.notify("A run of yours is under way. Wait for it, or stop it first.", "info")
-        return True
+        return job_panel.busy(self.jobs, self.owner)
 
     def check_length(self, request: Request) -> None:
         """Refuse a prompt that is too long before it waits in the queue. Raises `PromptTooLong`.
@@ -193,11 +190,17 @@ def show(modality: str, title: str) -> None:
     with st.sidebar:
         params_form.draw(spec, page.fields, page.depends)
         status.draw(jobs, busy=live)
+    if chat.choose(spec, family):
+        chat_lesson.draw(jobs, owner, catalog, spec)
+        chat.draw(chat.Chat(jobs, owner, catalog, spec, family, page.fields), page.speak if page.voice() else None)
+        return
     _draw_inputs(page)
     _draw_run_line(page, live)
     for notice in state.notices():
         {"error": st.error, "warning": st.warning, "info": st.info}[notice["level"]](plain(notice["message"]))
     _draw_result(page, view)
+    if modality == "text":
+        chat_lesson.draw(jobs, owner, catalog, spec)
     st.divider()
     st.subheader("Earlier results", anchor=False)
     if modality == "audio":
@@ -210,7 +213,7 @@ def _job_of(jobs: Jobs, owner: str, modality: str) -> JobView | None:
     """Return the session's newest job of a modality."""
     found = [
         view for view in jobs.jobs_of(owner)
-        if view.requests[0].model.startswith(f"{modality}/") and view.purpose != STUDY
+        if view.requests[0].model.startswith(f"{modality}/") and view.purpose != STUDY and not chat.apart(view)
     ]  # fmt: skip
     return found[-1] if found else None
 
@@ -329,30 +332,6 @@ def _draw_result(page: _Page, view: JobView | None) -> None:
         st.caption(":material/lightbulb: **An example** from this model. Press Run to make your own.")
         result.draw_outputs(None, example.outputs, f"example-{page.spec.id}", request=example.request)
         st.caption(result.facts(example))
-
-
-def example_run(spec: ModelSpec) -> Run | None:
-    """Return the stored run of a model, or None if there is none or its picture is missing."""
-    try:
-        return read_run(EXAMPLES / f"{spec.id.replace('/', '-')}.json")
-    except FileNotFoundError:
-        return None
-
-
-def read_run(file: Path) -> Run:
-    """Return a run as `python -m models run --json` printed it; `make examples` makes the stored ones."""
-    said = json.loads(file.read_text("utf-8"))
-    outputs = []
-    for one in said["outputs"]:
-        if one["kind"] not in ASIDE:
-            # a tune's notes are its example: its sound would outweigh the model
-            data = file.with_name(Path(one["file"]).name).read_bytes() if "file" in one else b""
-            kept = ("kind", "index", "text", "media_type", "meta")
-            outputs.append(Output(data=data, **{name: one[name] for name in kept}))
-    prompt = said.get("inputs", {}).get("prompt") or outputs[0].text[: outputs[0].meta.get("prompt_chars", 0)]
-    request = Request(model=said["model"], inputs={"prompt": prompt}, params=said["params"], seed=said["seed"])
-    stats = {name: said[name] for name in ("in_effect", "tokens", "steps", "notes") if name in said}
-    return Run("example", "", "", request, "done", 0.0, outputs, stats)
 
 
 def _adopt(jobs: Jobs, owner: str) -> None:

@@ -18,7 +18,7 @@ from models.jobs import Jobs
 from models.media import file_name
 from models.types import ASIDE, Output, Request, Run
 
-_FINISH = {
+FINISH = {
     "eos": "it ended by itself", "length": "the length was used up", "stop string": "a stop text came",
     "stopped": "stopped by you",
 }  # fmt: skip
@@ -121,10 +121,10 @@ def facts(run: Run) -> str:
         speed = f", {stats['steps_per_s']:,.0f} a second" if stats.get("steps_per_s") and stats["steps"] > 1 else ""
         parts.append(f"{stats['steps']:,} {word}{speed}")
     ends = [str(output.meta.get("finish", "")) for output in run.outputs]
-    said = list(dict.fromkeys(_FINISH[end] for end in ends if end in _FINISH))
+    said = list(dict.fromkeys(FINISH[end] for end in ends if end in FINISH))
     if run.status == "failed" and run.outputs:
         said = ["this is what there was"]
-    settings = [f"{name} {_short(value)}" for name, value in stats.get("in_effect", {}).items() if name != "seed"]
+    settings = [f"{name} {short(value)}" for name, value in stats.get("in_effect", {}).items() if name != "seed"]
     return " · ".join([*parts, *said]) + ("  \nIn effect: " + plain(", ".join(settings)) if settings else "")
 
 
@@ -235,7 +235,8 @@ def stored(jobs: Jobs, output: Output) -> bytes:
     return output.text.encode()
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """Say a setting's value: "on" and "off", a list's members apart."""
     if isinstance(value, list):
         return " / ".join(repr(one) for one in value)
     return {True: "on", False: "off"}.get(value, f"{value}") if isinstance(value, bool) else f"{value}"

@@ -7,6 +7,11 @@ import streamlit as st
 _CSS = """
 <style>
 .stMainBlockContainer { max-width: 60rem; padding-top: 3.2rem; padding-bottom: 4rem; }
+.stBottomBlockContainer, [data-testid="stBottomBlockContainer"] { max-width: 60rem; padding-bottom: 1.5rem; }
+[data-testid="stChatMessage"] { background: none; }
+[data-testid="stChatMessage"]:has([aria-label="Chat message from user"]) {
+  background: color-mix(in srgb, currentColor 5%, transparent);
+}
 [data-testid="stSidebarUserContent"] { padding-bottom: 1rem; }
 [data-testid="stSidebar"] [data-testid="stVerticalBlock"] { gap: .55rem; }
 /* names of schedulers are 31 characters long: all of them can be read */

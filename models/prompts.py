@@ -99,10 +99,29 @@ def _render(tokenizer: Any, messages: list[Message]) -> str:
         raise BadInput(f"The model's chat template refuses this conversation: {str(error)[:200]}.") from error
 
 
-def prompt_too_long(model: str, tokens: int, context_length: int) -> PromptTooLong:
-    """Return the error for a prompt that leaves no room, in the words of page, CLI and API alike."""
+def encode_latest(tokenizer: Any, prompt: str, messages: list[Message], limit: int, room: int) -> tuple[list[int], int]:
+    """Return the ids of a conversation without its oldest turns, and how many turns were left out.
+
+    Turns, a question with its answer, go from the front, the system message stays, until fewer than `limit` ids leave
+    `room` for an answer. What is too long without any turn is returned so.
+    """
+    head = messages[:1] if messages and messages[0]["role"] == "system" else []
+    turns, dropped = messages[len(head) :], 0
+    ids = encode(tokenizer, prompt, messages)
+    while len(ids) > limit - room and turns:
+        turns, dropped = turns[2:], dropped + 1
+        ids = encode(tokenizer, prompt, [*head, *turns])
+    return ids, dropped
+
+
+def prompt_too_long(model: str, tokens: int, context_length: int, chat: bool = False) -> PromptTooLong:
+    """Return the error for a prompt (`chat`: a conversation) that leaves no room, in the same words everywhere."""
+    what, cure = "prompt", "Shorten it, or switch on “Cut a long prompt” to drop its beginning."
+    if chat:
+        what = "conversation"
+        cure = "Begin a new one, or switch on “Cut a long prompt” to leave out its oldest turns."
     return PromptTooLong(
-        f"The prompt has {tokens:,} tokens; {model} holds {context_length:,} with what it writes, so at most "
-        f"{context_length - 1:,} are allowed. Shorten it, or switch on “Cut a long prompt” to drop its beginning.",
+        f"The {what} has {tokens:,} tokens; {model} holds {context_length:,} with what it writes, so at most "
+        f"{context_length - 1:,} are allowed. {cure}",
         tokens=tokens, limit=context_length - 1,
     )  # fmt: skip

@@ -1,6 +1,7 @@
 """An engine without torch: it speaks the protocol and does what a script of events says."""
 
 import hashlib
+import json
 import threading
 import time
 from collections import Counter
@@ -35,9 +36,10 @@ class FakeEngine:
             if stop.asked:
                 yield Final((), {"stopped": True, "seconds": 0.0})
                 return
-        prompt = request.inputs["prompt"]
+        chat = bool(request.inputs.get("messages"))
+        prompt = "" if chat else request.inputs["prompt"]  # an answer stands alone
         meta = {"prompt_chars": len(prompt)}
-        text = prompt
+        text = f"{request.seed}:" if chat else prompt
         for step in range(self.steps):
             if stop.asked:
                 break
@@ -47,15 +49,17 @@ class FakeEngine:
             yield Preview((Output("text", 0, text, meta=meta),))
         if self.fail_with is not None:
             raise self.fail_with
+        finish = "stopped" if stop.asked else "eos"
         stats = {"tokens": self.steps, "tokens_per_s": 100.0, "seconds": 0.1, "stopped": stop.asked,
                  "in_effect": {**request.params, "seed": request.seed}, "notes": []}  # fmt: skip
-        yield Final((media.text_output(text, {"seed": request.seed}, 0, {**meta, "finish": "eos"}),), stats)
+        yield Final((media.text_output(text, {"seed": request.seed}, 0, {**meta, "finish": finish}),), stats)
 
     def die(self, reason="killed"):
         self.fail_with = WorkerDied("The worker process was ended from outside.", reason=reason)
 
     def call(self, model, tool, data):
-        tokens = len(data["text"].split())
+        said = [one["content"] for one in json.loads(data.get("messages") or "[]")]
+        tokens = len(" ".join([*said, data["text"]]).split())
         problem = f"The prompt has {tokens} tokens." if tokens >= 512 else ""
         return {"tokens": tokens, "context_length": 512, "problem": problem}
 

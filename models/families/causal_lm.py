@@ -14,7 +14,7 @@ from models.errors import BadInput, WeightsError
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, Family, InputField, Loaded, Modality
 from models.params import Params, in_effect
-from models.prompts import encode, prompt_too_long, read_forced, read_messages
+from models.prompts import encode, encode_latest, prompt_too_long, read_forced, read_messages
 from models.text_settings import CausalLMParams
 from models.types import Output, Request
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from models.sampling.transcript import Transcript
 
 _STOP_MAX_CHARS = 100
+LEARNT = ("text", "supervised", "preferred")
 _HOW_IT_WORKS = """
 ```mermaid
 flowchart LR
@@ -87,7 +88,7 @@ class CausalLM(Family):
         return Loaded({"model": model.eval(), "tokenizer": tokenizer})
 
     def describe(self, spec: ModelSpec) -> dict[str, Any]:
-        """Return context length, vocabulary size and what can be looked at inside, read from config.json."""
+        """Return context length, vocabulary size, what can be looked at inside (config.json), and `_marks`."""
         file = (spec.base_folder() or spec.folder()) / "config.json"
         try:
             config = json.loads(file.read_text("utf-8"))
@@ -95,9 +96,11 @@ class CausalLM(Family):
             facts = {"context_length": context, "vocabulary_size": config["vocab_size"]}
             if found := insides.offered(config):
                 facts["insides"] = found
-            return {**facts, "chat": True} if has_template(spec.folder()) else facts
+            if has_template(spec.folder()):
+                facts["chat"] = True
         except (OSError, ValueError, KeyError, AttributeError) as error:
             raise WeightsError(f"{spec.id}: {file.name} is missing or damaged. Restore it.") from error
+        return {**facts, **_marks(spec)}
 
     def check_inputs(self, spec: ModelSpec, request: Request, params: Any) -> None:
         """Refuse an empty prompt and stop texts that could end every text at once; see `Family.check_inputs`."""
@@ -118,15 +121,19 @@ class CausalLM(Family):
     def count_tokens(self, spec: ModelSpec, data: dict[str, Any], blobs: Blobs | None = None) -> dict[str, Any]:
         """Count a text's tokens, the start token included: `{"text"}` → `{"tokens", "context_length", "problem"}`.
 
+        With `"messages"`, JSON as of the input, the whole conversation is counted as the chat template writes it.
         `problem` is the sentence for a text that leaves no room, else "".
         """
-        tokenizer = _tokenizer_of(spec)
-        tokens = len(tokenizer.encode(media.check_text(data["text"])).ids)
+        text, chat = media.check_text(data["text"]), read_messages(str(data.get("messages", "")))
+        if chat is not None and spec.facts.get("chat"):
+            tokens = len(encode(_chat_tokenizer(spec.folder()), text, chat))
+        else:
+            tokens = len(_tokenizer_of(spec).encode(text).ids)
         context_length = int(spec.facts["context_length"])  # type: ignore[arg-type]
         fits = tokens < context_length
         return {
             "tokens": tokens, "context_length": context_length,
-            "problem": "" if fits else prompt_too_long(spec.id, tokens, context_length).message,
+            "problem": "" if fits else prompt_too_long(spec.id, tokens, context_length, chat is not None).message,
         }  # fmt: skip
 
     def generate(
@@ -145,7 +152,7 @@ class CausalLM(Family):
         chat = read_messages(request.inputs.get("messages", ""))
         shown = "" if chat is not None else request.inputs["prompt"]  # what a text begins with; an answer stands alone
         forced = read_forced(request.inputs.get("forced", ""), int(spec.facts["vocabulary_size"]))  # type: ignore[arg-type]
-        ids, room, notes = self._fit(spec, tokenizer, encode(tokenizer, request.inputs["prompt"], chat), forced, params)
+        ids, room, notes = self._fit(spec, tokenizer, request.inputs["prompt"], chat, forced, params)
         rows = params.num_variants if params.do_sample else 1
         total = min(params.max_new_tokens, room)
         texts = [
@@ -230,19 +237,25 @@ class CausalLM(Family):
         yield from looks[request.study](spec, request, loaded, context)
 
     def _fit(
-        self, spec: ModelSpec, tokenizer: Any, ids: list[int], forced: list[int], params: Any
-    ) -> tuple[list[int], int, list[str]]:
+        self, spec: ModelSpec, tokenizer: Any, prompt: str, chat: list[dict[str, str]] | None, forced: list[int],
+        params: Any,
+    ) -> tuple[list[int], int, list[str]]:  # fmt: skip
         """Return the prompt's ids, how many tokens fit after them and the `forced` ones, and what to tell."""
+        ids = encode(tokenizer, prompt, chat)
         whole = int(spec.facts["context_length"])  # type: ignore[arg-type]
         limit = whole - len(forced)
         if limit < 2:
             raise BadInput(f"{len(forced):,} tokens to begin with leave no room: {spec.id} holds {whole:,} in all.")
-        notes = []
+        notes, wanted = [], min(params.max_new_tokens, limit // 2)
+        if chat and params.cut_prompt:
+            ids, dropped = encode_latest(tokenizer, prompt, chat, limit, wanted)
+            if dropped:
+                notes.append(f"The oldest {'turn was' if dropped == 1 else f'{dropped} turns were'} not read.")
         if len(ids) >= limit:
             if not params.cut_prompt:
-                raise prompt_too_long(spec.id, len(ids), limit)
+                raise prompt_too_long(spec.id, len(ids), limit, chat is not None)
             start = [ids[0]] if tokenizer.bos_token_id is not None and ids[0] == tokenizer.bos_token_id else []
-            keep = max(1, limit - len(start) - min(params.max_new_tokens, limit // 2))
+            keep = max(1, limit - len(start) - wanted)
             notes.append(f"The prompt had {len(ids):,} tokens; its last {keep:,} were read.")
             ids = start + ids[-keep:]
         room = limit - len(ids)
@@ -257,6 +270,26 @@ def has_template(folder: Path) -> bool:
         return True
     file = folder / "tokenizer_config.json"
     return file.exists() and "chat_template" in json.loads(file.read_text("utf-8"))
+
+
+def _marks(spec: ModelSpec) -> dict[str, Any]:
+    """Return what training wrote to marks.json beside the weights, {} where there is none. Raises `WeightsError`.
+
+    `learnt` is "text" (the next word), "supervised" (answers shown) or "preferred" (answers preferred); `marks` are
+    numbers by name: shares of held-out instructions (`passed`, …, of `instructions`), `bits_per_character`,
+    `divergence` (nats a token from the supervised model).
+    """
+    file = spec.folder() / "marks.json"
+    if not file.exists():
+        return {}
+    try:
+        found = json.loads(file.read_text("utf-8"))
+        marks = {str(name): value for name, value in found["marks"].items()}
+        if found["learnt"] not in LEARNT or not all(type(value) in (int, float) for value in marks.values()):
+            raise ValueError("not of this form")
+        return {"learnt": found["learnt"], "marks": marks}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise WeightsError(f"{spec.id}: marks.json is damaged. Restore it.") from error
 
 
 def _output(shown: str, text: Any, index: int, chat: bool) -> Output:
@@ -310,3 +343,10 @@ def _tokenizer_file(file: Path, changed_ns: int) -> Any:
         return tokenizer
     except Exception as error:  # the library raises plain Exception
         raise WeightsError(f"{file.parent.name}: {file.name} is missing or damaged. Restore it.") from error
+
+
+@lru_cache(maxsize=2)
+def _chat_tokenizer(folder: Path) -> Any:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(folder, trust_remote_code=False)

@@ -45,7 +45,9 @@ class App:
     """A running app on a free port of 127.0.0.1, with the odd models beside the shipped ones."""
 
     def __init__(self, folder):
-        odd = odd_settings(folder / "odd", ("odd", "other", "third"))
+        odd = odd_settings(folder / "odd", ("odd", "other", "third", "talker"))
+        with (odd.catalog_dirs[0] / "talker.toml").open("a") as file:
+            file.write("[facts]\nchat = true\n")
         self.folder = folder
         environment = {
             **os.environ,

@@ -7,19 +7,20 @@ import pytest
 from PIL import Image
 
 import models
-from components import home, inputs, playground
+from components import home, inputs
+from components.example import EXAMPLES, read_run
 from models import sounds
 from models.blobs import Blobs
 from models.engine import LocalEngine
 from models.settings import Settings
 from models.types import ASIDE, Request
 
-FILES = sorted(playground.EXAMPLES.glob("*.json"))
+FILES = sorted(EXAMPLES.glob("*.json"))
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_an_example_is_what_the_model_writes(file):
-    example = playground.read_run(file)
+    example = read_run(file)
     *_, final = models.generate(example.request)
     shown = [output for output in final.outputs if output.kind not in ASIDE]
     assert [output.text for output in shown] == [output.text for output in example.outputs]

@@ -5,7 +5,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from components import gallery, playground
+from components import example, gallery
 from models.image_settings import read_settings
 from models.types import Request
 from tests.components.image_steps import (
@@ -37,8 +37,8 @@ def test_an_example_is_shown_before_the_first_run(pages):
 
 def test_an_example_whose_picture_is_missing_is_not_shown(pages, monkeypatch, tmp_path):
     stem = f"image-{MODEL}.json"
-    (tmp_path / stem).write_text((playground.EXAMPLES / stem).read_text())
-    monkeypatch.setattr(playground, "EXAMPLES", tmp_path)
+    (tmp_path / stem).write_text((example.EXAMPLES / stem).read_text())
+    monkeypatch.setattr(example, "EXAMPLES", tmp_path)
     assert pictures(pages.open(PAGE)) == []
 
 

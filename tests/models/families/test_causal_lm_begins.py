@@ -7,7 +7,7 @@ import pytest
 
 from models.device import import_libraries
 from models.engine import LocalEngine
-from models.errors import BadInput
+from models.errors import BadInput, PromptTooLong, WeightsError
 from models.sampling.microscope import unpack
 from models.types import Request
 from tests.tiny import (
@@ -90,6 +90,57 @@ def test_messages_that_are_none_are_refused_in_a_sentence(talker, messages):
     with pytest.raises(BadInput) as caught:
         talker.catalog.validate(request)
     assert caught.value.message.endswith(".")
+
+
+def count(engine, prompt, before):
+    messages = [{"role": role, "content": said} for role, said in before]
+    data = {"text": prompt, "messages": json.dumps(messages)}
+    return engine.catalog.family("text/talker").count_tokens(engine.catalog["text/talker"], data)
+
+
+LONG = (("user", "the cat and the hat"), ("assistant", "ran to the sea"), ("user", "there was"), ("assistant", "rain"))
+
+
+def test_a_conversation_is_counted_as_a_run_reads_it(talker):
+    for before in ((), LONG[:2]):
+        counted = count(talker, "the hat", before)
+        assert counted == {"tokens": len(ids_of(talker, turn("the hat", *before))), "context_length": CONTEXT,
+                           "problem": ""}  # fmt: skip
+    assert count(talker, "the hat", ())["tokens"] < count(talker, "the hat", LONG)["tokens"]
+
+
+def test_a_conversation_that_is_too_long_is_refused_with_what_to_do(talker):
+    before = (*LONG, ("user", "x" * CONTEXT), ("assistant", "ran"))
+    problem = count(talker, "the hat", before)["problem"]
+    assert "The conversation has" in problem
+    assert "Begin a new one" in problem
+    with pytest.raises(PromptTooLong) as caught:
+        final_of(talker, turn("the hat", *before))
+    assert caught.value.message == problem
+
+
+@pytest.mark.parametrize("system", [(), (("system", "be good"),)])
+def test_cut_leaves_out_the_oldest_turns_whole_and_keeps_the_system_prompt(talker, system):
+    before = (("user", "x" * CONTEXT), ("assistant", "ran"), ("user", "sea"), ("assistant", "rain"))
+    final = final_of(talker, turn("hat", *system, *before, cut_prompt=True, max_new_tokens=8))
+    assert kept_of(final).prompt.tolist() == ids_of(talker, turn("hat", *system, *before[2:], max_new_tokens=8))
+    assert final.stats["notes"][0] == "The oldest turn was not read."
+
+
+def test_marks_beside_the_weights_become_facts(talker):
+    family, spec = talker.catalog.family("text/talker"), talker.catalog["text/talker"]
+    file = spec.folder() / "marks.json"
+    marks = {"passed": 0.5, "instructions": 300, "bits_per_character": 0.7}
+    try:
+        file.write_text(json.dumps({"learnt": "supervised", "marks": marks}))
+        assert family.describe(spec) == {**spec.facts, "learnt": "supervised", "marks": marks}
+        for broken in ("{", "[]", '{"learnt": "by heart", "marks": {}}', '{"learnt": "text", "marks": {"passed": "0"}}',
+                       '{"learnt": "text"}'):  # fmt: skip
+            file.write_text(broken)
+            with pytest.raises(WeightsError, match="marks.json is damaged"):
+                family.describe(spec)
+    finally:
+        file.unlink()
 
 
 def test_a_model_without_a_template_takes_no_messages(engine):

@@ -13,7 +13,7 @@ from pydantic import Field
 from models import media
 from models.catalog import ModelSpec
 from models.events import Event, Final, Preview, Progress
-from models.family import Context, Family, Loaded, Modality
+from models.family import Context, Family, InputField, Loaded, Modality
 from models.params import Params, hint
 from models.types import Request
 
@@ -31,6 +31,7 @@ class Odd(Family):
     title: ClassVar[str] = "Odd"
     modality: ClassVar[Modality] = "text"
     Params: ClassVar[type[Params]] = OddParams
+    inputs: ClassVar[tuple[InputField, ...]] = (InputField("prompt"), InputField("messages", required=False))
     tools: ClassVar[dict[str, str]] = {"length": "length", "version": "version"}
 
     def load(self, spec: ModelSpec) -> Loaded:

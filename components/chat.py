@@ -1,0 +1,358 @@
+"""Chat: the Text page for models with a chat template. The conversation is what the session's runs hold; see
+`components.conversation`. The session keeps the way that is shown, the draft, the system prompt and what is edited.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import streamlit as st
+
+from components import chat_tools, chat_view, inputs, job_panel, links, params_form, state, text_after
+from components.conversation import (
+    Maker,
+    Tree,
+    Way,
+    grow,
+    is_chat,
+    messages_before,
+    newest_leaf,
+    next_seed,
+    read,
+    siblings,
+)  # fmt: skip
+from components.example import example_run
+from components.words import plain
+from models.catalog import Catalog, ModelSpec
+from models.errors import BadInput, PlaygroundError, PromptTooLong
+from models.family import Family
+from models.jobs import Jobs, JobView
+from models.media import check_text
+from models.params import ParamField
+from models.types import Request, Run
+
+WRITE, CHAT = "Write", "Chat"
+MODE, WAY, SYSTEM, INPUT = "text-mode", "chat-way", "chat-system", "chat-input"
+_EDITING, _EDIT, _FOLLOWED = "chat-editing", "chat-edit", "chat-followed"
+ASK_ALL = "ask-all"  # the purpose of a job that puts one instruction to several models
+READ = 1000  # runs of a session that the tree is made of
+_ICONS = {WRITE: ":material/edit_note:", CHAT: ":material/forum:"}
+
+
+@dataclass(frozen=True)
+class Chat:
+    """What the callbacks of the drawn conversation need."""
+
+    jobs: Jobs
+    owner: str
+    catalog: Catalog
+    spec: ModelSpec
+    family: Family
+    fields: tuple[ParamField, ...]
+
+    def send(self) -> None:
+        """Take what was written as the next turn; what is refused comes back into the box."""
+        text = st.session_state.get(INPUT) or ""
+        if not self.ask((*shown(), text)):
+            st.session_state[INPUT] = text
+
+    def ask(self, way: Way) -> bool:
+        """Run the question that a way ends in, with settings as they are now; say whether it was queued."""
+        state.clear_notices()
+        if job_panel.busy(self.jobs, self.owner):
+            return False
+        params_form.next_seed(self.spec, again=False)
+        params, seed = params_form.acting_values(self.spec, self.fields)
+        try:
+            for at, text in enumerate(way):
+                check_text(text, "question" if at % 2 == 0 else "answer")
+            if len(way) > 1 and not way[-2].strip():
+                raise BadInput("The answer before this turn is empty. Run it again, or edit the turn before it.")
+            before = messages_before(way, st.session_state.get(SYSTEM, ""))
+            given = {"prompt": way[-1], "messages": json.dumps(before, ensure_ascii=False)}
+            request = Request(model=self.spec.id, inputs=given, params=params, seed=seed)
+            self.check_length(request)
+            self.submit(request)
+        except PlaygroundError as error:
+            state.notify(error.message)
+            return False
+        return True
+
+    def submit(self, request: Request) -> None:
+        """Queue a turn and follow it. Raises `PlaygroundError`."""
+        st.session_state[_FOLLOWED] = self.jobs.submit(self.owner, [request])
+        st.session_state.pop(_EDITING, None)
+
+    def check_length(self, request: Request) -> None:
+        """Refuse a conversation that is too long before it waits. Raises `PromptTooLong`."""
+        if request.params.get("cut_prompt"):
+            return
+        counted = chat_tools.count(self.jobs, self.spec, request.inputs["prompt"], request.inputs["messages"])
+        if counted is not None and counted["problem"]:
+            raise PromptTooLong(counted["problem"], tokens=counted["tokens"])
+
+    def again(self, maker: Maker) -> None:
+        """Answer a question again by the same model with the same settings and the next seed."""
+        state.clear_notices()
+        if job_panel.busy(self.jobs, self.owner):
+            return
+        seed = next_seed(self.tree(), maker)
+        try:
+            self.submit(maker.run.request.model_copy(update={"seed": seed}))
+        except PlaygroundError as error:
+            state.notify(error.message)
+
+    def again_now(self, way: Way) -> None:
+        """Answer a question again with all as it is set now, unless that has been answered: then show that."""
+        params, seed = params_form.acting_values(self.spec, self.fields)
+        tree, system = self.tree(), st.session_state.get(SYSTEM, "").strip()
+        for other in (answer for answer in siblings(tree, (*way, ""))[0] if answer in tree.makers):
+            for maker in tree.makers[other]:
+                request, kept = maker.run.request, st.session_state.get(params_form.lock_key(self.seed_key), True)
+                same = (request.model, request.params, request.seed) == (self.spec.id, params, seed)
+                if same and kept and maker.run.status == "done" and read(request)[0].strip() == system:
+                    self.walk(newest_leaf(tree, other))
+                    state.notify("This is what these settings with this seed say. Move a slider or take another seed.",
+                                 "info")  # fmt: skip
+                    return
+        self.ask(way)
+
+    @property
+    def seed_key(self) -> str:
+        """Return the key of the seed's box."""
+        return state.setting_key(self.spec.id, "seed")
+
+    def tree(self) -> Tree:
+        """Return the tree of the session's runs."""
+        return grow(_runs(self.jobs, self.owner))
+
+    def walk(self, way: Way) -> None:
+        """Show another branch down to its newest answer."""
+        state.clear_notices()
+        st.session_state[WAY] = list(newest_leaf(self.tree(), way))
+        st.session_state.pop(_EDITING, None)
+
+    def edit(self, way: Way) -> None:
+        """Open the question that a way ends in for changing."""
+        st.session_state[_EDITING], st.session_state[_EDIT] = way, way[-1]
+
+    def run_edit(self) -> None:
+        """Run the changed question as a branch beside the one that it was."""
+        way: Way | None = st.session_state.get(_EDITING)
+        if way is not None:
+            self.ask((*way[:-1], st.session_state.get(_EDIT, "")))
+
+    def cancel(self) -> None:
+        """Leave the question as it was."""
+        st.session_state.pop(_EDITING, None)
+
+    def begin(self) -> None:
+        """Begin a new conversation; the old one is kept among the branches."""
+        state.clear_notices()
+        st.session_state[WAY] = []
+        st.session_state.pop(_EDITING, None)
+
+    def restore(self, request: Request) -> None:
+        """Set model, system prompt, settings and seed to those of an answer; the conversation stays as it is."""
+        state.clear_notices()
+        try:
+            links.apply(self.catalog, "text", request)
+        except PlaygroundError as error:
+            state.notify(error.message, "warning")
+            return
+        st.session_state.pop(_given_key(self.family), None)
+        st.session_state[SYSTEM] = read(request)[0]
+
+    def acts(self, speak: Callable[[str], None] | None) -> chat_view.Acts:
+        """Return what can be done with a turn here."""
+        return chat_view.Acts(
+            self.walk, self.again, self.again_now, self.edit, self.run_edit, self.cancel, self.restore, speak
+        )
+
+
+def shown() -> Way:
+    """Return the way that is shown."""
+    return tuple(st.session_state.get(WAY, ()))
+
+
+def stay() -> None:
+    """Keep to what is shown, whatever else is answered meanwhile."""
+    st.session_state.setdefault(WAY, [])
+
+
+def choose(spec: ModelSpec, family: Family) -> bool:
+    """Draw the choice between writing and talking for a model with a chat template; say whether it is talking."""
+    given = st.session_state.pop(_given_key(family), None)  # of a link or a run that was restored
+    if not spec.facts.get("chat"):
+        return False
+    if given is not None:
+        st.session_state[MODE] = CHAT if given else WRITE
+    if given:
+        _open(spec, family, given)
+    st.session_state.setdefault(MODE, CHAT)
+    mode = st.segmented_control(
+        "Mode", [CHAT, WRITE], key=MODE, required=True, persist_state="session", label_visibility="collapsed",
+        format_func=lambda name: f"{_ICONS[name]} {name}", help=None,
+    )  # fmt: skip
+    return mode == CHAT
+
+
+def apart(view: JobView) -> bool:
+    """Say whether a job is drawn by this mode alone: a finished turn, or one instruction put to several models."""
+    return view.purpose == ASK_ALL or (view.finished and is_chat(view.requests[0]))
+
+
+def draw(chat: Chat, speak: Callable[[str], None] | None) -> None:
+    """Draw the conversation with all around it."""
+    runs = _runs(chat.jobs, chat.owner)
+    tree = grow(runs)
+    living = next((view for view in chat.jobs.jobs_of(chat.owner) if not view.finished), None)
+    talking = living is not None and living.purpose != ASK_ALL and is_chat(living.requests[0])
+    _follow(tree, runs, living if talking else None, chat)
+    way = shown()
+    _draw_system(chat, tree, way)
+    chat_tools.draw_line(chat.jobs, chat.spec, tree, way, chat.begin, chat.walk, locked=talking)
+    asked = read(living.requests[0])[1] if living is not None and talking else ()
+    _draw_turns(chat, tree, asked[:-1] if asked else way, chat.acts(speak), locked=living is not None)
+    if living is not None and talking:
+        st.query_params[links.JOB] = living.token
+        _draw_living(chat, living, asked)
+    else:
+        _draw_closer(chat, tree, way)
+        _draw_start(chat, way, living)
+    for notice in state.notices():
+        {"error": st.error, "warning": st.warning, "info": st.info}[notice["level"]](plain(notice["message"]))
+    waits = "An answer is being written …" if living is not None else "Write what comes next …"
+    st.chat_input(
+        waits if way or living is not None else "Ask for a story …", key=INPUT, disabled=living is not None,
+        on_submit=chat.send,
+    )  # fmt: skip
+
+
+def _runs(jobs: Jobs, owner: str) -> list[Run]:
+    """Return the session's runs, with those of jobs that could not be stored."""
+    try:
+        runs = jobs.store.runs(owner, limit=READ)
+    except PlaygroundError as error:
+        if error.message not in [notice["message"] for notice in state.notices()]:
+            state.notify(error.message, "warning")
+        runs = []
+    known = {run.id for run in runs}
+    return [*runs, *(run for view in jobs.jobs_of(owner) for run in view.runs if run.id not in known)]
+
+
+def _follow(tree: Tree, runs: list[Run], living: JobView | None, chat: Chat) -> None:
+    """Go on to the answer of the job that was followed, once it is there; a page that knows no way takes the newest."""
+    if living is not None:
+        if WAY not in st.session_state:  # after a reload
+            system, way = read(living.requests[0])
+            st.session_state[WAY] = list(way[:-1])
+            st.session_state.setdefault(SYSTEM, system)
+        st.session_state[_FOLLOWED] = living.id
+        return
+    if WAY not in st.session_state and (leaf := newest_leaf(tree)):
+        st.session_state[WAY] = list(leaf)
+        st.session_state.setdefault(SYSTEM, read(tree.makers[leaf][-1].run.request)[0])
+    followed = st.session_state.pop(_FOLLOWED, None)
+    if followed is None:
+        return
+    done = next((run for run in runs if run.job == followed), None)
+    if done is not None:
+        answers = [output.text for output in done.outputs if output.kind == "text"]
+        st.session_state[WAY] = [*read(done.request)[1], answers[0] if answers else ""]
+        return
+    view = chat.jobs.view(chat.owner, followed)
+    if view is not None:  # stopped while it waited
+        st.session_state[INPUT] = read(view.requests[0])[1][-1]
+        state.notify("Stopped before it began. Your words are in the box again.", "info")
+
+
+def _given_key(family: Family) -> str:
+    return inputs.text_key("text", family, "messages")
+
+
+def _open(spec: ModelSpec, family: Family, given: str) -> None:
+    """Show the conversation of a link, its last question in the box."""
+    prompt = st.session_state.get(state.prompt_key("text", family.name), "")
+    try:
+        system, way = read(Request(model=spec.id, inputs={"prompt": prompt, "messages": given}))
+    except PlaygroundError as error:
+        state.notify(error.message, "warning")
+        return
+    st.session_state[WAY], st.session_state[SYSTEM], st.session_state[INPUT] = list(way[:-1]), system, way[-1]
+
+
+def _draw_system(chat: Chat, tree: Tree, way: Way) -> None:
+    system = str(st.session_state.get(SYSTEM, "")).strip()
+    maker = next(iter(tree.makers.get(way, [])[-1:]), None)
+    was = read(maker.run.request)[0].strip() if maker is not None else system
+    with st.expander(f"System prompt{chat_tools.gist(system)}", icon=":material/rule:", key="chat-system-fold"):
+        st.text_area(
+            "System prompt", key=SYSTEM, height=80, persist_state="session", label_visibility="collapsed",
+            placeholder="Such as: Keep every story short.",
+        )  # fmt: skip
+        st.caption("The model reads it before the first turn, each time that it answers. It acts from the next answer.")
+    if was != system:
+        st.caption(
+            ":material/info: The last answer was written under another system prompt. “With settings as they are” "
+            "under an answer writes it anew under this one."
+        )
+
+
+def _draw_turns(chat: Chat, tree: Tree, way: Way, acts: chat_view.Acts, *, locked: bool) -> None:
+    editing = st.session_state.get(_EDITING)
+    for at in range(len(way)):
+        part = way[: at + 1]
+        if at % 2 == 0:
+            chat_view.draw_question(tree, part, acts, edit_key=_EDIT if editing == part else "", locked=locked)
+        else:
+            job = tree.makers[part][-1].run.job if part in tree.makers and len(part) == len(way) else ""
+            chat_view.draw_answer(chat.jobs, chat.catalog, tree, part, acts, locked=locked, run=job)
+
+
+def _draw_closer(chat: Chat, tree: Tree, way: Way) -> None:
+    """Draw what can be looked into of the last answer."""
+    for maker in tree.makers.get(way, [])[-1:]:
+        if maker.run.request.model in chat.catalog and maker.text and not maker.run.error:
+            text_after.draw(chat.jobs, chat.owner, chat.catalog, maker.run, f"chat-after-{maker.run.id}")
+
+
+def _draw_living(chat: Chat, view: JobView, way: Way) -> None:
+    with st.chat_message("user", avatar=chat_view.ASKED):
+        chat_view.say(way[-1], f"asked-{view.id}", asked=True)
+    with st.chat_message("assistant", avatar=chat_view.ANSWERED):
+        job_panel.draw(chat.jobs, chat.owner, view.id, chat_view.draw_live)
+
+
+def _draw_start(chat: Chat, way: Way, living: JobView | None) -> None:
+    """Draw what stands where no answer is being written: another run of this session, or what one may ask."""
+    if living is not None and living.purpose != ASK_ALL:
+        st.caption("Another run of yours is under way:")
+        job_panel.draw(chat.jobs, chat.owner, living.id, lambda view: None)
+        return
+    if any(view.finished for view in chat.jobs.jobs_of(chat.owner)):
+        st.query_params.pop(links.JOB, None)  # else a page that was loaded again still looks for its run
+    if links.JOB in st.query_params:
+        return
+    example = example_run(chat.spec) if not way else None
+    if example is not None and example.outputs:
+        st.caption(":material/lightbulb: **An example** from this model. Ask for something below to make your own.")
+        with st.chat_message("user", avatar=chat_view.ASKED):
+            chat_view.say(example.request.inputs["prompt"], f"example-asked-{chat.spec.id}", asked=True)
+        with st.chat_message("assistant", avatar=chat_view.ANSWERED):
+            chat_view.say(example.outputs[0].text, f"example-{chat.spec.id}")
+    if chat.spec.examples:
+        st.pills(
+            "Try", chat.spec.examples, key=f"{chat.spec.id}-chat-examples", label_visibility="collapsed",
+            format_func=plain, on_change=_take_example, args=(chat,), wrap=True, disabled=living is not None,
+        )  # fmt: skip
+
+
+def _take_example(chat: Chat) -> None:
+    key = f"{chat.spec.id}-chat-examples"
+    chosen = st.session_state.get(key)
+    if chosen:
+        st.session_state[key] = None  # the pill is a shortcut, not a state
+        chat.ask((*shown(), chosen))

@@ -1,0 +1,183 @@
+"""What makes a chat model: models of one collection in a table, with measured numbers and answers as they come."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from components import job_panel, lesson_table, state
+from components.chat import ASK_ALL, shown, stay
+from models.catalog import Catalog, ModelSpec
+from models.errors import PlaygroundError
+from models.jobs import Jobs, JobView
+from models.types import Request, Run
+
+_ASKED, _INSTRUCTION = "lesson-asked", "lesson-instruction"
+_EXPLAINED = """
+**GPT** names a text generator. It reads much text and learns one thing, to guess the next token; the text itself shows
+the right answer, so this is called (self-)supervised learning
+([Radford et al. 2018](https://cdn.openai.com/research-covers/language-unsupervised/language_understanding_paper.pdf)).
+Given a question, it goes on as a text would: perhaps with an answer, perhaps with another question.
+
+**ChatGPT** names what is made of one for conversation, in two more steps
+([Ouyang et al. 2022](https://arxiv.org/abs/2203.02155)). *Supervised fine-tuning* shows it instructions with good
+answers, and it learns to write such answers. *Reinforcement learning from human feedback* lets it answer by itself;
+people, or a model that learnt their taste, say which of two answers is better, and it learns to earn that praise
+without moving too far from where it was. [Rafailov et al. 2023](https://arxiv.org/abs/2305.18290) get there without a
+separate judge (DPO).
+
+A **chat template** puts the turns into one text with marks for who speaks. Below that, it is the same machine: one
+token after another.
+"""
+# by the fact `learnt`: how a model learnt, and what it does with an instruction
+_WAYS = {
+    "text": ("Text generation: the next token of stories, supervised by the stories", "Goes on with it, as any text"),
+    "supervised": ("Then conversation: instructions with answers shown, supervised", "Answers it"),
+    "preferred": (
+        "Then its own answers judged: reinforcement learning from feedback", "Answers as the judge prefers"
+    ),
+}  # fmt: skip
+_ORDER = list(_WAYS)
+_COLUMNS = ("Model", "How it learnt", "With an instruction", "Instructions kept", "Bits per character",
+            "Divergence from supervised")  # fmt: skip
+
+
+def members(catalog: Catalog, spec: ModelSpec) -> list[ModelSpec]:
+    """Return the language models that learnt from one collection of texts, plain ones first; [] where none talks."""
+    found = [
+        one for one in catalog.values()
+        if one.family == spec.family and (one.id == spec.id or (spec.collection and one.collection == spec.collection))
+    ]  # fmt: skip
+    if not any(one.facts.get("chat") for one in found):
+        return []
+    return sorted(found, key=lambda one: _ORDER.index(learnt(one)))
+
+
+def learnt(spec: ModelSpec) -> str:
+    """Return how a model learnt; one that tells nothing learnt from texts, or from answers if it has a template."""
+    told = spec.facts.get("learnt")
+    return str(told) if told in _WAYS else "supervised" if spec.facts.get("chat") else "text"
+
+
+def requests(specs: list[ModelSpec], instruction: str, seed: int) -> list[Request]:
+    """Return one request a model, each in its own way and with its own settings: by its template, or as plain text."""
+    return [
+        Request(
+            model=spec.id, seed=seed,
+            inputs={"prompt": instruction, **({"messages": "[]"} if spec.facts.get("chat") else {})},
+        )
+        for spec in specs
+    ]  # fmt: skip
+
+
+def rows(specs: list[ModelSpec], answers: dict[str, str]) -> list[list[str]]:
+    """Return the table's cells, the answer last; `answers` by model id."""
+    return [
+        [spec.name, *_WAYS[learnt(spec)], _kept(spec), _number(spec, "bits_per_character"),
+         _number(spec, "divergence", " nats a token"), answers.get(spec.id, "")]
+        for spec in specs
+    ]  # fmt: skip
+
+
+def draw(jobs: Jobs, owner: str, catalog: Catalog, spec: ModelSpec) -> None:
+    """Draw the fold; it stays open once an instruction went round."""
+    specs = members(catalog, spec)
+    if not specs:
+        return
+    view = next((one for one in jobs.jobs_of(owner) if one.purpose == ASK_ALL), None)
+    living = view is not None and not view.finished
+    if view is not None:
+        st.session_state[_ASKED] = view.id
+    with st.expander("What makes a chat model?", icon=":material/school:", expanded=_ASKED in st.session_state):
+        st.markdown(_EXPLAINED)
+        _draw_asking(jobs, owner, specs, spec, living)
+        if living and view is not None:
+            job_panel.draw(jobs, owner, view.id, lambda now: _draw_table(specs, _living_answers(now)))
+            return
+        _draw_table(specs, _answers(_asked_runs(jobs, owner, view)))
+        st.caption(
+            "Instructions kept: of held-out ones, checked by the rules that made them. Bits per character: on stories "
+            "that none of them saw; lower is surer. Divergence: how far from the supervised model its odds have moved. "
+            "– stands where nothing was measured."
+        )
+
+
+def _draw_asking(jobs: Jobs, owner: str, specs: list[ModelSpec], spec: ModelSpec, living: bool) -> None:
+    if _INSTRUCTION not in st.session_state:
+        st.session_state[_INSTRUCTION] = next(iter(shown()), "") or next(
+            (one.examples[0] for one in specs if one.facts.get("chat") and one.examples), ""
+        )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.text_input("Instruction", key=_INSTRUCTION, persist_state="session")
+        st.button(
+            "Ask all of them", icon=":material/campaign:", key="lesson-ask", disabled=living, on_click=_ask,
+            args=(jobs, owner, specs, spec),
+            help="The same words and the same seed for each, each with its own settings; chat models by their "
+            "template, the others as plain text. What chat models answer is among the conversations too.",
+        )  # fmt: skip
+
+
+def _ask(jobs: Jobs, owner: str, specs: list[ModelSpec], spec: ModelSpec) -> None:
+    state.clear_notices()
+    if job_panel.busy(jobs, owner):
+        return
+    seed = int(st.session_state.get(state.setting_key(spec.id, "seed"), 0) or 0)
+    try:
+        asked = requests(specs, str(st.session_state.get(_INSTRUCTION, "")), seed)
+        st.session_state[_ASKED] = jobs.submit(owner, asked, ASK_ALL)
+        stay()
+    except PlaygroundError as error:
+        state.notify(error.message)
+
+
+def _draw_table(specs: list[ModelSpec], answers: dict[str, str]) -> None:
+    lesson_table.draw(_COLUMNS, "Its answer", rows(specs, answers), "lesson")
+
+
+def _living_answers(view: JobView) -> dict[str, str]:
+    found = {**{request.model: "waits …" for request in view.requests}, **_answers(view.runs)}
+    if view.index < len(view.requests) and view.index >= len(view.runs):
+        outputs = view.preview.outputs if view.preview is not None else ()
+        found[view.requests[view.index].model] = next((_said(one) for one in outputs if one.kind == "text"), "") + " ▍"
+    return found
+
+
+def _answers(runs: Any) -> dict[str, str]:
+    found = {}
+    for run in runs:
+        said = next((_said(output) for output in run.outputs if output.kind == "text"), "")
+        why = str((run.error or {}).get("message", "")) or ("(stopped)" if run.status == "stopped" else "(nothing)")
+        found[run.request.model] = said or why
+    return found
+
+
+def _said(output: Any) -> str:
+    """Return what a model wrote itself, marked where it goes on from the instruction."""
+    cut = int(output.meta.get("prompt_chars", 0))
+    return f"… {str(output.text)[cut:].lstrip()}" if cut else str(output.text)
+
+
+def _asked_runs(jobs: Jobs, owner: str, view: JobView | None) -> list[Run]:
+    """Return the runs of the last instruction that went round: of its job, or from the store once that is forgotten."""
+    if view is not None:
+        return list(view.runs)
+    asked = st.session_state.get(_ASKED)
+    try:
+        return jobs.store.runs(owner, asked, limit=20) if asked else []
+    except PlaygroundError:
+        return []
+
+
+def _kept(spec: ModelSpec) -> str:
+    marks = spec.facts.get("marks")
+    if not isinstance(marks, dict) or "passed" not in marks:
+        return "–"
+    of = f" of {marks['instructions']:,}" if "instructions" in marks else ""
+    return f"{100 * float(str(marks['passed'])):.0f} %{of}"
+
+
+def _number(spec: ModelSpec, name: str, unit: str = "") -> str:
+    marks = spec.facts.get("marks")
+    found = marks.get(name) if isinstance(marks, dict) else None
+    return f"{found:.3f}{unit}" if isinstance(found, (int, float)) else "–"

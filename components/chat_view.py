@@ -1,0 +1,237 @@
+"""Draw the turns of a conversation: what was asked, what was answered, by whom, and what can be done with it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from components import result
+from components.conversation import Maker, Tree, Way, siblings
+from components.words import plain
+from models.catalog import Catalog
+from models.jobs import Jobs, JobView
+from models.media import file_name
+from models.types import Request
+
+ASKED, ANSWERED = ":material/person:", ":material/auto_stories:"
+_HTML = '<p class="said"></p>'
+_CSS = """
+.said {
+  margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; color: var(--st-text-color);
+  font: 400 1.08rem/1.6 Charter, "Bitstream Charter", "Iowan Old Style", Georgia, "DejaVu Serif", serif;
+}
+.said.asked { font: 500 1rem/1.55 var(--st-font); }
+.said.live::after { content: "▍"; color: var(--st-primary-color); animation: blink 1s steps(2) infinite; }
+@keyframes blink { 50% { opacity: 0; } }
+@media (prefers-reduced-motion: reduce) { .said.live::after { animation: none; } }
+"""
+# textContent only: what a model or a person wrote is text, whatever it holds
+_JS = """
+export default function ({ data, parentElement }) {
+  const box = parentElement.querySelector(".said");
+  box.className = "said " + data.looks;
+  if (data.live) box.setAttribute("aria-live", "polite");
+  if (box.textContent !== data.text) box.textContent = data.text;
+  if (!data.run) return;
+  if (!data.live && window.__playgroundRun === data.run && document.hidden) {
+    const before = document.title;
+    document.title = "Done · " + before;
+    document.addEventListener("visibilitychange", () => { document.title = before; }, { once: true });
+  }
+  window.__playgroundRun = data.live ? data.run : "";
+}
+"""
+_component = st.components.v2.component("playground_said", html=_HTML, css=_CSS, js=_JS)
+
+
+@dataclass(frozen=True)
+class Acts:
+    """What the page does with a turn.
+
+    `walk(way)` shows another branch; `again(maker)` answers anew with the next seed and all else as it was;
+    `again_now(way)` answers a question with model, system prompt and settings as they are now; `edit(way)` opens a
+    question for changing, `run_edit()` and `cancel()` end that; `restore(request)` takes a turn's settings over;
+    `speak(text)` is None where no model speaks.
+    """
+
+    walk: Callable[[Way], None]
+    again: Callable[[Maker], None]
+    again_now: Callable[[Way], None]
+    edit: Callable[[Way], None]
+    run_edit: Callable[[], None]
+    cancel: Callable[[], None]
+    restore: Callable[[Request], None]
+    speak: Callable[[str], None] | None
+
+
+def key_of(way: Way) -> str:
+    """Return a short name for a way, the same at every draw."""
+    return hashlib.sha256("\0".join(way).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def say(text: str, key: str, *, asked: bool = False, live: bool = False, run: str = "") -> None:
+    """Draw one message's text. `run` names the job whose end is told in the tab's title."""
+    looks = f"{'asked' if asked else 'told'} {'live' if live else ''}"
+    _component(key=f"said-{key}", data={"text": text, "looks": looks, "live": live, "run": run})
+
+
+def draw_question(tree: Tree, way: Way, acts: Acts, *, edit_key: str = "", locked: bool = False) -> None:
+    """Draw the question that a way ends in; `edit_key` is that of the text box while it is being changed."""
+    key = key_of(way)
+    with st.chat_message("user", avatar=ASKED):
+        if edit_key:
+            st.text_area("Your words", key=edit_key, height=90, label_visibility="collapsed")
+            with st.container(horizontal=True):
+                st.button(
+                    "Run", type="primary", icon=":material/play_arrow:", key="chat-edit-run", shortcut="Ctrl+Enter",
+                    disabled=locked, on_click=acts.run_edit, help="Answer the changed words in a branch of their own.",
+                )  # fmt: skip
+                st.button("Cancel", key="chat-edit-cancel", on_click=acts.cancel)
+            return
+        say(way[-1], key, asked=True)
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            _draw_walk(tree, way, acts, "wording of this turn", locked)
+            st.button(
+                "Edit", icon=":material/edit:", type="tertiary", key=f"edit-{key}", disabled=locked,
+                on_click=acts.edit, args=(way,), help="Change this turn and run it: a new branch. This one is kept.",
+            )  # fmt: skip
+
+
+def draw_answer(
+    jobs: Jobs, catalog: Catalog, tree: Tree, way: Way, acts: Acts, *, locked: bool = False, run: str = ""
+) -> None:
+    """Draw the answer that a way ends in, with what made it and what can be done."""
+    key, makers = key_of(way), tree.makers.get(way, [])
+    maker = makers[-1] if makers else None
+    with st.chat_message("assistant", avatar=ANSWERED):
+        if way[-1]:
+            say(way[-1], key, run=run)
+        elif maker is not None and not maker.run.error:
+            st.caption("Stopped before the first word." if maker.stopped else "The model answered with nothing.")
+        if maker is not None:
+            _draw_makers(catalog, makers, key)
+        else:
+            st.caption("This answer came with the link.")
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            _draw_walk(tree, way, acts, "answer", locked)
+            if maker is not None and "seed" in maker.run.stats.get("in_effect", {"seed": 0}):
+                st.button(
+                    "Again", icon=":material/replay:", type="tertiary", key=f"again-{key}", disabled=locked,
+                    on_click=acts.again, args=(maker,), help="Answer again with the next seed, all else as it was.",
+                )  # fmt: skip
+            st.button(
+                "With settings as they are", icon=":material/tune:", type="tertiary", key=f"now-{key}",
+                disabled=locked, on_click=acts.again_now, args=(way[:-1],),
+                help="Answer again with model, system prompt, sliders and seed as they are set now.",
+            )  # fmt: skip
+            with st.popover("More", icon=":material/more_horiz:", type="tertiary", key=f"more-{key}"):
+                _draw_more(jobs, way, maker, acts, key)
+
+
+def draw_live(view: JobView) -> None:
+    """Draw the answer so far of a job, each variant on its own."""
+    outputs = view.preview.outputs if view.preview is not None else ()
+    texts = [output for output in outputs if output.kind == "text"]
+    if not texts:
+        say("", f"live-{view.id}-0", live=True, run=view.id)
+    for output in texts:
+        if len(texts) > 1:
+            st.caption(f"Answer {output.index + 1} of {len(texts)}")
+        writing = not output.meta.get("finish")
+        say(output.text, f"live-{view.id}-{output.index}", live=writing, run=view.id if writing else "")
+
+
+def _draw_walk(tree: Tree, way: Way, acts: Acts, what: str, locked: bool) -> None:
+    ways, place = siblings(tree, way)
+    if len(ways) < 2:
+        return
+    key = key_of(way)
+    st.button(
+        "‹", type="tertiary", key=f"back-{key}", disabled=locked or place == 0, on_click=acts.walk,
+        args=(ways[max(0, place - 1)],), help=f"The {what} before.",
+    )  # fmt: skip
+    st.caption(f"{place + 1} of {len(ways)}", width="content")
+    st.button(
+        "›", type="tertiary", key=f"on-{key}", disabled=locked or place == len(ways) - 1, on_click=acts.walk,
+        args=(ways[min(len(ways) - 1, place + 1)],), help=f"The next {what}.",
+    )  # fmt: skip
+
+
+def _draw_makers(catalog: Catalog, makers: list[Maker], key: str) -> None:
+    maker = makers[-1]
+    if maker.run.error:
+        st.error(plain(maker.run.error.get("message", "The run failed.")), icon=":material/error:")
+    mark = ":material/stop_circle: " if maker.stopped else ""
+    st.caption(mark + plain(facts(catalog, maker)))
+    for note in maker.run.stats.get("notes", []):
+        st.caption(f":material/info: {plain(note)}")
+    if maker.run.stats.get("not_stored"):
+        st.warning(plain(f"This answer was not kept: {maker.run.stats['not_stored']}"), icon=":material/warning:")
+    if len(makers) > 1:
+        st.caption(f":material/content_copy: These very words came {len(makers)} times; the last time is told here.")
+
+
+def facts(catalog: Catalog, maker: Maker) -> str:
+    """Say what made an answer: "Story Chat · seed 7 · 84 tokens, 190 a second · temperature 1.2 · it ended by itself".
+
+    Of the settings those are named that differ from the model's defaults.
+    """
+    run, stats = maker.run, maker.run.stats
+    spec = catalog.get(run.request.model)
+    parts = [spec.name if spec is not None else run.request.model]
+    if "seed" in stats.get("in_effect", {}):
+        parts.append(f"seed {run.request.seed}")
+    if stats.get("tokens"):
+        speed = f", {stats['tokens_per_s']:,.0f} a second" if stats.get("tokens_per_s") else ""
+        parts.append(f"{stats['tokens']:,} tokens{speed}")
+    parts += [f"{name} {result.short(value)}" for name, value in differing(catalog, run.request, stats).items()]
+    finish = str(maker.output.meta.get("finish", "")) if maker.output is not None else ""
+    if run.status == "failed":
+        parts.append("this is what there was" if maker.text else "failed")
+    elif finish in result.FINISH:
+        parts.append(result.FINISH[finish])
+    elif maker.stopped:
+        parts.append(result.FINISH["stopped"])
+    return " · ".join(parts)
+
+
+def differing(catalog: Catalog, request: Request, stats: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings in effect of a run that differ from its model's defaults, without the seed."""
+    if request.model not in catalog:
+        return {}
+    fields = {item.name: item.default for item in catalog.family(request.model).fields(catalog[request.model])}
+    acted = {**request.params, **stats.get("in_effect", {})}
+    return {name: value for name, value in acted.items() if name in fields and name != "seed" and value != fields[name]}
+
+
+def _draw_more(jobs: Jobs, way: Way, maker: Maker | None, acts: Acts, key: str) -> None:
+    if maker is not None:
+        st.button(
+            "Use its settings", icon=":material/tune:", key=f"use-{key}", on_click=acts.restore,
+            args=(maker.run.request,), width="stretch",
+            help="Set model, system prompt, sliders and seed to those of this answer.",
+        )  # fmt: skip
+    if acts.speak is not None and way[-1] and st.button(
+        "Speak", icon=":material/record_voice_over:", key=f"speak-{key}", width="stretch",
+        help="Open the Audio page with this answer; Run there says it.",
+    ):  # fmt: skip
+        acts.speak(way[-1])
+    if maker is not None and maker.output is not None:
+        request = maker.run.request
+        st.download_button(
+            "Download", partial(result.stored, jobs, maker.output),
+            file_name(request.model, request.seed, maker.output.index, maker.output.media_type),
+            maker.output.media_type, icon=":material/download:", key=f"download-{key}", on_click="ignore",
+            width="stretch", help="The file has the conversation and the settings inside.",
+        )  # fmt: skip
+    if way[-1]:
+        st.caption("Copy the words:")
+        st.code(way[-1], language=None, wrap_lines=True)
+    if maker is not None:
+        st.caption("What made it:")
+        st.code(result.settings_json(maker.run), language="json", wrap_lines=True, height=180)
