@@ -42,12 +42,16 @@ def until(check, timeout_s=60.0, every_s=0.05):
 
 
 class App:
-    """A running app on a free port of 127.0.0.1, with the odd models beside the shipped ones."""
+    """A running app on a free port of 127.0.0.1, with the odd models beside the shipped ones.
 
-    def __init__(self, folder):
+    `add` writes further models into the folder of a catalogue.
+    """
+
+    def __init__(self, folder, add=lambda folder: None):
         odd = odd_settings(folder / "odd", ("odd", "other", "third", "talker"))
         with (odd.catalog_dirs[0] / "talker.toml").open("a") as file:
             file.write("[facts]\nchat = true\n")
+        add(odd.catalog_dirs[0])
         self.folder = folder
         environment = {
             **os.environ,

@@ -1,0 +1,163 @@
+"""The token microscope under a finished text, over an engine whose texts are random and whose tool is the real one."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from components import microscope, presence, services, token_map
+from models.blobs import Blobs
+from models.errors import BadInput
+from models.sampling.looking import look
+from models.sampling.microscope import Kept, pack, unpack
+from tests.components.image_desk import OWNER, components, said, widget
+from tests.components.text_desk import CATALOG, STORY, TextDesk, Texts, view
+
+IDS = (100, 300, 500, 700, 900, 1100)
+LABELS = {"top_p": "Top-p", "top_k": "Top-k"}
+
+
+class Scoped(Texts):
+    """Keep logits under which the tokens came with falling odds."""
+
+    def on_text(self, request):
+        from models import media
+
+        forced = json.loads(request.inputs.get("forced", "[]"))
+        ids = np.array([*forced, *IDS[len(forced) :]], np.int32)
+        logits = np.random.default_rng(1).normal(0, 1, (len(ids), 4096)).astype(np.float16)
+        logits[:, 7] = 8
+        logits[np.arange(len(ids)), ids] = np.linspace(9, 4, len(ids))
+        yield media.text_output("A *b*", {"ids": ids.tolist()}, 0, {"prompt_chars": 1, "finish": "eos"})
+        meta = {"what": "logits", "ids": ids.tolist(), "forced": len(forced), "whole": True}
+        yield view(pack(Kept(logits, ids, np.array([0], np.int32))), "application/safetensors", 0, **meta)
+
+    def call(self, model, tool, data):
+        if tool != "microscope" or self.tool_error is not None:
+            return super().call(model, "tokens", data)
+        from tokenizers import Tokenizer
+
+        return look(data, Blobs(self.folder), Tokenizer.from_file(str(CATALOG[STORY].folder() / "tokenizer.json")))
+
+
+@pytest.fixture
+def desk(tmp_path, monkeypatch):
+    desk = TextDesk(tmp_path)
+    desk.engine.__class__ = Scoped
+    desk.engine.folder = tmp_path
+    monkeypatch.setattr(services, "jobs", lambda: desk.jobs)
+    monkeypatch.setattr(presence, "session_id", lambda: OWNER)
+    yield desk
+    desk.engine.gate.set()
+    desk.jobs.close()
+
+
+def opened(desk, **params):
+    desk.finished(**params)
+    desk.open("Microscope")
+    return desk.draw()
+
+
+def shown(page):
+    return next(data for data in components(page) if "heat" in data)
+
+
+def test_the_tokens_are_drawn_with_one_number_each_and_the_first_ones_odds(desk):
+    data = shown(opened(desk, temperature=1.0, top_p=1.0))
+    assert len(data["pieces"]) == len(data["heat"]) == len(data["told"]) == 6
+    assert data["given"] == "A"
+    assert data["heat"] == sorted(data["heat"])  # each came more against the odds than the one before
+    assert data["at"]["at"] == 0
+    assert data["at"]["drawn"] == IDS[0]
+    assert "choice no. 1" in data["at"]["facts"]
+    assert "None of 6 tokens" in said(desk.page)
+
+
+def test_moving_a_setting_strikes_tokens_out_without_a_new_job(desk):
+    page = opened(desk, temperature=1.0, top_p=1.0)
+    ran = len(desk.engine.ran)
+    widget(page, "slider", ".top_p").set_value(0.05)
+    desk.draw()
+    data = shown(desk.page)
+    kept = unpack(desk.store.get_bytes(desk.kept().removeprefix("sha256:")))
+    from models.sampling.microscope import score
+
+    gone = (score(kept, {"temperature": 1.0, "top_p": 0.05}).stage >= 0).sum()
+    assert 0 < gone < 6
+    assert sum(stage >= 0 for stage in data["stage"]) == gone
+    assert f"{gone} of 6 tokens would have been impossible: {gone} at top-p 0.05" in said(desk.page).replace("*", "")
+    assert data["at"]["stages"] == ["Top-p"]
+    assert len(desk.engine.ran) == ran
+    widget(desk.page, "button", "-own").click()
+    desk.draw()
+    assert set(shown(desk.page)["stage"]) == {-1}
+
+
+@pytest.mark.parametrize(("measure", "word"), [("probability", "%"), ("entropy", "doubt"), ("rank", "choice no.")])
+def test_each_measure_has_its_words(desk, measure, word):
+    page = opened(desk)
+    widget(page, "button_group", "-measure").set_value(measure)
+    desk.draw()
+    data = shown(desk.page)
+    assert all(word in told for told in data["told"])
+    assert data["ends"] == list(token_map.ENDS[measure])
+
+
+def test_another_token_begins_a_branch_which_stands_in_the_tree(desk, monkeypatch):
+    page = opened(desk, temperature=0.7, num_variants=1)
+    run = next(one for one in desk.store.runs(OWNER))
+    text = microscope.written_from([run], run.request)[0]
+    other = next(token["id"] for token in shown(page)["at"]["tokens"] if token["id"] != IDS[0])
+    answer = {"at": {"at": 0, "tokens": [{"id": other}, {"id": IDS[0]}]}}
+    session = SimpleNamespace(session_state={})
+    monkeypatch.setattr(microscope, "st", session)
+    monkeypatch.setattr(microscope.state, "st", session)
+    asked = microscope._Asked(desk.jobs, OWNER, CATALOG[STORY], text, {"temperature": 0.3}, answer, "map", "position")
+    for wrong in (None, {"at": 1, "id": other}, {"at": 0, "id": 4095}, {"at": 0}):
+        monkeypatch.setattr(token_map, "chosen", lambda key, what, wrong=wrong: wrong)
+        asked.branch()
+    assert len(desk.engine.ran) == 1
+    monkeypatch.setattr(token_map, "chosen", lambda key, what: {"at": 0, "id": other})
+    asked.branch()
+    desk.wait()
+    request = desk.engine.ran[-1]
+    assert json.loads(request.inputs["forced"]) == [other]
+    assert request.params["temperature"] == 0.3
+    assert request.seed == 7
+    monkeypatch.undo()
+    monkeypatch.setattr(services, "jobs", lambda: desk.jobs)
+    monkeypatch.setattr(presence, "session_id", lambda: OWNER)
+    page = desk.draw()
+    nodes = next(data for data in components(page) if "nodes" in data)["nodes"]
+    assert [node["depth"] for node in nodes] == [0, 1]
+    assert [node["current"] for node in nodes] == [False, True]
+    assert shown(page)["forced"] == 1
+
+
+def test_what_the_tool_refuses_is_said_and_nothing_else_is_lost(desk):
+    desk.engine.tool_error = BadInput("The text was *cleared*.")
+    assert "The text was *cleared*." in said(opened(desk))
+
+
+def test_the_settings_can_be_taken_for_the_next_run(desk):
+    page = opened(desk, temperature=1.0, top_p=1.0)
+    widget(page, "slider", ".top_p").set_value(0.5)
+    desk.draw()
+    widget(desk.page, "button", "-use").click()
+    desk.draw()
+    assert desk.page.session_state["story-gpt.top_p"] == 0.5
+    assert desk.page.session_state["story-gpt.seed"] == 7
+
+
+def test_the_sentence_counts_by_setting():
+    answer = {"tokens": 120, "bits": 2.0, "forbidden": {"top_k": 4, "top_p": 30}}
+    said = microscope.sentence(answer, {"top_k": 20, "top_p": 0.8}, LABELS).replace("\\", "")
+    assert said.startswith("**34 of 120 tokens** would have been impossible: 4 at top-k 20, 30 at top-p 0.8.")
+    assert "4 equal choices" in said
+    assert microscope.sentence({**answer, "forbidden": {}}, {}, LABELS).startswith("**None of 120 tokens**")
+
+
+def test_strength_grows_with_surprise():
+    assert microscope.strengths([1.0, 0.5, 0.0], "probability") == [0.0, 0.125, 1.0]
+    assert microscope.strengths([0.2], "entropy") == [0.2]
