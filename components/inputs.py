@@ -56,6 +56,8 @@ def wanted_under(family: Family, fields: tuple[ParamField, ...], values: Mapping
         names.add("prompt")
         if values.get("prompt_mix") and "prompt_mix" in in_effect(fields, values):
             names.add("prompt_to")
+    if values.get("guidance_scale", 1) > 1 and "guidance_scale" in in_effect(fields, values):
+        names.add("negative_prompt")
     return [item for item in family.inputs if item.name in names]
 
 

@@ -17,7 +17,7 @@ from models.catalog import Catalog, ModelSpec
 from models.errors import PlaygroundError
 from models.jobs import Jobs
 from models.params import ParamField, in_effect
-from models.sampling.microscope import STAGES
+from models.sampling.stages import SETTINGS
 from models.types import Run
 
 TOOL = "microscope"
@@ -158,7 +158,7 @@ def _own(fields: tuple[ParamField, ...], run: Run) -> dict[str, Any]:
     """Return the stages' settings under which a run wrote, off ones left out."""
     values = {**{item.name: item.default for item in fields}, **run.request.params}
     acting = set(in_effect(fields, values))
-    return {name: values[name] for name in STAGES if name in acting and _on(values.get(name))}
+    return {name: values[name] for name in SETTINGS if name in acting and _on(values.get(name))}
 
 
 def _on(value: Any) -> bool:
@@ -167,7 +167,7 @@ def _on(value: Any) -> bool:
 
 def _settings(fields: tuple[ParamField, ...], own: Mapping[str, Any], key: str) -> dict[str, Any]:
     """Draw a widget for each stage of the model, set to the text's own at first; return those that are on."""
-    items = [item for item in fields if item.name in STAGES]
+    items = [item for item in fields if item.name in SETTINGS]
     basic = [item for item in items if not item.advanced]
     rare = [item for item in items if item.advanced]
     found: dict[str, Any] = {}
@@ -182,17 +182,17 @@ def _settings(fields: tuple[ParamField, ...], own: Mapping[str, Any], key: str) 
                 with column:
                     for item in some:
                         found[item.name] = params_form.draw_apart(item, own.get(item.name), key)
-    return {name: found[name] for name in STAGES if name in found and _on(found[name])}
+    return {name: found[name] for name in SETTINGS if name in found and _on(found[name])}
 
 
 def _set_back(fields: tuple[ParamField, ...], own: Mapping[str, Any], key: str) -> None:
     for item in fields:
-        if item.name in STAGES:
+        if item.name in SETTINGS:
             params_form.set_apart(item, own.get(item.name), key)
 
 
 def _use(spec: ModelSpec, fields: tuple[ParamField, ...], run: Run, params: Mapping[str, Any]) -> None:
-    others = {name: value for name, value in run.request.params.items() if name not in STAGES}
+    others = {name: value for name, value in run.request.params.items() if name not in SETTINGS}
     params_form.set_values(spec, fields, {**others, **params, "do_sample": True, "seed": run.request.seed})
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from itertools import groupby
 from typing import Any, Literal
 
@@ -72,17 +72,23 @@ def _draw(spec: ModelSpec, fields: tuple[ParamField, ...], depends: Depends, dra
         )  # fmt: skip
     basic = [item for item in fields if item.name in acting and not item.advanced]
     advanced = [item for item in fields if item.name in acting and item.advanced]
-    for group, items in groupby(sorted(basic, key=_group_order(fields)), key=lambda item: item.group):
-        members = list(items)
+    _draw_groups(spec, fields, basic, differing)
+    if advanced:
+        dots = DOT if any(item.name in differing for item in advanced) else ""
+        # a key, so that the first dot does not fold it up
+        with st.expander(f"Advanced{dots}", key=f"{spec.id}-advanced"):
+            _draw_groups(spec, fields, advanced, differing)
+
+
+def _draw_groups(
+    spec: ModelSpec, fields: tuple[ParamField, ...], items: list[ParamField], differing: Collection[str]
+) -> None:
+    for group, some in groupby(sorted(items, key=_group_order(fields)), key=lambda item: item.group):
+        members = list(some)
         if group and len(members) > 1:
             st.caption(group)
         for item in members:
             _draw_one(spec, item, item.name in differing)
-    if advanced:
-        dots = DOT if any(item.name in differing for item in advanced) else ""
-        with st.expander(f"Advanced{dots}"):
-            for item in advanced:
-                _draw_one(spec, item, item.name in differing)
 
 
 def _group_order(fields: tuple[ParamField, ...]) -> Callable[[ParamField], int]:

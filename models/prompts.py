@@ -65,6 +65,16 @@ def read_forced(text: str, vocabulary: int) -> list[int]:
     return ids
 
 
+def read_negative(tokenizer: Any, text: str, messages: list[Message] | None, params: Any) -> list[int]:
+    """Return the ids of a negative prompt, read as the prompt is; [] where there is none or no guidance.
+
+    In a conversation it stands in the prompt's place, behind the same messages. Raises `BadInput`.
+    """
+    if not text.strip() or params.guidance_scale == 1:
+        return []
+    return encode(tokenizer, media.check_text(text, "negative_prompt"), messages)
+
+
 def encode(tokenizer: Any, prompt: str, messages: list[Message] | None) -> list[int]:
     """Return the ids of a prompt, or of a conversation that ends in it by the tokenizer's chat template.
 

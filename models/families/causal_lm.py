@@ -14,8 +14,8 @@ from models.errors import BadInput, WeightsError
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, Family, InputField, Loaded, Modality
 from models.params import Params, in_effect
-from models.prompts import encode, encode_latest, prompt_too_long, read_forced, read_messages
-from models.text_settings import CausalLMParams
+from models.prompts import encode, encode_latest, prompt_too_long, read_forced, read_messages, read_negative
+from models.text_settings import NEUTRAL, CausalLMParams, check_words
 from models.types import Output, Request
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from models.catalog import ModelSpec
     from models.sampling.transcript import Transcript
 
-_STOP_MAX_CHARS = 100
 LEARNT = ("text", "supervised", "preferred")
 _HOW_IT_WORKS = """
 ```mermaid
@@ -60,6 +59,10 @@ class CausalLM(Family):
     inputs: ClassVar[tuple[InputField, ...]] = (
         InputField("prompt"),
         InputField("messages", required=False, label="Earlier messages", help="The turns before, of a chat model."),
+        InputField(
+            "negative_prompt", required=False, label="Negative prompt",
+            help="What guidance leads away from: a beginning like the prompt. Empty: from what comes without a prompt.",
+        ),
         InputField("forced", required=False, label="Begins with", help="Token ids that the answer begins with."),
         InputField("view", "file", False, "Kept logits"),
     )  # fmt: skip
@@ -111,12 +114,11 @@ class CausalLM(Family):
         if read_messages(request.inputs.get("messages", "")) is not None and not spec.facts.get("chat"):
             raise BadInput(f"{spec.id} has no chat template, so it takes no earlier messages. Give the prompt alone.")
         insides.check_study(spec, request)
-        for stop in params.stop:
-            media.check_text(stop, "stop text")
-            if not stop or len(stop) > _STOP_MAX_CHARS:
-                raise BadInput(
-                    f"A stop text has {len(stop)} characters; 1 to {_STOP_MAX_CHARS} are allowed. Change or remove it."
-                )
+        check_words(params)
+        if params.json_schema:
+            from models.sampling.schema import grammar  # no torch
+
+            grammar(params.json_schema)
 
     def count_tokens(self, spec: ModelSpec, data: dict[str, Any], blobs: Blobs | None = None) -> dict[str, Any]:
         """Count a text's tokens, the start token included: `{"text"}` → `{"tokens", "context_length", "problem"}`.
@@ -142,40 +144,33 @@ class CausalLM(Family):
         """Stream the prompt and what the model adds, one output per variant; see `Family.generate`."""
         import torch
 
-        from models.sampling.keeping import Keeper, kept_outputs
-        from models.sampling.streaming import Watch, follow
+        from models.sampling.keeping import kept_outputs
+        from models.sampling.streaming import follow
         from models.sampling.transcript import Transcript
-        from models.sampling.writing import write
+        from models.sampling.writing import Writing
         from models.seeds import seeded
 
-        model, tokenizer = loaded.parts["model"], loaded.parts["tokenizer"]
+        tokenizer = loaded.parts["tokenizer"]
+        size = int(spec.facts["vocabulary_size"])  # type: ignore[arg-type]
         chat = read_messages(request.inputs.get("messages", ""))
         shown = "" if chat is not None else request.inputs["prompt"]  # what a text begins with; an answer stands alone
-        forced = read_forced(request.inputs.get("forced", ""), int(spec.facts["vocabulary_size"]))  # type: ignore[arg-type]
-        ids, room, notes = self._fit(spec, tokenizer, request.inputs["prompt"], chat, forced, params)
-        rows = params.num_variants if params.do_sample else 1
+        forced = read_forced(request.inputs.get("forced", ""), size)
+        negative = read_negative(tokenizer, request.inputs.get("negative_prompt", ""), chat, params)
+        ids, room, notes = self._fit(spec, tokenizer, request.inputs["prompt"], chat, forced, params, len(negative))
         total = min(params.max_new_tokens, room)
+        writing = Writing(loaded.parts, params, request.seed, ids, forced, negative, total, size)
         texts = [
             Transcript(lambda some: tokenizer.decode(some, skip_special_tokens=True), ids, params.stop)
-            for _ in range(rows)
+            for _ in range(writing.rows)
         ]
-        for text in texts:
-            for token in forced:
-                text.add(token)
-        end_ids = {tokenizer.eos_token_id} if tokenizer.eos_token_id is not None else set()
-        watch = Watch(texts, end_ids, context.stopped)
-        if end_ids & set(forced):
-            raise BadInput("A text cannot go on behind the token that ends it. Choose another one.")
-        keeper = Keeper(rows, len(forced) + total, int(spec.facts["vocabulary_size"]))  # type: ignore[arg-type]
+        watch, keeper = writing.begin(texts, context.stopped)
         drawn: list[list[int]] = []
         yield Progress("prompt", 0, len(ids))
 
         def run() -> None:
             # inference mode spares each of the many small operations its bookkeeping for gradients
             with torch.inference_mode(), seeded(request.seed):
-                keeper.read(model, ids, forced)
-                with keeper.listening(model):
-                    drawn.extend(write(model, tokenizer, [*ids, *forced], rows, total, params, watch))
+                drawn.extend(writing.write())
 
         for _ in follow(run, watch):
             yield Progress("generate", watch.step, total)
@@ -183,21 +178,22 @@ class CausalLM(Family):
         # tokens/s tells of writing, not of reading the prompt
         seconds = time.monotonic() - watch.first_at
         watch.end("length")
-        notes += _notes(params)
+        whole = [row[: text.tokens] for row, text in zip(drawn, texts, strict=True)]
+        notes += [*_notes(params), *writing.said(texts, whole)]
         tokens = sum(text.tokens - len(forced) for text in texts)
         stats = {
             "tokens": tokens,
             "prompt_tokens": len(ids),
-            "tokens_per_s": round((tokens - rows) / seconds, 2) if seconds > 0 and tokens > rows else 0.0,
+            **({"prompt_tokens_reused": writing.reused} if writing.reused else {}),
+            "tokens_per_s": round((tokens - len(texts)) / seconds, 2) if seconds > 0 and tokens > len(texts) else 0.0,
             "stopped": any(text.finish == "stopped" for text in texts),
-            "in_effect": _in_effect(self, spec, params, request.seed),
+            "in_effect": _in_effect(self, spec, params, request.seed, writing.unused),
             "notes": notes,
         }
         outputs = [
             media.text_output(_said(shown, text, chat is not None), context.stamp, index, _meta(shown, text))
             for index, text in enumerate(texts)
         ]
-        whole = [[*forced, *row][: text.tokens] for row, text in zip(drawn, texts, strict=True)]
         kept = kept_outputs(keeper, ids, whole, len(forced), vocabulary.fingerprint(spec.folder()))
         yield Final((*outputs, *kept), stats)
 
@@ -238,9 +234,12 @@ class CausalLM(Family):
 
     def _fit(
         self, spec: ModelSpec, tokenizer: Any, prompt: str, chat: list[dict[str, str]] | None, forced: list[int],
-        params: Any,
+        params: Any, beside: int = 0,
     ) -> tuple[list[int], int, list[str]]:  # fmt: skip
-        """Return the prompt's ids, how many tokens fit after them and the `forced` ones, and what to tell."""
+        """Return the prompt's ids, how many tokens fit after them and the `forced` ones, and what to tell.
+
+        `beside` is the length of another prompt that the same answer has to fit behind.
+        """
         ids = encode(tokenizer, prompt, chat)
         whole = int(spec.facts["context_length"])  # type: ignore[arg-type]
         limit = whole - len(forced)
@@ -258,7 +257,9 @@ class CausalLM(Family):
             keep = max(1, limit - len(start) - wanted)
             notes.append(f"The prompt had {len(ids):,} tokens; its last {keep:,} were read.")
             ids = start + ids[-keep:]
-        room = limit - len(ids)
+        if beside >= limit:
+            raise BadInput(f"The negative prompt has {beside:,} tokens; at most {limit - 1:,} are allowed. Shorten it.")
+        room = limit - max(len(ids), beside)
         if room < params.max_new_tokens:
             notes.append(f"Length was at most {room:,} tokens: the model holds {limit:,} with the prompt.")
         return ids, room, notes
@@ -305,16 +306,20 @@ def _meta(prompt: str, text: Any) -> dict[str, Any]:
     return {"prompt_chars": len(prompt), "tokens": text.tokens, "finish": text.finish}
 
 
-def _in_effect(family: CausalLM, spec: ModelSpec, params: Any, seed: int) -> dict[str, Any]:
+def _in_effect(family: CausalLM, spec: ModelSpec, params: Any, seed: int, unused: set[str]) -> dict[str, Any]:
     values = {**params.model_dump(mode="json"), "seed": seed}
-    neutral = {"top_p": 1.0, "repetition_penalty": 1.0, "num_variants": 1}
+    if params.dynatemp_range:  # then it is the middle of what is in effect
+        neutral = {name: value for name, value in NEUTRAL.items() if name != "temperature"}
+    else:
+        neutral = NEUTRAL
     acting = in_effect(family.fields(spec), values)
     return {
         name: values[name]
         for name in acting
-        if values[name] is not None
+        if name not in unused
+        and values[name] is not None
         and (values[name] is not False or name == "do_sample")
-        and values[name] != []
+        and values[name] not in ([], "")
         and not (name in neutral and values[name] == neutral[name])
     }
 

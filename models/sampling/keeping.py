@@ -3,60 +3,65 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
+from transformers import LogitsProcessor
 
+from models.sampling.guidance import Guidance, mix
 from models.sampling.microscope import Kept, pack
-from models.types import Output
+from models.types import SEED_MAX, Output
 
 KEPT_BYTES = 64_000_000  # of all texts of one run together
 
 
-class Keeper:
-    """Take every step's logits (rows × vocabulary) as float16, in full or the likeliest of a large vocabulary."""
+class Keeper(LogitsProcessor):  # type: ignore[misc, unused-ignore]
+    """Take every place's logits (rows × vocabulary) as float16, in full or the likeliest of a large vocabulary.
 
-    def __init__(self, rows: int, total: int, vocabulary: int) -> None:
+    It stands before all stages in `generate()`, behind guidance, and lets the scores pass as they are. `start` is the
+    prompt's length. Where several tokens are tried at once it is asked more than once for a place, last for the tokens
+    that came to stay: what it took before is written over. `end_ids` and `seed` are kept with the text.
+    """
+
+    def __init__(
+        self, rows: int, total: int, vocabulary: int, start: int, seed: int = 0, end_ids: Collection[int] = ()
+    ) -> None:
         whole = rows * total * vocabulary * 2 <= KEPT_BYTES
         # float16 and an id each, and the rest's mass
         self.count = None if whole else max(1, min(vocabulary, KEPT_BYTES // (rows * total * 6)))
-        self._steps: list[np.ndarray] = []
-        self._columns: list[np.ndarray] = []
-        self._rest: list[np.ndarray] = []
+        self._start = start
+        self._seed = seed
+        self._end = np.array(sorted(end_ids), np.int32)
+        self._steps: dict[int, np.ndarray] = {}  # by the place in the answer
+        self._columns: dict[int, np.ndarray] = {}
+        self._rest: dict[int, np.ndarray] = {}
 
-    def read(self, model: Any, ids: Sequence[int], forced: Sequence[int]) -> None:
+    def read(self, model: Any, ids: Sequence[int], forced: Sequence[int], guidance: Guidance | None = None) -> None:
         """Take the logits of the tokens that an answer has to begin with, in one forward pass over prompt and them."""
-        if forced:
-            given = torch.tensor([[*ids, *forced[:-1]]])  # 1 × tokens
-            logits = model(input_ids=given, use_cache=False, logits_to_keep=len(forced)).logits[0, -len(forced) :]
-            for one in logits:  # 1 × vocabulary a token
-                self._take(_small(one[None]))
+        if not forced:
+            return
+        logits = _logits_of(model, ids, forced)
+        if guidance is not None:
+            logits = mix(logits, _logits_of(model, guidance.negative, forced), guidance.scale)
+        for at, one in enumerate(logits):
+            self._take(at, _small(one[None]))
 
-    @contextmanager
-    def listening(self, model: Any) -> Iterator[None]:
-        """Take what leaves the model's last layer; the model itself goes on with it as it is."""
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """Take the scores of the next token behind `input_ids` (rows × tokens); return them."""
+        self._take(input_ids.shape[1] - self._start, _small(scores))
+        return scores
 
-        def hook(layer: Any, given: Any, out: torch.Tensor) -> None:
-            self._take(_small(out[:, -1]))
-
-        handle = model.get_output_embeddings().register_forward_hook(hook)
-        try:
-            yield
-        finally:
-            handle.remove()
-
-    def _take(self, logits: torch.Tensor) -> None:
+    def _take(self, at: int, logits: torch.Tensor) -> None:
         if self.count is None:
-            self._steps.append(logits.numpy())
+            self._steps[at] = logits.numpy()
             return
         best = logits.float().topk(self.count, dim=-1)
         others = logits.float().scatter(-1, best.indices, -torch.inf)
-        self._steps.append(best.values.half().numpy())
-        self._columns.append(best.indices.int().numpy())
-        self._rest.append(others.logsumexp(-1).numpy())
+        self._steps[at] = best.values.half().numpy()
+        self._columns[at] = best.indices.int().numpy()
+        self._rest[at] = others.logsumexp(-1).numpy()
 
     def kept(self, row: int, prompt: Sequence[int], ids: Sequence[int]) -> Kept | None:
         """Return what was kept of one row's tokens `ids`, or None where there is none."""
@@ -65,20 +70,28 @@ class Keeper:
             return None
         logits = self._row(self._steps, row, count)
         drawn, before = np.array(ids[:count], np.int32), np.array(prompt, np.int32)
+        seed = np.array([(self._seed + row) % (SEED_MAX + 1)], np.int64)
         if self.count is None:
-            return Kept(logits, drawn, before)
+            return Kept(logits, drawn, before, seed=seed, end=self._end)
         columns = self._row(self._columns, row, count)
         rest = self._row(self._rest, row, count).astype(np.float32)
-        return Kept(logits, drawn, before, columns, rest)
+        return Kept(logits, drawn, before, columns, rest, seed, self._end)
 
     @staticmethod
-    def _row(steps: list[np.ndarray], row: int, count: int) -> np.ndarray:
+    def _row(steps: dict[int, np.ndarray], row: int, count: int) -> np.ndarray:
         # what all rows begin with was read once
-        return np.stack([step[row if len(step) > row else 0] for step in steps[:count]])
+        return np.stack([step[row if len(step) > row else 0] for step in (steps[at] for at in range(count))])
+
+
+def _logits_of(model: Any, ids: Sequence[int], forced: Sequence[int]) -> torch.Tensor:
+    """Return the logits of each of `forced` behind `ids` (tokens × vocabulary)."""
+    given = torch.tensor([[*ids, *forced[:-1]]], device=model.device)  # 1 × tokens
+    logits: torch.Tensor = model(input_ids=given, use_cache=False, logits_to_keep=len(forced)).logits[0, -len(forced) :]
+    return logits
 
 
 def _small(logits: torch.Tensor) -> torch.Tensor:
-    return logits.clamp(-65_000, 65_000).half()
+    return logits.clamp(-65_000, 65_000).half().cpu()
 
 
 def kept_outputs(

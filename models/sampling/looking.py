@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from models.errors import BadInput
-from models.sampling import microscope
+from models.sampling import microscope, stages
+from models.sampling.spelling import Spelling
 
 if TYPE_CHECKING:
     from models.blobs import Blobs
 
 MEASURES = ("probability", "entropy", "rank")
 _OPENER = microscope.Opener()
+_spelling = lru_cache(maxsize=2)(Spelling)
 
 
 def look(data: Mapping[str, Any], blobs: Blobs, tokenizer: Any) -> dict[str, Any]:
@@ -23,15 +27,19 @@ def look(data: Mapping[str, Any], blobs: Blobs, tokenizer: Any) -> dict[str, Any
     `data`: `ref` of the kept logits, `params` (settings named as `generate()` names them), `own` (those that the run
     had), `measure` (one of `MEASURES`), `position` (or None), `pieces` (true: the tokens' texts, too). The answer:
     `heat` (0 … 1 a token), `stage` (−1, or which of `stages` forbids the token), `forbidden` (tokens a stage),
-    `whole` (false: entropy and typical-p are bounds), `bits` (per token), and `at`, the position's odds before and
-    after each stage. Raises `BadInput`. `tokenizer` is one of the library tokenizers.
+    `whole` (false: entropy and some stages are bounds, see `models.sampling.stages`), `bits` (per token), and `at`, the
+    position's odds before and after each stage. Raises `BadInput`. `tokenizer` is one of the library tokenizers.
     """
     measure = data.get("measure", MEASURES[0])
     if measure not in MEASURES:
         raise BadInput(f"There is no measure {measure!r}; there are {', '.join(MEASURES)}.")
     kept = open_kept(str(data["ref"]), blobs)
     params, own = _acting(data.get("params", {})), _acting(data.get("own", {}))
-    scored = microscope.score(kept, params)
+    if kept.seed is None and "seed" in data:  # kept before seeds were
+        kept = replace(kept, seed=np.array([int(data["seed"]) + int(data.get("row", 0))], np.int64))
+    named = any(stages.acts(name, params) for name in (*stages.WORDS, "dry_multiplier"))
+    words = _spelling(tokenizer) if named else None
+    scored = microscope.score(kept, params, words)
     # a token lies on the edge of a cut at times: what was drawn was possible, whatever rounding says
     stage = np.full(len(kept.ids), -1, np.int32) if params == own else scored.stage
     counts = {name: int((stage == number).sum()) for number, name in enumerate(microscope.STAGES)}
@@ -53,7 +61,7 @@ def look(data: Mapping[str, Any], blobs: Blobs, tokenizer: Any) -> dict[str, Any
         if not 0 <= int(at) < len(kept.ids):
             raise BadInput(f"There is no token {int(at) + 1}; the text has {len(kept.ids)}.")
         special = {number for number, token in tokenizer.get_added_tokens_decoder().items() if token.special}
-        answer["at"] = _position(kept, params, int(at), decode, scored, special)
+        answer["at"] = _position(kept, params, int(at), decode, scored, special, words)
     return answer
 
 
@@ -76,8 +84,9 @@ def _position(
     decode: Any,
     scored: microscope.Scored,
     special: set[int],
+    words: Spelling | None,
 ) -> dict[str, Any]:
-    found = microscope.position(kept, params, at)
+    found = microscope.position(kept, params, at, words=words)
     before = [int(kept.prompt[-1])] if at == 0 and len(kept.prompt) else kept.ids[max(0, at - 1) : at].tolist()
     for token in found["tokens"]:
         token["text"] = microscope.pieces(decode, [*before, token["id"]])[-1]
@@ -87,4 +96,5 @@ def _position(
 
 
 def _acting(params: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: params[name] for name in microscope.STAGES if params.get(name) is not None}
+    known = (*stages.SETTINGS, "do_sample")
+    return {name: params[name] for name in known if params.get(name) is not None}

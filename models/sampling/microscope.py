@@ -1,26 +1,31 @@
 """The token microscope: a finished text seen again under other settings, from its stored logits, without the model.
 
-Every stage does what transformers' processor of that name does, in transformers' order; a property test holds the two
-side by side. All in numpy, for many positions at once.
+Every stage is the one of `models.sampling.stages`, in that order: our own are those that `generate()` ran, and
+transformers' are done again in numpy; a property test holds them side by side. Many positions at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from models.sampling import cuts, stages
+from models.sampling.rows import Rows, pick, softmax, softmax_and_entropy
+from models.sampling.schema import Constraint
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from models.blobs import Blobs
+    from models.sampling.spelling import Spelling
 
     Floats = NDArray[np.float32]
 
-STAGES = ("repetition_penalty", "no_repeat_ngram_size", "temperature", "top_k", "top_p", "min_p", "typical_p")
+STAGES = stages.STAGES
 SHOWN = 14  # tokens of a position's distribution
 _CACHED = 3  # finished texts that are kept open
 
@@ -29,9 +34,13 @@ _CACHED = 3  # finished texts that are kept open
 class Kept:
     """Hold what a run kept of one text.
 
-    `logits` is float16, tokens × vocabulary, as the model gave them; `ids` int32, the tokens that were drawn;
-    `prompt` int32. Of a larger vocabulary `columns` (tokens × N) names the likeliest tokens, whose logits `logits`
-    holds in falling order, and `rest` (float32, tokens) is the logarithm of the summed exponentials of all others.
+    `logits` is float16, tokens × vocabulary, as the model gave them (after guidance, where there was any); `ids` int32,
+    the tokens that were drawn; `prompt` int32. `seed` (int64, one) is the text's own, the request's plus its place
+    among the variants; `end` (int32) the end tokens. Either is None in what was kept before they were: the seed then
+    counts as 0, and a schema cannot be seen again.
+
+    Of a larger vocabulary `columns` (tokens × N) names the likeliest tokens, whose logits `logits` holds in falling
+    order, and `rest` (float32, tokens) is the logarithm of the summed exponentials of all others.
     """
 
     logits: NDArray[np.float16]
@@ -39,13 +48,15 @@ class Kept:
     prompt: NDArray[np.int32]
     columns: NDArray[np.int32] | None = None
     rest: Floats | None = None
+    seed: NDArray[np.int64] | None = None
+    end: NDArray[np.int32] | None = None
 
 
 def pack(kept: Kept, vocabulary: str = "") -> bytes:
     """Return safetensors bytes; `vocabulary` is the fingerprint of the tokens' vocabulary (see `models.vocabulary`)."""
     from safetensors.numpy import save
 
-    parts = {"logits": kept.logits, "ids": kept.ids, "prompt": kept.prompt, "columns": kept.columns, "rest": kept.rest}
+    parts = {field.name: getattr(kept, field.name) for field in fields(kept)}
     there = {name: np.ascontiguousarray(part) for name, part in parts.items() if part is not None}
     return bytes(save(there, metadata={"vocabulary": vocabulary} if vocabulary else None))
 
@@ -74,191 +85,109 @@ class Scored:
     left: NDArray[np.int32]
 
 
-def score(kept: Kept, params: Mapping[str, Any]) -> Scored:
-    """Return every drawn token's numbers under settings named as `generate()` names them; None or absent: off."""
-    table = _Table(kept)
-    p = table.probabilities()
-    drawn = table.drawn()
-    before = _pick(p, drawn)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        entropy = np.asarray(-np.nansum(np.where(p > 0, p * np.log2(p), 0.0), axis=1), dtype=np.float32)
-    rank = 1 + (table.x[:, : table.named] > _pick(table.x, drawn)[:, None]).sum(axis=1)
-    stage = np.full(len(drawn), -1, np.int32)
-    for number, name in enumerate(STAGES):
-        if not table.apply(name, params):
-            continue
-        gone = ~np.isfinite(_pick(table.x, drawn)) & (stage < 0)
-        stage[gone] = number
-    return Scored(before, rank.astype(np.int32), entropy, _pick(table.probabilities(), drawn), stage,
-                  np.isfinite(table.x[:, : table.named]).sum(axis=1).astype(np.int32))  # fmt: skip
+def score(kept: Kept, params: Mapping[str, Any], words: Spelling | None = None) -> Scored:
+    """Return every drawn token's numbers under settings named as `generate()` names them; None or absent: off.
+
+    Without `words` the stages that need the tokenizer (`stages.WORDS`) do nothing. Raises `BadInput` for words or a
+    schema that cannot be used.
+    """
+    rows = table(kept, words, params)
+    assert rows.drawn is not None
+    p, entropy = softmax_and_entropy(rows.x)
+    before = pick(p, rows.drawn)
+    rank = 1 + (rows.x[:, : rows.named] > pick(rows.x, rows.drawn)[:, None]).sum(axis=1)
+    stage = np.full(len(before), -1, np.int32)
+    acted = False
+    for name in _run(rows, params):
+        gone = pick(rows.x, rows.drawn) == -np.inf
+        stage = np.where(gone, np.where(stage < 0, STAGES.index(name), stage), -1)  # a schema may undo a ban
+        acted = True
+    after = pick(softmax(rows.x), rows.drawn) if acted else before
+    left = (rows.x[:, : rows.named] > -np.inf).sum(axis=1)
+    return Scored(
+        before,
+        rank.astype(np.int32),
+        (entropy / np.log(2)).astype(np.float32),
+        after,
+        stage.astype(np.int32),
+        left.astype(np.int32),
+    )
 
 
-def position(kept: Kept, params: Mapping[str, Any], at: int, shown: int = SHOWN) -> dict[str, Any]:
+def _run(rows: Rows, params: Mapping[str, Any]) -> Iterator[str]:
+    """Let all stages act, and name each that did."""
+    for name in STAGES:
+        if stages.apply(name, rows, params):
+            yield name
+            if name in stages.CUTS:
+                rows.narrow()
+
+
+def position(
+    kept: Kept, params: Mapping[str, Any], at: int, shown: int = SHOWN, words: Spelling | None = None
+) -> dict[str, Any]:
     """Return the likeliest tokens at position `at`, the drawn one among them, before and after each stage that acts.
 
     `{"tokens": [{"id", "p": [before, after each stage]}], "stages": [names], "left": n}`; probabilities 0 … 1, 0 for a
     token that a stage forbids.
     """
-    table = _Table(kept, at)
-    steps = [table.probabilities()[0]]
+    rows = table(kept, words, params, range(at, at + 1))
+    assert rows.drawn is not None
+    if stages.acts("mirostat_tau", params):  # its bound depends on all that was drawn before
+        rows.mu = np.array([_mu(table(kept, words, params, range(at)), params)])
+    steps = [softmax(rows.x[-1:])[0]]
     names = []
     for name in STAGES:
-        if table.apply(name, params):
+        if stages.apply(name, rows, params):
             names.append(name)
-            steps.append(table.probabilities()[0])
-    first = np.argsort(-steps[0][: table.named], kind="stable")[:shown]
-    drawn = int(table.drawn()[0])
-    chosen = [*first.tolist(), *([drawn] if drawn < table.named and drawn not in first else [])]
-    tokens = [{"id": table.id_of(place), "p": [float(step[place]) for step in steps]} for place in chosen]
-    left = int(np.isfinite(table.x[0, : table.named]).sum())
+            steps.append(softmax(rows.x[-1:])[0])
+    likeliest = np.argsort(-steps[0][: rows.named], kind="stable")[:shown]
+    drawn = int(rows.drawn[-1])
+    chosen = [*likeliest.tolist(), *([drawn] if drawn < rows.named and drawn not in likeliest else [])]
+    ids = chosen if rows.columns is None else rows.columns[-1, chosen].tolist()
+    tokens = [
+        {"id": token, "p": [float(one[place]) for one in steps]} for token, place in zip(ids, chosen, strict=True)
+    ]
+    left = int(np.isfinite(rows.x[-1, : rows.named]).sum())
     return {"tokens": tokens, "stages": names, "left": left, "drawn": int(kept.ids[at])}
 
 
-class _Table:
-    """Hold the scores of some positions (float32, positions × columns; −inf: forbidden) while stages act on them.
-
-    Where only the likeliest tokens were kept, a last column stands for all others together.
-    """
-
-    def __init__(self, kept: Kept, at: int | None = None) -> None:
-        self.kept = kept
-        self.rows = np.arange(len(kept.ids)) if at is None else np.array([at])
-        self.x = kept.logits[self.rows].astype(np.float32)
-        self.named = self.x.shape[1]
-        if kept.rest is not None:
-            self.x = np.concatenate([self.x, kept.rest[self.rows, None]], axis=1)
-
-    def id_of(self, place: int) -> int:
-        """Return the token id of a column of the one position."""
-        return place if self.kept.columns is None else int(self.kept.columns[self.rows[0], place])
-
-    def drawn(self) -> NDArray[np.int64]:
-        """Return the column of each position's drawn token; that of the rest where it was not kept."""
-        ids = self.kept.ids[self.rows].astype(np.int64)
-        if self.kept.columns is None:
-            return np.asarray(ids)
-        same = self.kept.columns[self.rows] == ids[:, None]
-        return np.asarray(np.where(same.any(axis=1), same.argmax(axis=1), self.named), dtype=np.int64)
-
-    def probabilities(self) -> Floats:
-        """Return the softmax of each row."""
-        return _softmax(self.x)
-
-    def apply(self, name: str, params: Mapping[str, Any]) -> bool:
-        """Let a stage act; say whether it did anything under these settings."""
-        value = params.get(name)
-        neutral = {"repetition_penalty": 1.0, "temperature": 1.0, "top_p": 1.0, "typical_p": 1.0}
-        if not value or value == neutral.get(name):
-            return False
-        getattr(self, f"_{name}")(value)
-        return True
-
-    def _columns_of(self, row: int, ids: NDArray[Any]) -> NDArray[np.intp]:
-        if self.kept.columns is None:
-            return np.asarray(ids[ids < self.named], dtype=np.intp)
-        found: NDArray[np.intp] = np.flatnonzero(np.isin(self.kept.columns[self.rows[row]], ids))
-        return found
-
-    def _repetition_penalty(self, penalty: float) -> None:
-        """Keskar et al. 2019: what was said before, the prompt included, is made less likely."""
-        before = np.unique(self.kept.prompt)
-        for row, at in enumerate(self.rows):
-            seen = self._columns_of(row, np.union1d(before, self.kept.ids[:at]))
-            held = self.x[row, seen]
-            self.x[row, seen] = np.where(held < 0, held * np.float32(penalty), held / np.float32(penalty))
-
-    def _no_repeat_ngram_size(self, size: int) -> None:
-        """Forbid what would complete a run of `size` tokens that came before."""
-        said = [*self.kept.prompt.tolist(), *self.kept.ids.tolist()]
-        start = len(self.kept.prompt)
-        followers: dict[tuple[int, ...], list[int]] = {}
-        done = 0
-        for row, at in enumerate(self.rows):
-            length = start + int(at)
-            for end in range(max(size, done + 1), length + 1):
-                run = said[end - size : end]
-                followers.setdefault(tuple(run[:-1]), []).append(run[-1])
-            done = max(done, length)
-            if length >= size:
-                banned = followers.get(tuple(said[length + 1 - size : length]), [])
-                self.x[row, self._columns_of(row, np.array(banned, np.int64))] = -np.inf
-
-    def _temperature(self, temperature: float) -> None:
-        self.x /= np.float32(temperature)
-
-    def _top_k(self, k: int) -> None:
-        """Fan et al. 2018."""
-        k = min(int(k), self.named)
-        named = self.x[:, : self.named]
-        least = np.partition(named, -k, axis=1)[:, -k][:, None]
-        self.x[:, : self.named][named < least] = -np.inf
-        self._rest_goes(np.full(len(self.x), k < self.named))
-
-    def _top_p(self, mass: float) -> None:
-        """Holtzman et al. 2020: from the least likely up, those that together hold at most 1 − `mass` go."""
-        alone = self._alone(-np.inf)
-        rising = np.sort(alone, axis=1)  # values alone: many times quicker than their places
-        if self.named < self.x.shape[1]:
-            rising[:, 0] = self.x[:, self.named]
-        gone = (_softmax(rising).cumsum(axis=1) <= np.float32(1 - mass)).sum(axis=1)
-        gone = np.minimum(gone, rising.shape[1] - 1)
-        least = rising[np.arange(len(rising)), gone]
-        below = alone < least[:, None]
-        # of those that are alike at the edge, the ones with the lowest ids go first
-        for row in np.flatnonzero(gone > below.sum(axis=1)):
-            alike = np.flatnonzero(alone[row] == least[row])
-            below[row, alike[: gone[row] - below[row].sum()]] = True
-        self.x[below] = -np.inf
-
-    def _min_p(self, share: float) -> None:
-        """Nguyen et al. 2024."""
-        p = _softmax(self.x)[:, : self.named]
-        most = p.max(axis=1, keepdims=True)
-        gone = p < np.float32(share) * most
-        gone[np.arange(len(p)), p.argmax(axis=1)] = False
-        self.x[:, : self.named][gone] = -np.inf
-        self._rest_goes(gone.any(axis=1))
-
-    def _typical_p(self, mass: float) -> None:
-        """Meister et al. 2023: the tokens about as surprising as the position is, until they hold `mass`."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            logs = np.log(_softmax(self.x))
-            p = np.exp(logs)
-            entropy = -np.nansum(np.where(p > 0, logs * p, 0.0), axis=1, keepdims=True)
-            distance = np.abs(-logs - entropy)
-        distance[:, self.named :] = np.inf  # a bound: how surprising each of the others is was not kept
-        order = np.argsort(distance, axis=1)
-        near = np.take_along_axis(distance, order, axis=1)
-        held = _softmax(np.take_along_axis(self.x, order, axis=1)).cumsum(axis=1)
-        last = np.minimum((held < np.float32(mass)).sum(axis=1), self.x.shape[1] - 1)
-        nearest = order[:, 0]
-        gone = distance > near[np.arange(len(near)), last][:, None]
-        gone[np.arange(len(gone)), nearest] = False
-        self.x[gone] = -np.inf
-
-    def _alone(self, rest: float) -> Floats:
-        """Return the scores with `rest` in place of the sum of those that were not kept: each of them is small."""
-        if self.named == self.x.shape[1]:
-            return np.asarray(self.x)
-        alone: Floats = self.x.copy()
-        alone[:, self.named :] = rest
-        return alone
-
-    def _rest_goes(self, rows: NDArray[np.bool_]) -> None:
-        """Forbid, in these rows, the tokens that were not kept."""
-        self.x[rows, self.named :] = -np.inf
+def table(kept: Kept, words: Spelling | None, params: Mapping[str, Any], places: range | None = None) -> Rows:
+    """Return the scores of some positions of a text (all of them by default), before any stage."""
+    at = np.arange(len(kept.ids)) if places is None else np.arange(places.start, places.stop)
+    x = kept.logits[at].astype(np.float32)
+    named = x.shape[1]
+    columns = None if kept.columns is None else kept.columns[at]
+    ids = kept.ids[at].astype(np.int64)
+    if columns is None:
+        drawn = ids
+    else:
+        same = columns == ids[:, None]
+        drawn = np.where(same.any(axis=1), same.argmax(axis=1), named).astype(np.int64)
+    if kept.rest is not None:
+        x = np.concatenate([x, kept.rest[at, None]], axis=1)
+    said = np.concatenate([kept.prompt, kept.ids])
+    start = len(kept.prompt)
+    rows = Rows(x, [said[: start + int(one)] for one in at], start, named, columns, drawn=drawn, words=words)
+    rows.lanes = [0] * len(at)
+    rows.seeds = np.repeat(kept.seed if kept.seed is not None else np.zeros(1, np.int64), len(at))
+    if words is not None and kept.end is not None and len(kept.end) and stages.acts("json_schema", params):
+        size = named if columns is None else len(words.texts)
+        rows.constraint = Constraint(params["json_schema"], words, size, int(kept.end[0]))
+    return rows
 
 
-def _softmax(x: Floats) -> Floats:
-    most = x.max(axis=1, keepdims=True)
-    e = np.exp(x - np.where(np.isfinite(most), most, 0.0), dtype=np.float32)
-    out: Floats = e / e.sum(axis=1, keepdims=True)
-    return out
+def mu_after(kept: Kept, params: Mapping[str, Any], words: Spelling | None) -> float:
+    """Return mirostat's bound behind a text, in bits: what goes on from there begins with it."""
+    return _mu(table(kept, words, params), params)
 
 
-def _pick(table: NDArray[Any], columns: NDArray[np.int64]) -> NDArray[Any]:
-    picked: NDArray[Any] = table[np.arange(len(table)), columns]
-    return picked
+def _mu(rows: Rows, params: Mapping[str, Any]) -> float:
+    others = {name: value for name, value in params.items() if name != "mirostat_tau"}
+    for _ in _run(rows, others):
+        pass
+    assert rows.drawn is not None
+    return float(cuts.bounds(cuts.surprise(softmax(rows.x), rows.drawn), params)[-1])
 
 
 class Opener:

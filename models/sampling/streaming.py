@@ -19,30 +19,40 @@ class Watch(StoppingCriteria):  # type: ignore[no-untyped-call, misc, unused-ign
     """Read each step's tokens into transcripts, and end the rows that are done.
 
     It sits where `generate()` asks whether to go on, after every token: unlike a streamer it sees whole batches
-    and may end single rows. `end_ids` are the end-of-text tokens. `changed` is set at every step.
+    and may end single rows. `end_ids` are the end-of-text tokens. `changed` is set at every step. A step may bring
+    several tokens where the text is guessed ahead: `length` is how many the rows had before the first one; without it
+    each step is one token.
     """
 
-    def __init__(self, rows: Sequence[Transcript], end_ids: Collection[int], stopped: Callable[[], bool]) -> None:
+    def __init__(
+        self, rows: Sequence[Transcript], end_ids: Collection[int], stopped: Callable[[], bool],
+        length: int | None = None,
+    ) -> None:  # fmt: skip
         self.rows = rows
         self.step = 0
         self.first_at = time.monotonic()  # when the first token came
         self.changed = threading.Event()
         self.cancelled = False
+        self._length = length
         self._end_ids = frozenset(end_ids)
         self._stopped = stopped
 
     def __call__(self, input_ids: torch.Tensor, scores: Any, **kwargs: Any) -> torch.Tensor:
-        """Take the last column of `input_ids` (rows × tokens); return bool per row: it is done."""
-        self.step += 1
-        if self.step == 1:
+        """Take the newest columns of `input_ids` (rows × tokens); return bool per row: it is done."""
+        width = input_ids.shape[1]
+        new = 1 if self._length is None else width - self._length
+        self._length = None if self._length is None else width
+        if self.step == 0:
             self.first_at = time.monotonic()
-        for row, token in zip(self.rows, input_ids[:, -1].tolist(), strict=True):
-            if row.finish:
-                continue  # padding
-            if token in self._end_ids:
-                row.end("eos", tokens=1)
-            else:
-                row.add(token)
+        self.step += new
+        for row, tokens in zip(self.rows, input_ids[:, width - new :].tolist(), strict=True):
+            for token in tokens:
+                if row.finish:
+                    break  # padding, or guessed beyond the end
+                if token in self._end_ids:
+                    row.end("eos", tokens=1)
+                else:
+                    row.add(token)
         if self.cancelled or self._stopped():
             self.end("stopped")
         self.changed.set()

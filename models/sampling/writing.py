@@ -2,33 +2,176 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from transformers import GenerationConfig, StoppingCriteriaList
+from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
 
-from models.sampling.streaming import left_pad
+from models.errors import BadInput
+from models.sampling import microscope, prefix, processors, stages
+from models.sampling.guidance import Guidance, unprompted
+from models.sampling.keeping import Keeper
+from models.sampling.schema import Constraint
+from models.sampling.spelling import Spelling
+from models.sampling.streaming import Watch, left_pad
+from models.sampling.transcript import Transcript
 
 
-def write(
-    model: Any, tokenizer: Any, ids: list[int], rows: int, total: int, params: Any, watch: Any
-) -> list[list[int]]:
-    """Run `generate()` on `rows` copies of the prompt `ids`; return what each drew, int lists, end tokens included."""
-    input_ids, mask = left_pad([ids] * rows, tokenizer.pad_token_id or 0)  # rows × tokens
-    sampling = {}
-    if params.do_sample:
-        sampling = {
-            "temperature": params.temperature, "top_k": params.top_k or 0, "top_p": params.top_p,
-            "min_p": params.min_p, "typical_p": params.typical_p or 1.0,
-        }  # fmt: skip
-    config = GenerationConfig(
-        max_new_tokens=total, do_sample=params.do_sample, repetition_penalty=params.repetition_penalty,
-        no_repeat_ngram_size=params.no_repeat_ngram_size or 0, num_beams=1, use_cache=True,
-        bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id,
-        **sampling,
-    )  # fmt: skip
-    out = model.generate(
-        input_ids, attention_mask=mask, generation_config=config, stopping_criteria=StoppingCriteriaList([watch])
-    )  # rows × (prompt + drawn)
-    drawn: list[list[int]] = out[:, len(ids) :].tolist()
-    return drawn
+@dataclass
+class Writing:
+    """Prepare a run and make it: `watch` and `keeper` look on while `write` writes.
+
+    `parts` are a loaded model's; `ids` the prompt's; `forced` those that the answer begins with; `negative` those of
+    the negative prompt, [] for none. `notes` say what a setting could not do, `unused` names such settings, and
+    `reused` counts the tokens of the prompt that were not read again. Raises `BadInput`.
+    """
+
+    parts: dict[str, Any]
+    params: Any
+    seed: int
+    ids: list[int]
+    forced: list[int]
+    negative: list[int]
+    total: int
+    vocabulary: int
+    notes: list[str] = field(default_factory=list)
+    unused: set[str] = field(default_factory=set)
+    reused: int = 0
+
+    def __post_init__(self) -> None:
+        self.model, self.tokenizer = self.parts["model"], self.parts["tokenizer"]
+        self.rows = self.params.num_variants if self.params.do_sample else 1
+        end = self.tokenizer.eos_token_id
+        self.end_ids: set[int] = set() if end is None else {end}
+        if self.end_ids & set(self.forced):
+            raise BadInput("A text cannot go on behind the token that ends it. Choose another one.")
+        self._settings = self.params.model_dump()
+        self.words = self._words()
+        self.constraint = self._constraint()
+        self._lookup = self._acts("prompt_lookup_num_tokens", self._no_lookup())
+        self._reuse = self._acts("reuse_cache", self._no_reuse())
+        self.guidance: Guidance | None = None
+        if self.params.guidance_scale != 1:
+            behind = self.negative or unprompted(self.tokenizer, self.ids)
+            self.guidance = Guidance(self.model, self.params.guidance_scale, behind, len(self.ids))
+
+    def begin(self, texts: Sequence[Transcript], stopped: Callable[[], bool]) -> tuple[Watch, Keeper]:
+        """Return what looks on, for one transcript a row."""
+        for text in texts:
+            for token in self.forced:
+                text.add(token)
+        self.watch = Watch(texts, self.end_ids, stopped, len(self.ids) + len(self.forced))
+        count = len(self.forced) + self.total
+        self.keeper = Keeper(self.rows, count, self.vocabulary, len(self.ids), self.seed, self.end_ids)
+        return self.watch, self.keeper
+
+    def write(self) -> list[list[int]]:
+        """Run `generate()`; return each row's ids behind the prompt, those it was given and its end token included.
+
+        Call with the global generator seeded.
+        """
+        self.keeper.read(self.model, self.ids, self.forced, self.guidance)
+        whole = [*self.ids, *self.forced]
+        input_ids, mask = left_pad([whole] * self.rows, self.tokenizer.pad_token_id or 0)  # rows × tokens
+        mine = processors.build(self._settings, len(self.ids), self.seed, self.words, self.constraint, self._mu())
+        before: list[Any] = [self.keeper] if self.guidance is None else [self.guidance, self.keeper]
+        if self._lookup:
+            before = [processors.Horizon(len(whole) + self.total), *before]
+        memory: dict[str, Any] = {}
+        if self._reuse:
+            cache, self.reused = prefix.take(self.parts, self.model, whole)
+            memory = {"past_key_values": cache}
+        out = self.model.generate(
+            input_ids,
+            attention_mask=mask,
+            generation_config=self._config(),
+            **memory,
+            logits_processor=LogitsProcessorList([*before, *mine]),
+            stopping_criteria=StoppingCriteriaList([self.watch]),
+        )  # rows × (prompt + drawn)
+        if self._reuse:
+            prefix.keep(self.parts, memory["past_key_values"], out[0].tolist())
+        drawn: list[list[int]] = out[:, len(self.ids) :].tolist()
+        return drawn
+
+    def said(self, texts: Sequence[Transcript], drawn: Sequence[Sequence[int]]) -> list[str]:
+        """Return what to tell of a finished run."""
+        notes = [*self.notes]
+        if self.reused:
+            notes.append(f"{self.reused:,} of the prompt's {len(self.ids):,} tokens were known from the last run.")
+        if self.constraint is not None:
+            cut = [text for text, ids in zip(texts, drawn, strict=True) if not self.constraint.complete(ids)]
+            if cut:
+                why = {"length": "the length ran out", "stopped": "it was stopped", "stop string": "a stop text came"}
+                notes.append(f"The JSON is not complete: {why.get(cut[0].finish, 'the text ended')}.")
+        return notes
+
+    def _config(self) -> GenerationConfig:
+        """Return a neutral configuration: every stage is a processor of `build`, and none of transformers' defaults."""
+        pad, end = self.tokenizer.pad_token_id, self.tokenizer.eos_token_id
+        neutral = {"temperature": 1.0, "top_k": 0, "top_p": 1.0} if self.params.do_sample else {}
+        return GenerationConfig(
+            max_new_tokens=self.total, do_sample=self.params.do_sample, num_beams=1, use_cache=True,
+            bos_token_id=self.tokenizer.bos_token_id, eos_token_id=end, pad_token_id=end if pad is None else pad,
+            prompt_lookup_num_tokens=self.params.prompt_lookup_num_tokens if self._lookup else None, **neutral,
+        )  # fmt: skip
+
+    def _words(self) -> Spelling | None:
+        if not any(stages.acts(name, self._settings) for name in (*stages.WORDS, "dry_multiplier")):
+            return None
+        if "spelling" not in self.parts:
+            self.parts["spelling"] = Spelling(self.tokenizer.backend_tokenizer)
+        found: Spelling = self.parts["spelling"]
+        return found
+
+    def _constraint(self) -> Constraint | None:
+        if not stages.acts("json_schema", self._settings):
+            return None
+        if not self.end_ids:
+            raise BadInput("This model has no token that ends a text, so it cannot keep to a JSON schema. Empty it.")
+        assert self.words is not None
+        made = Constraint(self.params.json_schema, self.words, self.vocabulary, *self.end_ids)
+        if not made.fits(self.forced):
+            raise BadInput("The answer's given beginning does not fit the JSON schema. Change one of them.")
+        return made
+
+    def _acts(self, name: str, problem: str) -> bool:
+        if not getattr(self.params, name):
+            return False
+        if problem:
+            self.unused.add(name)
+            if problem != _HIDDEN:
+                self.notes.append(problem)
+        return not problem
+
+    def _no_lookup(self) -> str:
+        if self.params.guidance_scale != 1:
+            return _HIDDEN
+        if getattr(self.model, "_is_stateful", False):
+            return "Prompt lookup does not act: this model's memory cannot be set back to an earlier place."
+        if self.rows > 1:
+            return "Prompt lookup does not act: it needs a single variant."
+        if stages.acts("mirostat_tau", self._settings):
+            return "Prompt lookup does not act: Mirostat has to see each token before the next."
+        return ""
+
+    def _no_reuse(self) -> str:
+        if self.params.guidance_scale != 1 or self.params.prompt_lookup_num_tokens:
+            return _HIDDEN
+        if self.rows > 1:
+            return "Nothing was reused: that needs a single variant."
+        if not prefix.supported(self.model):
+            return "Nothing was reused: this model's memory cannot be set back to an earlier place."
+        return ""
+
+    def _mu(self) -> float | None:
+        """Return where mirostat begins behind a given beginning: as if that had been drawn."""
+        if not self.forced or not stages.acts("mirostat_tau", self._settings):
+            return None
+        kept = self.keeper.kept(0, self.ids, self.forced)
+        assert kept is not None
+        return microscope.mu_after(kept, self._settings, self.words)
+
+
+_HIDDEN = "hidden"  # the form shows no such setting

@@ -6,8 +6,17 @@ from models.errors import BadInput, BadParam, PromptTooLong
 from models.params import describe
 from tests.tiny import EOS, added, ask, direct, final_of, plain, results
 
-# setting → what transformers calls it; both ends of its range come from the declaration
-ACTING = ["temperature", "top_p", "top_k", "min_p", "typical_p", "repetition_penalty", "no_repeat_ngram_size"]
+# what transformers has under that name; both ends of its range come from the declaration
+THEIRS = ["temperature", "top_p", "top_k", "min_p", "typical_p", "repetition_penalty", "no_repeat_ngram_size"]
+# a setting of ours, and what else has to be on for it to act
+OURS = {
+    "top_n_sigma": {}, "xtc_probability": {"xtc_threshold": 0.02}, "xtc_threshold": {"xtc_probability": 1.0},
+    "dynatemp_range": {}, "dynatemp_exponent": {"dynatemp_range": 0.7}, "mirostat_tau": {},
+    "mirostat_eta": {"mirostat_tau": 2.0}, "frequency_penalty": {}, "presence_penalty": {}, "guidance_scale": {},
+    "dry_multiplier": {"dry_allowed_length": 1}, "dry_base": {"dry_multiplier": 1.0, "dry_allowed_length": 1},
+    "dry_allowed_length": {"dry_multiplier": 5.0},
+}  # fmt: skip
+ACTING = [*THEIRS, *OURS]
 SEEDS = range(10)
 
 
@@ -20,15 +29,17 @@ def ends(engine, name):
 @pytest.mark.parametrize("name", ACTING)
 def test_both_ends_of_a_setting_give_different_texts(engine, name):
     low, high = ends(engine, name)
+    # DRY and the penalties need text that says things again
+    model, others = ("letters" if name.startswith("dry") else "llama"), {"max_new_tokens": 30, **OURS.get(name, {})}
     assert any(
-        added(engine, ask("the cat", seed=seed, max_new_tokens=30, **{name: low}))
-        != added(engine, ask("the cat", seed=seed, max_new_tokens=30, **{name: high}))
+        added(engine, ask("the cat", model, seed=seed, **others, **{name: low}))
+        != added(engine, ask("the cat", model, seed=seed, **others, **{name: high}))
         for seed in SEEDS
     )
 
 
 @pytest.mark.parametrize("end", [0, 1])
-@pytest.mark.parametrize("name", ACTING)
+@pytest.mark.parametrize("name", THEIRS)
 def test_both_ends_of_a_setting_are_what_transformers_makes_of_them(engine, name, end):
     values = {"temperature": 1.0, "top_p": 1.0, "max_new_tokens": 20, name: ends(engine, name)[end]}
     folder = engine.catalog["text/llama"].folder()
@@ -64,10 +75,16 @@ def test_greedy_writes_one_variant(engine):
 def test_in_effect_names_what_acts_and_leaves_out_the_neutral(engine):
     stats = final_of(engine, ask("the cat", max_new_tokens=5, top_p=1.0)).stats
     assert stats["in_effect"] == {"max_new_tokens": 5, "do_sample": True, "temperature": 0.8, "seed": 0}
+    assert final_of(engine, ask("the cat", max_new_tokens=5, temperature=1.0, top_p=1.0)).stats["in_effect"] == {
+        "max_new_tokens": 5, "do_sample": True, "seed": 0,
+    }  # fmt: skip
     everything = {
         "max_new_tokens": 6, "do_sample": True, "temperature": 0.9, "top_p": 0.9, "top_k": 40, "min_p": 0.02,
         "typical_p": 0.9, "repetition_penalty": 1.1, "no_repeat_ngram_size": 5, "num_variants": 2, "stop": ["xyz"],
-        "cut_prompt": True,
+        "cut_prompt": True, "top_n_sigma": 2.0, "xtc_probability": 0.1, "xtc_threshold": 0.2, "mirostat_tau": 3.0,
+        "mirostat_eta": 0.2, "dry_multiplier": 0.5, "dry_base": 1.5, "dry_allowed_length": 3, "frequency_penalty": 0.2,
+        "presence_penalty": -0.2, "banned": ["zzz"], "bias": ["the: 1"], "guidance_scale": 1.5,
+        "json_schema": '{"type": "string"}',
     }  # fmt: skip
     stats = final_of(engine, ask("the cat", seed=8, **everything)).stats
     assert stats["in_effect"] == {**everything, "seed": 8}
@@ -78,6 +95,21 @@ def test_in_effect_of_greedy_has_nothing_of_chance(engine):
     acting = final_of(engine, ask("the cat", seed=4, repetition_penalty=1.2, **values)).stats["in_effect"]
     acting.pop("do_sample", None)
     assert acting == {"max_new_tokens": 5, "repetition_penalty": 1.2}
+    chance = {"top_n_sigma": 1.0, "xtc_probability": 1.0, "dynatemp_range": 1.0, "mirostat_tau": 1.0}
+    final = final_of(engine, ask("the cat", do_sample=False, max_new_tokens=20, **chance))
+    assert set(final.stats["in_effect"]) == {"max_new_tokens", "do_sample"} & set(final.stats["in_effect"])
+    assert final.outputs[0].text == final_of(engine, ask("the cat", do_sample=False, max_new_tokens=20)).outputs[0].text
+
+
+def test_with_a_dynamic_temperature_the_temperature_is_the_middle_and_listed(engine):
+    values = {"temperature": 1.0, "dynatemp_range": 0.5, "max_new_tokens": 2, "top_p": 1.0}
+    acting = final_of(engine, ask("the cat", **values)).stats["in_effect"]
+    assert acting == {
+        **{k: v for k, v in values.items() if k != "top_p"},
+        "dynatemp_exponent": 1.0,
+        "do_sample": True,
+        "seed": 0,
+    }
 
 
 @pytest.mark.parametrize(
@@ -111,7 +143,8 @@ def test_a_value_out_of_range_is_refused_with_what_is_allowed(engine, values, wo
 
 def test_every_setting_is_covered_here(engine):
     family = engine.catalog.family("text/llama")
-    others = {"max_new_tokens", "do_sample", "num_variants", "stop", "cut_prompt", "seed"}
+    others = {"max_new_tokens", "do_sample", "num_variants", "stop", "cut_prompt", "seed", "banned", "bias",
+              "json_schema", "prompt_lookup_num_tokens", "reuse_cache"}  # fmt: skip
     assert {item.name for item in describe(family.Params)} == {*ACTING, *others}
 
 

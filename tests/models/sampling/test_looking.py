@@ -33,7 +33,7 @@ def test_there_is_one_number_a_token_and_never_the_table(ask):
         answer = asked(measure=measure)
         assert len(answer["heat"]) == answer["tokens"] == 12
         assert all(0 <= value <= 1 for value in answer["heat"])
-        assert max(len(value) for value in answer.values() if isinstance(value, list)) <= 12
+        assert all(len(value) <= 12 for name, value in answer.items() if isinstance(value, list) and name != "stages")
     assert asked()["bits"] == pytest.approx(float(-np.log2(microscope.score(kept, {}).p).mean()), abs=1e-3)
 
 

@@ -61,6 +61,23 @@ def test_a_stop_string_ends_its_row_alone():
     assert [row.finish for row in watch.rows] == ["stop string", ""]
 
 
+def test_a_step_may_bring_several_tokens():
+    watch = Watch([Transcript(letters, stops=("cd",))], {END}, lambda: False, length=3)
+    assert watch(torch.tensor([[0, 0, 0, 1, 2]]), None).tolist() == [False]
+    assert (texts(watch), watch.step) == (["b"], 2)  # “c” may begin the stop text
+    assert watch(torch.tensor([[0, 0, 0, 1, 2, 4]]), None).tolist() == [False]
+    assert watch(torch.tensor([[0, 0, 0, 1, 2, 4, 2, 3, 5]]), None).tolist() == [True]
+    assert (texts(watch), watch.step) == (["bce"], 6)
+    assert (watch.rows[0].finish, watch.rows[0].tokens) == ("stop string", 5)
+
+
+def test_what_was_guessed_behind_an_end_token_is_no_text():
+    watch = Watch([Transcript(letters)], {END}, lambda: False, length=1)
+    assert watch(torch.tensor([[0, 1, END, 2, 3]]), None).tolist() == [True]
+    assert texts(watch) == ["b"]
+    assert (watch.rows[0].finish, watch.rows[0].tokens) == ("eos", 2)
+
+
 def test_without_end_tokens_any_token_is_text():
     watch = Watch([Transcript(lambda ids: "x" * len(ids))], set(), lambda: False)
     assert step(watch, END) == [False]

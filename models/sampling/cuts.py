@@ -1,0 +1,119 @@
+"""Stages of chance that look at the odds alone: they cut tokens off, or make the odds steeper or flatter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from models.sampling.rows import pick, softmax, softmax_and_entropy
+from models.text_settings import DYNATEMP_EXPONENT, MIROSTAT_ETA, TEMPERATURE_LEAST, XTC_THRESHOLD
+from models.types import SEED_MAX
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from models.sampling.rows import Floats, Rows
+
+
+def top_n_sigma(rows: Rows, params: Mapping[str, Any]) -> None:
+    """Keep tokens whose score is within n standard deviations of the best one (Tang et al. 2024, "Top-nσ").
+
+    Temperature widens scores and deviation alike, so this comes before it. With the likeliest tokens alone the
+    deviation is that of those: smaller than the true one, so that it may cut more.
+    """
+    named = rows.x[:, : rows.named]
+    finite = named > -np.inf
+    best = named.max(axis=1, keepdims=True)
+    count = np.maximum(finite.sum(axis=1, keepdims=True), 1)
+    off = named - best
+    np.copyto(off, np.float32(0), where=~finite)
+    mean = off.sum(axis=1, keepdims=True) / count
+    square = np.einsum("ij,ij->i", off, off)[:, None] / count
+    sigma = np.sqrt(np.maximum(square - mean * mean, 0))
+    gone = named < best - np.float32(params["top_n_sigma"]) * sigma.astype(np.float32)
+    rows.rest_goes(gone.any(axis=1))
+    np.copyto(named, -np.inf, where=gone)
+
+
+def dynatemp_range(rows: Rows, params: Mapping[str, Any]) -> None:
+    """Divide by a temperature of each position's own, from T − range where it is sure to T + range where it is not.
+
+    Dynamic temperature, as in koboldcpp and llama.cpp: the entropy as a share of the most that it could be, to the
+    power of the exponent, says how far between the two. It takes the place of the temperature. Of the likeliest tokens
+    alone the entropy is a lower bound.
+    """
+    middle, reach = float(params.get("temperature") or 1.0), float(params["dynatemp_range"])
+    least = max(middle - reach, TEMPERATURE_LEAST)
+    _, entropy = softmax_and_entropy(rows.x)
+    count = (rows.x > -np.inf).sum(axis=1)
+    share = np.where(count > 1, entropy / np.log(np.maximum(count, 2)), 0.0)
+    exponent = float(params.get("dynatemp_exponent") or DYNATEMP_EXPONENT)
+    own = least + (middle + reach - least) * np.clip(share, 0, 1) ** exponent
+    rows.x /= own.astype(np.float32)[:, None]
+
+
+def xtc_probability(rows: Rows, params: Mapping[str, Any]) -> None:
+    """Strike out, now and then, all but the least likely of the tokens above a threshold.
+
+    XTC, "exclude top choices" (P. E. Weidmann 2024). Whether it acts is drawn by `coins`.
+    """
+    p = softmax(rows.x)[:, : rows.named]
+    acts = coins(rows) < float(params["xtc_probability"])
+    above = p >= np.float32(params.get("xtc_threshold") or XTC_THRESHOLD)
+    above &= (acts & (above.sum(axis=1) > 1))[:, None]
+    several = np.flatnonzero(above.any(axis=1))
+    least = np.where(above[several], p[several], np.inf).argmin(axis=1)
+    above[several, least] = False
+    np.copyto(rows.x[:, : rows.named], -np.inf, where=above)
+
+
+def coins(rows: Rows) -> NDArray[np.float64]:
+    """Return one number a row, 0 … 1, that its text's seed and its place in the answer alone decide.
+
+    So a text meets the same chances alone and among variants, and again in the microscope.
+    """
+    seeds = rows.seeds if rows.seeds is not None else np.zeros(len(rows.history), np.int64)
+    return np.array([_coin(int(seed), len(rows.answer(row))) for row, seed in enumerate(seeds)])
+
+
+def _coin(seed: int, place: int) -> float:
+    # random by counter: a hash of where one is, and no state to carry along
+    digest = blake2b(b"xtc %d %d" % (seed % (SEED_MAX + 1), place), digest_size=8).digest()
+    return int.from_bytes(digest, "big") / 2**64
+
+
+def mirostat_tau(rows: Rows, params: Mapping[str, Any]) -> None:
+    """Strike out what is more surprising than a bound that steers the text's mean surprise to tau bits a token.
+
+    Mirostat 2.0 (Basu et al. 2021, algorithm 2). The bound begins at 2 tau and moves by eta times how far the drawn
+    token's surprise was off, so the odds that it came from say where it goes: those that arrive at this stage.
+    """
+    p = softmax(rows.x)
+    mu = rows.mu
+    if mu is None:
+        assert rows.drawn is not None
+        mu = bounds(surprise(p, rows.drawn), params)[:-1]
+    rows.mu = mu
+    gone = p < np.exp2(-mu)[:, None].astype(np.float32)
+    gone[np.arange(len(p)), p.argmax(axis=1)] = False
+    gone[:, rows.named :] |= gone[:, : rows.named].any(axis=1, keepdims=True)
+    np.copyto(rows.x, -np.inf, where=gone)
+
+
+def bounds(surprises: NDArray[np.float64], params: Mapping[str, Any]) -> NDArray[np.float64]:
+    """Return mirostat's bound before each of a text's tokens and behind the last, in bits.
+
+    A token that was impossible (surprise infinite) moves nothing.
+    """
+    tau, eta = float(params["mirostat_tau"]), float(params.get("mirostat_eta") or MIROSTAT_ETA)
+    off = np.where(np.isfinite(surprises), surprises - tau, 0.0)
+    return np.asarray(2 * tau - eta * np.concatenate([[0.0], np.cumsum(off)]))
+
+
+def surprise(p: Floats, columns: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return −log2 of one probability a row; infinite for 0."""
+    with np.errstate(divide="ignore"):
+        return np.asarray(-np.log2(pick(p, columns).astype(np.float64)))

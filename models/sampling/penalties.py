@@ -1,0 +1,135 @@
+"""Stages that look at what was said, or at words that were named: they move single tokens up, down or out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from models.text_settings import DRY_ALLOWED_LENGTH, DRY_BASE, read_bias
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from models.sampling.rows import Ids, Rows
+
+DRY_BREAKERS = '\n:"*'  # where a repetition may begin anew: lines, speakers, quotations
+_DRY_LONGEST = 50  # tokens of a repetition that are counted; its penalty is beyond all bounds by then
+
+
+def bias(rows: Rows, params: Mapping[str, Any]) -> None:
+    """Add to the scores of named words, as `logit_bias` of OpenAI's API does for token ids.
+
+    What is raised is raised piece by piece, as the tokenizer spells it: a long word has to be begun before it can be
+    ended. What is lowered is lowered at the piece that completes it, whatever its pieces are, so that other words that
+    begin alike are not touched.
+    """
+    assert rows.words is not None
+    for text, amount in read_bias(params["bias"]):
+        spellings = rows.words.spellings(text) if amount > 0 else []
+        for row, said in enumerate(rows.history):
+            if amount > 0:
+                ids = np.unique([one[at] for one in spellings for at in range(len(one)) if _ends_with(said, one[:at])])
+            else:
+                ids = _completing(rows, row, text)
+            rows.add(row, ids, amount)
+
+
+def frequency_penalty(rows: Rows, params: Mapping[str, Any]) -> None:
+    """Lower a token by this much for each time that the answer holds it (OpenAI's API); below 0 it is raised."""
+    np.subtract.at(rows.x, rows.seen(answer=True), np.float32(params["frequency_penalty"]))
+
+
+def presence_penalty(rows: Rows, params: Mapping[str, Any]) -> None:
+    """Lower a token by this much once the answer holds it, however often (OpenAI's API)."""
+    seen = rows.seen(answer=True)
+    rows.x[seen] = rows.x[seen] - np.float32(params["presence_penalty"])
+
+
+def dry_multiplier(rows: Rows, params: Mapping[str, Any]) -> None:
+    """Lower what would go on with a repetition: the longer it is, the more. Of all said, the prompt included.
+
+    DRY, "don't repeat yourself" (P. E. Weidmann 2024): a token that would extend a run of n tokens that came before
+    loses multiplier × base^(n − allowed length), from that length on; no run reaches over a breaker (`DRY_BREAKERS`).
+    """
+    multiplier = float(params["dry_multiplier"])
+    base = float(params.get("dry_base") or DRY_BASE)
+    allowed = int(params.get("dry_allowed_length") or DRY_ALLOWED_LENGTH)
+    breaks = rows.words.breakers(DRY_BREAKERS) if rows.words is not None else np.zeros(0, dtype=bool)
+    for row, said in enumerate(rows.history):
+        tokens, lengths = _repetitions(said, breaks)
+        long = lengths >= allowed
+        if long.any():
+            amounts = multiplier * base ** (lengths[long] - allowed).astype(np.float64)
+            rows.add(row, tokens[long], -np.minimum(amounts, 1e9).astype(np.float32))
+
+
+def banned(rows: Rows, params: Mapping[str, Any]) -> None:
+    """Forbid every token with which one of the texts would appear, whatever pieces it is made of."""
+    for text in params["banned"]:
+        for row in range(len(rows.history)):
+            rows.forbid_ids(row, _completing(rows, row, text))
+
+
+def json_schema(rows: Rows, params: Mapping[str, Any]) -> None:
+    """Forbid what would break the schema. It wins over bans: where those leave nothing, what it allows is alike."""
+    if rows.constraint is None:
+        return
+    lanes = rows.lanes or range(len(rows.history))
+    for row, lane in enumerate(lanes):
+        fits = rows.constraint.allowed(rows.answer(row), lane)  # bool, a token each; None: it was broken before
+        if fits is None:
+            continue
+        allowed = np.zeros(rows.x.shape[1], dtype=bool)
+        if rows.columns is None:
+            allowed[: min(len(fits), rows.named)] = fits[: rows.named]
+        else:
+            known = rows.columns[row] < len(fits)
+            allowed[: rows.named][known] = fits[rows.columns[row][known]]
+            allowed[rows.named :] = True  # a bound: some of those that were not kept may fit
+        rows.x[row, ~allowed] = -np.inf
+        if not np.isfinite(rows.x[row]).any():
+            rows.x[row, allowed] = 0.0
+
+
+def _completing(rows: Rows, row: int, text: str) -> NDArray[np.int64]:
+    assert rows.words is not None
+    spelt = text.encode()
+    return rows.words.completing(spelt, rows.words.tail(rows.history[row], len(spelt) - 1))
+
+
+def _ends_with(said: Ids, part: list[int]) -> bool:
+    return not part or (len(said) >= len(part) and said[len(said) - len(part) :].tolist() == part)
+
+
+def _repetitions(said: Ids, breaks: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the tokens that once followed what stands at the end now, each once, and how long that run was."""
+    none = np.zeros(0, dtype=np.int64)
+    count = len(said)
+    ends = np.flatnonzero(said[:-1] == said[-1:])  # where a run ended that ended alike
+    if not len(ends) or _breaks(breaks, said[-1:])[0]:
+        return none, none
+    ends = ends[~_breaks(breaks, said[ends + 1])]
+    lengths = np.ones(len(ends), dtype=np.int64)
+    alive = np.arange(len(ends))
+    for back in range(1, min(_DRY_LONGEST, count)):
+        token = said[count - 1 - back]
+        if not len(alive) or _breaks(breaks, np.array([token]))[0]:
+            break
+        alive = alive[ends[alive] >= back]
+        alive = alive[said[ends[alive] - back] == token]
+        lengths[alive] += 1
+    if len(ends) == 1:
+        return said[ends + 1].astype(np.int64), lengths
+    tokens, places = np.unique(said[ends + 1], return_inverse=True)
+    longest = np.zeros(len(tokens), dtype=np.int64)
+    np.maximum.at(longest, places, lengths)
+    return tokens.astype(np.int64), longest
+
+
+def _breaks(breaks: NDArray[np.bool_], ids: Ids) -> NDArray[np.bool_]:
+    known = ids < len(breaks)
+    found = np.zeros(len(ids), dtype=bool)
+    found[known] = breaks[ids[known]]
+    return found

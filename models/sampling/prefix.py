@@ -1,0 +1,54 @@
+"""What a model has read last, kept with it: the keys and values of its attention, for a next run that begins alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+MOST_BYTES = 64_000_000  # of one model; they go with it when it is unloaded
+_KEY = "prefix"
+
+
+def supported(model: Any) -> bool:
+    """Say whether a model's memory can be cut back to an earlier place: no recurrent state, no sliding window."""
+    if getattr(model, "_is_stateful", False) or not model._supports_default_dynamic_cache():
+        return False
+    cache = _fresh(model)
+    return not any(cache.is_sliding) and bool(cache.is_croppable)
+
+
+def take(parts: dict[str, Any], model: Any, ids: Sequence[int]) -> tuple[Any, int]:
+    """Return a cache for a run on `ids` and how many of them it holds already. What was kept is taken out.
+
+    At least one token is left to read: its odds are where writing begins.
+    """
+    held, cache = parts.pop(_KEY, ((), None))
+    same = 0
+    while same < min(len(held), len(ids) - 1) and held[same] == ids[same]:
+        same += 1
+    if not same:
+        return _fresh(model), 0
+    cache.crop(same - len(held))
+    return cache, same
+
+
+def keep(parts: dict[str, Any], cache: Any, ids: Sequence[int]) -> None:
+    """Keep the cache of a run whose whole text is `ids`, or its beginning where all of it is too large."""
+    length = cache.get_seq_length()
+    each = sum(layer.keys.nbytes + layer.values.nbytes for layer in cache.layers if layer.keys is not None)
+    if not length or not each:
+        return
+    fits = min(length, MOST_BYTES * length // each)
+    if fits < 1:
+        return
+    if fits < length:
+        cache.crop(fits - length)
+        for layer in cache.layers:  # what was cut off would else stay in memory behind it
+            layer.keys, layer.values = layer.keys.clone(), layer.values.clone()
+    parts[_KEY] = (tuple(ids[:fits]), cache)
+
+
+def _fresh(model: Any) -> Any:
+    from transformers import DynamicCache
+
+    return DynamicCache(config=model.config)

@@ -1,0 +1,125 @@
+"""The stages as logits processors of `generate()`: transformers' own classes, and ours from numpy, in our order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import (
+    LogitsProcessor,
+    LogitsProcessorList,
+    MinPLogitsWarper,
+    NoRepeatNGramLogitsProcessor,
+    RepetitionPenaltyLogitsProcessor,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+    TypicalLogitsWarper,
+)
+
+from models.sampling import cuts, stages
+from models.sampling.rows import Rows, softmax
+from models.sampling.schema import Constraint
+from models.sampling.spelling import Spelling
+
+_THEIRS = {
+    "repetition_penalty": RepetitionPenaltyLogitsProcessor, "no_repeat_ngram_size": NoRepeatNGramLogitsProcessor,
+    "temperature": TemperatureLogitsWarper, "top_k": TopKLogitsWarper, "top_p": TopPLogitsWarper,
+    "min_p": MinPLogitsWarper, "typical_p": TypicalLogitsWarper,
+}  # fmt: skip
+
+
+def build(
+    params: Mapping[str, Any], start: int, seed: int, words: Spelling | None, constraint: Constraint | None = None,
+    mu: float | None = None,
+) -> LogitsProcessorList:  # fmt: skip
+    """Return the processors of all stages that act under these settings.
+
+    `start` is the prompt's length in tokens; `seed` the request's; `mu` where mirostat begins, for an answer whose
+    first tokens were given.
+    """
+    found = LogitsProcessorList()
+    for name in stages.STAGES:
+        if not stages.acts(name, params):
+            continue
+        if name in _THEIRS:
+            found.append(_THEIRS[name](params[name]))
+        elif name == "mirostat_tau":
+            found.append(Mirostat(params, start, mu))
+        else:
+            found.append(Ours(name, params, start, seed, words, constraint))
+    return found
+
+
+class Ours(LogitsProcessor):  # type: ignore[misc, unused-ignore]
+    """Run one stage of ours on a batch. What it does depends on what was said alone, however often it is asked."""
+
+    def __init__(
+        self, name: str, params: Mapping[str, Any], start: int, seed: int, words: Spelling | None,
+        constraint: Constraint | None,
+    ) -> None:  # fmt: skip
+        self.name = name
+        self._params = params
+        self._start = start
+        self._seed = seed
+        self._words = words
+        self._constraint = constraint
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """Take ids (rows × tokens) and scores (rows × vocabulary); return new scores."""
+        rows = _rows(input_ids, scores, self._start)
+        rows.seeds = self._seed + np.arange(len(rows.history), dtype=np.int64)
+        rows.words = self._words
+        rows.constraint = self._constraint
+        stages.apply(self.name, rows, self._params)
+        return torch.from_numpy(rows.x).to(scores.device)
+
+
+class Mirostat(LogitsProcessor):  # type: ignore[misc, unused-ignore]
+    """Cut at a bound that moves with what was drawn: asked once a step, in turn."""
+
+    def __init__(self, params: Mapping[str, Any], start: int, mu: float | None) -> None:
+        self._params = params
+        self._start = start
+        self._first = 2 * float(params["mirostat_tau"]) if mu is None else mu
+        self._surprises: list[np.ndarray] = []  # bits, a row each, of every token so far
+        self._arrived: np.ndarray | None = None  # the last step's odds
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """Take ids (rows × tokens) and scores (rows × vocabulary); return new scores."""
+        rows = _rows(input_ids, scores, self._start)
+        if self._arrived is not None:
+            drawn = input_ids[:, -1].cpu().numpy()
+            self._surprises.append(cuts.surprise(self._arrived, drawn))
+        self._arrived = softmax(rows.x)
+        moved = [
+            cuts.bounds(np.array([step[row] for step in self._surprises]), self._params)[-1]
+            for row in range(len(rows.history))
+        ]
+        rows.mu = np.array(moved) - 2 * float(self._params["mirostat_tau"]) + self._first
+        stages.apply("mirostat_tau", rows, self._params)
+        return torch.from_numpy(rows.x).to(scores.device)
+
+
+class Horizon(LogitsProcessor):  # type: ignore[misc, unused-ignore]
+    """Let no token be guessed beyond a text's last place: a model may have no position there.
+
+    transformers asks the processors about each guess with scores that are all alike, and drops what they forbid; it
+    does not itself keep guesses within `last`, the most tokens of prompt and text.
+    """
+
+    def __init__(self, last: int) -> None:
+        self._last = last
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """Take ids (rows × tokens) and scores (rows × vocabulary); forbid all where this is a guess too far."""
+        if input_ids.shape[1] < self._last or not bool((scores == scores[:, :1]).all()):
+            return scores
+        return torch.full_like(scores, -torch.inf)
+
+
+def _rows(input_ids: torch.Tensor, scores: torch.Tensor, start: int) -> Rows:
+    x = scores.detach().to("cpu", torch.float32, copy=True).numpy()
+    return Rows(x, list(input_ids.cpu().numpy()), start, x.shape[1])

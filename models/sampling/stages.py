@@ -1,0 +1,59 @@
+"""All that lies between logits and the drawn token, in one order: what `generate()` runs and the microscope replays.
+
+First what was said and named words move the scores (bias, penalties, bans, the schema), as greedy text has it too; then
+chance is shaped: top-nσ, temperature, the cuts from the widest to the narrowest, XTC upon what they left, and mirostat
+last, which steers by what is left. Among transformers' own the order is theirs; where it takes a processor from
+outside, between penalties and temperature, the first of ours stand. Guidance comes before all: it makes the logits.
+
+Of a large vocabulary's likeliest tokens alone (`Kept.columns`) these are bounds: `json_schema` (others may fit),
+`top_n_sigma`, `dynatemp_range`, `typical_p` (how the others are spread was not kept) and `mirostat_tau` (a drawn one
+among the others is taken for as likely as all of them).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from models.sampling import cuts, penalties, standard
+from models.text_settings import NEUTRAL
+
+if TYPE_CHECKING:
+    from models.sampling.rows import Rows
+
+Stage = Callable[["Rows", Mapping[str, Any]], None]
+
+_STAGES: dict[str, Stage] = {
+    "bias": penalties.bias, "repetition_penalty": standard.repetition_penalty,
+    "frequency_penalty": penalties.frequency_penalty, "presence_penalty": penalties.presence_penalty,
+    "dry_multiplier": penalties.dry_multiplier, "no_repeat_ngram_size": standard.no_repeat_ngram_size,
+    "banned": penalties.banned, "json_schema": penalties.json_schema,
+    "top_n_sigma": cuts.top_n_sigma, "temperature": standard.temperature, "dynatemp_range": cuts.dynatemp_range,
+    "top_k": standard.top_k, "top_p": standard.top_p, "min_p": standard.min_p, "typical_p": standard.typical_p,
+    "xtc_probability": cuts.xtc_probability, "mirostat_tau": cuts.mirostat_tau,
+}  # fmt: skip
+STAGES = tuple(_STAGES)
+CHANCE = STAGES[STAGES.index("top_n_sigma") :]  # act only where tokens are drawn by chance
+CUTS = ("top_n_sigma", "top_k", "top_p", "min_p")  # may leave few tokens
+WORDS = ("bias", "banned", "json_schema")  # need the tokenizer
+# settings that a stage reads beside the one that it is named after
+BESIDE = ("dry_base", "dry_allowed_length", "dynatemp_exponent", "xtc_threshold", "mirostat_eta")
+SETTINGS = (*STAGES, *BESIDE)
+
+
+def acts(name: str, params: Mapping[str, Any]) -> bool:
+    """Say whether a stage does anything under these settings; None or absent: off."""
+    value = params.get(name)
+    if not value or value == NEUTRAL.get(name):
+        return False
+    if name in CHANCE and params.get("do_sample") is False:
+        return False
+    return not (name == "temperature" and acts("dynatemp_range", params))
+
+
+def apply(name: str, rows: Rows, params: Mapping[str, Any]) -> bool:
+    """Let a stage act on rows; say whether it did."""
+    if not acts(name, params) or (name in WORDS and rows.words is None):
+        return False
+    _STAGES[name](rows, params)
+    return True

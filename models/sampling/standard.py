@@ -1,0 +1,104 @@
+"""transformers' own processors in numpy, for the microscope; `generate()` runs the originals.
+
+A property test holds the two side by side. Where the likeliest tokens alone were kept, what a stage says of the others
+is a bound for typical-p; top-p takes each of them for less likely than any that was kept, as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from models.sampling.rows import pick, softmax, softmax_and_entropy
+
+if TYPE_CHECKING:
+    from models.sampling.rows import Floats, Rows
+
+
+def repetition_penalty(rows: Rows, params: Mapping[str, Any]) -> None:
+    """Keskar et al. 2019: what was said before, the prompt included, is made less likely."""
+    penalty = np.float32(params["repetition_penalty"])
+    seen = rows.seen(answer=False)
+    held = rows.x[seen]
+    rows.x[seen] = np.where(held < 0, held * penalty, held / penalty)
+
+
+def no_repeat_ngram_size(rows: Rows, params: Mapping[str, Any]) -> None:
+    """Forbid what would complete a run of so many tokens that came before."""
+    before = int(params["no_repeat_ngram_size"]) - 1
+    for row, said in enumerate(rows.history):
+        if len(said) <= before:
+            continue
+        follow = np.ones(len(said) - before, dtype=bool)  # a place behind each run of `before` tokens
+        for back in range(1, before + 1):
+            follow &= said[before - back : len(said) - back] == said[-back]
+        gone = said[before:][follow]
+        rows.x[row, rows.places(row, gone)[0]] = -np.inf
+
+
+def temperature(rows: Rows, params: Mapping[str, Any]) -> None:
+    """Make the odds steeper (below 1) or flatter."""
+    rows.x /= np.float32(params["temperature"])
+
+
+def top_k(rows: Rows, params: Mapping[str, Any]) -> None:
+    """Fan et al. 2018."""
+    k = min(int(params["top_k"]), rows.named)
+    named = rows.x[:, : rows.named]
+    # of the negatives: many equal ones at the lower end would make it slow
+    least = -np.partition(-named, k - 1, axis=1)[:, k - 1][:, None]
+    np.copyto(named, -np.inf, where=named < least)
+    rows.rest_goes(np.full(len(rows.x), k < rows.named))
+
+
+def top_p(rows: Rows, params: Mapping[str, Any]) -> None:
+    """Holtzman et al. 2020: from the least likely up, those that together hold at most 1 − p go."""
+    alone = _alone(rows, -np.inf)
+    rising = np.sort(alone, axis=1)  # values alone: many times quicker than their places
+    if not rows.whole:
+        rising[:, 0] = rows.x[:, rows.named]
+    gone = (softmax(rising).cumsum(axis=1) <= np.float32(1 - float(params["top_p"]))).sum(axis=1)
+    gone = np.minimum(gone, rising.shape[1] - 1)
+    least = rising[np.arange(len(rising)), gone]
+    below = alone < least[:, None]
+    # of those that are alike at the edge, the ones with the lowest ids go first
+    for row in np.flatnonzero(gone > below.sum(axis=1)):
+        alike = np.flatnonzero(alone[row] == least[row])
+        below[row, alike[: gone[row] - below[row].sum()]] = True
+    np.copyto(rows.x, -np.inf, where=below)
+
+
+def min_p(rows: Rows, params: Mapping[str, Any]) -> None:
+    """Nguyen et al. 2024."""
+    p = softmax(rows.x)[:, : rows.named]
+    most = p.max(axis=1, keepdims=True)
+    gone = p < np.float32(params["min_p"]) * most
+    gone[np.arange(len(p)), p.argmax(axis=1)] = False
+    np.copyto(rows.x[:, : rows.named], -np.inf, where=gone)
+    rows.rest_goes(gone.any(axis=1))
+
+
+def typical_p(rows: Rows, params: Mapping[str, Any]) -> None:
+    """Meister et al. 2023: the tokens about as surprising as the position is, until they hold the mass."""
+    p, entropy = softmax_and_entropy(rows.x)
+    with np.errstate(divide="ignore"):
+        distance = np.abs(-np.log(p) - entropy.astype(np.float32)[:, None])
+    distance[:, rows.named :] = np.inf  # a bound: how surprising each of the others is was not kept
+    order = np.argsort(distance, axis=1)
+    held = np.take_along_axis(p, order, axis=1).cumsum(axis=1)
+    last = np.minimum((held < np.float32(params["typical_p"])).sum(axis=1), rows.x.shape[1] - 1)
+    nearest, farthest = order[:, 0], order[np.arange(len(order)), last]
+    gone = distance > pick(distance, farthest)[:, None]
+    gone[np.arange(len(gone)), nearest] = False
+    np.copyto(rows.x, -np.inf, where=gone)
+
+
+def _alone(rows: Rows, rest: float) -> Floats:
+    """Return the scores with `rest` in place of the sum of those that were not kept: each of them is small."""
+    if rows.whole:
+        return rows.x
+    alone: Floats = rows.x.copy()
+    alone[:, rows.named :] = rest
+    return alone
