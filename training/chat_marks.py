@@ -1,8 +1,16 @@
-"""Measure how well a model follows instructions, by the rules that made them; the reward of the preference step."""
+"""Measure how well a model follows instructions, by the rules that made them; the reward of the preference step.
+
+    python -m training.chat_marks --data ../shared/data --model models/embedded/story-lstm
+
+measures a model that learnt from texts alone (asked in the words of the chat template) and writes its marks.json.
+"""
 
 from __future__ import annotations
 
+import argparse
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -80,3 +88,38 @@ def measure(model: Any, tokenizer: Any, made: Conversations, seed: int = 5) -> d
         "mood": share(moods), "ended": share([ended for _, _, ended, _ in rows]),
         "no_repetition": share([not repeats(text) for _, text, _, _ in rows]), "instructions": len(rows),
     }  # fmt: skip
+
+
+def write_marks(folder: Path, learnt: str, marks: dict[str, float], bits_per_character: float, **more: float) -> None:
+    """Write marks.json, which the catalogue's facts are made from; `learnt` is "text", "supervised" or "preferred"."""
+    kept = {"passed": marks["passed"], "instructions": marks["instructions"]}
+    content = {"learnt": learnt, "marks": {**kept, "bits_per_character": bits_per_character, **more}}
+    (folder / "marks.json").write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+
+
+def main() -> None:
+    """Measure the model that the command line names."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--model", type=Path, required=True)
+    options = parser.parse_args()
+    from models.torchaudio_guard import guard
+
+    guard()
+    from transformers import AutoModelForCausalLM
+
+    import models.nets.lstm  # noqa: F401 - registers the LSTM
+    from training.data import load_stories
+    from training.measure import bits_per_character
+    from training.story_chat import make_tokenizer
+
+    stories = load_stories(options.data)
+    model = AutoModelForCausalLM.from_pretrained(options.model, dtype=torch.float32).eval()
+    tokenizer = make_tokenizer(options.model)
+    marks = measure(model, tokenizer, Conversations(stories.train + stories.extra))
+    write_marks(options.model, "text", marks, round(bits_per_character(model, tokenizer, stories.validation), 4))
+    print(json.dumps(marks, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -19,7 +19,7 @@ import torch
 from torch.nn import functional as F
 
 from training import chat_cards, loop
-from training.chat_marks import COUNT, measure
+from training.chat_marks import COUNT, measure, write_marks
 from training.data import load_stories
 from training.instructions import Conversations, first_place, held_out, pairs, sentences, things
 from training.measure import bits_per_character
@@ -66,9 +66,10 @@ def main() -> None:
         "marks": measure(merged, tokenizer, made), "base_marks": measure(base, tokenizer, made),
         "bits_per_character": round(bits_per_character(merged, tokenizer, stories.validation), 4),
         "base_bits_per_character": round(bits_per_character(base, tokenizer, stories.validation), 4),
-        **chat_cards.counts(model, state, options),
+        "answers": len(answers), **chat_cards.counts(model, state, options),
     }  # fmt: skip
     (options.work / "facts.json").write_text(json.dumps(facts))
+    write_marks(options.out, "supervised", facts["marks"], facts["bits_per_character"])
     chat_cards.write_supervised(options.out, facts, state["curve"], chat_cards.samples(merged, tokenizer))
     print(json.dumps(facts, indent=1))
 

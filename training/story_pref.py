@@ -21,7 +21,7 @@ import torch
 from torch.nn import functional as F
 
 from training import chat_cards, loop
-from training.chat_marks import answers, held_out, measure, reward
+from training.chat_marks import answers, held_out, measure, reward, write_marks
 from training.data import load_stories
 from training.instructions import Asked, Conversations, ask
 from training.measure import bits_per_character
@@ -75,6 +75,7 @@ def main() -> None:
         "beta": BETA, "rate": LEARNING_RATE, **chat_cards.counts(model, state, options),
     }  # fmt: skip
     (options.work / "facts.json").write_text(json.dumps(facts))
+    write_marks(options.out, "preferred", facts["marks"], facts["bits_per_character"], divergence=round(kl, 4))
     chat_cards.write_preference(options.out, facts, state["curve"], chat_cards.samples(merged, tokenizer))
     print(json.dumps(facts, indent=1))
 
