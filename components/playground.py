@@ -27,6 +27,7 @@ from components import (
     run_list,
     sentence_rows,
     services,
+    side_by_side,
     sound_after,
     sound_pair,
     state,
@@ -266,6 +267,9 @@ def _draw_run_line(page: _Page, live: bool) -> None:
                 "Again", icon=":material/replay:", key="again", disabled=live, on_click=page.run, args=(True,),
                 help="Run with the next seed.",
             )  # fmt: skip
+        if page.modality == "text":
+            where = state.prompt_key(page.modality, page.family.name)
+            side_by_side.draw_button(page.jobs, page.owner, page.catalog, page.spec, where, live)
         st.caption(_forecast(page))
 
 
@@ -304,7 +308,8 @@ def _draw_result(page: _Page, view: JobView | None) -> None:
             st.query_params[links.JOB] = view.token
         else:
             st.query_params.pop(links.JOB, None)
-        image_after.draw_job(page.jobs, page.owner, page.catalog, view, view.id, page.actions)
+        draw_job = side_by_side.draw_job if view.purpose == side_by_side.PURPOSE else image_after.draw_job
+        draw_job(page.jobs, page.owner, page.catalog, view, view.id, page.actions)
         return
     if view is not None and not view.finished:
         st.query_params[links.JOB] = view.token

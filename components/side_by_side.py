@@ -1,0 +1,187 @@
+"""Several language models on one prompt, one seed and one set of settings; what one finds of the other's words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from components import insides, job_panel, params_form, result, state, story_view, token_map
+from components.words import plain
+from models.catalog import Catalog, ModelSpec
+from models.errors import PlaygroundError
+from models.jobs import Jobs, JobView
+from models.params import check
+from models.types import Output, Request, Run
+
+PURPOSE = "side-by-side"
+MOST = 4  # models
+FAR_BITS = 4.0  # of divergence: the strongest colour
+_ASKED = "side-by-side-models"
+
+
+def members(catalog: Catalog, spec: ModelSpec) -> list[ModelSpec]:
+    """Return the models that can be put beside one another, `spec` first: those of its family."""
+    others = [one for one in catalog.values() if one.family == spec.family and one.id != spec.id]
+    near = [one for one in others if spec.collection and one.collection == spec.collection]
+    return [spec, *near, *(one for one in others if one not in near)]
+
+
+def build(
+    catalog: Catalog, specs: Sequence[ModelSpec], prompt: str, params: Mapping[str, Any], seed: int, chat: bool
+) -> tuple[list[Request], list[str]]:
+    """Return a request for each model and a sentence for each setting that one of them does not take.
+
+    With `chat` the models that have a chat template are asked by it, else all go on from the same words.
+    """
+    requests, told = [], []
+    for spec in specs:
+        family = catalog.family(spec.id)
+        fields, taken = family.fields(spec), {}
+        for name, value in params.items():
+            try:
+                check(family.Params, fields, {name: value}, spec.id)
+                taken[name] = value
+            except PlaygroundError as error:
+                told.append(f"Left at its default: {error.message}")
+        inputs = {"prompt": prompt, **({"messages": "[]"} if chat and spec.facts.get("chat") else {})}
+        requests.append(Request(model=spec.id, inputs=inputs, params=taken, seed=seed))
+    return requests, told
+
+
+def draw_button(jobs: Jobs, owner: str, catalog: Catalog, spec: ModelSpec, prompt_key: str, disabled: bool) -> None:
+    """Draw the choice of models and the button that runs them all."""
+    every = members(catalog, spec)
+    if len(every) < 2:
+        return
+    names = {one.id: one.name for one in every}
+    with st.popover("Side by side", icon=":material/view_column:", disabled=disabled):
+        st.caption("One prompt, one seed, the settings as they are: each model in turn, in columns.")
+        chosen = st.multiselect(
+            "Models", list(names), default=list(names)[:MOST], max_selections=MOST, format_func=names.__getitem__,
+            key=f"{_ASKED}-{spec.id}", help="The first one is what the others are compared with.",
+        )  # fmt: skip
+        chat = False
+        if any(catalog[one].facts.get("chat") for one in chosen):
+            chat = st.toggle(
+                "Ask chat models by their template", value=True, key=f"{_ASKED}-chat",
+                help="On: a chat model takes the prompt as an instruction. Off: it goes on from the same words as the "
+                "others.",
+            )  # fmt: skip
+        st.button(
+            "Run side by side", type="primary", key="side-by-side-run", disabled=len(chosen) < 2,
+            on_click=_run, args=(jobs, owner, catalog, spec, chosen, prompt_key, chat),
+        )  # fmt: skip
+
+
+def _run(
+    jobs: Jobs, owner: str, catalog: Catalog, spec: ModelSpec, chosen: Sequence[str], prompt_key: str, chat: bool
+) -> None:
+    state.clear_notices()
+    if job_panel.busy(jobs, owner):
+        return
+    prompt = str(st.session_state.get(prompt_key, ""))
+    params, seed = params_form.acting_values(spec, catalog.family(spec.id).fields(spec))
+    params.pop("num_variants", None)
+    requests, told = build(catalog, [catalog[one] for one in chosen], prompt, params, seed, chat)
+    for sentence in dict.fromkeys(told):
+        state.notify(sentence, "warning")
+    try:
+        jobs.submit(owner, requests, PURPOSE)
+    except PlaygroundError as error:
+        state.notify(error.message)
+
+
+def draw_job(jobs: Jobs, owner: str, catalog: Catalog, view: JobView, key: str, use: result.Use) -> None:
+    """Draw the columns, living or finished, and under finished ones what can be done and compared."""
+    if not view.finished:
+        job_panel.draw(jobs, owner, view.id, lambda now: _draw_columns(catalog, now, key))
+        return
+    _draw_columns(catalog, view, key)
+    _draw_facts(jobs, catalog, view)
+    runs = [run for run in view.runs if run.outputs and not run.error]
+    for run in view.runs:
+        if run.error:
+            st.error(plain(f"{_name(catalog, run.request.model)}: {run.error['message']}"), icon=":material/error:")
+    if len(runs) > 1:
+        _draw_comparison(jobs, owner, catalog, runs, key)
+    for run in runs:
+        with st.expander(plain(f"What to do with {_name(catalog, run.request.model)}'s text")):
+            result.draw_actions(jobs, run, use, f"{key}-{run.id}")
+
+
+def _draw_columns(catalog: Catalog, view: JobView, key: str) -> None:
+    outputs, titles = [], []
+    for place, request in enumerate(view.requests):
+        run = view.runs[place] if place < len(view.runs) else None
+        here: Sequence[Output] = run.outputs if run is not None else ()
+        if run is None and place == view.index and view.preview is not None:
+            here = view.preview.outputs
+        text = next((one for one in here if one.kind == "text"), None)
+        waiting = "" if view.finished else "…"
+        outputs.append(text or Output("text", place, waiting, meta={"finish": "none"}))
+        titles.append(_name(catalog, request.model))
+    story_view.draw(outputs, f"{key}-columns", run=view.id, live=not view.finished, titles=titles)
+
+
+def _draw_facts(jobs: Jobs, catalog: Catalog, view: JobView) -> None:
+    rows = []
+    for run in view.runs:
+        stats = run.stats
+        bits = None
+        for kept in insides.kept(run)[:1]:
+            try:
+                data = {"ref": f"sha256:{kept.sha256}", "params": {}, "own": {}}
+                bits = jobs.engine.call(run.request.model, "microscope", data).get("bits")
+            except PlaygroundError:
+                bits = None
+        rows.append({
+            "Model": _name(catalog, run.request.model), "Tokens": stats.get("tokens"),
+            "Tokens a second": round(stats["tokens_per_s"]) if stats.get("tokens_per_s") else None,
+            "Bits a token": bits, "Seconds": round(stats.get("seconds", 0.0), 2),
+        })  # fmt: skip
+    if rows:
+        st.dataframe(
+            rows, hide_index=True,
+            column_config={"Bits a token": st.column_config.NumberColumn(
+                help="How surprised each model was by its own text, before any setting: fewer is surer.", format="%.2f",
+            )},
+        )  # fmt: skip
+
+
+def _draw_comparison(jobs: Jobs, owner: str, catalog: Catalog, runs: Sequence[Run], key: str) -> None:
+    first, others = runs[0], [run for run in runs[1:] if insides.kept(run)]
+    name = _name(catalog, first.request.model)
+    if not others or not st.toggle(
+        plain(f"What would {name} have said at each token?"), key=f"{key}-compare",
+        help="Reads each text with the first model and measures how far the two models' odds lie apart: what did the "
+        "other training change?",
+    ):  # fmt: skip
+        return
+    for run in others:
+        st.markdown(f"**{plain(_name(catalog, run.request.model))}'s text, read by {plain(name)}**")
+        found = insides.rescored(jobs, owner, run, insides.kept(run)[0], first.request.model)
+        if found is None:
+            return  # it is drawn anew when that has come
+        _draw_distance(found, run, f"{key}-{run.id}", name)
+
+
+def _draw_distance(found: Mapping[str, Any], run: Run, key: str, name: str) -> None:
+    bits = found["bits"]
+    whole = "" if found.get("whole", True) else " (at least: only the likeliest tokens were kept)"
+    st.caption(
+        f"On average {bits['kl']:.2f} bits apart a token{whole}. Its writer found it {bits['theirs']:.2f} bits a token "
+        f"surprising, {plain(name)} {bits['ours']:.2f}. Strong colour: the two models' odds differ much at this place."
+    )
+    told = [f"{kl:.2f} bits apart, choice no. {rank} of {name}"
+            for kl, rank in zip(found["kl"], found["rank"], strict=True)]  # fmt: skip
+    token_map.draw(
+        found["pieces"], [round(min(1.0, kl / FAR_BITS), 3) for kl in found["kl"]], told, f"{key}-distance",
+        run=f"{run.id}-{name}", measure="kl",
+    )  # fmt: skip
+
+
+def _name(catalog: Catalog, model: str) -> str:
+    spec = catalog.get(model)
+    return str(spec.name) if spec is not None else model
