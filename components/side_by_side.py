@@ -19,6 +19,7 @@ PURPOSE = "side-by-side"
 MOST = 4  # models
 FAR_BITS = 4.0  # of divergence: the strongest colour
 _ASKED = "side-by-side-models"
+_TURN = "side-by-side-turn"  # a new popover, closed, once it runs: the old one would lie over the texts
 
 
 def members(catalog: Catalog, spec: ModelSpec) -> list[ModelSpec]:
@@ -56,7 +57,8 @@ def draw_button(jobs: Jobs, owner: str, catalog: Catalog, spec: ModelSpec, promp
     if len(every) < 2:
         return
     names = {one.id: one.name for one in every}
-    with st.popover("Side by side", icon=":material/view_column:", disabled=disabled):
+    turn = st.session_state.get(_TURN, 0)
+    with st.popover("Side by side", icon=":material/view_column:", disabled=disabled, key=f"{_TURN}-{turn}"):
         st.caption("One prompt, one seed, the settings as they are: each model in turn, in columns.")
         chosen = st.multiselect(
             "Models", list(names), default=list(names)[:MOST], max_selections=MOST, format_func=names.__getitem__,
@@ -89,6 +91,7 @@ def _run(
         state.notify(sentence, "warning")
     try:
         jobs.submit(owner, requests, PURPOSE)
+        st.session_state[_TURN] = st.session_state.get(_TURN, 0) + 1
     except PlaygroundError as error:
         state.notify(error.message)
 

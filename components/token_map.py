@@ -41,7 +41,8 @@ _CSS = """
 .legend i { width: 7rem; height: .7rem; border-radius: .2rem; border: 1px solid var(--st-border-color);
   background: linear-gradient(90deg, transparent,
     color-mix(in srgb, var(--st-primary-color) 62%, transparent)); }
-.legend .cut { margin-left: .8rem; } .legend b { text-decoration: line-through 2px; font-weight: 400; }
+.legend .cut:not([hidden]) { margin-left: .8rem; }
+[hidden] { display: none; } .legend b { text-decoration: line-through 2px; font-weight: 400; }
 .odds { margin-top: .9rem; }
 .odds h4 { margin: 0; font: 600 1rem var(--st-font); }
 .facts { margin: .15rem 0 .5rem; font-size: .85rem; opacity: .85; }
@@ -169,6 +170,7 @@ function build(root) {
       if (!data || data.run !== fresh.run || data.pieces.length !== fresh.pieces.length) words(fresh);
       colour(fresh);
       data = fresh;
+      find(".cut").hidden = !fresh.stages.length;
       find(".low").textContent = fresh.ends[0]; find(".high").textContent = fresh.ends[1];
       if (fresh.at && chosen !== fresh.at.at) {
         tokens()[chosen]?.setAttribute("aria-selected", "false");
