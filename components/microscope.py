@@ -17,7 +17,8 @@ from models.catalog import Catalog, ModelSpec
 from models.errors import PlaygroundError
 from models.jobs import Jobs
 from models.params import ParamField, in_effect
-from models.sampling.stages import SETTINGS
+from models.sampling.stages import SETTINGS, STAGES, beside, effective
+from models.text_settings import NEUTRAL
 from models.types import Run
 
 TOOL = "microscope"
@@ -158,37 +159,43 @@ def _own(fields: tuple[ParamField, ...], run: Run) -> dict[str, Any]:
     """Return the stages' settings under which a run wrote, off ones left out."""
     values = {**{item.name: item.default for item in fields}, **run.request.params}
     acting = set(in_effect(fields, values))
-    return {name: values[name] for name in SETTINGS if name in acting and _on(values.get(name))}
-
-
-def _on(value: Any) -> bool:
-    return value is not None and value not in ([], "")
+    return effective({name: values[name] for name in SETTINGS if name in acting})
 
 
 def _settings(fields: tuple[ParamField, ...], own: Mapping[str, Any], key: str) -> dict[str, Any]:
     """Draw a widget for each stage of the model, set to the text's own at first; return those that are on."""
-    items = [item for item in fields if item.name in SETTINGS]
-    basic = [item for item in items if not item.advanced]
+    items = [item for item in fields if item.name in STAGES]
     rare = [item for item in items if item.advanced]
-    found: dict[str, Any] = {}
     st.caption("What if the settings had been others? The text stays; what they would have forbidden is struck out.")
-    for column, some in zip(st.columns(2), (basic[::2], basic[1::2]), strict=True):
-        with column:
-            for item in some:
-                found[item.name] = params_form.draw_apart(item, own.get(item.name), key)
+    found = _columns([item for item in items if not item.advanced], own, key)
     if rare:
         with st.expander("More settings" + (params_form.DOT if any(item.name in own for item in rare) else "")):
-            for column, some in zip(st.columns(2), (rare[::2], rare[1::2]), strict=True):
-                with column:
-                    for item in some:
-                        found[item.name] = params_form.draw_apart(item, own.get(item.name), key)
-    return {name: found[name] for name in SETTINGS if name in found and _on(found[name])}
+            found |= _columns(rare, own, key)
+            on = effective(found)
+            found |= _columns([item for item in fields if beside(item.name) in on], own, key)
+    return effective(found)
+
+
+def _columns(items: Sequence[ParamField], own: Mapping[str, Any], key: str) -> dict[str, Any]:
+    found = {}
+    for column, some in zip(st.columns(2), (items[::2], items[1::2]), strict=True):
+        with column:
+            for item in some:
+                found[item.name] = params_form.draw_apart(item, _start(item, own), key)
+    return found
+
+
+def _start(item: ParamField, own: Mapping[str, Any]) -> Any:
+    """Return where a widget begins: at the text's own value, or where its stage does nothing."""
+    if item.name in own or item.optional:
+        return own.get(item.name)
+    return NEUTRAL.get(item.name, item.default)
 
 
 def _set_back(fields: tuple[ParamField, ...], own: Mapping[str, Any], key: str) -> None:
     for item in fields:
         if item.name in SETTINGS:
-            params_form.set_apart(item, own.get(item.name), key)
+            params_form.set_apart(item, _start(item, own), key)
 
 
 def _use(spec: ModelSpec, fields: tuple[ParamField, ...], run: Run, params: Mapping[str, Any]) -> None:

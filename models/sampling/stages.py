@@ -51,6 +51,21 @@ def acts(name: str, params: Mapping[str, Any]) -> bool:
     return not (name == "temperature" and acts("dynatemp_range", params))
 
 
+def effective(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that do something: of stages that act, and those that such a stage reads beside its own."""
+    on = {name for name in STAGES if acts(name, params)}
+    return {name: params[name] for name in SETTINGS if name in on or (name in params and beside(name) in on)} | (
+        {"temperature": params["temperature"]} if "dynatemp_range" in on and "temperature" in params else {}
+    )
+
+
+def beside(name: str) -> str:
+    """Return the stage that reads a setting of `BESIDE`; "" for any other setting."""
+    if name not in BESIDE:
+        return ""
+    return next(stage for stage in STAGES if stage.split("_")[0] == name.split("_", maxsplit=1)[0])
+
+
 def apply(name: str, rows: Rows, params: Mapping[str, Any]) -> bool:
     """Let a stage act on rows; say whether it did."""
     if not acts(name, params) or (name in WORDS and rows.words is None):

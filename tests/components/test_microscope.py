@@ -74,6 +74,21 @@ def test_the_tokens_are_drawn_with_one_number_each_and_the_first_ones_odds(desk)
     assert "None of 6 tokens" in said(desk.page)
 
 
+@pytest.mark.parametrize("params", [{}, {"temperature": 1.0, "top_p": 1.0}, {"do_sample": False}, {"top_k": 7},
+                                    {"dry_multiplier": 0.8, "dry_base": 2.0}])  # fmt: skip
+def test_the_settings_begin_where_the_text_was_written(desk, params):
+    page = opened(desk, **params)
+    assert widget(page, "button", "-own").disabled
+    asked = {"temperature": 0.8, **params}
+    if asked.get("do_sample", True):
+        assert widget(page, "slider", ".temperature").value == asked["temperature"]
+    else:
+        assert widget(page, "slider", ".temperature").value == 1.0  # chance had no part
+    assert any(item.label.startswith("More settings") and "●" in item.label for item in page.expander) == (
+        "top_k" in params or "dry_multiplier" in params
+    )
+
+
 def test_moving_a_setting_strikes_tokens_out_without_a_new_job(desk):
     page = opened(desk, temperature=1.0, top_p=1.0)
     ran = len(desk.engine.ran)

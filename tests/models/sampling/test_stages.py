@@ -366,3 +366,21 @@ def test_of_a_large_vocabulary_what_was_kept_says_nearly_the_same(params):
             assert np.allclose(whole.after[named], part.after[named], atol=2e-2)
         seen += named.sum()
     assert seen > 50
+
+
+def test_the_settings_that_do_something_are_those_of_acting_stages_and_what_they_read():
+    off = {
+        "temperature": 1.0,
+        "top_p": 1.0,
+        "top_k": None,
+        "dry_multiplier": 0.0,
+        "dry_base": 1.75,
+        "xtc_threshold": 0.1,
+    }
+    assert stages.effective(off) == {}
+    on = {**off, "temperature": 0.7, "dry_multiplier": 0.8}
+    assert stages.effective(on) == {"temperature": 0.7, "dry_multiplier": 0.8, "dry_base": 1.75}
+    dynamic = {"temperature": 0.7, "dynatemp_range": 0.3, "dynatemp_exponent": 1.0}
+    assert stages.effective(dynamic) == dynamic
+    assert {stages.beside(name) for name in stages.BESIDE} <= set(stages.STAGES)
+    assert stages.beside("top_p") == ""
