@@ -23,7 +23,12 @@ _MOVES: dict[Kind, tuple[str, ...]] = {
 
 
 def kinds(fields: Sequence[ParamField], request: Request) -> tuple[Kind, ...]:
-    """Return the kinds of walk that can begin at a request: those whose settings the model has and which act there."""
+    """Return the kinds of walk that can begin at a request: those whose settings the model has and which act there.
+
+    A walk is a row of pictures: models that make anything else have none.
+    """
+    if not request.model.startswith("image/"):
+        return ()
     names = {item.name for item in fields}
     acting = in_effect(tuple(fields), _values(fields, request))
     found = [kind for kind, moved in _MOVES.items() if set(moved) <= names and moved[0] in acting]

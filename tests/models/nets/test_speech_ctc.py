@@ -33,7 +33,7 @@ def test_stored_and_loaded_it_hears_the_same(tmp_path):
     assert float(again.bank.sum()) == pytest.approx(float(model.bank.sum()))
     assert float(model.bank.sum()) > 0
     sound = torch.randn(1, 3000)
-    assert torch.equal(model(sound).logits, again(sound).logits)
+    assert torch.allclose(model(sound).logits, again(sound).logits, atol=1e-6)  # files lie otherwise in memory
 
 
 def test_it_learns_what_it_is_shown():
