@@ -50,6 +50,8 @@ browser: test-setup
 examples: setup
 	$(BIN)/python -m models run text/story-gpt --prompt "Once upon a time a small dragon" --seed 7 \
 	  --json > components/examples/text-story-gpt.json
+	$(BIN)/python -m models run text/story-lstm --prompt "Once upon a time a small dragon" --seed 7 \
+	  --json > components/examples/text-story-lstm.json
 	for temperature in 0.3 0.8 1.6; do $(BIN)/python -m models run text/story-gpt --seed 3 \
 	  --prompt "Once upon a time a small dragon" --param max_new_tokens=60 --param temperature=$$temperature \
 	  --json > components/examples/temperature-$$temperature.json; done
