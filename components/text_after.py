@@ -29,8 +29,10 @@ def draw(jobs: Jobs, owner: str, catalog: Catalog, run: Run, key: str) -> None:
     names = [name for name, (fits, _) in _CHOICES.items() if fits(catalog, run)]
     if not names:
         return
-    kept = st.session_state.get(_CHOSEN)
-    chosen = st.segmented_control("Look closer", names, default=kept if kept in names else None, key=f"{key}-choice")
+    choice, kept = f"{key}-choice", st.session_state.get(_CHOSEN)
+    if choice not in st.session_state and kept in names:
+        st.session_state[choice] = kept
+    chosen = st.segmented_control("Look closer", names, key=choice)
     st.session_state[_CHOSEN] = chosen
     if chosen is None:
         return

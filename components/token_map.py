@@ -188,7 +188,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
 }
 """
 
-_component = st.components.v2.component("playground_tokens", html=_HTML, css=_CSS, js=_JS)
+_component = st.components.v2.component("playground_token_map", html=_HTML, css=_CSS, js=_JS)
 # what lies at the pale and at the strong end of the colours, by measure
 ENDS = {"probability": ("expected", "surprising"), "entropy": ("sure", "unsure"), "rank": ("first choice", "far down"),
         "kl": ("alike", "far apart")}  # fmt: skip

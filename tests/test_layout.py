@@ -81,3 +81,10 @@ def test_nothing_large_or_private_is_committed():
     files = [ROOT / name for name in listed.stdout.split("\0") if name]
     assert [file for file in files if file.exists() and file.stat().st_size > 25_000_000] == []
     assert [file for file in files if file.suffix in (".bin", ".pt", ".pth", ".pkl", ".gz", ".sqlite")] == []
+
+
+def test_no_two_components_of_the_browser_share_a_name():
+    names = [name for file in (ROOT / "components").glob("*.py")
+             for name in re.findall(r'components\.v2\.component\(\s*"([^"]+)"', file.read_text("utf-8"))]  # fmt: skip
+    assert len(names) > 10
+    assert sorted(set(names)) == sorted(names)

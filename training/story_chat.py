@@ -32,7 +32,7 @@ TEMPLATE = (
     "{{ eos_token }}\n{% endif %}{% endfor %}{% if add_generation_prompt %}Told:{% endif %}"
 )
 CONTEXT = 512
-BATCH_TOKENS = 4096
+BATCH_TOKENS = 2048
 LEARNING_RATE = 2e-3
 WORD, ENDING = 8.0, 2.0  # weights of what was asked for in the loss
 PLAIN = 0.15  # share of stories without an instruction, so that it does not forget how to go on
