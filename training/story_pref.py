@@ -28,6 +28,7 @@ from training.measure import bits_per_character
 from training.story_chat import BASE, load_base, load_merged, save_adapter
 
 TAKES = 6
+PAIRS = 2  # of one instruction at most: the best and the worst, the second best and the second worst
 GAP = 0.25  # of reward: pairs closer than this teach little
 BATCH = 8
 BETA = 0.1
@@ -96,7 +97,7 @@ def instructions(made: Conversations, count: int, seed: int) -> list[tuple[str, 
 def make_pairs(
     model: Any, tokenizer: Any, made: Conversations, number: int, options: argparse.Namespace
 ) -> list[dict[str, str]]:
-    """Return pairs of answers to one instruction: the best and the worst of `TAKES`, as far apart as `GAP`."""
+    """Return up to `PAIRS` pairs of answers to each instruction, the better one first, as far apart as `GAP`."""
     file = options.work / f"pairs-{number}.json"
     if file.exists():
         return list(json.loads(file.read_text("utf-8")))
@@ -108,19 +109,15 @@ def make_pairs(
     for at, (text, one) in enumerate(asked):
         takes = [(reward(one, *take), take[0]) for take in told[at * TAKES : (at + 1) * TAKES]]
         total += sum(score for score, _ in takes) / TAKES
-        best, worst = max(takes), min(takes)
-        if best[0] - worst[0] >= GAP:
-            prompt = tokenizer.apply_chat_template(
-                [{"role": "user", "content": text}], tokenize=False, add_generation_prompt=True
-            )
-            # the space belongs to the answer's first word; the library's tokenizer call puts the start token
-            pairs.append(
-                {
-                    "prompt": prompt.removeprefix(tokenizer.bos_token),
-                    "chosen": f" {best[1]}",
-                    "rejected": f" {worst[1]}",
-                }
-            )
+        prompt = tokenizer.apply_chat_template(
+            [{"role": "user", "content": text}], tokenize=False, add_generation_prompt=True
+        )
+        ranked = sorted(takes, reverse=True)
+        for best, worst in zip(ranked[:PAIRS], ranked[::-1], strict=False):
+            if best[0] - worst[0] >= GAP:
+                # the space belongs to the answer's first word; the library's tokenizer call puts the start token
+                begun = prompt.removeprefix(tokenizer.bos_token)
+                pairs.append({"prompt": begun, "chosen": f" {best[1]}", "rejected": f" {worst[1]}"})
     print(f"round {number}: mean reward {total / len(asked):.3f}, {len(pairs)} pairs", flush=True)
     file.write_text(json.dumps(pairs))
     return pairs
@@ -145,7 +142,7 @@ def learn(
     )
     trainer.train()
     for row in trainer.state.log_history:
-        if "rewards/margins" in row:
+        if "loss" in row and "rewards/margins" in row:
             point = [state["step"] + row["step"], row["loss"], row["rewards/margins"], row["rewards/accuracies"]]
             state["curve"].append(point)
     state["step"] += trainer.state.global_step
