@@ -127,8 +127,8 @@ over its own answers.
 ## Feedback
 For each of {prompts:,} instructions story-chat gave {takes} answers. A rule scored them (`training/chat_marks.py`): are
 the words there, is the mood right, does it end by itself, without repeating itself? The best and the worst make a
-pair, and the next two: {pairs:,} pairs. No person judged: what is learnt is the rule, with its blind spots. A story may name a word
-and forget it.
+pair, and the next two: {pairs:,} pairs. No person judged: what is learnt is the rule, with its blind spots. A story may
+name a word and forget it.
 
 ## Training
 {own_parameters:,} parameters, {steps:,} steps of {batch} pairs, β {beta}, learning rate {rate}, {minutes} minutes in
