@@ -49,6 +49,8 @@ def quick(model, seed=1, **longer):
             inputs["prompt"] = spec.examples[0]
         elif item.required:
             inputs[item.name] = RECORDING
+    if spec.facts.get("chat"):  # its examples are instructions, which it answers by its template
+        inputs["messages"] = "[]"
     params = {name: value for name, value in {**QUICK, **longer}.items() if name in names}
     return Request(model=model, inputs=inputs, params=params, seed=seed)
 
