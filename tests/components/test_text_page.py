@@ -40,7 +40,7 @@ def stories(page):
     found = []
     for item in page.get("bidi_component"):
         data = json.loads(item.proto.json)
-        found += [(one["given"], one["fresh"]) for one in data["texts"]]
+        found += [(one["given"], one["fresh"]) for one in data.get("texts", [])]
     return found
 
 
