@@ -182,7 +182,8 @@ def test_every_control_has_a_name(session):
     nameless = reader.page.evaluate(
         """() => [...document.querySelectorAll('[data-testid=stMain] button, [data-testid=stSidebar] button, input, '
             + 'textarea, [role=slider]')].filter(node => node.checkVisibility() && !(node.ariaLabel
-            || node.innerText.trim() || node.title || node.getAttribute('aria-labelledby') || (node.labels && node.labels.length)))
+            || node.innerText.trim() || node.title || node.getAttribute('aria-labelledby')
+            || (node.labels && node.labels.length)))
             .map(node => node.outerHTML.slice(0, 200))"""
     )
     assert nameless == []
