@@ -15,7 +15,8 @@ from typing import Any
 
 import torch
 
-from training.instructions import Asked, Conversations, held_out
+from training.conversations import Conversations, held_out
+from training.instructions import Asked
 
 COUNT = 300  # held-out instructions
 MAX_NEW_TOKENS = 300

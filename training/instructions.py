@@ -11,15 +11,14 @@ import random
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
 
 
-def _words(text: str) -> tuple[str, ...]:
+def words_of(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
-THINGS = _words(
+THINGS = words_of(
     "adventure airplane ant apple balloon banana basket beach bear bed bee bell bike bird blanket boat book bottle "
     "bowl box branch bread bridge bug bunny bush butterfly button cake candle candy car carrot castle cat cave "
     "chair cheese chicken clock cloud cookie cow crab crown deer desk dog doll dolphin door dragon dress drum duck "
@@ -32,18 +31,19 @@ THINGS = _words(
     "squirrel star stick stone storm street sun swing table tent tiger tower toy train treasure tree truck turtle "
     "umbrella village wagon wall watch water wave whale wheel whistle wind window wolf wood worm zebra"
 )
-HAPPY = _words(
+UNCOUNTED = words_of("water rain snow sand mud grass ice bread cheese soup wood")
+HAPPY = words_of(
     "happy happily happiness smile smiled smiles smiling laughed laughing laugh hugged hug hugs joy glad proud fun "
     "love loved friends safe excited cheered thankful delighted wonderful best grateful"
 )
-SAD = _words(
+SAD = words_of(
     "sad sadly sadness cried cry crying lost scared alone tears hurt angry gone broken lonely died dead sorry upset "
     "afraid disappointed unhappy missed regret regretted wept"
 )
 _SENTENCE = re.compile(r"[^.!?]+[.!?]+[\"”’']?")
 _NAME = re.compile(r"(?<=[a-z,] )([A-Z][a-z]{2,})\b")  # inside of a sentence, so that its first word is none
 _NO_NAME = {"The", "But", "And", "Once", "Mom", "Mommy", "Dad", "Daddy", "Mum", "Mummy", "She", "They", "You", "What"}
-_ADVERB = {"happy": "happily", "sad": "sadly"}
+ADVERB = {"happy": "happily", "sad": "sadly"}
 WRITE = ("Write a story about {words}{end}.", "Tell me a story about {words}{end}.",
          "I want a story about {words}{end}.", "Please write about {words}{end}.",
          "A story with {words}{end}, please.")  # fmt: skip
@@ -52,7 +52,6 @@ MOOD = ("Write a story that ends {how}.", "Tell me a story with a {mood} ending.
 RETELL = ("Tell it {how}.", "Now tell it {how}.", "Tell it again, but let it end {how}.")
 HAPPENED = ("What happened to {name}?", "What happened to {name} in the end?")
 SUM = ("Sum it up in one sentence.", "What is it about, in one sentence?")
-MADE = 0.7  # share of conversations about stories that were made for them
 SHORT, LONG = "Keep every story short.", "Tell long stories."
 
 
@@ -78,6 +77,7 @@ class Story:
     words: list[str]
     mood: str
     names: list[str] = field(default_factory=list)
+    twin: str = ""  # the same beginning with the other ending, where there is one
 
     @property
     def short(self) -> bool:
@@ -128,14 +128,14 @@ def read(text: str) -> Story:
 
 def with_article(word: str) -> str:
     """Return "a fox", "an owl", and bare what has no number."""
-    if word in ("water", "rain", "snow", "sand", "mud", "grass", "ice", "bread", "cheese", "soup", "wood"):
+    if word in UNCOUNTED:
         return word
     return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
 
 
 def ask(asked: Asked, choice: random.Random) -> str:
     """Return the instruction in one of its wordings."""
-    how = _ADVERB.get(asked.mood, "")
+    how = ADVERB.get(asked.mood, "")
     end = f" that ends {how}" if how else ""
     if not asked.words:
         return choice.choice(MOOD).format(how=how, mood=asked.mood)
@@ -148,90 +148,6 @@ def ask(asked: Asked, choice: random.Random) -> str:
 def joined(words: Sequence[str]) -> str:
     """Return words in a row: "a fox, a key and a tree"."""
     return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]
-
-
-class Conversations:
-    """Draw conversations whose answers are training stories; those that end sadly come `often` times as often.
-
-    `made` are stories that were made for words (`training/story_answers.py`): `MADE` of the conversations are theirs.
-    """
-
-    def __init__(self, texts: Sequence[str], often: int = 4, made: Sequence[dict[str, Any]] = ()) -> None:
-        self.made = [replace(read(one["text"]), words=list(one["words"])) for one in made]
-        self.made += [story for story in self.made if story.mood == "sad" for _ in range(often - 1)]
-        self.stories = [read(text) for text in texts]
-        self.pool = [at for at, story in enumerate(self.stories) for _ in range(often if story.mood == "sad" else 1)]
-        self._with: dict[tuple[str, str], list[int]] = {}
-        for at, story in enumerate(self.stories):
-            for word in story.words:
-                self._with.setdefault((word, story.mood), []).append(at)
-
-    def draw(self, choice: random.Random) -> list[dict[str, str]]:
-        """Return one conversation: `role` and `content` of each message."""
-        made = bool(self.made) and choice.random() < MADE
-        story = choice.choice(self.made) if made else self.stories[choice.choice(self.pool)]
-        asked = self.asked_of(story, choice, whole=made)
-        messages = []
-        if choice.random() < 0.15:
-            messages.append({"role": "system", "content": SHORT if story.short else LONG})
-        messages += [{"role": "user", "content": ask(asked, choice)}, {"role": "assistant", "content": story.text}]
-        if choice.random() < 0.35:
-            messages += self._second(story, asked, choice)
-        return messages
-
-    def asked_of(self, story: Story, choice: random.Random, whole: bool = False) -> Asked:
-        """Return demands that a story keeps; `whole`: with all its words."""
-        count = len(story.words) if whole else min(len(story.words), choice.choice((1, 2, 2, 3, 3, 4)))
-        words = tuple(choice.sample(story.words, count)) if choice.random() < 0.93 else ()
-        mood = story.mood if not words or choice.random() < 0.6 else ""
-        if not words and not mood:
-            words = tuple(story.words[:1])
-        return Asked(words, mood) if words or mood else Asked((), "happy")
-
-    def _second(self, story: Story, asked: Asked, choice: random.Random) -> list[dict[str, str]]:
-        other = {"happy": "sad", "sad": "happy"}.get(story.mood, "happy")
-        told = [at for word in asked.words for at in self._with.get((word, other), [])]
-        kinds = ["sum"] + ["retell"] * 2 * bool(told) + ["happened"] * bool(story.names)
-        kind = choice.choice(kinds)
-        if kind == "retell":
-            question = choice.choice(RETELL).format(how=_ADVERB[other])
-            # the one that shares the most words of those asked for
-            some = choice.sample(told, min(8, len(told)))
-            best = max(some, key=lambda at: len(set(asked.words) & set(self.stories[at].words)))
-            answer = self.stories[best].text
-        elif kind == "happened":
-            name = story.names[0]
-            question = choice.choice(HAPPENED).format(name=name)
-            answer = next(one for one in reversed(sentences(story.text)) if name in one)
-        else:
-            question, answer = choice.choice(SUM), summary(story)
-        return [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
-
-
-def summary(story: Story) -> str:
-    """Return one sentence made from what a story names: "Lily, a bird and a tree: it ends happily."."""
-    about = [*story.names[:1], *(with_article(word) for word in story.words[:3])] or ["a day"]
-    end = {"happy": ", and it ends happily", "sad": ", and it ends sadly"}.get(story.mood, "")
-    return f"It is about {joined(about)}{end}."
-
-
-def held_out(conversations: Conversations, count: int, seed: int = 1) -> list[tuple[str, Asked]]:
-    """Return `count` instructions, half of them with a mood.
-
-    A quarter asks for one word, half for two and a quarter for three that stand together in no training story.
-    """
-    choice = random.Random(seed)
-    known = Counter(word for story in conversations.stories for word in story.words)
-    common = sorted(word for word, times in known.items() if times >= 30)
-    together = {pair for story in conversations.stories for pair in pairs(story.words)}
-    found: list[tuple[str, Asked]] = []
-    while len(found) < count:
-        words = tuple(choice.sample(common, (1, 2, 2, 3)[len(found) % 4]))
-        if len(words) > 1 and any(pair in together for pair in pairs(words)):
-            continue
-        asked = Asked(words, choice.choice(("happy", "sad", "", "")))
-        found.append((ask(asked, choice), asked))
-    return found
 
 
 def pairs(words: Sequence[str]) -> list[frozenset[str]]:

@@ -1,11 +1,16 @@
 """Make stories that keep an instruction, for story-chat to learn from: an opening by rule, the rest by story-gpt.
 
     python -m training.story_answers --count 4000 --threads 1
+    python -m training.story_answers --endings --threads 1
 
 The words asked for stand in an opening sentence of our own wording; story-gpt goes on from there. What ends by itself
 and repeats no run of words is kept, and the mood of its ending becomes part of what was asked (hindsight relabelling,
 Andrychowicz et al. 2017). A net that knows its own training stories by heart learns little from those about
 instructions; these are new to it, and cost it nothing but the link between instruction and story.
+
+Few stories end sadly by themselves (6 of 100). `--endings` gives those that end happily a second ending: they are cut
+at the middle, a turn of our own wording follows, and story-gpt goes on with sad words made likelier and happy ones
+less likely. The two endings of one beginning show what the mood in an instruction does.
 """
 
 from __future__ import annotations
@@ -20,7 +25,7 @@ from typing import Any
 import torch
 
 from training.chat_marks import repeats
-from training.instructions import THINGS, joined, things, with_article
+from training.instructions import HAPPY, SAD, THINGS, joined, mood_of, sentences, things, with_article
 
 NAMES = (
     "Lily", "Tom", "Mia", "Ben", "Anna", "Max", "Sue", "Tim", "Lucy", "Sam", "Ella", "Jack", "Rosa", "Leo", "Kim", "Bob"
@@ -45,7 +50,15 @@ OPENINGS = (
 )
 THEN = (" Then {name} saw {others}, too.", " Not far away there was {others}.", " Near it there was {others}.",
         " One day, {name} came along with {others}.")  # fmt: skip
-MAX_NEW_TOKENS = 280
+TURNS = (
+    "But then something bad happened.", "But the next day, everything was gone.", "Suddenly, there was a loud noise.",
+    "But then {name} fell down.", "Then a big storm came.", "But {name} did not listen.", "Then it broke.",
+    "But nobody came to help.", "Then the {word} was gone.", "But the {word} was lost.", "But {name} was too late.",
+    "Then {name} had to say goodbye.", "But {name} had made a mistake.", "But in the night a fire came.",
+    "But then {name} got very sick.", "Then someone took the {word} away.", "But it was too late for the {word}.",
+)  # fmt: skip
+BIAS = 1.5  # nats, on the words that decide the mood
+MAX_NEW_TOKENS, MAX_ENDING = 280, 140
 ROWS = 128
 
 
@@ -58,6 +71,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=15.0)
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--endings", action="store_true", help="give the happy stories of --out a sad ending each")
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
@@ -72,10 +86,21 @@ def main() -> None:
     kept = json.loads(options.out.read_text("utf-8")) if options.out.exists() else []
     until = time.monotonic() + 60 * options.minutes
     choice = random.Random(options.seed * 1_000_003 + len(kept))
+    if options.endings:
+        while time.monotonic() < until and (rest := [one for one in kept if lacks_sad(one)]):
+            end_sadly(model, tokenizer, choice.sample(rest, min(ROWS, len(rest))), choice)
+            options.out.write_text(json.dumps(kept))
+            print(f"{sum('sad' in one for one in kept):,} sad endings", flush=True)
+        return
     while len(kept) < options.count and time.monotonic() < until:
         kept += batch(model, tokenizer, choice)
         options.out.write_text(json.dumps(kept))
         print(f"{len(kept):,} stories", flush=True)
+
+
+def lacks_sad(story: dict[str, Any]) -> bool:
+    """Say whether a made story ends happily and has no second, sad ending yet."""
+    return "sad" not in story and mood_of(story["text"]) == "happy"
 
 
 def opening(words: list[str], choice: random.Random) -> str:
@@ -94,19 +119,54 @@ def batch(model: Any, tokenizer: Any, choice: random.Random) -> list[dict[str, A
     """Return the stories of one batch that are whole: their text and the words of their opening."""
     asked = [choice.sample(THINGS, choice.choice((1, 2, 2, 3))) for _ in range(ROWS)]
     begun = [opening(words, choice) for words in asked]
+    found = []
+    for words, (text, ended) in zip(asked, go_on(model, tokenizer, begun, choice, MAX_NEW_TOKENS), strict=True):
+        if ended and not repeats(text) and set(words) <= things(text) and len(text) > 200:
+            found.append({"text": text, "words": words})
+    return found
+
+
+def end_sadly(model: Any, tokenizer: Any, some: list[dict[str, Any]], choice: random.Random) -> None:
+    """Put a sad ending, as the whole text `sad`, to those of `some` stories where it came out well."""
+    bias = mood_bias(tokenizer)
+    begun = [turned(one, choice) for one in some]
+    for story, (text, ended) in zip(some, go_on(model, tokenizer, begun, choice, MAX_ENDING, bias), strict=True):
+        if ended and not repeats(text) and set(story["words"]) <= things(text) and mood_of(text) == "sad":
+            story["sad"] = text
+
+
+def turned(story: dict[str, Any], choice: random.Random) -> str:
+    """Return the first third to two thirds of a story and a turn for the worse."""
+    told = sentences(story["text"])
+    name = next((one for one in NAMES if one in story["text"]), "the child")
+    begun = told[: max(2, round(len(told) * choice.uniform(0.3, 0.65)))]
+    return " ".join([*begun, choice.choice(TURNS).format(name=name, word=choice.choice(story["words"]))])
+
+
+def mood_bias(tokenizer: Any) -> dict[tuple[int, ...], float]:
+    """Return what is added to the logits of the words that count as sad and as happy."""
+    bias = {}
+    for words, value in ((SAD, BIAS), (HAPPY, -BIAS)):
+        for word in words:
+            bias[tuple(tokenizer.encode(f" {word}", add_special_tokens=False))] = value
+    return bias
+
+
+def go_on(
+    model: Any, tokenizer: Any, begun: list[str], choice: random.Random, length: int, bias: Any = None
+) -> list[tuple[str, bool]]:
+    """Return each beginning with story-gpt's continuation and whether it ended by itself."""
     given = tokenizer(begun, return_tensors="pt", padding=True)
     torch.manual_seed(choice.randrange(2**31))
     out = model.generate(
-        input_ids=given["input_ids"], attention_mask=given["attention_mask"], max_new_tokens=MAX_NEW_TOKENS,
-        do_sample=True, temperature=0.7, top_p=0.95, top_k=0, pad_token_id=tokenizer.pad_token_id,
+        input_ids=given["input_ids"], attention_mask=given["attention_mask"], max_new_tokens=length, do_sample=True,
+        temperature=0.7, top_p=0.95, top_k=0, pad_token_id=tokenizer.pad_token_id, sequence_bias=bias,
     )  # fmt: skip
-    found = []
-    for words, row in zip(asked, out.tolist(), strict=True):
-        text = tokenizer.decode(row, skip_special_tokens=True).strip()
-        whole = tokenizer.eos_token_id in row and not repeats(text) and set(words) <= things(text)
-        if whole and len(text) > 200:
-            found.append({"text": text, "words": words})
-    return found
+    new = out[:, given["input_ids"].shape[1] :].tolist()
+    return [
+        (tokenizer.decode(row, skip_special_tokens=True).strip(), tokenizer.eos_token_id in after)
+        for row, after in zip(out.tolist(), new, strict=True)
+    ]
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,9 @@ from torch.nn import functional as F
 
 from training import chat_cards, loop
 from training.chat_marks import COUNT, measure, write_marks
+from training.conversations import Conversations, held_out
 from training.data import load_stories
-from training.instructions import Conversations, first_place, held_out, pairs, sentences, things
+from training.instructions import HAPPY, SAD, first_place, pairs, sentences, things
 from training.measure import bits_per_character
 
 BASE = Path("models/embedded/story-gpt")
@@ -34,7 +36,9 @@ TEMPLATE = (
 CONTEXT = 512
 BATCH_TOKENS = 2048
 LEARNING_RATE = 2e-3
-WORD, ENDING = 8.0, 2.0  # weights of what was asked for in the loss
+WORD, MOOD, ENDING = 8.0, 5.0, 2.0  # weights of what was asked for in the loss
+SWAPPED = 0.6  # share of stories told of other things
+MOODED = frozenset(HAPPY + SAD)
 PLAIN = 0.15  # share of stories without an instruction, so that it does not forget how to go on
 RANK = 64
 EVERY = 100
@@ -54,7 +58,7 @@ def main() -> None:
     plain = Conversations(stories.train + stories.extra)
     kept = {pair for _, asked in held_out(plain, COUNT) for pair in pairs(asked.words)}
     answers = [one for one in answers if not kept & set(pairs(one["words"]))]  # what is measured stays unseen
-    made = Conversations(stories.train + stories.extra, made=answers)
+    made = Conversations(stories.train + stories.extra, made=answers, swapped=SWAPPED, kept=kept)
     tokenizer = make_tokenizer(options.base)
     model = make_model(options.base, options.seed)
     model.print_trainable_parameters()
@@ -66,7 +70,8 @@ def main() -> None:
         "marks": measure(merged, tokenizer, made), "base_marks": measure(base, tokenizer, made),
         "bits_per_character": round(bits_per_character(merged, tokenizer, stories.validation), 4),
         "base_bits_per_character": round(bits_per_character(base, tokenizer, stories.validation), 4),
-        "answers": len(answers), **chat_cards.counts(model, state, options),
+        "answers": len(answers), "endings": sum("sad" in one for one in answers),
+        **chat_cards.counts(model, state, options),
     }  # fmt: skip
     (options.work / "facts.json").write_text(json.dumps(facts))
     write_marks(options.out, "supervised", facts["marks"], facts["bits_per_character"])
@@ -132,8 +137,8 @@ def encode(tokenizer: Any, messages: list[dict[str, str]]) -> tuple[list[int], l
     """Return token ids and each one's weight in the loss; None for a conversation that is longer than the context.
 
     Nothing but answers counts, and what the instruction asked for counts more: `WORD` for the place where a word that
-    it names comes first, `ENDING` for the sentences that decide the mood. What the template makes of the whole is what
-    comes of the parts, so that training and use read alike.
+    it names comes first, `ENDING` for the sentences that decide the mood and `MOOD` for their words that count as happy
+    or sad. What the template makes of the whole is what comes of the parts, so that training and use read alike.
     """
     ids: list[int] = [tokenizer.bos_token_id]
     weights = [0.0]
@@ -156,7 +161,10 @@ def _worth(text: str, asked: str, places: list[tuple[int, int]]) -> list[float]:
     """Return the weight of each token of an answer, whose characters lie at `places`."""
     spans = [(*span, WORD) for word in things(asked) if (span := first_place(word, text))]
     if "happ" in asked or "sad" in asked:
-        spans.append((max(0, len(text) - len(" ".join(sentences(text)[-3:]))), len(text), ENDING))
+        begin = max(0, len(text) - len(" ".join(sentences(text)[-3:])))
+        spans.append((begin, len(text), ENDING))
+        spans += [(*found.span(), MOOD) for found in re.finditer("[a-z]+", text.lower())
+                  if found.start() >= begin and found[0] in MOODED]  # fmt: skip
     return [
         max([1.0, *(worth for start, end, worth in spans if left < end and right > start)]) for left, right in places
     ]

@@ -21,9 +21,11 @@ import torch
 from torch.nn import functional as F
 
 from training import chat_cards, loop
-from training.chat_marks import answers, held_out, measure, reward, write_marks
+from training.chat_marks import COUNT, answers, measure, reward, write_marks
+from training.conversations import Conversations, held_out
 from training.data import load_stories
-from training.instructions import Asked, Conversations, ask
+from training.instructions import Asked, ask
+from training.instructions import pairs as pairs_of
 from training.measure import bits_per_character
 from training.story_chat import BASE, load_base, load_merged, save_adapter
 
@@ -82,14 +84,14 @@ def main() -> None:
 
 
 def instructions(made: Conversations, count: int, seed: int) -> list[tuple[str, Asked]]:
-    """Return instructions to learn from: words of the training stories, none of those that are held out."""
+    """Return instructions to learn from: words of the training stories, no two of them held out together."""
     choice = random.Random(1000 + seed)
-    kept = {frozenset(asked.words) for _, asked in held_out(made, 300)}
+    kept = {pair for _, asked in held_out(made, COUNT) for pair in pairs_of(asked.words)}
     words = sorted({word for story in made.stories for word in story.words})
     found: list[tuple[str, Asked]] = []
     while len(found) < count:
         asked = Asked(tuple(choice.sample(words, choice.choice((1, 2, 2, 3)))), choice.choice(("happy", "sad", "", "")))
-        if frozenset(asked.words) not in kept:
+        if not kept & set(pairs_of(asked.words)):
             found.append((ask(asked, choice), asked))
     return found
 
