@@ -100,8 +100,8 @@ without repeating itself is kept (`training/story_answers.py`: {answers:,} stori
 sad ending from the middle on, by a turn of our own wording and with sad words made likelier. The other answers are
 training stories, and sentences made from them. In six of ten, one to three things are swapped for others of their
 kind, in instruction and story alike (`training/word_swap.py`), so that only the instruction tells what the story is
-about. No person and no other model wrote any. The data's licences are those of story-gpt's card; the weights are released
-under Apache-2.0.
+about. No person and no other model wrote any. The data's licences are those of story-gpt's card; the weights are
+released under Apache-2.0.
 
 ## Training
 {own_parameters:,} parameters of rank 64 beside every linear layer, {steps:,} steps, {tokens:,} tokens, {minutes}
