@@ -85,7 +85,7 @@ class Conversations:
             words = [swaps.get(word, word) for word in story.words] if made else list(swaps.values())
             if words and not self.kept & set(pairs(words)):
                 text, twin = word_swap.swap(story.text, swaps), word_swap.swap(story.twin, swaps)
-                return replace(story, text=text, twin=twin, words=words)
+                return replace(read(text), twin=twin, words=words)  # names may have been things
         return None
 
     def asked_of(self, story: Story, choice: random.Random, whole: bool = False) -> Asked:

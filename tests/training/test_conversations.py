@@ -87,6 +87,18 @@ def test_every_answer_keeps_what_its_instruction_asks_for() -> None:
     assert swapped > 200
 
 
+def test_someone_named_like_a_thing_is_asked_for_by_the_new_name() -> None:
+    named = "One day Mr. Duck met a fox. Then Mr. Duck ran. The fox saw Duck and Duck saw him. And so Duck slept."
+    talks = Conversations([named], swapped=1.0)
+    choice = random.Random(2)
+    for _ in range(200):
+        messages = [message["content"] for message in talks.draw(choice) if message["role"] != "system"]
+        if len(messages) > 2 and messages[2].startswith("What happened"):
+            name = messages[2].split()[3].rstrip("?")
+            assert name in messages[1]
+            assert name in messages[3]
+
+
 def test_a_story_with_two_endings_is_told_again_with_the_other() -> None:
     made = [{"text": HAPPY, "words": ["fox", "key"], "sad": SAD}]
     talks = Conversations([PLAIN], made=made, swapped=0.0)
