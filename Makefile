@@ -53,8 +53,9 @@ examples: setup
 	$(BIN)/python -m models run text/story-lstm --prompt "Once upon a time a small dragon" --seed 7 \
 	  --json > components/examples/text-story-lstm.json
 	printf '[]' > $(VENV)/messages.json
-	$(BIN)/python -m models run text/story-chat --prompt "Tell me a story about a boat that ends sadly." --seed 0 \
-	  --input messages=$(VENV)/messages.json --json > components/examples/text-story-chat.json
+	for chat in story-chat story-chat-pref; do $(BIN)/python -m models run text/$$chat --seed 0 \
+	  --prompt "Tell me a story about a boat that ends sadly." --input messages=$(VENV)/messages.json \
+	  --json > components/examples/text-$$chat.json; done
 	for temperature in 0.3 0.8 1.6; do $(BIN)/python -m models run text/story-gpt --seed 3 \
 	  --prompt "Once upon a time a small dragon" --param max_new_tokens=60 --param temperature=$$temperature \
 	  --json > components/examples/temperature-$$temperature.json; done

@@ -34,7 +34,8 @@ PAIRS = 2  # of one instruction at most: the best and the worst, the second best
 GAP = 0.25  # of reward: pairs closer than this teach little
 BATCH = 8
 BETA = 0.1
-LEARNING_RATE = 2e-4
+LIKELIHOOD = 0.2  # weight of the better answers' own loss: without it both answers grow unlikely, and fluency goes
+LEARNING_RATE = 1.5e-4
 
 
 def main() -> None:
@@ -49,21 +50,20 @@ def main() -> None:
     from peft import PeftModel
     from transformers import AutoTokenizer
 
-    started = time.monotonic()
     stories = load_stories(options.data)
     made = Conversations(stories.train + stories.extra)
     tokenizer = AutoTokenizer.from_pretrained(options.chat)
     reference = load_merged(options.chat).eval().requires_grad_(False)
     model = PeftModel.from_pretrained(load_base(options.base), options.chat, is_trainable=True)
-    state: dict[str, Any] = {"step": 0, "curve": [], "pairs": 0}
+    state: dict[str, Any] = {"step": 0, "curve": [], "pairs": 0, "prompts": 0, "seconds": 0.0}
     for number in range(options.rounds):
-        pairs = make_pairs(model, tokenizer, made, number, options)
-        state["pairs"] += len(pairs)
+        pairs = make_pairs(model, tokenizer, made, number, state, options)
+        began = time.monotonic()
         learn(model, reference, tokenizer, pairs, number, state, options)
+        state["seconds"] += time.monotonic() - began
         save_adapter(model, tokenizer, options.work / f"round-{number}", options.base)
-        if (time.monotonic() - started) / 60 > options.minutes * (number + 1.5) / (number + 1):
+        if state["seconds"] / 60 * (number + 2) / (number + 1) > options.minutes:
             break  # another round would not fit
-    state["seconds"] = time.monotonic() - started
     save_adapter(model, tokenizer, options.out, options.base)
     merged = load_merged(options.out).eval()
     kl, kl_answer = divergence(merged, reference, tokenizer, made)
@@ -74,8 +74,9 @@ def main() -> None:
         "base_bits_per_character": round(
             bits_per_character(load_base(options.base).eval(), tokenizer, stories.validation), 4
         ),
-        "pairs": state["pairs"], "prompts": options.prompts * (number + 1), "takes": TAKES, "batch": BATCH,
-        "beta": BETA, "rate": LEARNING_RATE, **chat_cards.counts(model, state, options),
+        "pairs": state["pairs"], "prompts": state["prompts"], "takes": TAKES, "batch": BATCH,
+        "beta": BETA, "rate": LEARNING_RATE, "likelihood": LIKELIHOOD, "rounds": number + 1,
+        **chat_cards.counts(model, state, options),
     }  # fmt: skip
     (options.work / "facts.json").write_text(json.dumps(facts))
     write_marks(options.out, "preferred", facts["marks"], facts["bits_per_character"], divergence=round(kl, 4))
@@ -97,12 +98,25 @@ def instructions(made: Conversations, count: int, seed: int) -> list[tuple[str, 
 
 
 def make_pairs(
-    model: Any, tokenizer: Any, made: Conversations, number: int, options: argparse.Namespace
+    model: Any, tokenizer: Any, made: Conversations, number: int, state: dict[str, Any], options: argparse.Namespace
 ) -> list[dict[str, str]]:
     """Return up to `PAIRS` pairs of answers to each instruction, the better one first, as far apart as `GAP`."""
     file = options.work / f"pairs-{number}.json"
-    if file.exists():
-        return list(json.loads(file.read_text("utf-8")))
+    if not file.exists():
+        file.write_text(json.dumps(sample_pairs(model, tokenizer, made, number, options)))
+    found = json.loads(file.read_text("utf-8"))
+    pairs = list(found["pairs"])
+    state["pairs"] += len(pairs)
+    for name in ("prompts", "seconds"):
+        state[name] += found[name]
+    return pairs
+
+
+def sample_pairs(
+    model: Any, tokenizer: Any, made: Conversations, number: int, options: argparse.Namespace
+) -> dict[str, Any]:
+    """Let the model answer, and return the pairs, the number of instructions and the seconds that it took."""
+    began = time.monotonic()
     asked = instructions(made, options.prompts, number)
     texts = [text for text, _ in asked for _ in range(TAKES)]
     model.eval()
@@ -121,8 +135,7 @@ def make_pairs(
                 begun = prompt.removeprefix(tokenizer.bos_token)
                 pairs.append({"prompt": begun, "chosen": f" {best[1]}", "rejected": f" {worst[1]}"})
     print(f"round {number}: mean reward {total / len(asked):.3f}, {len(pairs)} pairs", flush=True)
-    file.write_text(json.dumps(pairs))
-    return pairs
+    return {"pairs": pairs, "prompts": len(asked), "seconds": time.monotonic() - began}
 
 
 def learn(
@@ -134,8 +147,9 @@ def learn(
     from trl import DPOConfig, DPOTrainer
 
     config = DPOConfig(
+        loss_type=["sigmoid", "sft"], loss_weights=[1.0, LIKELIHOOD],
         output_dir=str(options.work / "trl"), per_device_train_batch_size=BATCH, num_train_epochs=1, beta=BETA,
-        learning_rate=LEARNING_RATE, lr_scheduler_type="constant_with_warmup", warmup_steps=5, max_length=512,
+        learning_rate=LEARNING_RATE, lr_scheduler_type="linear", warmup_steps=5, max_length=512,
         logging_steps=5, save_strategy="no", report_to=[], bf16=False, use_cpu=options.device == "cpu",
         seed=options.seed + number, gradient_checkpointing=False, disable_tqdm=True, dataloader_pin_memory=False,
     )  # fmt: skip
