@@ -129,16 +129,16 @@ The same 300 held-out instructions as story-chat's. Bits per character of held-o
 over its own answers.
 
 ## Feedback
-For each of {prompts:,} instructions the model of the time, at first story-chat, gave {takes} answers. A rule scored them (`training/chat_marks.py`): are
-the words there, is the mood right, does it end by itself, without repeating itself? The best and the worst make a
-pair, and the next two: {pairs:,} pairs. No person judged: what is learnt is the rule, with its blind spots. A story may
-name a word and forget it. It costs variety: most stories begin in one of few ways, since those openings name
-what was asked for at once and so earned praise.
+For each of {prompts:,} instructions the model of the time, at first story-chat, gave {takes} answers. A rule scored
+them (`training/chat_marks.py`): are the words there, is the mood right, does it end by itself, without repeating
+itself? The best and the worst make a pair, and the next two: {pairs:,} pairs. No person judged: what is learnt is the
+rule, with its blind spots. A story may name a word and forget it. It costs variety: most stories begin in one of few
+ways, since those openings name what was asked for at once and so earned praise.
 
 ## Training
 {own_parameters:,} parameters, {steps:,} steps of {batch} pairs, β {beta}, learning rate {rate} falling to nothing in
-each of {rounds} rounds, {minutes} minutes in all on {device}, seed {seed}. Each round's answers are
-those of the newest model. The better answers' own loss counts {likelihood}: without it both answers of a pair grow unlikely, and fluency goes.
+each of {rounds} rounds, {minutes} minutes in all on {device}, seed {seed}. The better answers' own loss counts
+{likelihood}: without it both answers of a pair grow unlikely, and fluency goes.
 
 ![Share of pairs ranked right](curve.png)
 
