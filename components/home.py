@@ -43,8 +43,8 @@ def show() -> None:
     with st.container(border=True):
         st.page_link(TEXT_PAGE, label="**Text**", icon=":material/article:")
         st.markdown(
-            "A story writer of four million parameters, trained from scratch for this playground. Temperature, "
-            "top-p, repetition, variants: see each one act."
+            "A Transformer and an LSTM that learnt the same stories, and chat models made from one of them by "
+            "instructions and by feedback. See temperature, top-p and every other setting act, token by token."
         )
     with st.container(border=True):
         st.page_link("pages/image.py", label="**Image**", icon=":material/image:")
