@@ -41,11 +41,11 @@ LSTM = Kind(
 )  # fmt: skip
 
 
-def hardware(device: str) -> str:
-    """Name the processor that trained."""
+def hardware(device: str, precision: str = "bfloat16") -> str:
+    """Name the processor that trained, and on a CPU the precision of its sums."""
     if device.startswith("cuda"):
         return torch.cuda.get_device_name(device)
-    return f"{torch.get_num_threads()} CPU threads ({platform.machine()}), bfloat16"
+    return f"{torch.get_num_threads()} CPU threads ({platform.machine()}), {precision}"
 
 
 @torch.inference_mode()

@@ -20,11 +20,13 @@ SAMPLES = (
 )  # fmt: skip
 
 
-def counts(model: Any, state: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
+def counts(
+    model: Any, state: dict[str, Any], options: argparse.Namespace, precision: str = "bfloat16"
+) -> dict[str, Any]:
     """Return what a card says of the training."""
     own = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
     return {"own_parameters": own, "steps": state["step"], "tokens": state.get("tokens", 0),
-            "minutes": round(state["seconds"] / 60, 1), "device": card.hardware(options.device),
+            "minutes": round(state["seconds"] / 60, 1), "device": card.hardware(options.device, precision),
             "seed": options.seed}  # fmt: skip
 
 

@@ -76,9 +76,8 @@ def main() -> None:
         ),
         "pairs": state["pairs"], "prompts": state["prompts"], "takes": TAKES, "batch": BATCH,
         "beta": BETA, "rate": LEARNING_RATE, "likelihood": LIKELIHOOD, "rounds": number + 1,
-        **chat_cards.counts(model, state, options),
+        **chat_cards.counts(model, state, options, "float32"),
     }  # fmt: skip
-    facts["device"] = facts["device"].replace("bfloat16", "float32")
     (options.work / "facts.json").write_text(json.dumps(facts))
     write_marks(options.out, "preferred", facts["marks"], facts["bits_per_character"], divergence=round(kl, 4))
     chat_cards.write_preference(options.out, facts, state["curve"], chat_cards.samples(merged, tokenizer))
