@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import streamlit as st
 
-from components import chat_tools, chat_view, inputs, job_panel, links, params_form, state, text_after
+from components import chat_tools, chat_view, inputs, job_panel, links, look_closer, params_form, state
+from components import desk as desks
 from components.conversation import (
     Maker,
     Tree,
@@ -23,12 +24,14 @@ from components.conversation import (
     read,
     siblings,
 )  # fmt: skip
+from components.desk import Desk
 from components.example import example_run
+from components.session import Session
 from components.words import plain
-from models.catalog import Catalog, ModelSpec
+from models.catalog import ModelSpec
 from models.errors import BadInput, PlaygroundError, PromptTooLong
-from models.family import Family
-from models.jobs import Jobs, JobView
+from models.family import InputField
+from models.jobs import JobView
 from models.media import check_text
 from models.params import ParamField
 from models.types import Request, Run
@@ -45,12 +48,22 @@ _ICONS = {WRITE: ":material/edit_note:", CHAT: ":material/forum:"}
 class Chat:
     """What the callbacks of the drawn conversation need."""
 
-    jobs: Jobs
-    owner: str
-    catalog: Catalog
-    spec: ModelSpec
-    family: Family
-    fields: tuple[ParamField, ...]
+    desk: Desk
+
+    @property
+    def session(self) -> Session:
+        """Return the page's session."""
+        return self.desk.session
+
+    @property
+    def spec(self) -> ModelSpec:
+        """Return the model that answers."""
+        return self.desk.spec
+
+    @property
+    def fields(self) -> tuple[ParamField, ...]:
+        """Return its table of settings."""
+        return self.desk.fields
 
     def send(self) -> None:
         """Take what was written as the next turn; what is refused comes back into the box."""
@@ -61,7 +74,7 @@ class Chat:
     def ask(self, way: Way) -> bool:
         """Run the question that a way ends in, with settings as they are now; say whether it was queued."""
         state.clear_notices()
-        if job_panel.busy(self.jobs, self.owner):
+        if self.desk.busy():
             return False
         params_form.next_seed(self.spec, again=False)
         params, seed = params_form.acting_values(self.spec, self.fields)
@@ -82,21 +95,21 @@ class Chat:
 
     def submit(self, request: Request) -> None:
         """Queue a turn and follow it. Raises `PlaygroundError`."""
-        st.session_state[_FOLLOWED] = self.jobs.submit(self.owner, [request])
+        st.session_state[_FOLLOWED] = self.session.jobs.submit(self.session.owner, [request])
         st.session_state.pop(_EDITING, None)
 
     def check_length(self, request: Request) -> None:
         """Refuse a conversation that is too long before it waits. Raises `PromptTooLong`."""
         if request.params.get("cut_prompt"):
             return
-        counted = chat_tools.count(self.jobs, self.spec, request.inputs["prompt"], request.inputs["messages"])
+        counted = chat_tools.count(self.session.jobs, self.spec, request.inputs["prompt"], request.inputs["messages"])
         if counted is not None and counted["problem"]:
             raise PromptTooLong(counted["problem"], tokens=counted["tokens"])
 
     def again(self, maker: Maker) -> None:
         """Answer a question again by the same model with the same settings and the next seed."""
         state.clear_notices()
-        if job_panel.busy(self.jobs, self.owner):
+        if self.desk.busy():
             return
         seed = next_seed(self.tree(), maker)
         try:
@@ -126,7 +139,7 @@ class Chat:
 
     def tree(self) -> Tree:
         """Return the tree of the session's runs."""
-        return grow(_runs(self.jobs, self.owner))
+        return grow(_runs(self.session))
 
     def walk(self, way: Way) -> None:
         """Show another branch down to its newest answer."""
@@ -158,17 +171,17 @@ class Chat:
         """Set model, system prompt, settings and seed to those of an answer; the conversation stays as it is."""
         state.clear_notices()
         try:
-            links.apply(self.catalog, "text", request)
+            desks.apply(self.session, self.desk.room, request)
         except PlaygroundError as error:
             state.notify(error.message, "warning")
             return
-        st.session_state.pop(_given_key(self.family), None)
+        st.session_state.pop(_given_key(self.desk), None)
         st.session_state[SYSTEM] = read(request)[0]
 
-    def acts(self, speak: Callable[[str], None] | None) -> chat_view.Acts:
+    def acts(self) -> chat_view.Acts:
         """Return what can be done with a turn here."""
         return chat_view.Acts(
-            self.walk, self.again, self.again_now, self.edit, self.run_edit, self.cancel, self.restore, speak
+            self.walk, self.again, self.again_now, self.edit, self.run_edit, self.cancel, self.restore
         )
 
 
@@ -182,15 +195,15 @@ def stay() -> None:
     st.session_state.setdefault(WAY, [])
 
 
-def choose(spec: ModelSpec, family: Family) -> bool:
+def choose(desk: Desk) -> bool:
     """Draw the choice between writing and talking for a model with a chat template; say whether it is talking."""
-    given = st.session_state.pop(_given_key(family), None)  # of a link or a run that was restored
-    if not spec.facts.get("chat"):
+    given = st.session_state.pop(_given_key(desk), None)  # of a link or a run that was restored
+    if not desk.spec.facts.get("chat"):
         return False
     if given is not None:
         st.session_state[MODE] = CHAT if given else WRITE
     if given:
-        _open(spec, family, given)
+        _open(desk, given)
     st.session_state.setdefault(MODE, CHAT)
     mode = st.segmented_control(
         "Mode", [CHAT, WRITE], key=MODE, required=True, persist_state="session", label_visibility="collapsed",
@@ -204,26 +217,25 @@ def apart(view: JobView) -> bool:
     return view.purpose == ASK_ALL or (view.finished and is_chat(view.requests[0]))
 
 
-def draw(chat: Chat, speak: Callable[[str], None] | None) -> None:
+def draw(chat: Chat) -> None:
     """Draw the conversation with all around it."""
-    runs = _runs(chat.jobs, chat.owner)
+    runs = _runs(chat.session)
     tree = grow(runs)
-    living = next((view for view in chat.jobs.jobs_of(chat.owner) if not view.finished), None)
+    living = next((view for view in chat.session.jobs.jobs_of(chat.session.owner) if not view.finished), None)
     talking = living is not None and living.purpose != ASK_ALL and is_chat(living.requests[0])
     _follow(tree, runs, living if talking else None, chat)
     way = shown()
     _draw_system(chat, tree, way)
-    chat_tools.draw_line(chat.jobs, chat.spec, tree, way, chat.begin, chat.walk, locked=talking)
+    chat_tools.draw_line(chat.session.jobs, chat.spec, tree, way, chat.begin, chat.walk, locked=talking)
     asked = read(living.requests[0])[1] if living is not None and talking else ()
-    _draw_turns(chat, tree, asked[:-1] if asked else way, chat.acts(speak), locked=living is not None)
+    _draw_turns(chat, tree, asked[:-1] if asked else way, chat.acts(), locked=living is not None)
     if living is not None and talking:
         st.query_params[links.JOB] = living.token
         _draw_living(chat, living, asked)
     else:
         _draw_closer(chat, tree, way)
         _draw_start(chat, way, living)
-    for notice in state.notices():
-        {"error": st.error, "warning": st.warning, "info": st.info}[notice["level"]](plain(notice["message"]))
+    state.draw_notices()
     waits = "An answer is being written …" if living is not None else "Write what comes next …"
     st.chat_input(
         waits if way or living is not None else "Ask for a story …", key=INPUT, disabled=living is not None,
@@ -231,16 +243,16 @@ def draw(chat: Chat, speak: Callable[[str], None] | None) -> None:
     )  # fmt: skip
 
 
-def _runs(jobs: Jobs, owner: str) -> list[Run]:
+def _runs(session: Session) -> list[Run]:
     """Return the session's runs, with those of jobs that could not be stored."""
     try:
-        runs = jobs.store.runs(owner, limit=READ)
+        runs = session.jobs.store.runs(session.owner, limit=READ)
     except PlaygroundError as error:
         if error.message not in [notice["message"] for notice in state.notices()]:
             state.notify(error.message, "warning")
         runs = []
     known = {run.id for run in runs}
-    return [*runs, *(run for view in jobs.jobs_of(owner) for run in view.runs if run.id not in known)]
+    return [*runs, *(run for view in session.jobs.jobs_of(session.owner) for run in view.runs if run.id not in known)]
 
 
 def _follow(tree: Tree, runs: list[Run], living: JobView | None, chat: Chat) -> None:
@@ -263,21 +275,26 @@ def _follow(tree: Tree, runs: list[Run], living: JobView | None, chat: Chat) -> 
         answers = [output.text for output in done.outputs if output.kind == "text"]
         st.session_state[WAY] = [*read(done.request)[1], answers[0] if answers else ""]
         return
-    view = chat.jobs.view(chat.owner, followed)
+    view = chat.session.jobs.view(chat.session.owner, followed)
     if view is not None:  # stopped while it waited
         st.session_state[INPUT] = read(view.requests[0])[1][-1]
         state.notify("Stopped before it began. Your words are in the box again.", "info")
 
 
-def _given_key(family: Family) -> str:
-    return inputs.text_key("text", family, "messages")
+def _given_key(desk: Desk) -> str:
+    return inputs.text_key(desk.room, desk.family, "messages")
 
 
-def _open(spec: ModelSpec, family: Family, given: str) -> None:
+def restore_messages(desk: Desk, item: InputField, given: Mapping[str, str]) -> None:
+    """Keep the earlier turns of a request, for `choose` to open; "" where it has none."""
+    st.session_state[_given_key(desk)] = given.get(item.name, "")
+
+
+def _open(desk: Desk, given: str) -> None:
     """Show the conversation of a link, its last question in the box."""
-    prompt = st.session_state.get(state.prompt_key("text", family.name), "")
+    prompt = st.session_state.get(desk.prompt_key, "")
     try:
-        system, way = read(Request(model=spec.id, inputs={"prompt": prompt, "messages": given}))
+        system, way = read(Request(model=desk.spec.id, inputs={"prompt": prompt, "messages": given}))
     except PlaygroundError as error:
         state.notify(error.message, "warning")
         return
@@ -309,30 +326,30 @@ def _draw_turns(chat: Chat, tree: Tree, way: Way, acts: chat_view.Acts, *, locke
             chat_view.draw_question(tree, part, acts, edit_key=_EDIT if editing == part else "", locked=locked)
         else:
             job = tree.makers[part][-1].run.job if part in tree.makers and len(part) == len(way) else ""
-            chat_view.draw_answer(chat.jobs, chat.catalog, tree, part, acts, locked=locked, run=job)
+            chat_view.draw_answer(chat.desk, tree, part, acts, locked=locked, run=job)
 
 
 def _draw_closer(chat: Chat, tree: Tree, way: Way) -> None:
     """Draw what can be looked into of the last answer."""
     for maker in tree.makers.get(way, [])[-1:]:
-        if maker.run.request.model in chat.catalog and maker.text and not maker.run.error:
-            text_after.draw(chat.jobs, chat.owner, chat.catalog, maker.run, f"chat-after-{maker.run.id}")
+        if maker.run.request.model in chat.session.catalog and maker.text and not maker.run.error:
+            look_closer.draw(chat.session, maker.run, f"chat-after-{maker.run.id}")
 
 
 def _draw_living(chat: Chat, view: JobView, way: Way) -> None:
     with st.chat_message("user", avatar=chat_view.ASKED):
         chat_view.say(way[-1], f"asked-{view.id}", asked=True)
     with st.chat_message("assistant", avatar=chat_view.ANSWERED):
-        job_panel.draw(chat.jobs, chat.owner, view.id, chat_view.draw_live)
+        job_panel.draw(chat.session, view.id, chat_view.draw_live)
 
 
 def _draw_start(chat: Chat, way: Way, living: JobView | None) -> None:
     """Draw what stands where no answer is being written: another run of this session, or what one may ask."""
     if living is not None and living.purpose != ASK_ALL:
         st.caption("Another run of yours is under way:")
-        job_panel.draw(chat.jobs, chat.owner, living.id, lambda view: None)
+        job_panel.draw(chat.session, living.id, lambda view: None)
         return
-    if any(view.finished for view in chat.jobs.jobs_of(chat.owner)):
+    if any(view.finished for view in chat.session.jobs.jobs_of(chat.session.owner)):
         st.query_params.pop(links.JOB, None)  # else a page that was loaded again still looks for its run
     if links.JOB in st.query_params:
         return

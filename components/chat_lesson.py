@@ -8,9 +8,10 @@ import streamlit as st
 
 from components import job_panel, lesson_table, state
 from components.chat import ASK_ALL, shown, stay
+from components.session import Session
 from models.catalog import Catalog, ModelSpec
 from models.errors import PlaygroundError
-from models.jobs import Jobs, JobView
+from models.jobs import JobView
 from models.types import Request, Run
 
 _ASKED, _INSTRUCTION = "lesson-asked", "lesson-instruction"
@@ -80,22 +81,22 @@ def rows(specs: list[ModelSpec], answers: dict[str, str]) -> list[list[str]]:
     ]  # fmt: skip
 
 
-def draw(jobs: Jobs, owner: str, catalog: Catalog, spec: ModelSpec) -> None:
+def draw(session: Session, spec: ModelSpec) -> None:
     """Draw the fold; it stays open once an instruction went round."""
-    specs = members(catalog, spec)
+    specs = members(session.catalog, spec)
     if not specs:
         return
-    view = next((one for one in jobs.jobs_of(owner) if one.purpose == ASK_ALL), None)
+    view = next((one for one in session.jobs.jobs_of(session.owner) if one.purpose == ASK_ALL), None)
     living = view is not None and not view.finished
     if view is not None:
         st.session_state[_ASKED] = view.id
     with st.expander("What makes a chat model?", icon=":material/school:", expanded=_ASKED in st.session_state):
         st.markdown(_EXPLAINED)
-        _draw_asking(jobs, owner, specs, spec, living)
+        _draw_asking(session, specs, spec, living)
         if living and view is not None:
-            job_panel.draw(jobs, owner, view.id, lambda now: _draw_table(specs, _living_answers(now)))
+            job_panel.draw(session, view.id, lambda now: _draw_table(specs, _living_answers(now)))
             return
-        _draw_table(specs, _answers(_asked_runs(jobs, owner, view)))
+        _draw_table(specs, _answers(_asked_runs(session, view)))
         st.caption(
             "Instructions kept: of held-out ones, checked by the rules that made them. Bits per character: on stories "
             "that none of them saw; lower is surer. Divergence: how far from the supervised model its odds have moved. "
@@ -103,7 +104,7 @@ def draw(jobs: Jobs, owner: str, catalog: Catalog, spec: ModelSpec) -> None:
         )
 
 
-def _draw_asking(jobs: Jobs, owner: str, specs: list[ModelSpec], spec: ModelSpec, living: bool) -> None:
+def _draw_asking(session: Session, specs: list[ModelSpec], spec: ModelSpec, living: bool) -> None:
     if _INSTRUCTION not in st.session_state:
         st.session_state[_INSTRUCTION] = next(iter(shown()), "") or next(
             (one.examples[0] for one in specs if one.facts.get("chat") and one.examples), ""
@@ -112,20 +113,20 @@ def _draw_asking(jobs: Jobs, owner: str, specs: list[ModelSpec], spec: ModelSpec
         st.text_input("Instruction", key=_INSTRUCTION, persist_state="session")
         st.button(
             "Ask all of them", icon=":material/campaign:", key="lesson-ask", disabled=living, on_click=_ask,
-            args=(jobs, owner, specs, spec),
+            args=(session, specs, spec),
             help="The same words and the same seed for each, each with its own settings; chat models by their "
             "template, the others as plain text. What chat models answer is among the conversations too.",
         )  # fmt: skip
 
 
-def _ask(jobs: Jobs, owner: str, specs: list[ModelSpec], spec: ModelSpec) -> None:
+def _ask(session: Session, specs: list[ModelSpec], spec: ModelSpec) -> None:
     state.clear_notices()
-    if job_panel.busy(jobs, owner):
+    if job_panel.busy(session):
         return
     seed = int(st.session_state.get(state.setting_key(spec.id, "seed"), 0) or 0)
     try:
         asked = requests(specs, str(st.session_state.get(_INSTRUCTION, "")), seed)
-        st.session_state[_ASKED] = jobs.submit(owner, asked, ASK_ALL)
+        st.session_state[_ASKED] = session.jobs.submit(session.owner, asked, ASK_ALL)
         stay()
     except PlaygroundError as error:
         state.notify(error.message)
@@ -158,13 +159,13 @@ def _said(output: Any) -> str:
     return f"… {str(output.text)[cut:].lstrip()}" if cut else str(output.text)
 
 
-def _asked_runs(jobs: Jobs, owner: str, view: JobView | None) -> list[Run]:
+def _asked_runs(session: Session, view: JobView | None) -> list[Run]:
     """Return the runs of the last instruction that went round: of its job, or from the store once that is forgotten."""
     if view is not None:
         return list(view.runs)
     asked = st.session_state.get(_ASKED)
     try:
-        return jobs.store.runs(owner, asked, limit=20) if asked else []
+        return session.jobs.store.runs(session.owner, asked, limit=20) if asked else []
     except PlaygroundError:
         return []
 

@@ -12,11 +12,12 @@ import streamlit as st
 
 from components import result
 from components.conversation import Maker, Tree, Way, siblings
+from components.desk import Desk
 from components.words import plain
 from models.catalog import Catalog
-from models.jobs import Jobs, JobView
+from models.jobs import JobView
 from models.media import file_name
-from models.types import Request
+from models.types import Output, Request
 
 ASKED, ANSWERED = ":material/person:", ":material/auto_stories:"
 _HTML = '<p class="said"></p>'
@@ -55,8 +56,7 @@ class Acts:
 
     `walk(way)` shows another branch; `again(maker)` answers anew with the next seed and all else as it was;
     `again_now(way)` answers a question with model, system prompt and settings as they are now; `edit(way)` opens a
-    question for changing, `run_edit()` and `cancel()` end that; `restore(request)` takes a turn's settings over;
-    `speak(text)` is None where no model speaks.
+    question for changing, `run_edit()` and `cancel()` end that; `restore(request)` takes a turn's settings over.
     """
 
     walk: Callable[[Way], None]
@@ -66,7 +66,6 @@ class Acts:
     run_edit: Callable[[], None]
     cancel: Callable[[], None]
     restore: Callable[[Request], None]
-    speak: Callable[[str], None] | None
 
 
 def key_of(way: Way) -> str:
@@ -102,9 +101,7 @@ def draw_question(tree: Tree, way: Way, acts: Acts, *, edit_key: str = "", locke
             )  # fmt: skip
 
 
-def draw_answer(
-    jobs: Jobs, catalog: Catalog, tree: Tree, way: Way, acts: Acts, *, locked: bool = False, run: str = ""
-) -> None:
+def draw_answer(desk: Desk, tree: Tree, way: Way, acts: Acts, *, locked: bool = False, run: str = "") -> None:
     """Draw the answer that a way ends in, with what made it and what can be done."""
     key, makers = key_of(way), tree.makers.get(way, [])
     maker = makers[-1] if makers else None
@@ -114,7 +111,7 @@ def draw_answer(
         elif maker is not None and not maker.run.error:
             st.caption("Stopped before the first word." if maker.stopped else "The model answered with nothing.")
         if maker is not None:
-            _draw_makers(catalog, makers, key)
+            _draw_makers(desk.session.catalog, makers, key)
         else:
             st.caption("This answer came with the link.")
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -130,7 +127,7 @@ def draw_answer(
                 help="Answer again with model, system prompt, sliders and seed as they are set now.",
             )  # fmt: skip
             with st.popover("More", icon=":material/more_horiz:", type="tertiary", key=f"more-{key}"):
-                _draw_more(jobs, way, maker, acts, key)
+                _draw_more(desk, way, maker, acts, key)
 
 
 def draw_live(view: JobView) -> None:
@@ -209,22 +206,19 @@ def differing(catalog: Catalog, request: Request, stats: dict[str, Any]) -> dict
     return {name: value for name, value in acted.items() if name in fields and name != "seed" and value != fields[name]}
 
 
-def _draw_more(jobs: Jobs, way: Way, maker: Maker | None, acts: Acts, key: str) -> None:
+def _draw_more(desk: Desk, way: Way, maker: Maker | None, acts: Acts, key: str) -> None:
     if maker is not None:
         st.button(
             "Use its settings", icon=":material/tune:", key=f"use-{key}", on_click=acts.restore,
             args=(maker.run.request,), width="stretch",
             help="Set model, system prompt, sliders and seed to those of this answer.",
         )  # fmt: skip
-    if acts.speak is not None and way[-1] and st.button(
-        "Speak", icon=":material/record_voice_over:", key=f"speak-{key}", width="stretch",
-        help="Open the Audio page with this answer; Run there says it.",
-    ):  # fmt: skip
-        acts.speak(way[-1])
+    if way[-1]:
+        result.draw_takes(desk, Output("text", 0, way[-1]), "", key)
     if maker is not None and maker.output is not None:
         request = maker.run.request
         st.download_button(
-            "Download", partial(result.stored, jobs, maker.output),
+            "Download", partial(result.stored, desk.session.jobs, maker.output),
             file_name(request.model, request.seed, maker.output.index, maker.output.media_type),
             maker.output.media_type, icon=":material/download:", key=f"download-{key}", on_click="ignore",
             width="stretch", help="The file has the conversation and the settings inside.",

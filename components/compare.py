@@ -5,10 +5,12 @@ from __future__ import annotations
 import streamlit as st
 
 from components import image_view, job_panel, result, state
+from components.desk import Desk
+from components.session import Session
 from components.words import plain
 from models.catalog import Catalog, ModelSpec
 from models.errors import PlaygroundError
-from models.jobs import Jobs, JobView
+from models.jobs import JobView
 from models.types import Output, Request, Run
 
 # how each kind of net is trained, in a sentence
@@ -33,54 +35,54 @@ def build(catalog: Catalog, request: Request) -> list[Request]:
     return [Request(model=spec.id, inputs=prompt, seed=request.seed) for spec in _members(catalog, request.model)]
 
 
-def draw(jobs: Jobs, owner: str, catalog: Catalog, run: Run, key: str) -> None:
+def draw(session: Session, run: Run, key: str) -> None:
     """Draw the one button."""
-    names = ", ".join(spec.name for spec in _members(catalog, run.request.model))
+    names = ", ".join(spec.name for spec in _members(session.catalog, run.request.model))
     st.caption(f"Draws this prompt with the same seed by {names}, each with its own settings, side by side.")
     if st.button("Draw with all", icon=":material/view_column:", type="primary", key=f"{key}-compare"):
         state.clear_notices()
         try:
-            jobs.submit(owner, build(catalog, run.request), "compare")
+            session.jobs.submit(session.owner, build(session.catalog, run.request), "compare")
         except PlaygroundError as error:
             st.warning(plain(error.message), icon=":material/warning:")
             return
         st.rerun()
 
 
-def draw_job(jobs: Jobs, owner: str, catalog: Catalog, view: JobView, key: str, use: result.Use) -> None:
+def draw_job(desk: Desk, view: JobView, key: str) -> None:
     """Draw the pictures side by side as they come, with times and how each model was trained."""
     st.markdown(f"**One prompt, one seed ({view.requests[0].seed})**")
     st.text(f"“{view.requests[0].inputs.get('prompt', '')}”")
     if not view.finished:
-        job_panel.draw(jobs, owner, view.id)
-        st.fragment(_draw_living, run_every=job_panel.POLL_S)(jobs, owner, catalog, view.id, key, use)
+        job_panel.draw(desk.session, view.id)
+        st.fragment(_draw_living, run_every=job_panel.POLL_S)(desk, view.id, key)
         return
-    _draw_all(jobs, catalog, view, key, use)
+    _draw_all(desk, view, key)
 
 
-def _draw_living(jobs: Jobs, owner: str, catalog: Catalog, job_id: str, key: str, use: result.Use) -> None:
-    view = jobs.view(owner, job_id)
+def _draw_living(desk: Desk, job_id: str, key: str) -> None:
+    view = desk.session.jobs.view(desk.session.owner, job_id)
     if view is not None and not view.finished:  # else the panel draws the page anew
-        _draw_all(jobs, catalog, view, key, use)
+        _draw_all(desk, view, key)
 
 
-def _draw_all(jobs: Jobs, catalog: Catalog, view: JobView, key: str, use: result.Use) -> None:
+def _draw_all(desk: Desk, view: JobView, key: str) -> None:
     for column, (place, request) in zip(st.columns(len(view.requests)), enumerate(view.requests), strict=True):
         run = view.runs[place] if place < len(view.runs) else None
         with column:
-            _draw_one(jobs, catalog, request, run, f"{key}-{place}", view)
+            _draw_one(desk.session, request, run, f"{key}-{place}", view)
             if view.finished and run is not None and run.outputs:
-                result.draw_actions(jobs, run, use, f"{key}-{place}", brief=True)
+                result.draw_actions(desk, run, f"{key}-{place}", brief=True)
 
 
-def _draw_one(jobs: Jobs, catalog: Catalog, request: Request, run: Run | None, key: str, view: JobView) -> None:
-    spec = catalog.get(request.model)
+def _draw_one(session: Session, request: Request, run: Run | None, key: str, view: JobView) -> None:
+    spec = session.catalog.get(request.model)
     st.markdown(f"**{plain(spec.name if spec else request.model)}**")
     if run is not None and run.error:
         st.error(plain(run.error["message"]), icon=":material/error:")
     elif run is not None and run.outputs:
         picture = next(one for one in run.outputs if one.kind == "image")
-        shown = Output("image", 0, "", result.stored(jobs, picture), picture.media_type, meta=picture.meta)
+        shown = Output("image", 0, "", result.stored(session.jobs, picture), picture.media_type, meta=picture.meta)
         image_view.draw([shown], f"compare-{key}", run=view.id, alt=request.inputs.get("prompt", ""))
         st.caption(f"{run.stats.get('seconds', 0):.2f} s")
     else:

@@ -2,63 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 
 import streamlit as st
 
-from components import ab_slider, inputs, picture_wall, result
+from components import ab_slider, picture_wall, result, run_list
+from components.desk import Desk
+from components.image import picture_input
 from components.picture_wall import Cell
 from components.words import plain
 from models.errors import PlaygroundError
 from models.jobs import Jobs
-from models.types import Output, Request, Run
+from models.types import Output, Run
 
 GROUPS = 20
 COMPARED = 40
 SIDE = 128
 
 
-def draw(
-    jobs: Jobs, runs: Sequence[Run], modality: str, *, shown: str, restore: Callable[[Request], None], use: result.Use
-) -> None:
+def draw(desk: Desk, runs: Sequence[Run], shown: str) -> None:
     """Draw the newest jobs of these runs as thumbnails; the one that was pressed opens below.
 
     The job `shown` above takes part in the comparison alone.
     """
+    jobs, room = desk.session.jobs, desk.room.id
     groups = [list(group) for _, group in groupby(runs, key=lambda run: run.job)]
     earlier = [sorted(group, key=lambda run: run.created_at) for group in groups if group[0].job != shown][:GROUPS]
-    _draw_comparison(jobs, runs, modality)
+    _draw_comparison(jobs, runs, room)
     if not earlier:
         return
-    key = open_key(modality)
+    key = open_key(room)
     cells = [[cell for run in group for cell in _cells(jobs, run)] for group in earlier]
-    pressed = picture_wall.draw(cells, f"{modality}-wall", st.session_state.get(key, ""))
+    pressed = picture_wall.draw(cells, f"{room}-wall", st.session_state.get(key, ""))
     if pressed is not None:
         st.session_state[key] = "" if pressed == st.session_state.get(key) else pressed
         st.rerun()  # the wall marks what is open
     run = next((run for group in earlier for run in group if run.id == st.session_state.get(key)), None)
     if run is not None:
-        _draw_open(jobs, run, key, restore=restore, use=use)
+        _draw_open(desk, run, key)
 
 
-def open_key(modality: str) -> str:
+def open_key(room: str) -> str:
     """Return the key under which the id of the opened run is kept."""
-    return f"{modality}-open"
+    return f"{room}-open"
 
 
-def _draw_open(jobs: Jobs, run: Run, key: str, *, restore: Callable[[Request], None], use: result.Use) -> None:
+def _draw_open(desk: Desk, run: Run, key: str) -> None:
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.markdown(f"**{plain(_prompt(run) or str(run.request.params.get('task', '')))}**")
             st.button(
                 "Close", icon=":material/close:", type="tertiary", key=f"{key}-close", on_click=_close, args=(key,)
             )
-        result.draw(jobs, run, use=use, key=f"run-{run.id}")
-        st.button(
-            "Use these settings", icon=":material/tune:", key=f"restore-{run.id}", on_click=restore,
-            args=(run.request,), help="Set prompt, settings and seed to those of this run.",
-        )  # fmt: skip
+        run_list.draw_run(desk, run)
 
 
 def _close(key: str) -> None:
@@ -82,27 +79,27 @@ def _small(jobs: Jobs, output: Output) -> bytes:
     """Return a thumbnail, or nothing where the file was cleared."""
     data = result.stored(jobs, output)
     try:
-        return inputs.thumbnail(output.sha256, SIDE, data) if output.sha256 else data
+        return picture_input.thumbnail(output.sha256, SIDE, data) if output.sha256 else data
     except PlaygroundError:
         return b""
 
 
-def _draw_comparison(jobs: Jobs, runs: Sequence[Run], modality: str) -> None:
+def _draw_comparison(jobs: Jobs, runs: Sequence[Run], room: str) -> None:
     """Draw a choice of two among the newest pictures, under one slider."""
     found = [(run, output) for run in runs for output in run.outputs if output.kind == "image"][:COMPARED]
     if len(found) < 2:
         return
-    with st.expander("Compare two", icon=":material/compare:", key=f"{modality}-compare", on_change="rerun") as fold:
+    with st.expander("Compare two", icon=":material/compare:", key=f"{room}-compare", on_change="rerun") as fold:
         if not fold.open:
             return
         # the newest first; a number keeps equal titles apart
         names = [f"{place}: {_title(run, output)}" for place, (run, output) in enumerate(found, 1)]
         left, right = st.columns(2)
-        first = left.selectbox("A", range(len(names)), format_func=names.__getitem__, key=f"{modality}-a")
-        second = right.selectbox("B", range(len(names)), index=1, format_func=names.__getitem__, key=f"{modality}-b")
+        first = left.selectbox("A", range(len(names)), format_func=names.__getitem__, key=f"{room}-a")
+        second = right.selectbox("B", range(len(names)), index=1, format_func=names.__getitem__, key=f"{room}-b")
         pictures = [result.stored(jobs, found[place][1]) for place in (first, second)]
         if all(pictures):
-            ab_slider.draw(pictures[0], pictures[1], f"{modality}-ab", labels=(names[first], names[second]))
+            ab_slider.draw(pictures[0], pictures[1], f"{room}-ab", labels=(names[first], names[second]))
         else:
             st.caption("One of the two pictures was cleared from the store.")
 

@@ -1,18 +1,14 @@
-"""The Home page: what this is, and a first run with one click."""
+"""The Home page: what this is, a first run with one click, and the rooms there are."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from components import example, presence, services, state, story_view
-from components.runtime import catalog as read_catalog
-from models.errors import PlaygroundError
-from models.types import Request
-
-# one prompt and one seed at three temperatures: what this playground is about, at one glance
-TEMPERATURES = (0.3, 0.8, 1.6)
-FIRST_PROMPT = "Once upon a time a small dragon"
-TEXT_PAGE = "pages/text.py"
+from components import example, result, rooms
+from components import session as sessions
+from components.modality import Modality
+from components.session import Session
+from components.words import plain
 
 
 def show() -> None:
@@ -23,49 +19,40 @@ def show() -> None:
         "Its models are small, ship with it and run on this machine, so nothing is downloaded and no account is "
         "needed. Every result keeps its settings, and a link carries them to someone else."
     )
-    text = [spec for spec in read_catalog().values() if spec.modality == "text"]
-    if not text:
+    # the worker warms up while this page is read
+    session = sessions.here()
+    found = [room for room in rooms.every().values() if _models(session, room)]
+    if not found:
         st.error("No model can be used. The catalogue has the details.")
         return
-    spec = text[0]
-    st.text(f"“{FIRST_PROMPT} …”")
-    # the worker warms up while this page is read
-    jobs, owner = services.jobs(), presence.session_id()
-    if st.button("Write this story", type="primary", icon=":material/auto_stories:", key="first-run"):
-        st.session_state[state.prompt_key("text")] = FIRST_PROMPT
-        try:
-            jobs.submit(owner, [Request(model=spec.id, inputs={"prompt": FIRST_PROMPT}, seed=0)])
-        except PlaygroundError as error:
-            state.notify(error.message)
-        st.switch_page(TEXT_PAGE)
-    _draw_example(spec.name)
+    for room in found:
+        if room.welcome is not None:
+            room.welcome(session)
+            break
     st.subheader("What is here", anchor=False)
-    with st.container(border=True):
-        st.page_link(TEXT_PAGE, label="**Text**", icon=":material/article:")
-        st.markdown(
-            "A Transformer and an LSTM that learnt the same stories, and chat models made from one of them by "
-            "instructions and by feedback. See temperature, top-p and every other setting act, token by token."
-        )
-    with st.container(border=True):
-        st.page_link("pages/image.py", label="**Image**", icon=":material/image:")
-        st.markdown(
-            "Emoji drawn from words by three architectures side by side: a latent diffusion in Stable Diffusion's "
-            "layout, a GAN and a VAE. Steps, guidance, schedulers, inpainting, walks between seeds and prompts."
-        )
-    with st.container(border=True):
-        st.page_link("pages/audio.py", label="**Audio**", icon=":material/graphic_eq:")
-        st.markdown(
-            "Folk tunes written note by note and played, by a Transformer and an LSTM; numbers spoken in six voices; "
-            "a recogniser for your own. Metre, key, temperature, instrument, steps: hear each one act."
-        )
+    for room in found:
+        _draw_room(session, room)
 
 
-def _draw_example(name: str) -> None:
-    runs = [example.read_run(example.EXAMPLES / f"temperature-{value}.json") for value in TEMPERATURES]
-    st.caption(
-        f":material/lightbulb: **An example** by {name}: the same beginning and the same seed at three temperatures."
-    )
-    story_view.draw(
-        [run.outputs[0] for run in runs], "home-example", run="home-example",
-        titles=[f"Temperature {value}" for value in TEMPERATURES],
-    )  # fmt: skip
+def _models(session: Session, room: Modality) -> list[str]:
+    return [spec.id for spec in session.catalog.values() if spec.modality == room.id]
+
+
+def _draw_room(session: Session, room: Modality) -> None:
+    """Draw the pages of a room, its own beside the example of its first model."""
+    for page in room.pages:
+        with st.container(border=True):
+            st.page_link(page.script, label=f"**{plain(page.title)}**", icon=page.icon)
+            words, tile = (
+                st.columns([4, 1], vertical_alignment="center") if page == room.page else (st.container(), None)
+            )
+            words.markdown(page.about)
+            if tile is not None:
+                with tile:
+                    _draw_tile(session, room)
+
+
+def _draw_tile(session: Session, room: Modality) -> None:
+    shown = example.example_run(session.catalog[_models(session, room)[0]])
+    if shown is not None and shown.outputs:
+        result.draw_tile(room, shown.outputs[0], f"home-{room.id}")

@@ -12,8 +12,19 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from components import attention_view, head_grid, lens_view, state, state_view, studies, text_box, tokenizer_view
+from components import (
+    attention_view,
+    head_grid,
+    inputs,
+    lens_view,
+    rooms,
+    state_view,
+    studies,
+    text_box,
+    tokenizer_view,
+)
 from components.lens_view import Cell
+from components.session import Session
 from components.words import plain
 from models import insides
 from models.catalog import Catalog
@@ -38,10 +49,10 @@ def request(run: Run, output: Output, study: str, model: str = "") -> Request:
     return Request(model=model or run.request.model, inputs=inputs, study=study)
 
 
-def rescored(jobs: Jobs, owner: str, run: Run, output: Output, model: str) -> dict[str, Any] | None:
+def rescored(session: Session, run: Run, output: Output, model: str) -> dict[str, Any] | None:
     """Return how another model finds a kept text (see `models.sampling.rescoring`); None while it is looked for."""
     asked = request(run, output, "rescore", model)
-    found = studies.study(jobs, owner, run, asked, f"rescore-{output.index}-{model}")
+    found = studies.study(session, run, asked, f"rescore-{output.index}-{model}")
     if not found:
         return None
     content: dict[str, Any] = json.loads(found[0].data)
@@ -75,15 +86,15 @@ def fits_tokens(catalog: Catalog, run: Run) -> bool:
     return run.request.model in catalog and "tokens" in catalog.family(run.request.model).tools
 
 
-def draw_attention(jobs: Jobs, owner: str, catalog: Catalog, run: Run, key: str) -> None:
+def draw_attention(session: Session, run: Run, key: str) -> None:
     """Draw where the tokens of a text look, by layer and head."""
     st.caption(
         "To choose each next token, every head of every layer looks back at the tokens so far, at some more than at "
         "others. Choose a token: the stronger the shade of another one, the more of the attention it got."
     )
-    found = _look(jobs, owner, run, "attention", key)
+    found = _look(session, run, "attention", key)
     if found is not None:
-        _draw_part(_draw_heads, jobs, found, f"{key}-{found.sha256[:8]}")
+        _draw_part(_draw_heads, session.jobs, found, f"{key}-{found.sha256[:8]}")
 
 
 def _draw_heads(jobs: Jobs, found: Output, key: str) -> None:
@@ -122,15 +133,15 @@ def _draw_heads(jobs: Jobs, found: Output, key: str) -> None:
     _say_cut(meta, "the attention of")
 
 
-def draw_lens(jobs: Jobs, owner: str, catalog: Catalog, run: Run, key: str) -> None:
+def draw_lens(session: Session, run: Run, key: str) -> None:
     """Draw what each layer would have written."""
     st.caption(
         "What the model would have written in each place if it had ended after this layer: the norm and the table of "
         "tokens that follow the last layer, put behind every one (the logit lens). ✓ is what came."
     )
-    found = _look(jobs, owner, run, "lens", key)
+    found = _look(session, run, "lens", key)
     if found is not None:
-        _draw_part(_draw_layers, jobs, found, f"{key}-{found.sha256[:8]}")
+        _draw_part(_draw_layers, session.jobs, found, f"{key}-{found.sha256[:8]}")
 
 
 def _draw_layers(jobs: Jobs, found: Output, key: str) -> None:
@@ -172,15 +183,15 @@ def settled(rows: list[int], layers: int) -> str:
     )
 
 
-def draw_state(jobs: Jobs, owner: str, catalog: Catalog, run: Run, key: str) -> None:
+def draw_state(session: Session, run: Run, key: str) -> None:
     """Draw a recurrent model's memory over the text."""
     st.caption(
         "This model reads token by token and carries all it knows in a state of fixed size. Each unit of it is one "
         "number; choose a unit to see on which words it rises and falls."
     )
-    found = _look(jobs, owner, run, "state", key)
+    found = _look(session, run, "state", key)
     if found is not None:
-        _draw_part(_draw_units, jobs, found, f"{key}-{found.sha256[:8]}")
+        _draw_part(_draw_units, session.jobs, found, f"{key}-{found.sha256[:8]}")
 
 
 def _draw_units(jobs: Jobs, found: Output, key: str) -> None:
@@ -200,21 +211,21 @@ def _draw_units(jobs: Jobs, found: Output, key: str) -> None:
     _say_cut(meta, "the state at")
 
 
-def draw_tokens(jobs: Jobs, owner: str, catalog: Catalog, run: Run, key: str) -> None:
+def draw_tokens(session: Session, run: Run, key: str) -> None:
     """Draw a text cut into tokens: the run's, the prompt box's, or any other."""
     st.caption("A model reads and writes no letters but tokens: pieces of text from a fixed list, each with a number.")
     choices = [*([_RESULT] if kept(run) else []), _PROMPT, _OTHER]
     chosen = st.segmented_control("Tokens of", choices, default=choices[0], required=True, key=f"{key}-of")
     if chosen == _RESULT:
         output = _variant(run, key)
-        tokenizer_view.draw(jobs, run.request.model, {"ref": f"sha256:{output.sha256}"}, f"{key}-result")
+        tokenizer_view.draw(session.jobs, run.request.model, {"ref": f"sha256:{output.sha256}"}, f"{key}-result")
         return
     if chosen == _PROMPT:
-        family = catalog.family(run.request.model)
-        text = str(st.session_state.get(state.prompt_key(family.modality, family.name), ""))
-        tokenizer_view.draw(jobs, run.request.model, {"text": text}, f"{key}-prompt")
+        family = session.catalog.family(run.request.model)
+        text = str(st.session_state.get(inputs.prompt_key(rooms.of(run.request.model), family), ""))
+        tokenizer_view.draw(session.jobs, run.request.model, {"text": text}, f"{key}-prompt")
         return
-    _draw_any(jobs, run.request.model, f"{key}-any")
+    _draw_any(session.jobs, run.request.model, f"{key}-any")
 
 
 @st.fragment
@@ -235,10 +246,10 @@ def _variant(run: Run, key: str) -> Output:
     return texts[place or 0]
 
 
-def _look(jobs: Jobs, owner: str, run: Run, study: str, key: str) -> Output | None:
+def _look(session: Session, run: Run, study: str, key: str) -> Output | None:
     """Return a study's view of the chosen variant, its bytes left in the store; None while it is looked for."""
     output = _variant(run, key)
-    found = studies.study(jobs, owner, run, request(run, output, study), f"{study}-{output.index}", load=False)
+    found = studies.study(session, run, request(run, output, study), f"{study}-{output.index}", load=False)
     return found[0] if found else None
 
 

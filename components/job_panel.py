@@ -7,14 +7,14 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from components import result, state
+from components import result, rooms, state
 from components.model_picker import size
+from components.session import Session
 from models.engine import EngineState
-from models.jobs import STEPPING, Jobs, JobView
+from models.jobs import STEPPING, JobView
 
 POLL_S = 0.3
 QUEUE_POLL_S = 1.0  # while nothing but a place in the queue can change
-_UNITS = {"generate": "pictures", "denoise": "steps"}
 _ENDS = {
     "done": ":material/check_circle: Done", "stopped": ":material/stop_circle: Stopped",
     "failed": ":material/error: Failed",
@@ -26,51 +26,52 @@ WARM_UP_S = 12  # what importing the libraries takes on two weak cores
 Show = Callable[[JobView], None]
 
 
-def busy(jobs: Jobs, owner: str) -> bool:
+def busy(session: Session) -> bool:
     """Say whether a run of this session is under way, on the page too."""
-    if all(view.finished for view in jobs.jobs_of(owner)):
+    if all(view.finished for view in session.jobs.jobs_of(session.owner)):
         return False
     state.notify("A run of yours is under way. Wait for it, or stop it first.", "info")
     return True
 
 
-def draw(jobs: Jobs, owner: str, job_id: str, show: Show | None = None) -> None:
+def draw(session: Session, job_id: str, show: Show | None = None) -> None:
     """Draw a living job, looking again every `POLL_S` seconds; when it begins or ends, the whole page is drawn once.
 
     `show` draws what there is so far, above the progress; without it, that is drawn below as a result is.
     """
-    view = jobs.view(owner, job_id)
+    view = session.jobs.view(session.owner, job_id)
     queued = view is not None and view.state == "queued"
-    st.fragment(_draw, run_every=QUEUE_POLL_S if queued else POLL_S)(jobs, owner, job_id, queued, show)
+    st.fragment(_draw, run_every=QUEUE_POLL_S if queued else POLL_S)(session, job_id, queued, show)
 
 
-def _draw(jobs: Jobs, owner: str, job_id: str, was_queued: bool, show: Show | None) -> None:
-    view = jobs.view(owner, job_id)
+def _draw(session: Session, job_id: str, was_queued: bool, show: Show | None) -> None:
+    view = session.jobs.view(session.owner, job_id)
     if view is None or view.finished or (was_queued and view.state != "queued"):
         st.rerun()
         return
     if show is not None:
         show(view)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.progress(_share(view), text=words(view, jobs.engine.state(), time.time()))
+        st.progress(_share(view), text=words(view, session.jobs.engine.state(), time.time()))
         forced = view.stopping and view.progress is not None and view.progress.stage == "load"
         if _more_to_come(view):
             st.button(
-                "Skip", icon=":material/skip_next:", key=f"skip-{job_id}", on_click=jobs.skip, args=(owner, job_id),
+                "Skip", icon=":material/skip_next:", key=f"skip-{job_id}", on_click=session.jobs.skip,
+                args=(session.owner, job_id),
                 help="Leave what is being drawn now, keep what is finished, and go on with the next.",
             )  # fmt: skip
         st.button(
             "Force" if forced else "Stopping…" if view.stopping else "Stop",
             icon=":material/stop_circle:", key=f"stop-{job_id}", disabled=view.stopping and not forced,
             help="Force: ends the worker process and unloads all models." if forced else "Keep what is there and end.",
-            on_click=jobs.stop, args=(owner, job_id),
+            on_click=session.jobs.stop, args=(session.owner, job_id),
         )  # fmt: skip
     if show is not None:
         return
     if view.preview is not None:
         result.draw_outputs(None, view.preview.outputs, view.id, live=True, request=view.requests[view.index])
     else:
-        result.draw_prompt(view.requests[view.index], view.id)
+        result.draw_waiting(view.requests[view.index], view.id)
 
 
 def draw_end(view: JobView) -> None:
@@ -85,7 +86,7 @@ def words(view: JobView, engine: EngineState, now: float) -> str:
     if view.state == "queued":
         return f"Waiting in the queue, place {view.place} · {now - view.submitted_at:.0f} s"
     since = now - (view.request_started_at or view.submitted_at)
-    progress = view.progress
+    progress, named = view.progress, rooms.of(view.requests[view.index].model).words
     if engine.phase in ("starting", "warming") or (progress is not None and progress.stage == "warm-up"):
         return f"Warming up the models, about {WARM_UP_S} s · {since:.0f} s"
     if progress is None or progress.stage == "start":
@@ -97,26 +98,18 @@ def words(view: JobView, engine: EngineState, now: float) -> str:
         count = f" ({progress.total:,} tokens)" if progress.total else ""
         return f"Reading the prompt{count} · {since:.1f} s"
     if progress.stage == "decode":
-        made = "sound" if view.requests[view.index].model.startswith("audio/") else "pixels"
-        return f"Turning latents into {made} · {since:.1f} s"
-    unit = _unit(view.requests[view.index].model, progress.stage)
+        return f"Turning latents into {named.decoded} · {since:.1f} s"
+    unit = named.units.get(progress.stage, "steps")
     note = f"{progress.note} · " if progress.note else ""
     done = f"{note}{progress.step:,} of {progress.total:,} {unit}"
     if not view.steps_per_s:
         return f"{done} · {since:.1f} s"
     left = (progress.total - progress.step) / view.steps_per_s
-    if unit in ("tokens", "words"):  # a text may end before its length is used up
+    if unit == named.counted:  # it may end before its length is used up
         return f"{done} · {view.steps_per_s:,.0f} {unit}/s · {since:.1f} s · at most {left:.0f} s left"
-    rest = " for these pictures" if _more_to_come(view) else ""
+    rest = named.rest if _more_to_come(view) else ""
     digits = 0 if left >= 10 else 1
     return f"{done} · {_speed(view.steps_per_s, unit)} · {since:.1f} s · about {left:.{digits}f} s left{rest}"
-
-
-def _unit(model: str, stage: str) -> str:
-    """Return what a model counts in: a tune's words, a text's tokens, pictures, steps."""
-    if stage == "generate" and not model.startswith("image/"):
-        return "tokens" if model.startswith("text/") else "words"
-    return _UNITS.get(stage, "steps")
 
 
 def _speed(per_s: float, unit: str) -> str:
@@ -125,10 +118,11 @@ def _speed(per_s: float, unit: str) -> str:
 
 
 def _more_to_come(view: JobView) -> bool:
-    """Say whether Skip has something to go on with: more pictures of this request, or more requests."""
-    if view.state != "running" or view.stopping or not view.requests[view.index].model.startswith("image/"):
+    """Say whether Skip has something to go on with: more requests, or more of this one."""
+    if view.state != "running" or view.stopping:
         return False
-    return len(view.requests) - view.index > 1 or int(str(view.requests[view.index].params.get("num_images", 1))) > 4
+    request = view.requests[view.index]
+    return rooms.of(request.model).skips(request, len(view.requests) - view.index - 1)
 
 
 def _share(view: JobView) -> float:

@@ -13,10 +13,8 @@ import json
 from typing import Any
 from urllib.parse import urlencode
 
-import streamlit as st
 from pydantic import ValidationError
 
-from components import inputs, params_form, state
 from components.model_picker import MODEL
 from models.catalog import Catalog, ModelSpec
 from models.errors import PlaygroundError
@@ -27,7 +25,6 @@ from models.types import SEED_MAX, Request
 VERSION = 1
 LINK_MAX_CHARS = 2000
 REQUEST, JOB = "r", "job"
-_READ = "links-read"
 
 
 def link_to(base_url: str, request: Request) -> str | None:
@@ -61,62 +58,11 @@ def read_request(packed: str) -> Request:
     return request
 
 
-def read(catalog: Catalog, modality: str) -> None:
-    """Take the page's address in, once per session and page, before the first widget: apply a whole request, and
-    name every setting that Streamlit is about to drop.
-    """
-    done = st.session_state.setdefault(_READ, set())
-    packed = st.query_params.get(REQUEST)
-    if packed is not None:
-        del st.query_params[REQUEST]
-        try:
-            request = read_request(packed)
-            apply(catalog, modality, request)
-            act = "Press Enter in the box below." if request.inputs.get("messages") else "Press Run."
-            state.notify(f"This page was opened from a link: its prompt and settings are below. {act}", "info")
-            _tell_missing(catalog, catalog[request.model])
-        except PlaygroundError as error:
-            state.notify(error.message, "warning")
-    if modality in done:
-        return
-    done.add(modality)
-    for sentence in _problems(catalog, modality, st.query_params.to_dict()):
-        state.notify(sentence, "warning")
-
-
-def apply(catalog: Catalog, modality: str, request: Request) -> None:
-    """Set the page to a request. Settings that are out of range are named and left at the default.
-
-    Raises `UnknownModel`, and `PlaygroundError` for a model of another page.
-    """
-    spec = catalog[request.model]
-    if spec.modality != modality:
-        raise PlaygroundError(f"This is for {spec.name} on the {spec.modality.capitalize()} page; open it there.")
-    family = catalog.family(spec.id)
-    fields = family.fields(spec)
-    good: dict[str, Any] = {"seed": request.seed}
-    for name, value in request.params.items():
-        try:
-            check(family.Params, fields, {name: value}, spec.id)
-            good[name] = value
-        except PlaygroundError as error:
-            state.notify(f"Left at its default: {error.message}", "warning")
-    st.session_state[state.model_key(modality)] = spec.id
-    inputs.restore(modality, family, {"prompt": "", "messages": "", **request.inputs})
-    params_form.set_values(spec, fields, good)
-
-
-def _tell_missing(catalog: Catalog, spec: ModelSpec) -> None:
-    family = catalog.family(spec.id)
-    if said := inputs.missing(family, spec, family.fields(spec)):
-        state.notify(said, "warning")
-
-
-def _problems(catalog: Catalog, modality: str, given: dict[str, str]) -> list[str]:
-    """Return a sentence for each part of the address that cannot be used."""
-    models = {spec.id: spec for spec in catalog.values() if spec.modality == modality}
+def problems(catalog: Catalog, room: str, given: dict[str, str]) -> list[str]:
+    """Return a sentence for each part of a page's address that cannot be used; `room` is the page's."""
+    models = {spec.id: spec for spec in catalog.values() if spec.modality == room}
     prefixes = {spec.id.split("/", 1)[-1]: spec for spec in catalog.values()}
-    problems = []
+    told = []
     for key, text in given.items():
         if key == JOB:
             continue
@@ -124,19 +70,19 @@ def _problems(catalog: Catalog, modality: str, given: dict[str, str]) -> list[st
             if text not in models:
                 try:
                     _ = catalog[text]
-                    problems.append(f"The address asks for {text}, which is not a model of this page.")
+                    told.append(f"The address asks for {text}, which is not a model of this page.")
                 except PlaygroundError as error:
-                    problems.append(error.message)
+                    told.append(error.message)
             continue
         prefix, _, name = key.removesuffix(".on").rpartition(".")
         spec = prefixes.get(prefix)
         if spec is None:
-            problems.append(f"The address names {_short(key)!r}, which this page does not know. It was left out.")
+            told.append(f"The address names {_short(key)!r}, which this page does not know. It was left out.")
             continue
         problem = _setting_problem(catalog, spec, name, text, switch=key.endswith(".on"))
         if problem:
-            problems.append(f"From the address: {problem} Left at its default.")
-    return problems
+            told.append(f"From the address: {problem} Left at its default.")
+    return told
 
 
 def _setting_problem(catalog: Catalog, spec: ModelSpec, name: str, text: str, *, switch: bool) -> str:

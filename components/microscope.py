@@ -10,8 +10,9 @@ from typing import Any
 
 import streamlit as st
 
-from components import branch_tree, params_form, state, token_map
+from components import branch_tree, job_panel, params_form, state, token_map
 from components.branches import Written, is_view, root, tree, written_from
+from components.session import Session
 from components.words import plain
 from models.catalog import Catalog, ModelSpec
 from models.errors import PlaygroundError
@@ -40,10 +41,10 @@ def fits(catalog: Catalog, run: Run) -> bool:
     return kept and spec is not None and TOOL in catalog.family(spec.id).tools
 
 
-def draw(jobs: Jobs, owner: str, catalog: Catalog, run: Run, key: str) -> None:
+def draw(session: Session, run: Run, key: str) -> None:
     """Draw the branches of a text, and one of them under the microscope."""
-    spec = catalog[run.request.model]
-    runs = [*jobs.store.runs(owner, limit=READ), run]
+    spec = session.catalog[run.request.model]
+    runs = [*session.jobs.store.runs(session.owner, limit=READ), run]
     texts = written_from(list({one.id: one for one in runs}.values()), run.request)
     if not texts:
         return
@@ -58,7 +59,7 @@ def draw(jobs: Jobs, owner: str, catalog: Catalog, run: Run, key: str) -> None:
         st.caption(f"{len(texts)} texts from this prompt. A branch stands under the text that it left.")
         tree_key = f"{where}-tree"
         branch_tree.draw(tree(texts), shown, tree_key, lambda: _choose(where, tree_key))
-    _look(jobs, owner, catalog, spec, names[shown], f"{key}-{shown}")
+    _look(session, spec, names[shown], f"{key}-{shown}")
 
 
 def _choose(where: str, tree_key: str) -> None:
@@ -68,8 +69,8 @@ def _choose(where: str, tree_key: str) -> None:
 
 
 @st.fragment
-def _look(jobs: Jobs, owner: str, catalog: Catalog, spec: ModelSpec, text: Written, key: str) -> None:
-    fields = catalog.family(spec.id).fields(spec)
+def _look(session: Session, spec: ModelSpec, text: Written, key: str) -> None:
+    fields = session.catalog.family(spec.id).fields(spec)
     own = _own(fields, text.run)
     measure = st.segmented_control(
         "Colour by", list(_MEASURES), default="probability", required=True, format_func=_MEASURES.__getitem__,
@@ -89,14 +90,14 @@ def _look(jobs: Jobs, owner: str, catalog: Catalog, spec: ModelSpec, text: Writt
                 st.rerun()
     position = st.session_state.get(f"{key}-position", 0)
     try:
-        answer, pieces = _ask(jobs, spec, text, params, own, measure, min(position, len(text.ids) - 1))
+        answer, pieces = _ask(session.jobs, spec, text, params, own, measure, min(position, len(text.ids) - 1))
     except PlaygroundError as error:
         st.warning(plain(error.message), icon=":material/warning:")
         return
     st.markdown(sentence(answer, params, {item.name: item.label for item in fields}))
     shown = text.output
     map_key = f"{key}-map"
-    asked = _Asked(jobs, owner, spec, text, params, answer, map_key, f"{key}-position")
+    asked = _Asked(session, spec, text, params, answer, map_key, f"{key}-position")
     told = words_of(answer["heat"], measure)
     token_map.draw(
         pieces, strengths(answer["heat"], measure), told, map_key, run=text.view.sha256,
@@ -118,10 +119,10 @@ class _Asked:
     """What the callbacks of one drawn map need."""
 
     def __init__(
-        self, jobs: Jobs, owner: str, spec: ModelSpec, text: Written, params: Mapping[str, Any],
+        self, session: Session, spec: ModelSpec, text: Written, params: Mapping[str, Any],
         answer: Mapping[str, Any], map_key: str, position_key: str,
     ) -> None:  # fmt: skip
-        self.jobs, self.owner, self.spec, self.text, self.params = jobs, owner, spec, text, params
+        self.session, self.spec, self.text, self.params = session, spec, text, params
         self.answer, self.map_key, self.position_key = answer, map_key, position_key
 
     def pick(self) -> None:
@@ -140,16 +141,15 @@ class _Asked:
         if wanted.get("id") not in known:
             return
         state.clear_notices()
-        if any(not view.finished for view in self.jobs.jobs_of(self.owner)):
-            state.notify("A run of yours is under way. Wait for it, or stop it first.", "info")
-        else:
+        if not job_panel.busy(self.session):
             request = self.text.run.request
             forced = [*self.text.ids[: at["at"]], wanted["id"]]
             params = {**request.params, **self.params}
             params = {name: value for name, value in params.items() if name != "num_variants"}
             inputs = {**request.inputs, "forced": json.dumps(forced)}
             try:
-                self.jobs.submit(self.owner, [request.model_copy(update={"inputs": inputs, "params": params})])
+                branch = request.model_copy(update={"inputs": inputs, "params": params})
+                self.session.jobs.submit(self.session.owner, [branch])
             except PlaygroundError as error:
                 state.notify(error.message)
         st.session_state[f"{self.map_key}-went"] = True  # the whole page has to be drawn

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Collection, Mapping
 from itertools import groupby
@@ -30,6 +31,18 @@ def acting_values(spec: ModelSpec, fields: tuple[ParamField, ...]) -> tuple[dict
     full = values(spec, fields)
     acting = {name: full[name] for name in in_effect(fields, full) if name != "seed"}
     return acting, int(full["seed"])
+
+
+def work(fields: tuple[ParamField, ...], values: Mapping[str, Any]) -> int:
+    """Return how many times the least work these values ask for: steps × images, tunes, takes."""
+    counts: list[int] = [int(values.get(item.name) or 1) for item in fields if item.cost == "each"]
+    return math.prod(counts)
+
+
+def limit(fields: tuple[ParamField, ...], values: Mapping[str, Any]) -> int | None:
+    """Return the most tokens that one output may have; None for models that do not count in tokens."""
+    found = [int(values[item.name]) for item in fields if item.cost == "limit" and values.get(item.name)]
+    return found[0] if found else None
 
 
 def changed(spec: ModelSpec, fields: tuple[ParamField, ...]) -> list[str]:

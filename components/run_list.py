@@ -2,74 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from components import gallery, result, sound_view
+from components import result, rooms
 from components.words import plain
 from models.errors import PlaygroundError
-from models.jobs import Jobs
-from models.types import Request, Run
+from models.types import Run
+
+if TYPE_CHECKING:
+    from components.desk import Desk
 
 SHOWN = 20
 READ = 200  # a walk alone has up to 16 runs
+MARKS = {"stopped": "stopped · ", "failed": "failed · "}
 
 
-def draw(
-    jobs: Jobs, owner: str, modality: str, *, shown: str, restore: Callable[[Request], None], use: result.Use
-) -> None:
-    """Draw the session's runs of a modality, the newest first, but for those of the job `shown` above.
-
-    `restore` sets the page to a run's request.
-    """
+def draw(desk: Desk, shown: str) -> None:
+    """Draw the session's runs of a room, the newest first, but for those of the job `shown` above."""
     try:
-        found = jobs.store.runs(owner, limit=READ)
+        found = desk.session.jobs.store.runs(desk.session.owner, limit=READ)
     except PlaygroundError as error:
         st.warning(plain(error.message), icon=":material/warning:")
         return
-    runs = [run for run in found if run.request.model.startswith(f"{modality}/") and not run.request.study]
+    runs = [run for run in found if rooms.of(run.request.model).id == desk.room.id and not run.request.study]
     if all(run.job == shown for run in runs):
         st.caption("Results of this session gather here, newest first. Nothing is lost when you run again.")
-    _LISTS.get(modality, _draw_rows)(jobs, runs, modality, shown=shown, restore=restore, use=use)
+    (desk.room.earlier or draw_rows)(desk, runs, shown)
 
 
-def _draw_rows(
-    jobs: Jobs, runs: Sequence[Run], modality: str, *, shown: str, restore: Callable[[Request], None], use: result.Use
-) -> None:
+def draw_rows(desk: Desk, runs: Sequence[Run], shown: str) -> None:
+    """Draw one row a run, to be opened."""
     for run in [run for run in runs if run.job != shown][:SHOWN]:
         with st.expander(title(run)):
-            result.draw(jobs, run, use=use, key=f"run-{run.id}")
-            st.button(
-                "Use these settings", icon=":material/tune:", key=f"restore-{run.id}", on_click=restore,
-                args=(run.request,), help="Set prompt, settings and seed to those of this run.",
-            )  # fmt: skip
+            draw_run(desk, run)
 
 
-_LISTS: dict[str, Callable[..., None]] = {"image": gallery.draw}  # what is told better by sight than by its words
-
-
-_MARKS = {"stopped": "stopped · ", "failed": "failed · "}
-
-
-def _sound_title(run: Run) -> str:
-    """Return one line for a sound, or for what was heard: the model, and what it says."""
-    said = run.outputs[0].text if run.outputs else run.request.inputs.get("prompt", "")
-    said = sound_view.tune_words(said) or said
-    name = run.request.model.split("/", 1)[-1]
-    if "seed" in run.stats.get("in_effect", {"seed": 0}):  # else chance had no part
-        name = f"{name}, seed {run.request.seed}"
-    heard = "heard " if run.outputs and run.outputs[0].kind == "text" else ""
-    line = " ".join((heard + said).split())[:80]
-    return plain(f"{_MARKS.get(run.status, '')}{name} · {line}")
+def draw_run(desk: Desk, run: Run) -> None:
+    """Draw an earlier run, and the button that sets the page to it."""
+    result.draw(desk, run, key=f"run-{run.id}")
+    st.button(
+        "Use these settings", icon=":material/tune:", key=f"restore-{run.id}", on_click=desk.restore,
+        args=(run.request,), help="Set prompt, settings and seed to those of this run.",
+    )  # fmt: skip
 
 
 def title(run: Run) -> str:
-    """Return one line for a run: how it ended if not well, its seed, what it wrote. Plain text for markdown."""
-    told = run.outputs and run.outputs[0].kind == "text"
-    if run.request.model.startswith("audio/"):
-        return _sound_title(run)
-    text = run.outputs[0].text if told else run.request.inputs.get("prompt", "")
-    cut = int(run.outputs[0].meta.get("prompt_chars", 0)) if told else 0
-    line = " ".join(text[max(0, cut - 20) :].split())[:90]
-    return f"{_MARKS.get(run.status, '')}seed {run.request.seed} · {plain(line)}"
+    """Return one line for a run: how it ended if not well, then what its room says of it. Plain text for markdown."""
+    line = rooms.of(run.request.model).line or seed_line
+    return f"{MARKS.get(run.status, '')}{line(run)}"
+
+
+def seed_line(run: Run) -> str:
+    """Return a run's seed and its words: those that it was given."""
+    words = " ".join(run.request.inputs.get("prompt", "").split())[:90]
+    return f"seed {run.request.seed} · {plain(words)}"

@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from components.modality import InputType
 from components.words import plain
 from models.catalog import Catalog
 from models.params import ParamField
 from models.types import Output, Request, Run
+
+if TYPE_CHECKING:
+    from components.desk import Desk
+    from models.family import InputField
 
 ROWS_KEY = "audio-input-rows"
 _OF_KEY = "audio-input-rows-of"
@@ -30,6 +35,18 @@ def kept(prompt: str) -> str:
     """Return the rows that belong to a text, "" where there are none."""
     rows = str(st.session_state.get(ROWS_KEY, ""))
     return rows if rows and st.session_state.get(_OF_KEY) == prompt else ""
+
+
+def _kept(desk: Desk, item: InputField) -> str | None:
+    return kept(st.session_state.get(desk.prompt_key, "")) or None
+
+
+def _restore(desk: Desk, item: InputField, given: Mapping[str, str]) -> None:
+    keep(given)
+
+
+def _draw_input(desk: Desk, item: InputField) -> None:
+    draw_kept(st.session_state.get(desk.prompt_key, ""))
 
 
 def draw_kept(prompt: str) -> None:
@@ -111,3 +128,6 @@ def changed_request(request: Request, row: Mapping[str, Any], own: Mapping[str, 
     rows = json.loads(request.inputs.get("rows") or "{}")
     rows[str(row["sentence"])] = dict(own)
     return request.model_copy(update={"inputs": {**request.inputs, "rows": json.dumps(rows, sort_keys=True)}})
+
+
+TYPES = {"rows": InputType(_kept, _restore, _draw_input)}

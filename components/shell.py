@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
-from components import theme
+from components import rooms, theme
 from components.words import plain
 from models.errors import PlaygroundError
 
 log = logging.getLogger(__name__)
+PAGES = Path(__file__).resolve().parents[1] / "pages"
 
 
 def run() -> None:
     """Set the app up and run the page that the address names."""
     st.set_page_config(page_title="Generative playground", page_icon=":material/tune:", layout="wide")
-    page = st.navigation(
-        {
-            "": [st.Page("pages/start.py", title="Home", icon=":material/home:", default=True)],
-            "Create": [
-                st.Page("pages/text.py", title="Text", icon=":material/article:"),
-                st.Page("pages/image.py", title="Image", icon=":material/image:"),
-                st.Page("pages/audio.py", title="Audio", icon=":material/graphic_eq:"),
-            ],
-        }
-    )
+    # the rooms say which pages there are
+    groups = {"": [st.Page(PAGES / "start.py", title="Home", icon=":material/home:", default=True)]}
+    found = [page for room in rooms.every().values() for page in room.pages]
+    for one in sorted(found, key=lambda page: page.order):
+        groups.setdefault(one.group, []).append(st.Page(one.script, title=one.title, icon=one.icon))
+    page = st.navigation(groups)
     theme.apply()
     try:
         page.run()

@@ -8,10 +8,12 @@ from typing import Any
 import streamlit as st
 
 from components import insides, job_panel, params_form, result, state, story_view, token_map
+from components.desk import Desk
+from components.session import Session
 from components.words import plain
 from models.catalog import Catalog, ModelSpec
 from models.errors import PlaygroundError
-from models.jobs import Jobs, JobView
+from models.jobs import JobView
 from models.params import check
 from models.types import Output, Request, Run
 
@@ -51,9 +53,10 @@ def build(
     return requests, told
 
 
-def draw_button(jobs: Jobs, owner: str, catalog: Catalog, spec: ModelSpec, prompt_key: str, disabled: bool) -> None:
+def draw_button(desk: Desk, disabled: bool) -> None:
     """Draw the choice of models and the button that runs them all."""
-    every = members(catalog, spec)
+    session, spec = desk.session, desk.spec
+    every = members(session.catalog, spec)
     if len(every) < 2:
         return
     names = {one.id: one.name for one in every}
@@ -65,7 +68,7 @@ def draw_button(jobs: Jobs, owner: str, catalog: Catalog, spec: ModelSpec, promp
             key=f"{_ASKED}-{spec.id}", help="The first one is what the others are compared with.",
         )  # fmt: skip
         chat = False
-        if any(catalog[one].facts.get("chat") for one in chosen):
+        if any(session.catalog[one].facts.get("chat") for one in chosen):
             chat = st.toggle(
                 "Ask chat models by their template", value=True, key=f"{_ASKED}-chat",
                 help="On: a chat model takes the prompt as an instruction. Off: it goes on from the same words as the "
@@ -73,45 +76,47 @@ def draw_button(jobs: Jobs, owner: str, catalog: Catalog, spec: ModelSpec, promp
             )  # fmt: skip
         st.button(
             "Run side by side", type="primary", key="side-by-side-run", disabled=len(chosen) < 2,
-            on_click=_run, args=(jobs, owner, catalog, spec, chosen, prompt_key, chat),
+            on_click=_run, args=(desk, chosen, chat),
         )  # fmt: skip
 
 
-def _run(
-    jobs: Jobs, owner: str, catalog: Catalog, spec: ModelSpec, chosen: Sequence[str], prompt_key: str, chat: bool
-) -> None:
+def _run(desk: Desk, chosen: Sequence[str], chat: bool) -> None:
     state.clear_notices()
-    if job_panel.busy(jobs, owner):
+    if desk.busy():
         return
-    prompt = str(st.session_state.get(prompt_key, ""))
-    params, seed = params_form.acting_values(spec, catalog.family(spec.id).fields(spec))
+    catalog = desk.session.catalog
+    prompt = str(st.session_state.get(desk.prompt_key, ""))
+    params, seed = params_form.acting_values(desk.spec, desk.fields)
     params.pop("num_variants", None)
     requests, told = build(catalog, [catalog[one] for one in chosen], prompt, params, seed, chat)
     for sentence in dict.fromkeys(told):
         state.notify(sentence, "warning")
     try:
-        jobs.submit(owner, requests, PURPOSE)
+        desk.session.jobs.submit(desk.session.owner, requests, PURPOSE)
         st.session_state[_TURN] = st.session_state.get(_TURN, 0) + 1
     except PlaygroundError as error:
         state.notify(error.message)
 
 
-def draw_job(jobs: Jobs, owner: str, catalog: Catalog, view: JobView, key: str, use: result.Use) -> None:
+def draw_job(desk: Desk, view: JobView, key: str) -> None:
     """Draw the columns, living or finished, and under finished ones what can be done and compared."""
+    session = desk.session
     if not view.finished:
-        job_panel.draw(jobs, owner, view.id, lambda now: _draw_columns(catalog, now, key))
+        job_panel.draw(session, view.id, lambda now: _draw_columns(session.catalog, now, key))
         return
-    _draw_columns(catalog, view, key)
-    _draw_facts(jobs, catalog, view)
+    _draw_columns(session.catalog, view, key)
+    _draw_facts(session, view)
     runs = [run for run in view.runs if run.outputs and not run.error]
     for run in view.runs:
         if run.error:
-            st.error(plain(f"{_name(catalog, run.request.model)}: {run.error['message']}"), icon=":material/error:")
+            st.error(
+                plain(f"{_name(session.catalog, run.request.model)}: {run.error['message']}"), icon=":material/error:"
+            )
     if len(runs) > 1:
-        _draw_comparison(jobs, owner, catalog, runs, key)
+        _draw_comparison(session, runs, key)
     for run in runs:
-        with st.expander(plain(f"What to do with {_name(catalog, run.request.model)}'s text")):
-            result.draw_actions(jobs, run, use, f"{key}-{run.id}")
+        with st.expander(plain(f"What to do with {_name(session.catalog, run.request.model)}'s text")):
+            result.draw_actions(desk, run, f"{key}-{run.id}")
 
 
 def _draw_columns(catalog: Catalog, view: JobView, key: str) -> None:
@@ -128,7 +133,7 @@ def _draw_columns(catalog: Catalog, view: JobView, key: str) -> None:
     story_view.draw(outputs, f"{key}-columns", run=view.id, live=not view.finished, titles=titles)
 
 
-def _draw_facts(jobs: Jobs, catalog: Catalog, view: JobView) -> None:
+def _draw_facts(session: Session, view: JobView) -> None:
     rows = []
     for run in view.runs:
         stats = run.stats
@@ -136,11 +141,11 @@ def _draw_facts(jobs: Jobs, catalog: Catalog, view: JobView) -> None:
         for kept in insides.kept(run)[:1]:
             try:
                 data = {"ref": f"sha256:{kept.sha256}", "params": {}, "own": {}}
-                bits = jobs.engine.call(run.request.model, "microscope", data).get("bits")
+                bits = session.jobs.engine.call(run.request.model, "microscope", data).get("bits")
             except PlaygroundError:
                 bits = None
         rows.append({
-            "Model": _name(catalog, run.request.model), "Tokens": stats.get("tokens"),
+            "Model": _name(session.catalog, run.request.model), "Tokens": stats.get("tokens"),
             "Tokens a second": round(stats["tokens_per_s"]) if stats.get("tokens_per_s") else None,
             "Bits a token": bits, "Seconds": round(stats.get("seconds", 0.0), 2),
         })  # fmt: skip
@@ -153,9 +158,9 @@ def _draw_facts(jobs: Jobs, catalog: Catalog, view: JobView) -> None:
         )  # fmt: skip
 
 
-def _draw_comparison(jobs: Jobs, owner: str, catalog: Catalog, runs: Sequence[Run], key: str) -> None:
+def _draw_comparison(session: Session, runs: Sequence[Run], key: str) -> None:
     first, others = runs[0], [run for run in runs[1:] if insides.kept(run)]
-    name = _name(catalog, first.request.model)
+    name = _name(session.catalog, first.request.model)
     if not others or not st.toggle(
         plain(f"What would {name} have said at each token?"), key=f"{key}-compare",
         help="Reads each text with the first model and measures how far the two models' odds lie apart: what did the "
@@ -163,8 +168,8 @@ def _draw_comparison(jobs: Jobs, owner: str, catalog: Catalog, runs: Sequence[Ru
     ):  # fmt: skip
         return
     for run in others:
-        st.markdown(f"**{plain(_name(catalog, run.request.model))}'s text, read by {plain(name)}**")
-        found = insides.rescored(jobs, owner, run, insides.kept(run)[0], first.request.model)
+        st.markdown(f"**{plain(_name(session.catalog, run.request.model))}'s text, read by {plain(name)}**")
+        found = insides.rescored(session, run, insides.kept(run)[0], first.request.model)
         if found is None:
             return  # it is drawn anew when that has come
         _draw_distance(found, run, f"{key}-{run.id}", name)

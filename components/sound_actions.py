@@ -7,14 +7,16 @@ from functools import partial
 import streamlit as st
 
 from components import services
+from components.modality import Act
 from models import scores, sounds, tunes
 from models.media import file_name
 from models.types import Output, Run
 
 
-def draw(run: Run, output: Output, use: object, name: str, key: str) -> None:
+def draw(act: Act) -> None:
     """Draw the menu of files beside the WAV that every sound has."""
-    with st.popover(f"More files{name}", icon=":material/folder_zip:", key=f"files-{key}"):
+    run, output, key = act.run, act.output, act.key
+    with st.popover(f"More files{act.name}", icon=":material/folder_zip:", key=f"files-{key}"):
         st.caption("The settings are inside of FLAC and MP3, too.")
         for kind in ("FLAC", "MP3"):
             media_type = sounds.FORMATS[kind]

@@ -11,25 +11,26 @@ from functools import partial
 import streamlit as st
 
 from components import result, sentence_rows, sound_effects, sound_view, studies
+from components.session import Session
 from components.words import plain
 from models.catalog import Catalog, ModelSpec
 from models.jobs import Jobs
 from models.types import Output, Request, Run
 
 
-def draw(jobs: Jobs, owner: str, catalog: Catalog, run: Run, key: str, again: Callable[[Request], None]) -> None:
+def draw(session: Session, run: Run, key: str, again: Callable[[Request], None]) -> None:
     """Draw what can be done further: sentences made again, effects on a sound, and having speech heard again.
 
     `again` runs a request that differs from the run's in one sentence.
     """
-    if run.request.model not in catalog:
+    if run.request.model not in session.catalog:
         return
     for output in run.outputs:
         if output.meta.get("rows"):
-            sentence_rows.draw(catalog, run, output, again, key)
-    if "effects" in catalog.family(run.request.model).tools:
-        _draw_effects(jobs, run, key)
-    _draw_ear(jobs, owner, catalog, run, key)
+            sentence_rows.draw(session.catalog, run, output, again, key)
+    if "effects" in session.catalog.family(run.request.model).tools:
+        _draw_effects(session.jobs, run, key)
+    _draw_ear(session, run, key)
 
 
 def _draw_effects(jobs: Jobs, run: Run, key: str) -> None:
@@ -45,10 +46,10 @@ def _draw_effects(jobs: Jobs, run: Run, key: str) -> None:
         sound_effects.draw(jobs, run, made[place], f"{key}-effects-{place}")
 
 
-def _draw_ear(jobs: Jobs, owner: str, catalog: Catalog, run: Run, key: str) -> None:
+def _draw_ear(session: Session, run: Run, key: str) -> None:
     """Draw the switch that has every take heard again, and what was heard."""
-    takes = [output for output in run.outputs if _spoken(catalog, run, output)]
-    ear = _listener(catalog, takes)
+    takes = [output for output in run.outputs if _spoken(session.catalog, run, output)]
+    ear = _listener(session.catalog, takes)
     if not takes or ear is None:
         return
     asked = st.toggle(
@@ -59,10 +60,10 @@ def _draw_ear(jobs: Jobs, owner: str, catalog: Catalog, run: Run, key: str) -> N
         return
     for take in takes:
         request = Request(model=ear.id, inputs={"audio": f"sha256:{take.sha256}"})
-        heard = studies.study(jobs, owner, run, request, f"heard-{take.index}")
+        heard = studies.study(session, run, request, f"heard-{take.index}")
         if heard is None:
             return  # the next take is asked for when this one is done
-        _draw_heard(jobs, take, heard, len(takes) > 1, f"{key}-{take.index}")
+        _draw_heard(session.jobs, take, heard, len(takes) > 1, f"{key}-{take.index}")
 
 
 def _spoken(catalog: Catalog, run: Run, output: Output) -> bool:

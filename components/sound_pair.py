@@ -7,8 +7,8 @@ from typing import Any
 import streamlit as st
 
 from components import result, sound_view, spectrogram
+from components.session import Session
 from components.words import plain
-from models.catalog import Catalog
 from models.errors import PlaygroundError
 from models.jobs import Jobs
 from models.types import Output, Run
@@ -24,10 +24,10 @@ _LAID = {
 READ = 60
 
 
-def draw(jobs: Jobs, owner: str, catalog: Catalog) -> None:
+def draw(session: Session) -> None:
     """Draw the choice of two sounds, and what tells them apart; nothing while there are fewer than two."""
     try:
-        runs = jobs.store.runs(owner, limit=READ)
+        runs = session.jobs.store.runs(session.owner, limit=READ)
     except PlaygroundError:
         return  # the list of earlier results says what is wrong
     found = {f"{run.id}-{output.index}": (run, output) for run in runs for output in run.outputs if _sound(run, output)}
@@ -41,18 +41,18 @@ def draw(jobs: Jobs, owner: str, catalog: Catalog) -> None:
         left, right = st.columns(2)
         with left:
             first = st.selectbox("A", names, index=1, format_func=lambda name: _title(*found[name]), key="pair-a")
-            _play(jobs, found[first][1])
+            _play(session.jobs, found[first][1])
         with right:
             second = st.selectbox("B", names, index=0, format_func=lambda name: _title(*found[name]), key="pair-b")
-            _play(jobs, found[second][1])
-        models = [run.request.model for run, _ in (found[first], found[second]) if run.request.model in catalog]
-        tool = next((model for model in models if "compare" in catalog.family(model).tools), None)
+            _play(session.jobs, found[second][1])
+        models = [run.request.model for run, _ in (found[first], found[second]) if run.request.model in session.catalog]
+        tool = next((model for model in models if "compare" in session.catalog.family(model).tools), None)
         if first == second or tool is None:
             st.caption("Choose two that differ.")
             return
         pair = found[first][1], found[second][1]
         try:
-            _draw_difference(jobs, tool, pair, all(not output.text.startswith("M:") for output in pair))
+            _draw_difference(session.jobs, tool, pair, all(not output.text.startswith("M:") for output in pair))
         except PlaygroundError as error:
             st.warning(plain(error.message), icon=":material/warning:")
 

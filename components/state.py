@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import streamlit as st
 
+from components.words import plain
+
 Level = Literal["error", "warning", "info"]
 _NOTICES = "notices"
 
@@ -20,17 +22,19 @@ def switch_key(model: str, name: str) -> str:
     return f"{setting_key(model, name)}.on"
 
 
-def prompt_key(modality: str, family: str = "") -> str:
-    """Return the key of a page's prompt, which is never part of the address.
-
-    The models of a page share it, but for those of the Audio page: notes for one family are no words for another.
-    """
-    return f"audio-{family}-prompt" if modality == "audio" else f"{modality}-prompt"
+def prompt_key(room: str, family: str = "") -> str:
+    """Return the key of a page's prompt, which is never part of the address; with `family`, of that family's own."""
+    return f"{room}-{family}-prompt" if family else f"{room}-prompt"
 
 
-def model_key(modality: str) -> str:
+def input_key(room: str, name: str) -> str:
+    """Return the key of what a page was given beside its prompt: a text, or the reference of an upload."""
+    return f"{room}-input-{name}"
+
+
+def model_key(room: str) -> str:
     """Return the key of a page's model choice."""
-    return f"{modality}-model"
+    return f"{room}-model"
 
 
 def notify(message: str, level: Level = "error") -> None:
@@ -42,6 +46,12 @@ def notices() -> list[dict[str, Any]]:
     """Return the sentences to show."""
     found: list[dict[str, Any]] = st.session_state.get(_NOTICES, [])
     return found
+
+
+def draw_notices() -> None:
+    """Draw the sentences that callbacks left."""
+    for notice in notices():
+        {"error": st.error, "warning": st.warning, "info": st.info}[notice["level"]](plain(notice["message"]))
 
 
 def clear_notices() -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from components import result
+from components.session import Session
 from components.words import plain
 from models.errors import PlaygroundError
-from models.jobs import STUDY, Jobs, JobView
+from models.jobs import STUDY, JobView
 from models.types import Output, Request, Run
 
 _ASKED, _FOUND = "studies-asked", "studies-found"
@@ -15,9 +16,7 @@ POLL_S = 0.3
 KEPT = 12  # studies whose outputs a session holds; older ones are asked for again
 
 
-def study(
-    jobs: Jobs, owner: str, run: Run, request: Request, name: str = "", *, load: bool = True
-) -> list[Output] | None:
+def study(session: Session, run: Run, request: Request, name: str = "", *, load: bool = True) -> list[Output] | None:
     """Return the outputs of a study of `run`, with their bytes; ask for it if nobody did, and wait while it runs.
 
     `name` tells it from others of the same run; without one it is the request's own. `load` false leaves the bytes in
@@ -29,21 +28,21 @@ def study(
     if key in found:
         return found[key]
     asked: dict[str, str] = st.session_state.setdefault(_ASKED, {})
-    view = jobs.view(owner, asked[key]) if key in asked else None
+    view = session.jobs.view(session.owner, asked[key]) if key in asked else None
     if view is None:
-        other = next((one for one in jobs.jobs_of(owner) if not one.finished), None)
+        other = next((one for one in session.jobs.jobs_of(session.owner) if not one.finished), None)
         if other is not None:
-            _wait(jobs, owner, other.id, "Another run of yours is under way; this waits for it.")
+            _wait(session, other.id, "Another run of yours is under way; this waits for it.")
             return None
         try:
-            asked[key] = jobs.submit(owner, [request], STUDY)
+            asked[key] = session.jobs.submit(session.owner, [request], STUDY)
         except PlaygroundError as error:
             st.warning(plain(error.message), icon=":material/warning:")
             return None
-        _wait(jobs, owner, asked[key])
+        _wait(session, asked[key])
         return None
     if not view.finished:
-        _wait(jobs, owner, view.id)
+        _wait(session, view.id)
         return None
     done = view.runs[0] if view.runs else None
     if done is None or done.status != "done":
@@ -52,8 +51,8 @@ def study(
         st.button("Try again", key=f"{key}-again", on_click=_forget, args=(key,))
         return None
     outputs = [
-        Output(one.kind, one.index, one.text, result.stored(jobs, one) if load else b"", one.media_type, one.sha256,
-               one.meta)
+        Output(one.kind, one.index, one.text, result.stored(session.jobs, one) if load else b"", one.media_type,
+               one.sha256, one.meta)
         for one in done.outputs
     ]  # fmt: skip
     found[key] = outputs
@@ -67,13 +66,13 @@ def _forget(key: str) -> None:
     st.session_state[_ASKED].pop(key, None)
 
 
-def _wait(jobs: Jobs, owner: str, job_id: str, words: str = "") -> None:
+def _wait(session: Session, job_id: str, words: str = "") -> None:
     """Draw how far a job is, or `words`, until it ends; then the whole page once."""
-    st.fragment(_look, run_every=POLL_S)(jobs, owner, job_id, words)
+    st.fragment(_look, run_every=POLL_S)(session, job_id, words)
 
 
-def _look(jobs: Jobs, owner: str, job_id: str, words: str) -> None:
-    view = jobs.view(owner, job_id)
+def _look(session: Session, job_id: str, words: str) -> None:
+    view = session.jobs.view(session.owner, job_id)
     if view is None or view.finished:
         st.rerun()
         return
@@ -82,7 +81,7 @@ def _look(jobs: Jobs, owner: str, job_id: str, words: str) -> None:
         if not words:
             st.button(
                 "Stopping…" if view.stopping else "Stop", icon=":material/stop_circle:", key=f"stop-{job_id}",
-                disabled=view.stopping, on_click=jobs.stop, args=(owner, job_id),
+                disabled=view.stopping, on_click=session.jobs.stop, args=(session.owner, job_id),
             )  # fmt: skip
 
 

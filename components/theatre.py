@@ -6,8 +6,8 @@ import altair as alt
 import streamlit as st
 
 from components import frame_player, studies
+from components.session import Session
 from models.catalog import Catalog
-from models.jobs import Jobs
 from models.types import Output, Run
 
 
@@ -16,7 +16,7 @@ def fits(catalog: Catalog, run: Run) -> bool:
     return _kept(run) is not None
 
 
-def draw(jobs: Jobs, owner: str, catalog: Catalog, run: Run, key: str) -> None:
+def draw(session: Session, run: Run, key: str) -> None:
     """Draw the steps of the run's first picture; they are decoded when this is first opened."""
     kept = _kept(run)
     assert kept is not None
@@ -24,7 +24,7 @@ def draw(jobs: Jobs, owner: str, catalog: Catalog, run: Run, key: str) -> None:
     seed = run.request.seed + int(meta["index_of"])
     st.markdown(f"**{sentence(kept)}**")
     inputs = {**run.request.inputs, "steps": f"sha256:{kept.sha256}"}
-    strips = studies.study(jobs, owner, run, run.request.model_copy(update={"inputs": inputs, "study": "steps"}))
+    strips = studies.study(session, run, run.request.model_copy(update={"inputs": inputs, "study": "steps"}))
     if strips:
         belief, held = (next(one for one in strips if one.meta["what"] == what) for what in ("x0", "x_t"))
         captions = [f"step {step} of {total} · t = {time:.0f}" for step, time in enumerate(meta["timesteps"], 1)]

@@ -8,11 +8,13 @@ from typing import Any
 import streamlit as st
 
 from components import frame_player, image_view, job_panel, result, state
+from components.desk import Desk
+from components.session import Session
 from components.words import plain
 from models import sheets, walks
 from models.catalog import Catalog
 from models.errors import PlaygroundError
-from models.jobs import Jobs, JobView
+from models.jobs import JobView
 from models.media import file_name
 from models.types import Output, Run
 
@@ -27,10 +29,10 @@ def fits(catalog: Catalog, run: Run) -> bool:
     return bool(walks.kinds(catalog.family(spec.id).fields(spec), run.request))
 
 
-def draw(jobs: Jobs, owner: str, catalog: Catalog, run: Run, key: str) -> None:
+def draw(session: Session, run: Run, key: str) -> None:
     """Draw what a walk needs to know, and its button."""
-    spec = catalog[run.request.model]
-    fields = catalog.family(spec.id).fields(spec)
+    spec = session.catalog[run.request.model]
+    fields = session.catalog.family(spec.id).fields(spec)
     kind = st.segmented_control(
         "Walk", list(walks.kinds(fields, run.request)), format_func=_TITLES.__getitem__, key=f"{key}-kind",
         default=walks.kinds(fields, run.request)[0], required=True,
@@ -59,7 +61,7 @@ def draw(jobs: Jobs, owner: str, catalog: Catalog, run: Run, key: str) -> None:
         state.clear_notices()
         try:
             start = walks.single(fields, run.request, first)
-            jobs.submit(owner, walks.build_walk(fields, start, kind, target, int(frames)), "walk")
+            session.jobs.submit(session.owner, walks.build_walk(fields, start, kind, target, int(frames)), "walk")
         except PlaygroundError as error:
             st.warning(plain(error.message), icon=":material/warning:")
             return
@@ -70,12 +72,12 @@ def _throw(key: str) -> None:
     st.session_state[key] = random.randint(0, 99_999)  # noqa: S311 - chance for show
 
 
-def draw_job(jobs: Jobs, owner: str, catalog: Catalog, view: JobView, key: str, use: result.Use) -> None:
+def draw_job(desk: Desk, view: JobView, key: str) -> None:
     """Draw a walk: while it lives its progress, then its frames under a slider, to take along as strip and film."""
     if not view.finished:
         st.caption("A walk")
-        job_panel.draw(jobs, owner, view.id)
-        st.fragment(_draw_so_far, run_every=job_panel.POLL_S)(jobs, owner, view.id, key)
+        job_panel.draw(desk.session, view.id)
+        st.fragment(_draw_so_far, run_every=job_panel.POLL_S)(desk.session, view.id, key)
         return
     pictures = [(place, _picture(run)) for place, run in enumerate(view.runs)]
     frames = [(place, picture) for place, picture in pictures if picture is not None]
@@ -88,7 +90,7 @@ def draw_job(jobs: Jobs, owner: str, catalog: Catalog, view: JobView, key: str, 
     if len(frames) < len(view.requests):
         st.info(f"{len(frames)} of {len(view.requests)} frames were drawn.", icon=":material/info:")
     captions = walks.captions(view.requests)
-    pngs = [result.stored(jobs, picture) for _, picture in frames]
+    pngs = [result.stored(desk.session.jobs, picture) for _, picture in frames]
     sheet, tile = sheets.tiles(pngs)
     frame_player.draw(sheet, len(frames), tile, f"{key}-walk", captions=[captions[place] for place, _ in frames])
     first = view.requests[0]
@@ -106,19 +108,19 @@ def draw_job(jobs: Jobs, owner: str, catalog: Catalog, view: JobView, key: str, 
         chosen = st.selectbox("Frame", [place for place, _ in frames], format_func=captions.__getitem__,
                               key=f"{key}-frame")  # fmt: skip
         st.caption(result.facts(view.runs[chosen]))
-        result.draw_actions(jobs, view.runs[chosen], use, f"{key}-{chosen}")
+        result.draw_actions(desk, view.runs[chosen], f"{key}-{chosen}")
 
 
-def _draw_so_far(jobs: Jobs, owner: str, job_id: str, key: str) -> None:
+def _draw_so_far(session: Session, job_id: str, key: str) -> None:
     """Draw the finished frames of a living walk; its panel draws the page anew when it ends."""
-    view = jobs.view(owner, job_id)
+    view = session.jobs.view(session.owner, job_id)
     if view is None or view.finished:
         return
     st.caption(f"Frame {view.index + 1} of {len(view.requests)}")
     every, frames, titles = walks.captions(view.requests), list[Output](), list[str]()
     for place, run in enumerate(view.runs):
         picture = _picture(run)
-        data = result.stored(jobs, picture) if picture is not None else b""
+        data = result.stored(session.jobs, picture) if picture is not None else b""
         if picture is not None and data:
             frames.append(Output("image", place, "", sheets.thumbnail(data, 256), "image/png", meta=picture.meta))
             titles.append(every[place])

@@ -5,10 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from components import image_view, studies
+from components.session import Session
 from components.words import plain
 from models import sheets
 from models.catalog import Catalog
-from models.jobs import Jobs
 from models.types import Output, Run
 
 
@@ -19,13 +19,13 @@ def fits(catalog: Catalog, run: Run) -> bool:
     return bool(catalog[run.request.model].facts.get("word_maps"))
 
 
-def draw(jobs: Jobs, owner: str, catalog: Catalog, run: Run, key: str) -> None:
+def draw(session: Session, run: Run, key: str) -> None:
     """Draw the heat map of a chosen word over the picture, and those of all words small beside it."""
     st.caption(
         "At every step each place of the picture looks at the words of the prompt (cross-attention) and takes more "
         "from some than from others. Pale: little; strong: much. Averaged over layers and steps, for the first picture."
     )
-    outputs = studies.study(jobs, owner, run, run.request.model_copy(update={"study": "words"}))
+    outputs = studies.study(session, run, run.request.model_copy(update={"study": "words"}))
     if not outputs:
         return
     picture, heats = outputs[0], outputs[1:]

@@ -13,7 +13,7 @@ PACKAGE_DIR = Path(__file__).resolve().parent
 class Settings(BaseSettings):
     """Read settings from `PLAYGROUND_*` environment variables; defaults fit a laptop and a small host.
 
-    `catalog_dirs` and `family_dirs` are searched in order. `data_dir` holds artefacts, uploads and, unless
+    `catalog_dirs`, `family_dirs` and `room_dirs` (folders of rooms, each with its page.py) are searched in order. `data_dir` holds artefacts, uploads and, unless
     `database_url` names another SQL database, the run index. `memory_bytes` is the budget of the worker process;
     0 takes it from the cgroup's limit. `threads` is the most threads that torch may use; 0 means one per usable
     core. Small models use one (`models.device.set_threads`).
@@ -23,6 +23,7 @@ class Settings(BaseSettings):
 
     catalog_dirs: tuple[Path, ...] = (PACKAGE_DIR / "catalog",)
     family_dirs: tuple[Path, ...] = (PACKAGE_DIR / "families",)
+    room_dirs: tuple[Path, ...] = (PACKAGE_DIR.parent / "components",)
     data_dir: Path = PACKAGE_DIR.parent / ".data"
     database_url: str = ""
     memory_bytes: int = Field(default=0, ge=0)

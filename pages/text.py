@@ -3,4 +3,4 @@
 from components import playground, shell
 
 shell.enter()
-playground.show("text", "Text")
+playground.show("text")

@@ -88,25 +88,21 @@ def page():
     """Draw what the Image page draws of the newest job and its runs."""
     import streamlit as st
 
-    from components import image_after, presence, result, services, state
-    from components.runtime import catalog
+    from components import desk as desks
+    from components import look_closer, playground, rooms, state
+    from components import session as sessions
     from components.words import plain
 
-    jobs, owner = services.jobs(), presence.session_id()
-    views = [view for view in jobs.jobs_of(owner) if not view.requests[0].study]
+    session = sessions.here()
+    views = [view for view in session.jobs.jobs_of(session.owner) if not view.requests[0].study]
     for notice in state.notices():
         st.warning(plain(notice["message"]))
     view = views[-1]
     if view.purpose:
-
-        def take(kind):
-            return lambda *given: st.session_state.setdefault("taken", []).append((kind, *given))
-
-        use = result.Use(take("text"), take("picture"), take("vary"))
-        image_after.draw_job(jobs, owner, catalog(), view, view.id, use)
+        playground.draw_job(desks.of(session, rooms.room("image"), view.requests[0].model), view)
     else:
         for run in view.runs:
-            image_after.draw(jobs, owner, catalog(), run, f"after-{run.id}")
+            look_closer.draw(session, run, f"after-{run.id}")
 
 
 class Desk:

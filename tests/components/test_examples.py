@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 
 import models
-from components import home, inputs
+from components import inputs
 from components.example import EXAMPLES, read_run
+from components.text import page
 from models import sounds
 from models.blobs import Blobs
 from models.engine import LocalEngine
@@ -47,7 +48,7 @@ def test_there_is_an_example_for_every_place_that_shows_one():
     names = {file.stem for file in FILES}
     writing = {spec.id.replace("/", "-") for spec in models.list_models() if spec.examples}
     assert writing <= names
-    assert {f"temperature-{value}" for value in home.TEMPERATURES} <= names
+    assert {f"temperature-{value}" for value in page.TEMPERATURES} <= names
 
 
 def test_the_recording_that_ships_is_heard_as_it_was_said(tmp_path):

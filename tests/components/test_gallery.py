@@ -1,6 +1,7 @@
 """The pictures of a session: a wall by job, one opened, two compared."""
 
-from components import gallery, inputs
+from components import gallery
+from components.image import picture_input
 from models.types import Request
 from tests.components.image_steps import ID, MODEL, PAGE, choose, components, pictures, run, wall
 from tests.components.test_text_page import messages, owner, press, settle, widget
@@ -81,7 +82,7 @@ def test_pictures_that_were_cleared_leave_the_page_standing(pages):
         for output in one.outputs:
             if output.kind == "image":
                 pages.store.path(output.sha256).unlink(missing_ok=True)
-    inputs.thumbnail.clear()
+    picture_input.thumbnail.clear()
     page.session_state["image-compare"] = True
     page.run()
     assert not page.exception

@@ -4,13 +4,13 @@ from tests.components.test_text_page import settle, stories
 
 
 def test_what_a_page_cannot_handle_is_a_sentence(pages, monkeypatch):
-    from components import home
+    from components import runtime
     from models.errors import CatalogError
 
     def wrong():
         raise CatalogError("The catalogue folder /nowhere does not exist.")
 
-    monkeypatch.setattr(home, "read_catalog", wrong)
+    monkeypatch.setattr(runtime, "catalog", wrong)
     page = pages.open("Home.py")
     assert not page.exception
     assert "does not exist" in page.error[0].value

@@ -2,7 +2,7 @@
 
 import pytest
 
-from components import inputs
+from components.image import picture_input
 from tests.components.image_steps import PAGE, choose, kept, pictures, png, run, upload, uploader
 from tests.components.test_text_page import messages, press, settle, widget
 from tests.fakes import FakeImageEngine
@@ -121,7 +121,7 @@ def test_an_upload_that_was_cleared_from_the_store_is_forgotten(pages):
 
 def test_a_painted_mask_is_taken_until_another_one_is_given(pages, monkeypatch):
     painted = {"png": None}
-    monkeypatch.setattr(inputs.mask_painter, "draw", lambda picture, key, *, size: painted["png"])
+    monkeypatch.setattr(picture_input.mask_painter, "draw", lambda picture, key, *, size: painted["png"])
     page = pages.open(PAGE)
     choose(page, "task", "inpaint", "selectbox")
     upload(page, "Picture", png())

@@ -3,6 +3,7 @@
 import json
 import time
 
+from components import inputs
 from models.types import Request
 from tests.components.image_desk import (
     CATALOG,
@@ -45,8 +46,8 @@ def test_one_frame_of_a_walk_is_used_on(desk):
     next(button for button in page.button if button.label == "Use as input").click()
     page.run()
     assert not page.exception
-    kind, output = page.session_state["taken"][0]
-    assert (kind, output.sha256) == ("picture", desk.newest().runs[2].outputs[0].sha256)
+    used = page.session_state[inputs.ref_key("image", "image")]
+    assert used == f"sha256:{desk.newest().runs[2].outputs[0].sha256}"
 
 
 def test_a_walk_begins_at_any_picture_of_a_batch(desk):

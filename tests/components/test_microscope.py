@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from components import microscope, presence, services, token_map
+from components.session import Session
 from models.blobs import Blobs
 from models.errors import BadInput
 from models.sampling.looking import look
@@ -128,7 +129,8 @@ def test_another_token_begins_a_branch_which_stands_in_the_tree(desk, monkeypatc
     session = SimpleNamespace(session_state={})
     monkeypatch.setattr(microscope, "st", session)
     monkeypatch.setattr(microscope.state, "st", session)
-    asked = microscope._Asked(desk.jobs, OWNER, CATALOG[STORY], text, {"temperature": 0.3}, answer, "map", "position")
+    where = Session(desk.jobs, OWNER, CATALOG)
+    asked = microscope._Asked(where, CATALOG[STORY], text, {"temperature": 0.3}, answer, "map", "position")
     for wrong in (None, {"at": 1, "id": other}, {"at": 0, "id": 4095}, {"at": 0}):
         monkeypatch.setattr(token_map, "chosen", lambda key, what, wrong=wrong: wrong)
         asked.branch()

@@ -5,7 +5,7 @@ import base64
 import numpy as np
 import pytest
 
-from components import head_grid, insides, presence, services, text_after, token_parts
+from components import head_grid, insides, presence, rooms, services, token_parts
 from models.errors import BadInput
 from models.types import Run
 from tests.components.image_desk import OWNER, choices, components, said, widget
@@ -64,10 +64,11 @@ def test_a_recurrent_model_offers_its_state(recurrent):
 
 def test_a_run_that_kept_nothing_offers_its_tokens_alone(desk):
     run = Run("a", OWNER, "b", desk_request(), "done", 0.0)
-    names = [name for name, (fits, _) in text_after._CHOICES.items() if fits(CATALOG, run)]
+    looks = rooms.room("text").looks
+    names = [look.name for look in looks if look.fits(CATALOG, run)]
     assert names == ["Tokens"]
     gone = Run("a", OWNER, "b", desk_request().model_copy(update={"model": "text/gone"}), "done", 0.0)
-    assert not any(fits(CATALOG, gone) for fits, _ in text_after._CHOICES.values())
+    assert not any(look.fits(CATALOG, gone) for look in looks)
 
 
 def desk_request():
@@ -252,11 +253,13 @@ def test_another_model_s_view_of_a_text_is_asked_for_once(desk):
     def page():
         import streamlit as st
 
-        from components import insides, presence, services
+        from components import insides
+        from components import session as sessions
 
-        jobs, owner = services.jobs(), presence.session_id()
-        run = next(one for view in jobs.jobs_of(owner) for one in view.runs if not one.request.study)
-        found = insides.rescored(jobs, owner, run, insides.kept(run)[0], "text/story-gpt")
+        session = sessions.here()
+        views = session.jobs.jobs_of(session.owner)
+        run = next(one for view in views for one in view.runs if not one.request.study)
+        found = insides.rescored(session, run, insides.kept(run)[0], "text/story-gpt")
         if found is not None:
             st.text(str(found["bits"]["kl"]))
 

@@ -117,13 +117,13 @@ class Texts(FakeEngine):
 
 def page():
     """Draw what the Text page draws under the newest text."""
-    from components import presence, services, text_after
-    from components.runtime import catalog
+    from components import look_closer
+    from components import session as sessions
 
-    jobs, owner = services.jobs(), presence.session_id()
-    view = [one for one in jobs.jobs_of(owner) if not one.requests[0].study][-1]
+    session = sessions.here()
+    view = [one for one in session.jobs.jobs_of(session.owner) if not one.requests[0].study][-1]
     for run in view.runs:
-        text_after.draw(jobs, owner, catalog(), run, f"after-{run.id}")
+        look_closer.draw(session, run, f"after-{run.id}")
 
 
 class TextDesk(Desk):

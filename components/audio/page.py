@@ -1,0 +1,110 @@
+"""What the room of sounds says of itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from components import run_list, sentence_rows, shell, sound_actions, sound_after, sound_pair, sound_view, state
+from components.audio import recording_input
+from components.modality import Modality, RoomPage, SettingsFile, Showing, Takes, Words
+from components.words import plain
+from models import sounds
+from models.types import Output, Run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from components.desk import Desk
+    from models.catalog import ModelSpec
+
+SPEECH = "text_to_speech"  # the family that speaks any text
+
+
+def _draw(showing: Showing) -> None:
+    sound_view.draw(showing.outputs, f"sound-{showing.key}", read=showing.read, live=showing.live)
+
+
+def _draw_heard(showing: Showing) -> None:
+    sound_view.draw_heard(showing.outputs, f"sound-{showing.key}", read=showing.read)
+
+
+def _draw_tile(output: Output, read: Callable[[Output], bytes], key: str) -> None:
+    st.caption(plain(sound_view.tune_words(output.text) or " ".join(output.text.split())[:80]))
+    if data := output.data or (read(output) if output.sha256 else b""):
+        st.audio(data, format=output.media_type)
+    elif output.meta.get("peaks"):
+        st.altair_chart(sound_view.wave(output).properties(height=60), width="stretch", key=f"{key}-tile")
+
+
+def _line(run: Run) -> str:
+    """Return one line for a sound, or for what was heard: the model, and what it says."""
+    said = run.outputs[0].text if run.outputs else run.request.inputs.get("prompt", "")
+    said = sound_view.tune_words(said) or said
+    name = run.request.model.split("/", 1)[-1]
+    if "seed" in run.stats.get("in_effect", {"seed": 0}):  # else chance had no part
+        name = f"{name}, seed {run.request.seed}"
+    heard = "heard " if run.outputs and run.outputs[0].kind == "text" else ""
+    line = " ".join((heard + said).split())[:80]
+    return plain(f"{name} · {line}")
+
+
+def _draw_earlier(desk: Desk, runs: Sequence[Run], shown: str) -> None:
+    sound_pair.draw(desk.session)
+    run_list.draw_rows(desk, runs, shown)
+
+
+def _draw_after(desk: Desk, run: Run, key: str) -> None:
+    sound_after.draw(desk.session, run, key, desk.submit)
+
+
+def _voice(desk: Desk) -> ModelSpec | None:
+    """Return a model that can speak any text, if the catalogue has one."""
+    return next((spec for spec in desk.session.catalog.values() if spec.family == SPEECH), None)
+
+
+def _speaks(desk: Desk, output: Output) -> bool:
+    return desk.room.id != ROOM.id and _voice(desk) is not None  # what was heard here is no story to be told
+
+
+def _speak(desk: Desk, output: Output) -> None:
+    """Set the page to a text to be spoken."""
+    spec = _voice(desk)
+    assert spec is not None
+    st.session_state[state.model_key(ROOM.id)] = spec.id
+    st.session_state[state.prompt_key(ROOM.id, SPEECH)] = output.text
+
+
+ROOM = Modality(
+    id="audio",
+    pages=(
+        RoomPage(
+            shell.PAGES / "audio.py", "Audio", ":material/graphic_eq:",
+            "Folk tunes written note by note and played, by a Transformer and an LSTM; numbers spoken in six voices; "
+            "a recogniser for your own. Metre, key, temperature, instrument, steps: hear each one act.",
+            order=30,
+        ),
+    ),
+    views={"audio": _draw, "text": _draw_heard},
+    words=Words(units={"generate": "words"}, counted="words", decoded="sound", one="picture"),
+    tile=_draw_tile,
+    line=_line,
+    earlier=_draw_earlier,
+    actions={"audio": sound_actions.draw},
+    after=_draw_after,
+    inputs={**recording_input.TYPES, **sentence_rows.TYPES},
+    takes=(
+        Takes(
+            "speak", "text", "Speak", ":material/record_voice_over:",
+            "Open the Audio page with this text; Run there says it.", _speaks, _speak,
+        ),
+    ),
+    file=SettingsFile(
+        "sound",
+        "Drop a WAV, FLAC or MP3 file that was made here: its settings and seed are set here again. The file is read "
+        "on this machine and not kept.",
+        ("wav", "flac", "mp3"), recording_input.UPLOAD_MB, sounds.read_settings,
+    ),
+    own_prompts=True,
+)  # fmt: skip

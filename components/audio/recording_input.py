@@ -1,0 +1,68 @@
+"""Recordings as inputs: by microphone, as a file, or the one that ships with a model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from components import inputs
+from components.modality import InputType
+from models import sounds
+from models.family import InputField
+
+if TYPE_CHECKING:
+    from components.desk import Desk
+
+UPLOAD_MB = sounds.UPLOAD_MAX_BYTES // 1_000_000
+ENDINGS = ("wav", "flac", "mp3", "ogg", "oga", "opus")
+
+
+def draw(desk: Desk, item: InputField) -> None:
+    """Draw what takes a recording, and the one that is kept."""
+    key, turn = inputs.ref_key(desk.room.id, item.name), inputs.turn_of(desk, item)
+    left, right = st.columns(2)
+    with left:
+        st.audio_input(
+            "Record", key=f"{key}-record-{turn}", on_change=inputs.take_upload,
+            args=(desk, item, "record", "upload"), help=item.help,
+        )  # fmt: skip
+    with right:
+        st.file_uploader(
+            "Or give a file", list(item.accept or ENDINGS), key=f"{key}-upload-{turn}",
+            on_change=inputs.take_upload, args=(desk, item, "record", "upload"), max_upload_size=UPLOAD_MB,
+        )  # fmt: skip
+    inputs.draw_problem(desk, item)
+    if inputs.kept_ref(desk, item) is None:
+        _draw_example(desk, item)
+        return
+    data = inputs.stored(desk, item)
+    if data is None:
+        return
+    st.caption("The recording that is heard:")
+    st.audio(data)
+    inputs.draw_remove(desk, item)
+
+
+def _draw_example(desk: Desk, item: InputField) -> None:
+    """Offer the recording that ships with a model, for those who have none at hand."""
+    file = inputs.EXAMPLES / f"{desk.spec.id.replace('/', '-')}-input.wav"
+    if not file.exists():
+        return
+    key = inputs.ref_key(desk.room.id, item.name)
+
+    def chosen() -> None:
+        inputs.take(desk, item, file.read_bytes())
+        st.session_state[f"{key}-problem"] = ""
+
+    st.button(
+        "Take an example", icon=":material/lightbulb:", key=f"{key}-example", on_click=chosen,
+        help="A recording that was made here; then press Run.",
+    )  # fmt: skip
+
+
+def _check(data: bytes, name: str) -> object:
+    return sounds.decode_upload(data, name=name)
+
+
+TYPES = {"audio": InputType(inputs.kept_ref, inputs.restore_ref, draw, _check)}

@@ -1,0 +1,127 @@
+"""What the parts of a page share while it is drawn: the session, the room, the chosen model, and what can be run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from components import inputs, job_panel, params_form, rooms, state
+from components.modality import Modality
+from components.session import Session
+from models.catalog import ModelSpec
+from models.errors import PlaygroundError, PromptTooLong
+from models.family import Family
+from models.params import ParamField, acting_inputs, check
+from models.types import Request
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Hold what the callbacks of one drawn page need: `fields` is the table of settings of the model `spec`."""
+
+    session: Session
+    room: Modality
+    spec: ModelSpec
+    family: Family
+    fields: tuple[ParamField, ...]
+
+    @property
+    def prompt_key(self) -> str:
+        """Return the key of the page's prompt box."""
+        return inputs.prompt_key(self.room, self.family)
+
+    def run(self, again: bool = False) -> None:
+        """Freeze prompt and settings into a request and queue it; what is wrong becomes a notice."""
+        state.clear_notices()
+        if self.busy():
+            return
+        params_form.next_seed(self.spec, again)
+        params, seed = params_form.acting_values(self.spec, self.fields)
+        try:
+            given = inputs.collect(self)
+            request = Request(model=self.spec.id, inputs=given, params=params, seed=seed)
+            self.check_length(request)
+            self.session.jobs.submit(self.session.owner, [request])
+        except PlaygroundError as error:
+            state.notify(error.message)
+
+    def busy(self) -> bool:
+        """Say whether a run of this session is under way, on the page too."""
+        return job_panel.busy(self.session)
+
+    def check_length(self, request: Request) -> None:
+        """Refuse a prompt that is too long before it waits in the queue. Raises `PromptTooLong`.
+
+        The worker counts. While it warms up it is not asked: the run itself checks again.
+        """
+        prompt = request.inputs.get("prompt", "")
+        engine = self.session.jobs.engine
+        short = len(prompt.encode()) < int(self.spec.facts.get("context_length") or 0)  # type: ignore[arg-type]
+        ready = engine.state().phase == "ready"
+        if short or not ready or "count_tokens" not in self.family.tools or request.params.get("cut_prompt"):
+            return
+        counted = engine.call(self.spec.id, "count_tokens", {"text": prompt})
+        if counted["problem"]:
+            raise PromptTooLong(counted["problem"], tokens=counted["tokens"])
+
+    def write(self, text: str, run: bool = False) -> None:
+        """Put a text into the prompt box, and go on from it if `run`."""
+        st.session_state[self.prompt_key] = text
+        if run:
+            self.run()
+
+    def submit(self, request: Request) -> None:
+        """Run a request that was made from another one, and set the page to it."""
+        state.clear_notices()
+        if self.busy():
+            return
+        try:
+            self.session.jobs.submit(self.session.owner, [request])
+            apply(self.session, self.room, request)
+        except PlaygroundError as error:
+            state.notify(error.message)
+
+    def restore(self, request: Request) -> None:
+        """Set the page to a run's request."""
+        state.clear_notices()
+        try:
+            apply(self.session, self.room, request)
+        except PlaygroundError as error:
+            state.notify(error.message, "warning")
+
+    def depends(self, values: Mapping[str, Any]) -> object:
+        """Return what the page beside the form takes from the settings: the inputs that act, and how long it takes."""
+        wanted = acting_inputs(self.family.inputs, self.fields, values)
+        used = {name: values.get(name) for item in wanted for name in inputs.type_of(item).uses}
+        return [item.name for item in wanted], used, params_form.work(self.fields, values)
+
+
+def of(session: Session, room: Modality, model: str) -> Desk:
+    """Return the desk of a page that is set to `model`. Raises `UnknownModel`."""
+    spec, family = session.catalog[model], session.catalog.family(model)
+    return Desk(session, room, spec, family, family.fields(spec))
+
+
+def apply(session: Session, room: Modality, request: Request) -> None:
+    """Set the page to a request. Settings that are out of range are named and left at the default.
+
+    Raises `UnknownModel`, and `PlaygroundError` for a model of another page.
+    """
+    request = session.catalog.current(request)
+    there = of(session, room, request.model)
+    if there.spec.modality != room.id:
+        other = rooms.of(request.model)
+        raise PlaygroundError(f"This is for {there.spec.name} on the {other.title} page; open it there.")
+    good: dict[str, Any] = {"seed": request.seed}
+    for name, value in request.params.items():
+        try:
+            check(there.family.Params, there.fields, {name: value}, there.spec.id)
+            good[name] = value
+        except PlaygroundError as error:
+            state.notify(f"Left at its default: {error.message}", "warning")
+    st.session_state[state.model_key(room.id)] = there.spec.id
+    inputs.restore(there, request.inputs)
+    params_form.set_values(there.spec, there.fields, good)

@@ -1,0 +1,164 @@
+"""What the room of pictures says of itself."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from components import (
+    compare,
+    gallery,
+    image_view,
+    inputs,
+    result,
+    shell,
+    state,
+    theatre,
+    walk_view,
+    word_lens,
+)
+from components import desk as desks
+from components.image import picture_input
+from components.modality import Act, Look, Modality, RoomPage, SettingsFile, Showing, Takes, Words
+from models.image_settings import read_settings
+from models.types import SEED_MAX, Output, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from components.desk import Desk
+    from components.session import Session
+
+ONE_BATCH = 4  # pictures that are drawn at once
+TILE_PX = 96
+
+
+def _draw(showing: Showing) -> None:
+    request = showing.request
+    pictures = [replace(output, data=showing.read(output)) for output in showing.of("image")]
+    image_view.draw(
+        pictures, f"pictures-{showing.key}", run=showing.key, live=showing.live,
+        alt=request.inputs.get("prompt", "") if request is not None else "",
+        size=_size(request) if showing.live else None, count=_count(request),
+    )  # fmt: skip
+
+
+def _draw_waiting(request: Request, key: str) -> None:
+    """Draw the empty places of the pictures, in the size in which they come."""
+    if _size(request):
+        _draw(Showing([], key, lambda output: output.data, live=True, request=request))
+
+
+def _draw_tile(output: Output, read: Callable[[Output], bytes], key: str) -> None:
+    if data := read(output):
+        st.image(data, width=TILE_PX, alt=output.text or "The picture")
+
+
+def _size(request: Request | None) -> tuple[int, int] | None:
+    """Return the size that a request asks for, so that its previews are shown as large as the result will be."""
+    params = request.params if request is not None else {}
+    width, height = params.get("width"), params.get("height")
+    return (int(str(width)), int(str(height))) if width and height else None
+
+
+def _count(request: Request | None) -> int:
+    """Return how many pictures a request asks for."""
+    return int(str(request.params.get("num_images") or 1)) if request is not None else 1
+
+
+def _skips(request: Request, more: int) -> bool:
+    return more > 0 or _count(request) > ONE_BATCH
+
+
+def _draw_actions(act: Act) -> None:
+    if "variation_strength" in act.run.request.params:
+        st.button(
+            f"Vary{act.name}", icon=":material/alt_route:", key=f"vary-{act.key}", on_click=_vary,
+            args=(act.desk, act.run.request, act.output.index), help="A near relative: the same noise, moved a little.",
+        )  # fmt: skip
+
+
+def _vary(desk: Desk, request: Request, index: int) -> None:
+    """Run a near relative of picture `index` of a request."""
+    near = {"num_images": 1, "variation_strength": 0.3, "variation_seed": random.randint(0, 99_999)}  # noqa: S311
+    seed = (request.seed + index) % (SEED_MAX + 1)
+    desk.submit(request.model_copy(update={"params": {**request.params, **near}, "seed": seed}))
+
+
+def _take(desk: Desk, output: Output) -> None:
+    """Make a result the picture to start from, and choose a task that takes one."""
+    here = desk if desk.room.id == ROOM.id else _own_desk(desk.session)
+    item = picture_input.main_input(here.family.inputs)
+    tasks = _tasks(here)
+    if item is None or not tasks:
+        state.notify(f"{here.spec.name} takes no picture. Choose a model that does, then press it again.", "info")
+        return
+    inputs.take(here, item, result.stored(desk.session.jobs, output), "picture")
+    st.session_state[state.model_key(ROOM.id)] = here.spec.id
+    key = state.setting_key(here.spec.id, "task")
+    if st.session_state.get(key) not in picture_input.tasks_with(here, item):
+        st.session_state[key] = tasks[0]
+    state.notify("The picture is now the one to start from.", "info")
+
+
+def _tasks(desk: Desk) -> list[str]:
+    """Return the tasks of a model in which its first picture acts, in the model's order."""
+    item = picture_input.main_input(desk.family.inputs)
+    allowed = next((field.choices for field in desk.fields if field.name == "task"), ())
+    return [task for task in picture_input.tasks_with(desk, item) if task in allowed] if item is not None else []
+
+
+def _own_desk(session: Session) -> Desk:
+    """Return the desk of this room's page: its chosen model if that takes a picture, else the first that does."""
+    mine = [spec.id for spec in session.catalog.values() if spec.modality == ROOM.id]
+    chosen = st.session_state.get(state.model_key(ROOM.id), mine[0])
+    every = [desks.of(session, ROOM, model) for model in (chosen, *mine)]
+    return next((desk for desk in every if _tasks(desk)), every[0])
+
+
+def _takes_any(desk: Desk, output: Output) -> bool:
+    return any(spec.modality == ROOM.id for spec in desk.session.catalog.values())
+
+
+ROOM = Modality(
+    id="image",
+    pages=(
+        RoomPage(
+            shell.PAGES / "image.py", "Image", ":material/image:",
+            "Emoji drawn from words by three architectures side by side: a latent diffusion in Stable Diffusion's "
+            "layout, a GAN and a VAE. Steps, guidance, schedulers, inpainting, walks between seeds and prompts.",
+            order=20,
+        ),
+    ),
+    views={"image": _draw},
+    words=Words(units={"generate": "pictures"}, decoded="pixels", rest=" for these pictures", one="picture"),
+    tile=_draw_tile,
+    waiting=_draw_waiting,
+    earlier=gallery.draw,
+    actions={"image": _draw_actions},
+    looks=(
+        Look("Steps", theatre.fits, theatre.draw),
+        Look("Words", word_lens.fits, word_lens.draw),
+        Look("Walk", walk_view.fits, walk_view.draw),
+        Look("Three architectures", compare.fits, compare.draw),
+    ),
+    jobs={"walk": walk_view.draw_job, "compare": compare.draw_job},
+    inputs=picture_input.TYPES,
+    takes=(
+        Takes(
+            "use", "image", "Use as input", ":material/input:", "Make this the picture to start from.", _takes_any,
+            _take,
+        ),
+    ),
+    file=SettingsFile(
+        "picture",
+        "Drop a picture that was made here, or by stable-diffusion-webui: its prompt, settings and seed are set on "
+        "this page. The picture is read on this machine and not kept.",
+        picture_input.ENDINGS, picture_input.UPLOAD_MB, read_settings,
+    ),
+    placeholder="What to draw …",
+    skips=_skips,
+)  # fmt: skip

@@ -1,0 +1,136 @@
+"""Pictures and masks as inputs: an upload with its thumbnail, and a mask painted on the picture."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from components import inputs, mask_painter, params_form
+from components.modality import InputType
+from models import images
+from models.errors import PlaygroundError
+from models.family import InputField
+from models.uploads import UPLOAD_MAX_BYTES
+
+if TYPE_CHECKING:
+    from components.desk import Desk
+
+THUMBNAIL = 96
+UPLOAD_MB = UPLOAD_MAX_BYTES // 1_000_000  # the browser says so before it sends what is too large
+ENDINGS = ("png", "jpg", "jpeg", "webp")
+_TASK = "task"
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def thumbnail(ref: str, side: int, _data: bytes) -> bytes:
+    """Return a picture, upright, as a PNG of at most `side` px a side. `ref` names the bytes."""
+    picture = images.decode_upload(_data)
+    picture.thumbnail((side, side))
+    return _png(picture)
+
+
+@st.cache_data(max_entries=20, show_spinner=False)
+def _fitted(ref: str, size: tuple[int, int], _data: bytes) -> bytes:
+    """Return a picture as a PNG in the size in which a run takes it."""
+    return _png(images.fit(images.decode_upload(_data), *size))
+
+
+def _png(picture: Any) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def draw_picture(desk: Desk, item: InputField) -> None:
+    """Draw the upload of a picture, with the thumbnail of the one that is kept."""
+    if not _draw_upload(desk, item) and item == main_input(desk.family.inputs):
+        st.caption("Or press **Use as input** under a picture that was made here.")
+
+
+def main_input(items: tuple[InputField, ...]) -> InputField | None:
+    """Return the picture that a family starts from: the first one that it takes."""
+    return next((item for item in items if item.type == "image"), None)
+
+
+def tasks_with(desk: Desk, item: InputField) -> tuple[str, ...]:
+    """Return the tasks in which an input acts; () where it acts always."""
+    return tuple(str(one) for one in item.shown_if.get(_TASK, ()))
+
+
+def draw_mask(desk: Desk, item: InputField) -> None:
+    """Draw the painter of a mask over the picture that it belongs to, and the upload that may take its place."""
+    picture = main_input(desk.family.inputs)
+    data = _picture(desk, picture) if picture is not None else None
+    if picture is None or data is None:
+        st.caption("Give a picture first; then paint on it what is to be drawn anew.")
+        return
+    values: dict[str, Any] = params_form.values(desk.spec, desk.fields)
+    size = (int(values["width"]), int(values["height"]))
+    st.markdown("**Mask** · paint what is to be drawn anew")
+    fitted = _fitted(inputs.kept_ref(desk, picture) or "", size, data)
+    _keep_painted(desk, item, mask_painter.draw(fitted, f"{desk.spec.id}-mask", size=size))
+    key = inputs.ref_key(desk.room.id, item.name)
+    given = key in st.session_state and st.session_state[key] != st.session_state.get(f"{key}-painted")
+    with st.expander("Upload a mask instead", expanded=given):
+        _draw_upload(desk, item)
+
+
+def _draw_upload(desk: Desk, item: InputField) -> bool:
+    """Draw the box and what it holds; say whether it holds anything."""
+    key = inputs.ref_key(desk.room.id, item.name)
+    st.file_uploader(
+        item.label, list(item.accept or ENDINGS), key=f"{key}-upload-{inputs.turn_of(desk, item)}", help=item.help,
+        on_change=inputs.take_upload, args=(desk, item, "upload"), max_upload_size=UPLOAD_MB,
+    )  # fmt: skip
+    inputs.draw_problem(desk, item)
+    data = _picture(desk, item)
+    if data is None:
+        return False
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.image(thumbnail(inputs.kept_ref(desk, item) or "", THUMBNAIL, data), alt=item.label)
+        inputs.draw_remove(desk, item)
+    return True
+
+
+def _picture(desk: Desk, item: InputField) -> bytes | None:
+    """Return a kept picture's bytes, or None; what is none, as a link may name it, is forgotten."""
+    data = inputs.stored(desk, item)
+    if data is None:
+        return None
+    try:
+        thumbnail(inputs.kept_ref(desk, item) or "", THUMBNAIL, data)
+        return data
+    except PlaygroundError:
+        st.session_state.pop(inputs.ref_key(desk.room.id, item.name), None)
+        return None
+
+
+def _keep_painted(desk: Desk, item: InputField, painted: bytes | None) -> None:
+    """Take what was painted as the mask when it changes: one that was uploaded or restored since stays till then."""
+    key = inputs.ref_key(desk.room.id, item.name)
+    before = st.session_state.get(f"{key}-painted")
+    now = desk.session.jobs.store.put_bytes(painted) if painted is not None else None
+    if now == before:
+        return
+    st.session_state[f"{key}-painted"] = now
+    if now is not None:
+        st.session_state[key] = now
+    elif st.session_state.get(key) == before:
+        st.session_state.pop(key)  # wiped clean again
+
+
+def _check(data: bytes, name: str) -> object:
+    return images.decode_upload(data, name=name)
+
+
+def _restore(desk: Desk, item: InputField, given: Mapping[str, str]) -> None:
+    inputs.restore_ref(desk, item, given)
+
+
+TYPES = {
+    "image": InputType(inputs.kept_ref, _restore, draw_picture, _check, beside=True),
+    "mask": InputType(inputs.kept_ref, _restore, draw_mask, _check, uses=("width", "height")),
+}

@@ -1,0 +1,225 @@
+"""What a room says of itself, so that the generic pages know no modality: one frozen `Modality` per room.
+
+A room is a folder with a `page.py` that holds `ROOM = Modality(...)`; `components.rooms` finds it. What is left out is
+drawn by the generic page, or is not offered. Output kinds, input types and job purposes are open words: one that no
+room knows is told in a sentence, never an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from models.family import InputField
+from models.types import Output, Request, Run
+
+if TYPE_CHECKING:
+    from components.desk import Desk
+    from components.session import Session
+    from models.catalog import Catalog
+    from models.image_settings import Recovered
+    from models.jobs import JobView
+
+
+@dataclass(frozen=True)
+class RoomPage:
+    """Name one page of a room: its script under pages/ (or anywhere), its title, icon and words on Home.
+
+    Pages of a `group` stand together in the navigation, by `order`.
+    """
+
+    script: Path
+    title: str
+    icon: str
+    about: str
+    group: str = "Create"
+    order: int = 100
+
+
+@dataclass(frozen=True)
+class Showing:
+    """Hand outputs of one run to the view of a kind.
+
+    `outputs` are all of the run; `key` is unique on the page. `live`: they are on their way. `request` made them (None
+    where unknown). `read(output)` returns an output's bytes, from the store if need be.
+    """
+
+    outputs: Sequence[Output]
+    key: str
+    read: Callable[[Output], bytes]
+    live: bool = False
+    request: Request | None = None
+
+    def of(self, kind: str) -> list[Output]:
+        """Return the outputs of a kind."""
+        return [output for output in self.outputs if output.kind == kind]
+
+
+@dataclass(frozen=True)
+class Act:
+    """Hand one output of a finished run to a room's actions.
+
+    `name` follows a button's label where there are several outputs (" 2"); `key` is unique on the page.
+    """
+
+    desk: Desk
+    run: Run
+    output: Output
+    name: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Takes:
+    """Say that a room takes outputs of a kind as input, its own or other rooms', and how the button is called.
+
+    `fits(desk, output)` says whether it is offered on the page of `desk`. `take(desk, output)` sets the room's page; it
+    raises `PlaygroundError` for what cannot be taken. Pressed on another room's page, the room's own is opened then.
+    `name` begins the button's key.
+    """
+
+    name: str
+    kind: str
+    label: str
+    icon: str
+    help: str
+    fits: Callable[[Desk, Output], bool]
+    take: Callable[[Desk, Output], None]
+
+
+@dataclass(frozen=True)
+class SettingsFile:
+    """Say which files of a room carry settings: their name in a sentence, what to tell, endings, size and reader.
+
+    `read(data)` returns what it found, None where there is nothing. Raises `BadInput` for what is no such file.
+    """
+
+    name: str
+    hint: str
+    endings: tuple[str, ...]
+    megabytes: int
+    read: Callable[[bytes], Recovered | None]
+
+
+@dataclass(frozen=True)
+class InputType:
+    """Draw, keep and restore one type of input, on any page whose models take it.
+
+    `draw(desk, item)` draws its widget (None: page parts of the room's own give it). `value(desk, item)` returns what
+    a request carries: text, or a `sha256:` reference; None for nothing. `restore(desk, item, inputs)` sets the page to
+    a request's inputs. `check(data, name)` decodes an upload and raises `BadInput`; None for a type without uploads.
+    Inputs whose type is `beside` stand in columns. `uses` names settings on which the widget depends.
+    """
+
+    value: Callable[[Desk, InputField], str | None]
+    restore: Callable[[Desk, InputField, Mapping[str, str]], None]
+    draw: Callable[[Desk, InputField], None] | None = None
+    check: Callable[[bytes, str], object] | None = None
+    beside: bool = False
+    uses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Look:
+    """Offer a look into finished runs, such as their steps.
+
+    `fits(catalog, run)` says whether a run has something to see; `draw(session, run, key)` draws it.
+    """
+
+    name: str
+    fits: Callable[[Catalog, Run], bool]
+    draw: Callable[[Session, Run, str], None]
+
+
+@dataclass(frozen=True)
+class Mode:
+    """Offer another way to use a room's page beside its prompt box, such as chat.
+
+    `choose(desk)` draws the choice where the model offers one and says whether this mode is on; `draw(desk)` then
+    draws all below the model. `keeps(view)` says of a job that this mode alone draws it.
+    """
+
+    choose: Callable[[Desk], bool]
+    draw: Callable[[Desk], None]
+    keeps: Callable[[JobView], bool]
+
+
+@dataclass(frozen=True)
+class Words:
+    """Name what a room counts and makes.
+
+    `units` maps a stage of progress to its unit ("generate": "tokens"), `counted` is the unit of the stat `tokens`.
+    `decoded` is what latents become; `rest` what remains of a request that can be skipped through; `one` the word for
+    a run of a single step.
+    """
+
+    units: Mapping[str, str] = field(default_factory=dict)
+    counted: str = "tokens"
+    decoded: str = "the result"
+    rest: str = ""
+    one: str = "step"
+
+
+def never(request: Request, more: int) -> bool:
+    """Say no."""
+    return False
+
+
+@dataclass(frozen=True)
+class Modality:
+    """Declare a room.
+
+    - `id` is the first part of its models' ids; `pages` are its pages, the first its own.
+    - `views` draw outputs by kind, still and live; `tile` draws one output small (without it, its words are shown).
+    - `waiting(request, key)` draws what stands there before the first preview.
+    - `line(run)` tells a run in one line of markdown (without it: its words); `earlier(desk, runs, shown)` draws the
+      list of earlier results (without it: one row a run).
+    - `actions` draw the buttons under an output, by kind; under a finished run stand its `looks`, one of them open, and
+      the panels of `after(desk, run, key)`.
+    - `jobs` draw jobs by purpose, living and finished; `modes` are further ways to use the page.
+    - `welcome(session)` draws a first run with one click on Home, which shows that of the first room that has one.
+    - `beside_run(desk, live)` draws what stands beside Run, `below(desk)` what stands below the result.
+    - `inputs` are the types of input whose widgets live here; `takes` what outputs it takes as input; `file` those of
+      its files that settings are read from.
+    - `placeholder` and `prompt_px` are the prompt box's; with `own_prompts` each family of the page has a prompt of its
+      own, as its words mean nothing to the others.
+    - `skips(request, more)` says whether Skip has something to go on with; `more` requests follow in the job.
+      `end_line`: how a job ended is told above its result, so that nothing moves.
+    """
+
+    id: str
+    pages: tuple[RoomPage, ...]
+    views: Mapping[str, Callable[[Showing], None]]
+    words: Words = Words()
+    tile: Callable[[Output, Callable[[Output], bytes], str], None] | None = None
+    waiting: Callable[[Request, str], None] | None = None
+    line: Callable[[Run], str] | None = None
+    earlier: Callable[[Desk, Sequence[Run], str], None] | None = None
+    actions: Mapping[str, Callable[[Act], None]] = field(default_factory=dict)
+    looks: tuple[Look, ...] = ()
+    after: Callable[[Desk, Run, str], None] | None = None
+    jobs: Mapping[str, Callable[[Desk, JobView, str], None]] = field(default_factory=dict)
+    modes: tuple[Mode, ...] = ()
+    welcome: Callable[[Session], None] | None = None
+    beside_run: Callable[[Desk, bool], None] | None = None
+    below: Callable[[Desk], None] | None = None
+    inputs: Mapping[str, InputType] = field(default_factory=dict)
+    takes: tuple[Takes, ...] = ()
+    file: SettingsFile | None = None
+    placeholder: str = ""
+    prompt_px: int = 80
+    own_prompts: bool = False
+    skips: Callable[[Request, int], bool] = never
+    end_line: bool = True
+
+    @property
+    def page(self) -> RoomPage:
+        """Return the page on which its models run."""
+        return self.pages[0]
+
+    @property
+    def title(self) -> str:
+        """Return the title of its own page."""
+        return self.page.title

@@ -1,0 +1,98 @@
+"""Drop a result, get its settings back: ours in full, other programs' as far as they are known here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+from pydantic import ValidationError
+
+from components import desk as desks
+from components import inputs, params_form, state
+from models.errors import BadInput, PlaygroundError
+from models.jobs import Jobs
+from models.media import check_text
+from models.types import Request
+
+if TYPE_CHECKING:
+    from components.desk import Desk
+    from models.image_settings import Recovered
+
+_TURN = "settings-from-file-turn"
+
+
+def draw(desk: Desk) -> None:
+    """Draw the box that takes a file, where the room has files that carry settings.
+
+    It closes when one was taken, and the notices say what became of it.
+    """
+    kind = desk.room.file
+    if kind is None:
+        return
+    turn = st.session_state.get(_TURN, 0)
+    key = f"settings-from-file-{turn}"
+    with st.popover(f"Settings from a {kind.name}", icon=":material/settings_backup_restore:", key=f"{key}-box"):
+        st.caption(kind.hint)
+        st.file_uploader(
+            f"{kind.name.capitalize()} with settings", list(kind.endings), key=key, on_change=_take, args=(desk,),
+            max_upload_size=kind.megabytes,
+        )  # fmt: skip
+
+
+def _take(desk: Desk) -> None:
+    turn = st.session_state.get(_TURN, 0)
+    upload = st.session_state.get(f"settings-from-file-{turn}")
+    kind = desk.room.file
+    if upload is None or kind is None:
+        return
+    st.session_state[_TURN] = turn + 1
+    state.clear_notices()
+    try:
+        found = kind.read(upload.getvalue())
+        if found is None:
+            state.notify(
+                f"This {kind.name} carries no settings: it was not made here, or they were stripped.", "warning"
+            )
+            return
+        apply(desk, kind.name, found)
+    except PlaygroundError as error:
+        state.notify(error.message, "warning")
+    except (ValidationError, OverflowError) as error:  # a seed out of range, numbers beyond all measure
+        state.notify(
+            f"The settings in this {kind.name} are damaged: a value is impossible ({type(error).__name__}).", "warning"
+        )
+
+
+def apply(desk: Desk, file: str, found: Recovered) -> None:
+    """Set the page to what a `file` (a word for it) says, and say what could not be taken."""
+    catalog, model = desk.session.catalog, found.model
+    if found.source == "playground" and model not in catalog:
+        state.notify(f"The {file} was made by {str(model)[:60]}, which is not here. The rest was taken.", "warning")
+    there = desks.of(desk.session, desk.room, model if model is not None and model in catalog else desk.spec.id)
+    seed = params_form.values(there.spec, there.fields)["seed"] if found.seed is None else found.seed
+    for name, text in found.inputs.items():
+        check_text(text, name)
+    uploads = [
+        item.name for item in there.family.inputs if inputs.type_of(item).check is not None or item.type == "file"
+    ]
+    given = {
+        name: "" if name in uploads and not _is_here(desk.session.jobs, ref) else ref
+        for name, ref in found.inputs.items()
+    }
+    request = Request(model=there.spec.id, inputs=given, params=found.params, seed=seed)
+    desks.apply(desk.session, desk.room, request)
+    what = "prompt and settings" if found.seed is None else "prompt, settings and seed"
+    source = "" if found.source == "playground" else " as far as this model has them"
+    state.notify(f"The {what} of the {file} are set{source}. Press Run.", "info")
+    if said := inputs.missing(there):
+        state.notify(said, "warning")
+    if found.unknown:
+        state.notify(f"Not known here and left out: {'; '.join(found.unknown)}.", "warning")
+
+
+def _is_here(jobs: Jobs, ref: str) -> bool:
+    """Say whether the file of a reference is stored here."""
+    try:
+        return jobs.store.path(ref).exists()
+    except BadInput:
+        return False

@@ -1,0 +1,144 @@
+"""What the room of texts says of itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from components import (
+    chat,
+    chat_lesson,
+    example,
+    insides,
+    microscope,
+    run_list,
+    shell,
+    side_by_side,
+    state,
+    story_view,
+)
+from components.modality import Act, InputType, Look, Modality, Mode, RoomPage, Showing, Words
+from components.words import plain
+from models.errors import PlaygroundError
+from models.types import Output, Request, Run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from components.desk import Desk
+    from components.session import Session
+
+# one prompt and one seed at three temperatures: what this playground is about, at one glance
+TEMPERATURES = (0.3, 0.8, 1.6)
+FIRST_PROMPT = "Once upon a time a small dragon"
+TILE_CHARS = 90
+
+
+def _draw(showing: Showing) -> None:
+    story_view.draw(showing.of("text"), f"story-{showing.key}", run=showing.key, live=showing.live)
+
+
+def _draw_waiting(request: Request, key: str) -> None:
+    prompt = request.inputs.get("prompt", "")
+    start = Output("text", 0, prompt, meta={"prompt_chars": len(prompt)})
+    _draw(Showing([start], key, lambda output: output.data, live=True, request=request))
+
+
+def _draw_tile(output: Output, read: Callable[[Output], bytes], key: str) -> None:
+    words = " ".join(output.text.split())
+    st.caption(plain(words if len(words) <= TILE_CHARS else f"{words[: TILE_CHARS - 1]}…"))
+
+
+def _line(run: Run) -> str:
+    """Return a run's seed and what it wrote, its prompt's last words before it."""
+    if not run.outputs or run.outputs[0].kind != "text":
+        return run_list.seed_line(run)
+    cut = int(run.outputs[0].meta.get("prompt_chars", 0))
+    line = " ".join(run.outputs[0].text[max(0, cut - 20) :].split())[:90]
+    return f"seed {run.request.seed} · {plain(line)}"
+
+
+def _draw_actions(act: Act) -> None:
+    st.button(
+        f"Continue{act.name}", icon=":material/arrow_forward:", key=f"continue-{act.key}", on_click=act.desk.write,
+        args=(act.output.text, True), help="Go on from this text, with the settings as they are now.",
+    )  # fmt: skip
+    st.button(
+        f"Edit{act.name}", icon=":material/edit:", key=f"edit-{act.key}", on_click=act.desk.write,
+        args=(act.output.text, False), help="Put this text into the prompt box to change it; Run goes on from it.",
+    )  # fmt: skip
+
+
+def _draw_chat(desk: Desk) -> None:
+    chat_lesson.draw(desk.session, desk.spec)
+    chat.draw(chat.Chat(desk))
+
+
+def _draw_below(desk: Desk) -> None:
+    chat_lesson.draw(desk.session, desk.spec)
+
+
+def _welcome(session: Session) -> None:
+    """Draw a first story to be written with one click, and the same one at three temperatures."""
+    spec = next(spec for spec in session.catalog.values() if spec.modality == ROOM.id)
+    st.text(f"“{FIRST_PROMPT} …”")
+    if st.button("Write this story", type="primary", icon=":material/auto_stories:", key="first-run"):
+        st.session_state[state.prompt_key(ROOM.id)] = FIRST_PROMPT
+        try:
+            session.jobs.submit(session.owner, [Request(model=spec.id, inputs={"prompt": FIRST_PROMPT}, seed=0)])
+        except PlaygroundError as error:
+            state.notify(error.message)
+        st.switch_page(ROOM.page.script)
+    runs = [example.read_run(example.EXAMPLES / f"temperature-{value}.json") for value in TEMPERATURES]
+    st.caption(
+        f":material/lightbulb: **An example** by {spec.name}: the same beginning and the same seed at three "
+        "temperatures."
+    )
+    story_view.draw(
+        [run.outputs[0] for run in runs], "home-example", run="home-example",
+        titles=[f"Temperature {value}" for value in TEMPERATURES],
+    )  # fmt: skip
+
+
+# given by the chat and by the branches under the microscope: no widget of the page's own
+def _nothing(desk: Desk, item: object) -> None:
+    return None
+
+
+ROOM = Modality(
+    id="text",
+    pages=(
+        RoomPage(
+            shell.PAGES / "text.py", "Text", ":material/article:",
+            "A Transformer and an LSTM that learnt the same stories, and chat models made from one of them by "
+            "instructions and by feedback. See temperature, top-p and every other setting act, token by token.",
+            order=10,
+        ),
+    ),
+    views={"text": _draw},
+    words=Words(units={"generate": "tokens"}),
+    tile=_draw_tile,
+    waiting=_draw_waiting,
+    line=_line,
+    actions={"text": _draw_actions},
+    looks=(
+        Look("Microscope", microscope.fits, microscope.draw),
+        Look("Attention", insides.fits_attention, insides.draw_attention),
+        Look("Layers", insides.fits_lens, insides.draw_lens),
+        Look("State", insides.fits_state, insides.draw_state),
+        Look("Tokens", insides.fits_tokens, insides.draw_tokens),
+    ),
+    jobs={side_by_side.PURPOSE: side_by_side.draw_job},
+    modes=(Mode(chat.choose, _draw_chat, chat.apart),),
+    welcome=_welcome,
+    beside_run=side_by_side.draw_button,
+    below=_draw_below,
+    inputs={
+        "messages": InputType(_nothing, chat.restore_messages),
+        "tokens": InputType(_nothing, lambda desk, item, given: None),
+    },
+    placeholder="Write how it begins …",
+    prompt_px=110,
+    end_line=False,
+)  # fmt: skip
