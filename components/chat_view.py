@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from components import result
+from components import frontend, result
 from components.conversation import Maker, Tree, Way, siblings
 from components.desk import Desk
 from components.words import plain
@@ -20,34 +20,7 @@ from models.media import file_name
 from models.types import Output, Request
 
 ASKED, ANSWERED = ":material/person:", ":material/auto_stories:"
-_HTML = '<p class="said"></p>'
-_CSS = """
-.said {
-  margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; color: var(--st-text-color);
-  font: 400 1.08rem/1.6 Charter, "Bitstream Charter", "Iowan Old Style", Georgia, "DejaVu Serif", serif;
-}
-.said.asked { font: 500 1rem/1.55 var(--st-font); }
-.said.live::after { content: "▍"; color: var(--st-primary-color); animation: blink 1s steps(2) infinite; }
-@keyframes blink { 50% { opacity: 0; } }
-@media (prefers-reduced-motion: reduce) { .said.live::after { animation: none; } }
-"""
-# textContent only: what a model or a person wrote is text, whatever it holds
-_JS = """
-export default function ({ data, parentElement }) {
-  const box = parentElement.querySelector(".said");
-  box.className = "said " + data.looks;
-  if (data.live) box.setAttribute("aria-live", "polite");
-  if (box.textContent !== data.text) box.textContent = data.text;
-  if (!data.run) return;
-  if (!data.live && window.__playgroundRun === data.run && document.hidden) {
-    const before = document.title;
-    document.title = "Done · " + before;
-    document.addEventListener("visibilitychange", () => { document.title = before; }, { once: true });
-  }
-  window.__playgroundRun = data.live ? data.run : "";
-}
-"""
-_component = st.components.v2.component("playground_said", html=_HTML, css=_CSS, js=_JS)
+_component = frontend.component("playground_said", __file__, html='<p class="said"></p>')
 
 
 @dataclass(frozen=True)

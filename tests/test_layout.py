@@ -84,7 +84,7 @@ def test_nothing_large_or_private_is_committed():
 
 
 def test_no_two_components_of_the_browser_share_a_name():
-    names = [name for file in (ROOT / "components").glob("*.py")
-             for name in re.findall(r'components\.v2\.component\(\s*"([^"]+)"', file.read_text("utf-8"))]  # fmt: skip
+    names = [name for file in (ROOT / "components").rglob("*.py")
+             for name in re.findall(r'frontend\.component\(\s*"([^"]+)"', file.read_text("utf-8"))]  # fmt: skip
     assert len(names) > 10
     assert sorted(set(names)) == sorted(names)

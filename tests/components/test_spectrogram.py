@@ -1,6 +1,7 @@
 """The frequencies that are named beside a spectrogram."""
 
 import itertools
+from pathlib import Path
 
 import pytest
 
@@ -18,3 +19,7 @@ def test_marks_stand_clear_of_one_another_and_of_the_edges(top_hz):
 
 def test_a_sound_without_a_rate_has_no_marks():
     assert spectrogram.shown_marks(0.0) == []
+
+
+def test_the_height_is_that_of_the_look():
+    assert f".stage {{ height: {spectrogram.HEIGHT_PX}px;" in Path(spectrogram.__file__).with_suffix(".css").read_text()

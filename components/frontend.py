@@ -1,0 +1,47 @@
+"""Register components of the browser from the files beside their module: HTML, CSS and JavaScript.
+
+Streamlit takes files only from installed packages, so their text is handed over. The browser then loads a component's
+JavaScript as one module without an address, in which no relative `import` can work: what components share is joined in
+front of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+if TYPE_CHECKING:
+    from streamlit.components.v2.types import ComponentRenderer
+
+
+def component(name: str, module_file: str, *, html: str = "", shared: Sequence[ModuleType] = ()) -> ComponentRenderer:
+    """Register the component `name` from the files beside `module_file`; return what mounts it.
+
+    `module_file` is the caller's `__file__`: for `ab_slider.py` these are `ab_slider.css`, `ab_slider.js` and, unless
+    `html` stands in for it, `ab_slider.html`. `shared` are modules with a CSS and a JS file of their own beside them;
+    those come first, in that order. Every name that such a JS file exports is there for the component's own.
+    Raises FileNotFoundError naming the file that is missing.
+    """
+    files = [*(str(module.__file__) for module in shared), module_file]
+    return st.components.v2.component(
+        name,
+        html=html or read(module_file, ".html"),
+        css="\n".join(read(file, ".css") for file in files),
+        js="\n".join(read(file, ".js") for file in files),
+    )
+
+
+def read(module_file: str, suffix: str) -> str:
+    """Return the text of the file beside a module, such as `theme.css` for `theme.py`.
+
+    Raises FileNotFoundError naming the file that is missing.
+    """
+    path = Path(module_file).with_suffix(suffix)
+    try:
+        return path.read_text("utf-8")
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path} is missing: {Path(module_file).name} needs it beside it.") from None
