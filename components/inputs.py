@@ -15,18 +15,13 @@ from models import images, sounds
 from models.blobs import REFERENCE
 from models.catalog import ModelSpec
 from models.errors import PlaygroundError
-from models.family import Family, InputField
+from models.family import Family, InputField, acting_inputs
 from models.jobs import Jobs
 from models.media import check_text
-from models.params import ParamField, in_effect
+from models.params import ParamField
 from models.uploads import UPLOAD_MAX_BYTES
 
-# a task that draws from words or chance alone takes no picture; the others take those named here
-_PICTURES: dict[str, tuple[str, ...]] = {
-    "image to image": ("image",), "inpaint": ("image", "mask"), "reconstruct": ("image",),
-    "interpolate": ("image", "image_to"),
-}  # fmt: skip
-_WORDLESS = ("reconstruct", "interpolate")  # tasks in which no prompt acts
+_DRAWN = ("text", "image", "mask", "audio")  # types that are drawn here; parts of a page supply the others
 EXAMPLES = Path(__file__).parent / "examples"
 THUMBNAIL = 96
 SOUND_MB = sounds.UPLOAD_MAX_BYTES // 1_000_000
@@ -50,15 +45,7 @@ def wanted(family: Family, spec: ModelSpec, fields: tuple[ParamField, ...]) -> l
 
 def wanted_under(family: Family, fields: tuple[ParamField, ...], values: Mapping[str, Any]) -> list[InputField]:
     """Return the inputs that act under these values of all settings."""
-    task = str(values.get("task", ""))
-    names = {*_PICTURES.get(task, ()), *(item.name for item in family.inputs if item.type == "audio")}
-    if task not in _WORDLESS:
-        names.add("prompt")
-        if values.get("prompt_mix") and "prompt_mix" in in_effect(fields, values):
-            names.add("prompt_to")
-    if values.get("guidance_scale", 1) > 1 and "guidance_scale" in in_effect(fields, values):
-        names.add("negative_prompt")
-    return [item for item in family.inputs if item.name in names]
+    return [item for item in acting_inputs(family.inputs, fields, values) if item.type in _DRAWN]
 
 
 def collect(family: Family, spec: ModelSpec, fields: tuple[ParamField, ...]) -> dict[str, str]:
@@ -90,7 +77,7 @@ def restore(modality: str, family: Family, given: Mapping[str, str]) -> None:
     for item in family.inputs:
         if item.name not in given or item.name == "rows":
             continue
-        if item.type == "text":
+        if item.is_text:
             st.session_state[text_key(modality, family, item.name)] = given[item.name]
         elif REFERENCE.fullmatch(given[item.name]):
             st.session_state[ref_key(modality, item.name)] = given[item.name]
@@ -102,7 +89,7 @@ def missing(family: Family, spec: ModelSpec, fields: tuple[ParamField, ...]) -> 
     """Return a sentence about the pictures that the task needs and that are not there yet; "" where none is missing."""
     names = [
         item.label.lower() for item in wanted(family, spec, fields)
-        if item.type in ("image", "audio") and not st.session_state.get(ref_key(spec.modality, item.name))
+        if not item.is_text and not st.session_state.get(ref_key(spec.modality, item.name))
     ]  # fmt: skip
     return f"Still to be given, as links and files do not hold it: the {' and the '.join(names)}." if names else ""
 
@@ -126,14 +113,14 @@ def draw_pictures(jobs: Jobs, family: Family, spec: ModelSpec, fields: tuple[Par
     for item in wanted(family, spec, fields):
         if item.type == "audio":
             _draw_recording(jobs, spec, item)
-    items = [item for item in wanted(family, spec, fields) if item.type == "image"]
-    uploads = [item for item in items if item.name != "mask"]
+    items = [item for item in wanted(family, spec, fields) if item.type in ("image", "mask")]
+    uploads = [item for item in items if item.type == "image"]
     for column, item in zip(st.columns(max(1, len(uploads))), uploads, strict=False):
         with column:
             _draw_upload(jobs, spec.modality, item)
             if _stored(jobs, ref_key(spec.modality, item.name)) is None and item.name == "image":
                 st.caption("Or press **Use as input** under a picture that was made here.")
-    if any(item.name == "mask" for item in items):
+    if any(item.type == "mask" for item in items):
         _draw_mask(jobs, spec, fields)
 
 
@@ -281,7 +268,7 @@ def _draw_mask(jobs: Jobs, spec: ModelSpec, fields: tuple[ParamField, ...]) -> N
     key = ref_key(spec.modality, "mask")
     given = key in st.session_state and st.session_state[key] != st.session_state.get(f"{key}-painted")
     with st.expander("Upload a mask instead", expanded=given):
-        _draw_upload(jobs, spec.modality, InputField("mask", "image", False, "Mask", "White is drawn anew."))
+        _draw_upload(jobs, spec.modality, InputField("mask", "mask", False, "Mask", "White is drawn anew."))
 
 
 def _keep_painted(jobs: Jobs, spec: ModelSpec, painted: bytes | None) -> None:

@@ -89,6 +89,7 @@ def apply(catalog: Catalog, modality: str, request: Request) -> None:
 
     Raises `UnknownModel`, and `PlaygroundError` for a model of another page.
     """
+    request = catalog.current(request)
     spec = catalog[request.model]
     if spec.modality != modality:
         raise PlaygroundError(f"This is for {spec.name} on the {spec.modality.capitalize()} page; open it there.")

@@ -96,7 +96,7 @@ def apply(jobs: Jobs, catalog: Catalog, modality: str, found: Recovered) -> None
     seed = params_form.values(spec, fields)["seed"] if found.seed is None else found.seed
     for name, text in found.inputs.items():
         check_text(text, name)
-    pictures = [item.name for item in family.inputs if item.type != "text"]
+    pictures = [item.name for item in family.inputs if not item.is_text]
     given = {name: "" if name in pictures and not _is_here(jobs, ref) else ref for name, ref in found.inputs.items()}
     links.apply(catalog, modality, Request(model=spec.id, inputs=given, params=found.params, seed=seed))
     what = "prompt and settings" if found.seed is None else "prompt, settings and seed"
