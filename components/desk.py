@@ -13,8 +13,8 @@ from components.modality import Modality
 from components.session import Session
 from models.catalog import ModelSpec
 from models.errors import PlaygroundError, PromptTooLong
-from models.family import Family
-from models.params import ParamField, acting_inputs, check
+from models.family import Family, acting_inputs
+from models.params import ParamField, check
 from models.types import Request
 
 

@@ -17,9 +17,8 @@ from components.modality import InputType
 from components.words import plain
 from models.blobs import REFERENCE
 from models.errors import PlaygroundError
-from models.family import Family, InputField
+from models.family import Family, InputField, acting_inputs
 from models.media import check_text
-from models.params import acting_inputs
 
 if TYPE_CHECKING:
     from components.desk import Desk
@@ -46,11 +45,6 @@ def text_key(room: Modality, family: Family, name: str) -> str:
 def type_of(item: InputField) -> InputType:
     """Return how an input is drawn; of a type that nobody declared, a sentence."""
     return _BUILT_IN.get(item.type) or rooms.input_type(item.type) or _UNKNOWN
-
-
-def is_upload(item: InputField) -> bool:
-    """Say whether an input travels as the reference of a stored file."""
-    return item.type == "file" or type_of(item).check is not None
 
 
 def wanted(desk: Desk) -> tuple[InputField, ...]:

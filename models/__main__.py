@@ -86,10 +86,14 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
     spec, family = catalog[options.model], catalog.family(options.model)
     fields = {item.name: item for item in family.fields(spec)}
     params = _params(options.param, fields)
-    inputs = _inputs(options, {item.name: item.type for item in family.inputs}, settings)
+    # a text that was an input once and is a setting now is still read as text
+    texts = {item.name for item in family.inputs if item.is_text} | {
+        item.name for item in fields.values() if item.type == "text"
+    }
+    inputs = _inputs(options, texts, settings)
     if not 0 <= options.seed <= SEED_MAX:
         raise BadParam(f"seed is {options.seed}; allowed is {allowed(fields['seed'])}.")
-    request = Request(model=spec.id, inputs=inputs, params=params, seed=options.seed)
+    request = catalog.current(Request(model=spec.id, inputs=inputs, params=params, seed=options.seed))
     stop = StopSignal()
     signal.signal(signal.SIGINT, lambda *_: stop.request())
     final: Final | None = None
@@ -117,7 +121,7 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
         json.dumps(
             {
                 "model": spec.id,
-                "inputs": {name: text for name, text in inputs.items() if not text.startswith("sha256:")},
+                "inputs": {name: text for name, text in request.inputs.items() if not text.startswith("sha256:")},
                 "seed": options.seed,
                 "params": {name: full[name] for name in acting},
                 **stats,
@@ -150,7 +154,7 @@ def _params(given: list[str], fields: dict[str, ParamField]) -> dict[str, Any]:
     return params
 
 
-def _inputs(options: argparse.Namespace, known: dict[str, str], settings: Settings) -> dict[str, str]:
+def _inputs(options: argparse.Namespace, texts: set[str], settings: Settings) -> dict[str, str]:
     inputs: dict[str, str] = {}
     if options.prompt is not None:
         inputs["prompt"] = media.check_text(options.prompt)
@@ -162,7 +166,7 @@ def _inputs(options: argparse.Namespace, known: dict[str, str], settings: Settin
             data = Path(file).read_bytes()
         except OSError as error:
             raise BadInput(f"--input {name}: the file {file} cannot be read ({error.strerror}).") from error
-        if known.get(name) == "text":
+        if name in texts:
             try:
                 inputs[name] = media.check_text(data.decode("utf-8"), name)
             except UnicodeDecodeError as error:

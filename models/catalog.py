@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import json
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from models.errors import BadInput, BadParam, CatalogError, UnknownModel, WeightsError
-from models.family import Family, discover
+from models.family import Family, acting_inputs, discover
 from models.params import Narrowing, Params, check
 from models.settings import Settings
 from models.types import Request
@@ -164,10 +164,13 @@ class Catalog(Mapping[str, ModelSpec]):
     def validate(self, request: Request) -> Params:
         """Check a request as the page, the CLI and the engine do. Raises `BadRequest` errors.
 
-        Returns the params in full: the request's own over the model's defaults.
+        A request in an old form passes as what it is in today's (see `current`). Returns the params in full: the
+        request's own over the model's defaults.
         """
+        request = self.current(request)
         spec, family = self[request.model], self.family(request.model)
-        params = check(family.Params, family.fields(spec), request.params, spec.id)
+        fields = family.fields(spec)
+        params = check(family.Params, fields, request.params, spec.id)
         names = {item.name for item in family.inputs}
         extra = sorted(set(request.inputs) - names)
         if extra:
@@ -175,14 +178,40 @@ class Catalog(Mapping[str, ModelSpec]):
         if request.study and request.study not in family.studies:
             known = ", ".join(family.studies) or "none"
             raise BadInput(f"{spec.id} has no study {request.study!r}; it has: {known}.")
+        acting = acting_inputs(family.inputs, fields, {**params.model_dump(), "seed": request.seed})
         missing = [
             item.name if item.type == "text" else item.label.lower() or item.name
-            for item in family.inputs if item.required and item.name not in request.inputs
+            for item in acting if item.required and item.name not in request.inputs
         ]  # fmt: skip
         if missing:
             raise BadInput(f"The {missing[0]} is missing. Give {spec.id} a {missing[0]} and run again.")
+        for item in family.inputs:
+            if item.is_text and (problem := item.problem(request.inputs.get(item.name, ""))):
+                raise BadInput(problem)
         family.check_inputs(spec, request, params)
         return params
+
+    def check_uploads(self, request: Request, open_ref: Callable[[str], bytes]) -> None:
+        """Check the size of a request's uploads where their input has a limit. Raises `BadInput`."""
+        for item in self.family(request.model).inputs:
+            if item.is_text or item.max_bytes is None or item.name not in request.inputs:
+                continue
+            if problem := item.problem(open_ref(request.inputs[item.name])):
+                raise BadInput(problem)
+
+    def current(self, request: Request) -> Request:
+        """Return a request in today's form, whenever it was made. Raises `UnknownModel`.
+
+        What was an input of the family once and is a text setting now moves among the params, unless they name it.
+        """
+        spec, family = self[request.model], self.family(request.model)
+        settings = {item.name for item in family.fields(spec) if item.type == "text"}
+        settings -= {item.name for item in family.inputs}
+        moved = {name: text for name, text in request.inputs.items() if name in settings}
+        if not moved:
+            return request
+        inputs = {name: text for name, text in request.inputs.items() if name not in moved}
+        return request.model_copy(update={"inputs": inputs, "params": {**moved, **request.params}})
 
 
 def load_catalog(settings: Settings, *, strict: bool = True) -> Catalog:

@@ -112,11 +112,13 @@ def run_request(
     """Run one request on loaded models: what every engine does, in whichever process it lives.
 
     Yields the family's events; `Final.stats` gains `seconds`, `first_output_s` (both from the request's arrival)
-    and `peak_bytes` (of the process). The artefacts' stamp is the request with its params in full, so that a
-    request which leaves a default out gives the same bytes as one that names it.
+    and `peak_bytes` (of the process). The artefacts' stamp is the request in today's form with its params in full, so
+    that a request which leaves a default out, or was made long ago, gives the same bytes as one that names all.
     """
     started = time.monotonic()
+    request = catalog.current(request)
     params = catalog.validate(request)
+    catalog.check_uploads(request, open_ref)
     spec, family = catalog[request.model], catalog.family(request.model)
     memory.reset_peak()
     if not registry.holds(spec.id):

@@ -6,7 +6,7 @@ import importlib.util
 import inspect
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from models.errors import CatalogError
 from models.events import Event
-from models.params import Above, ParamField, Params
+from models.params import Above, ParamField, Params, ShownIf, conditions
 from models.types import Request
 
 if TYPE_CHECKING:
@@ -23,15 +23,54 @@ if TYPE_CHECKING:
 Modality = Literal["text", "image", "audio", "video"]
 
 
+# types of input whose value in a request is text or JSON itself; every other type is a reference to stored bytes
+TEXT_TYPES = frozenset({"text", "messages", "rows", "tokens"})
+
+
 @dataclass(frozen=True)
 class InputField:
-    """Declare one input of a family: a text, or an upload that travels as `sha256:` reference."""
+    """Declare one input of a family: a text, or an upload that travels as `sha256:` reference.
+
+    `type` says how it is drawn and decoded: "text", "image", "mask", "audio", "file", and what parts of a page supply
+    themselves: "messages" (earlier turns, JSON), "rows" (sentences of speech, JSON), "tokens" (ids, JSON). A room may
+    use further types. `accept` lists the file endings that are taken, without the dot; empty: all that the type reads.
+    `shown_if` is that of a setting: the input acts, and is drawn, only while each named setting acts and has one of the
+    listed values. `max_chars` and `max_bytes` limit a text, `max_bytes` an upload too.
+    """
 
     name: str
-    type: Literal["text", "image", "audio", "file"] = "text"
+    type: str = "text"
     required: bool = True
     label: str = ""
     help: str = ""
+    accept: tuple[str, ...] = ()
+    shown_if: ShownIf = field(default_factory=dict)
+    max_chars: int | None = None
+    max_bytes: int | None = None
+
+    @property
+    def is_text(self) -> bool:
+        """Say whether a request holds the value itself, not a reference to stored bytes."""
+        return self.type in TEXT_TYPES
+
+    def problem(self, value: str | bytes) -> str:
+        """Return a sentence if a text, or the bytes of an upload, is larger than allowed, else ""."""
+        what = self.name if self.type == "text" else self.label.lower() or self.name
+        if isinstance(value, str) and self.max_chars is not None and len(value) > self.max_chars:
+            return f"The {what} has {len(value):,} characters; at most {self.max_chars:,} are allowed. Shorten it."
+        size = len(value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value)
+        if self.max_bytes is not None and size > self.max_bytes:
+            cure = "Shorten it." if isinstance(value, str) else "Give a smaller one."
+            return f"The {what} has {size:,} bytes; at most {self.max_bytes:,} are allowed. {cure}"
+        return ""
+
+
+def acting_inputs(
+    inputs: Sequence[InputField], fields: Sequence[ParamField], values: Mapping[str, Any]
+) -> tuple[InputField, ...]:
+    """Return the inputs that act under `values` (a full set) of a model's settings, in the order of declaration."""
+    holds = conditions(fields, values)
+    return tuple(item for item in inputs if holds(item.shown_if))
 
 
 @dataclass
@@ -83,6 +122,15 @@ class Family(ABC):
     tools: ClassVar[Mapping[str, str]] = {}
     studies: ClassVar[Mapping[str, str]] = {}
     how_it_works: ClassVar[str] = ""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Refuse an input whose `shown_if` names no setting, so that a bad declaration fails at import."""
+        super().__init_subclass__(**kwargs)
+        params: type[Params] | None = getattr(cls, "Params", None)
+        for item in cls.inputs:
+            missing = set(item.shown_if) - set(params.model_fields if params is not None else ())
+            if missing:
+                raise TypeError(f"{cls.__name__}.inputs {item.name}: shown_if names unknown fields {sorted(missing)}")
 
     @abstractmethod
     def load(self, spec: ModelSpec) -> Loaded:

@@ -11,7 +11,7 @@ import math
 import operator
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -43,6 +43,9 @@ class Above:
 def above(limit: float) -> Above:
     """Return the condition "more than `limit`" for a `shown_if`."""
     return Above(limit)
+
+
+ShownIf = Mapping[str, Sequence[Any] | Above]
 
 
 def hint(**hints: Any) -> dict[str, Any]:
@@ -176,15 +179,21 @@ def in_effect(fields: tuple[ParamField, ...], values: Mapping[str, Any]) -> tupl
 
     A setting acts if each field that its `shown_if` names acts too and has one of the listed values.
     """
+    holds = conditions(fields, values)
+    return tuple(item.name for item in fields if holds(item.shown_if))
+
+
+def conditions(fields: Sequence[ParamField], values: Mapping[str, Any]) -> Callable[[ShownIf], bool]:
+    """Return what says whether a `shown_if` holds under `values` (a full set); one that names no field never does."""
     by_name = {item.name: item for item in fields}
 
-    def acts(name: str) -> bool:
-        item = by_name.get(name)
-        if item is None:
-            return False
-        return all(acts(other) and values.get(other) in allowed for other, allowed in item.shown_if.items())
+    def holds(shown_if: ShownIf) -> bool:
+        return all(
+            other in by_name and holds(by_name[other].shown_if) and values.get(other) in listed
+            for other, listed in shown_if.items()
+        )
 
-    return tuple(item.name for item in fields if acts(item.name))
+    return holds
 
 
 def allowed(item: ParamField) -> str:

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from models import media
 from models.errors import BadInput, PromptTooLong
+
+if TYPE_CHECKING:
+    from models.text_settings import CausalLMParams
 
 ROLES = ("system", "user", "assistant")
 MESSAGES_MAX = 200
@@ -65,14 +68,14 @@ def read_forced(text: str, vocabulary: int) -> list[int]:
     return ids
 
 
-def read_negative(tokenizer: Any, text: str, messages: list[Message] | None, params: Any) -> list[int]:
-    """Return the ids of a negative prompt, read as the prompt is; [] where there is none or no guidance.
+def read_negative(tokenizer: Any, messages: list[Message] | None, params: CausalLMParams) -> list[int]:
+    """Return the ids of the negative prompt, read as the prompt is; [] where there is none or no guidance.
 
     In a conversation it stands in the prompt's place, behind the same messages. Raises `BadInput`.
     """
-    if not text.strip() or params.guidance_scale == 1:
+    if not params.negative_prompt.strip() or params.guidance_scale == 1:
         return []
-    return encode(tokenizer, media.check_text(text, "negative_prompt"), messages)
+    return encode(tokenizer, params.negative_prompt, messages)
 
 
 def encode(tokenizer: Any, prompt: str, messages: list[Message] | None) -> list[int]:

@@ -168,6 +168,12 @@ class CausalLMParams(Params):
         "negative prompt if there is one; takes twice the time. 1 does nothing.",
         json_schema_extra=hint(label="Guidance", step=0.1, group="Guidance", advanced=True, live=True),
     )  # fmt: skip
+    negative_prompt: str = Field(
+        "", description="What guidance leads away from: a beginning like the prompt. Empty: from what comes without a "
+        "prompt.",
+        json_schema_extra=hint(label="Negative prompt", group="Guidance", advanced=True,
+                               shown_if={"guidance_scale": above(1.0)}),
+    )  # fmt: skip
     num_variants: int = Field(
         1, ge=1, le=4, description="Writes this many continuations of the same prompt side by side.",
         json_schema_extra=hint(label="Variants", group="Output", shown_if=_SAMPLING),
@@ -203,7 +209,8 @@ class CausalLMParams(Params):
 
 
 def check_words(params: CausalLMParams) -> None:
-    """Refuse stop texts, banned texts and biases that could not work. Raises `BadInput`."""
+    """Refuse stop texts, banned texts, biases and a negative prompt that could not work. Raises `BadInput`."""
+    check_text(params.negative_prompt, "negative_prompt")
     for stop in params.stop:
         _check_length(stop, "stop text", STOP_MAX_CHARS)
     for text in params.banned:

@@ -58,14 +58,10 @@ class CausalLM(Family):
     seed_shown_if: ClassVar[dict[str, tuple[Any, ...]]] = {"do_sample": (True,)}
     inputs: ClassVar[tuple[InputField, ...]] = (
         InputField("prompt"),
-        InputField("messages", required=False, label="Earlier messages", help="The turns before, of a chat model."),
-        InputField(
-            "negative_prompt", required=False, label="Negative prompt",
-            help="What guidance leads away from: a beginning like the prompt. Empty: from what comes without a prompt.",
-        ),
-        InputField("forced", required=False, label="Begins with", help="Token ids that the answer begins with."),
+        InputField("messages", "messages", False, "Earlier messages", "The turns before, of a chat model."),
+        InputField("forced", "tokens", False, "Begins with", "Token ids that the answer begins with."),
         InputField("view", "file", False, "Kept logits"),
-    )  # fmt: skip
+    )
     tools: ClassVar[dict[str, str]] = {"count_tokens": "count_tokens", "microscope": "microscope", "tokens": "tokens"}
     studies: ClassVar[dict[str, str]] = dict.fromkeys(insides.STUDIES, "study")
     how_it_works: ClassVar[str] = _HOW_IT_WORKS
@@ -155,7 +151,7 @@ class CausalLM(Family):
         chat = read_messages(request.inputs.get("messages", ""))
         shown = "" if chat is not None else request.inputs["prompt"]  # what a text begins with; an answer stands alone
         forced = read_forced(request.inputs.get("forced", ""), size)
-        negative = read_negative(tokenizer, request.inputs.get("negative_prompt", ""), chat, params)
+        negative = read_negative(tokenizer, chat, params)
         ids, room, notes = self._fit(spec, tokenizer, request.inputs["prompt"], chat, forced, params, len(negative))
         total = min(params.max_new_tokens, room)
         writing = Writing(loaded.parts, params, request.seed, ids, forced, negative, total, size)

@@ -77,8 +77,11 @@ class GAN(Family):
     Params: ClassVar[type[Params]] = GANParams
     inputs: ClassVar[tuple[InputField, ...]] = (
         InputField("prompt", label="Prompt", help="What to draw."),
-        InputField("prompt_to", required=False, label="Second prompt", help="Where “Towards a second prompt” goes."),
-    )
+        InputField(
+            "prompt_to", required=False, label="Second prompt", help="Where “Towards a second prompt” goes.",
+            shown_if={"prompt_mix": above(0.0)},
+        ),
+    )  # fmt: skip
     how_it_works: ClassVar[str] = _HOW_IT_WORKS
 
     def load(self, spec: ModelSpec) -> Loaded:

@@ -141,11 +141,16 @@ class TextToImage(Family):
     Params: ClassVar[type[Params]] = TextToImageParams
     inputs: ClassVar[tuple[InputField, ...]] = (
         InputField("prompt", label="Prompt", help="What to draw."),
-        InputField("prompt_to", required=False, label="Second prompt", help="Where “Towards a second prompt” goes."),
-        InputField("image", "image", False, "Picture", "The picture to start from."),
-        InputField("mask", "image", False, "Mask", "White is painted anew, black is kept."),
+        InputField(
+            "prompt_to", "text", False, "Second prompt", "Where “Towards a second prompt” goes.",
+            shown_if={"prompt_mix": above(0.0)},
+        ),
+        InputField("image", "image", False, "Picture", "The picture to start from.", shown_if={"task": _FROM_PICTURE}),
+        InputField(
+            "mask", "mask", False, "Mask", "White is painted anew, black is kept.", shown_if={"task": ["inpaint"]}
+        ),
         InputField("steps", "file", False, "Kept steps"),
-    )
+    )  # fmt: skip
     studies: ClassVar[Mapping[str, str]] = {"steps": "study_steps", "words": "study_words"}
     how_it_works: ClassVar[str] = _HOW_IT_WORKS
 

@@ -131,8 +131,8 @@ class TextToSpeech(SoundFamily):
     title: ClassVar[str] = "Text to speech"
     Params: ClassVar[type[Params]] = SpeechParams
     inputs: ClassVar[tuple[InputField, ...]] = (
-        InputField("prompt", label="What to say", help="A text to be spoken."),
-        InputField("rows", required=False),
+        InputField("prompt", label="What to say", help="A text to be spoken.", max_chars=TEXT_MAX_CHARS),
+        InputField("rows", "rows", required=False),
     )
     how_it_works: ClassVar[str] = _HOW_IT_WORKS
 
@@ -171,8 +171,6 @@ class TextToSpeech(SoundFamily):
         text = media.check_text(request.inputs.get("prompt", ""))
         if not text.strip():
             raise BadInput("There is nothing to say. Write a sentence.")
-        if len(text) > TEXT_MAX_CHARS:
-            raise BadInput(f"The text has {len(text):,} characters; at most {TEXT_MAX_CHARS:,} are spoken. Shorten it.")
         own = read_rows(request.inputs.get("rows", ""))
         count = len(sentences(text))
         for number, values in own.items():

@@ -98,11 +98,19 @@ class VAE(Family):
     modality: ClassVar[Modality] = "image"
     Params: ClassVar[type[Params]] = VAEParams
     inputs: ClassVar[tuple[InputField, ...]] = (
-        InputField("prompt", required=False, label="Prompt", help="What to draw; empty: anything."),
-        InputField("prompt_to", required=False, label="Second prompt", help="Where “Towards a second prompt” goes."),
-        InputField("image", "image", False, "Picture", "The picture to rebuild, or to start from."),
-        InputField("image_to", "image", False, "Second picture", "The picture to go to."),
-    )
+        InputField("prompt", "text", False, "Prompt", "What to draw; empty: anything.", shown_if=_DRAWN),
+        InputField(
+            "prompt_to", "text", False, "Second prompt", "Where “Towards a second prompt” goes.",
+            shown_if={"prompt_mix": above(0.0)},
+        ),
+        InputField(
+            "image", "image", False, "Picture", "The picture to rebuild, or to start from.",
+            shown_if={"task": ["reconstruct", "interpolate"]},
+        ),
+        InputField(
+            "image_to", "image", False, "Second picture", "The picture to go to.", shown_if={"task": ["interpolate"]}
+        ),
+    )  # fmt: skip
     seed_shown_if: ClassVar[Any] = {"task": ("sample",)}
     how_it_works: ClassVar[str] = _HOW_IT_WORKS
 

@@ -265,6 +265,21 @@ def test_a_link_restores_the_whole_request(pages):
     assert pages.engine.ran[1] == pages.engine.ran[0]
 
 
+def test_a_link_from_when_a_setting_was_an_input_still_sets_it(pages):
+    from components.links import link_to
+    from models.types import Request
+
+    old = Request(
+        model="text/story-gpt", inputs={"prompt": "Once", "negative_prompt": "The sad dog"},
+        params={"guidance_scale": 2.0},
+    )  # fmt: skip
+    page = pages.open(PAGE, r=link_to("", old).split("?r=")[1])
+    assert widget(page, "text_area", f"{STORY}.negative_prompt").value == "The sad dog"
+    settle(pages, press(page, "run"))
+    assert pages.engine.ran[0].inputs == {"prompt": "Once"}
+    assert pages.engine.ran[0].params["negative_prompt"] == "The sad dog"
+
+
 def test_a_damaged_link_and_one_out_of_range_are_told(pages):
     from components.links import link_to
     from models.types import Request

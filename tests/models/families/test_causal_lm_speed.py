@@ -8,7 +8,6 @@ import pytest
 from models.engine import LocalEngine
 from models.sampling import prefix
 from models.sampling.microscope import unpack
-from models.types import Request
 from tests.models.families.test_causal_lm import PressedAtStep
 from tests.tiny import ENTRY, ask, final_of, make_tokenizer, results, tiny_engine, tiny_settings
 
@@ -152,9 +151,8 @@ def test_a_recurrent_model_says_that_they_do_not_act(recurrent, name, value):
 
 
 def test_a_recurrent_model_is_guided_and_keeps_to_a_schema(recurrent):
-    inputs = {"prompt": "the cat", "negative_prompt": "the sea"}
-    values = {"max_new_tokens": 15, "do_sample": False, "guidance_scale": 4.0}
-    guided = final_of(recurrent, Request(model="text/lstm", inputs=inputs, params=values))
+    values = {"max_new_tokens": 15, "do_sample": False, "guidance_scale": 4.0, "negative_prompt": "the sea"}
+    guided = final_of(recurrent, ask("the cat", "lstm", **values))
     assert text_of(guided) != text_of(final_of(recurrent, ask("the cat", "lstm", **{**values, "guidance_scale": 1.0})))
     schema = '{"type": "array", "items": {"type": "boolean"}, "maxItems": 3}'
     text = text_of(final_of(recurrent, ask("the cat", "lstm", max_new_tokens=40, json_schema=schema)))

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from models.errors import BadInput
+from models.media import read_text_artifact
 from models.sampling import microscope
 from models.sampling.microscope import unpack
-from models.types import Request
+from models.types import Request, combined_sha256
 from tests.models.families.test_causal_lm import PressedAtStep
 from tests.tiny import ask, direct, final_of, plain, results
 
@@ -22,8 +23,8 @@ SCHEMA = json.dumps({
 
 
 def guided(prompt, negative, kind="llama", **params):
-    inputs = {"prompt": prompt, "negative_prompt": negative}
-    return Request(model=f"text/{kind}", inputs=inputs, params={"max_new_tokens": 20, **params})
+    params = {"max_new_tokens": 20, "negative_prompt": negative, **params}
+    return Request(model=f"text/{kind}", inputs={"prompt": prompt}, params=params)
 
 
 def kept_of(final):
@@ -224,6 +225,26 @@ def test_a_negative_prompt_without_guidance_does_nothing_and_one_too_long_is_ref
         final_of(engine, guided("Once upon", "0" * 70, guidance_scale=1.5))
     long = final_of(engine, guided("Once", "0" * 50, guidance_scale=1.5, max_new_tokens=40))
     assert long.stats["tokens"] <= 13
+
+
+def test_a_negative_prompt_given_as_an_input_as_it_once_was_is_the_same_request(engine):
+    new = guided("Once upon", "the sea", guidance_scale=1.6)
+    params = {name: value for name, value in new.params.items() if name != "negative_prompt"}
+    old = new.model_copy(update={"inputs": {**new.inputs, "negative_prompt": "the sea"}, "params": params})
+    first, second = final_of(engine, old), final_of(engine, new)
+    assert first.outputs[0].text == second.outputs[0].text
+    assert combined_sha256(first.outputs) == combined_sha256(second.outputs)
+    assert first.stats["in_effect"] == second.stats["in_effect"]
+    stamp, _ = read_text_artifact(first.outputs[0].data)
+    assert stamp["request"]["inputs"] == {"prompt": "Once upon"}
+    assert stamp["request"]["params"]["negative_prompt"] == "the sea"
+    other = final_of(engine, guided("Once upon", "a dragon", guidance_scale=1.6))
+    assert other.outputs[0].text != first.outputs[0].text
+
+
+def test_a_negative_prompt_that_is_no_text_to_run_is_refused(engine):
+    with pytest.raises(BadInput, match="null byte"):
+        final_of(engine, guided("Once upon", "the\0sea", guidance_scale=1.6))
 
 
 def test_variants_are_guided_each_as_alone(engine):
