@@ -72,9 +72,7 @@ def apply(desk: Desk, file: str, found: Recovered) -> None:
     seed = params_form.values(there.spec, there.fields)["seed"] if found.seed is None else found.seed
     for name, text in found.inputs.items():
         check_text(text, name)
-    uploads = [
-        item.name for item in there.family.inputs if inputs.type_of(item).check is not None or item.type == "file"
-    ]
+    uploads = [item.name for item in there.family.inputs if not item.is_text]
     given = {
         name: "" if name in uploads and not _is_here(desk.session.jobs, ref) else ref
         for name, ref in found.inputs.items()
