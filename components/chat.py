@@ -25,12 +25,13 @@ from components.conversation import (
 )  # fmt: skip
 from components.example import example_run
 from components.words import plain
-from models.catalog import Catalog, ModelSpec
+from models.catalog import Catalog
 from models.errors import BadInput, PlaygroundError, PromptTooLong
 from models.family import Family
 from models.jobs import Jobs, JobView
-from models.media import check_text
 from models.params import ParamField
+from models.plain_text import check_text
+from models.spec import ModelSpec
 from models.types import Request, Run
 
 WRITE, CHAT = "Write", "Chat"

@@ -15,7 +15,7 @@ from components.conversation import Maker, Tree, Way, siblings
 from components.words import plain
 from models.catalog import Catalog
 from models.jobs import Jobs, JobView
-from models.media import file_name
+from models.stamps import file_name
 from models.types import Request
 
 ASKED, ANSWERED = ":material/person:", ":material/auto_stories:"

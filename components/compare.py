@@ -6,9 +6,10 @@ import streamlit as st
 
 from components import image_view, job_panel, result, state
 from components.words import plain
-from models.catalog import Catalog, ModelSpec
+from models.catalog import Catalog
 from models.errors import PlaygroundError
 from models.jobs import Jobs, JobView
+from models.spec import ModelSpec
 from models.types import Output, Request, Run
 
 # how each kind of net is trained, in a sentence

@@ -13,13 +13,13 @@ from components import mask_painter, params_form, sentence_rows, state
 from components.words import plain
 from models import images, sounds
 from models.blobs import REFERENCE
-from models.catalog import ModelSpec
 from models.errors import PlaygroundError
 from models.family import Family, InputField
+from models.images import UPLOAD_MAX_BYTES
 from models.jobs import Jobs
-from models.media import check_text
 from models.params import ParamField, in_effect
-from models.uploads import UPLOAD_MAX_BYTES
+from models.plain_text import check_text
+from models.spec import ModelSpec
 
 # a task that draws from words or chance alone takes no picture; the others take those named here
 _PICTURES: dict[str, tuple[str, ...]] = {

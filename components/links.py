@@ -18,10 +18,11 @@ from pydantic import ValidationError
 
 from components import inputs, params_form, state
 from components.model_picker import MODEL
-from models.catalog import Catalog, ModelSpec
+from models.catalog import Catalog
 from models.errors import PlaygroundError
-from models.media import check_text
 from models.params import ParamField, check
+from models.plain_text import check_text
+from models.spec import ModelSpec
 from models.types import SEED_MAX, Request
 
 VERSION = 1

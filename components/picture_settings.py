@@ -12,9 +12,10 @@ from components import inputs, links, params_form, state
 from models import sounds
 from models.catalog import Catalog
 from models.errors import BadInput, PlaygroundError
-from models.image_settings import Recovered, read_settings
+from models.images import read_settings
 from models.jobs import Jobs
-from models.media import check_text
+from models.plain_text import check_text
+from models.stamps import Recovered
 from models.types import Request
 
 _TURN = "settings-from-picture-turn"

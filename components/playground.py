@@ -37,11 +37,12 @@ from components import status_line as status
 from components.example import example_run
 from components.runtime import catalog as read_catalog
 from components.words import plain
-from models.catalog import Catalog, ModelSpec
+from models.catalog import Catalog
 from models.errors import PlaygroundError, PromptTooLong
 from models.family import Family, InputField
 from models.jobs import STUDY, Jobs, JobView
 from models.params import ParamField
+from models.spec import ModelSpec
 from models.types import SEED_MAX, Output, Request, Run
 
 SPEECH = "text_to_speech"  # the family that speaks any text

@@ -15,7 +15,7 @@ from components import image_view, links, sound_actions, sound_view, story_view
 from components.words import plain
 from models.errors import PlaygroundError
 from models.jobs import Jobs
-from models.media import file_name
+from models.stamps import file_name
 from models.types import ASIDE, Output, Request, Run
 
 FINISH = {

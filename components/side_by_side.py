@@ -9,10 +9,11 @@ import streamlit as st
 
 from components import insides, job_panel, params_form, result, state, story_view, token_map
 from components.words import plain
-from models.catalog import Catalog, ModelSpec
+from models.catalog import Catalog
 from models.errors import PlaygroundError
 from models.jobs import Jobs, JobView
 from models.params import check
+from models.spec import ModelSpec
 from models.types import Output, Request, Run
 
 PURPOSE = "side-by-side"

@@ -9,7 +9,7 @@ import json
 import re
 from typing import Any
 
-from models import media
+from models import plain_text
 from models.errors import BadInput, PromptTooLong
 
 ROLES = ("system", "user", "assistant")
@@ -28,7 +28,7 @@ def read_messages(text: str) -> list[Message] | None:
     if not text:
         return None
     try:
-        found = json.loads(text) if len(text) < media.TEXT_MAX_BYTES else None
+        found = json.loads(text) if len(text) < plain_text.TEXT_MAX_BYTES else None
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, list) or not all(_is_message(one) for one in found):
@@ -41,7 +41,7 @@ def read_messages(text: str) -> list[Message] | None:
     if [one["role"] for one in turns] != ["user", "assistant"] * (len(turns) // 2):
         raise BadInput("In the messages user and assistant must take turns, after a system message or none.")
     for one in found:
-        media.check_text(one["content"], one["role"])
+        plain_text.check_text(one["content"], one["role"])
     return found
 
 
@@ -57,7 +57,7 @@ def read_forced(text: str, vocabulary: int) -> list[int]:
     if not text:
         return []
     try:
-        ids = json.loads(text) if len(text) < media.TEXT_MAX_BYTES else None
+        ids = json.loads(text) if len(text) < plain_text.TEXT_MAX_BYTES else None
     except (ValueError, RecursionError):
         ids = None
     if not isinstance(ids, list) or not ids or not all(type(one) is int and 0 <= one < vocabulary for one in ids):
@@ -72,7 +72,7 @@ def read_negative(tokenizer: Any, text: str, messages: list[Message] | None, par
     """
     if not text.strip() or params.guidance_scale == 1:
         return []
-    return encode(tokenizer, media.check_text(text, "negative_prompt"), messages)
+    return encode(tokenizer, plain_text.check_text(text, "negative_prompt"), messages)
 
 
 def encode(tokenizer: Any, prompt: str, messages: list[Message] | None) -> list[int]:
