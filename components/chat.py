@@ -28,12 +28,12 @@ from components.desk import Desk
 from components.example import example_run
 from components.session import Session
 from components.words import plain
-from models.catalog import ModelSpec
 from models.errors import BadInput, PlaygroundError, PromptTooLong
 from models.family import InputField
 from models.jobs import JobView
-from models.media import check_text
 from models.params import ParamField
+from models.plain_text import check_text
+from models.spec import ModelSpec
 from models.types import Request, Run
 
 WRITE, CHAT = "Write", "Chat"

@@ -9,9 +9,10 @@ import streamlit as st
 from components import job_panel, lesson_table, state
 from components.chat import ASK_ALL, shown, stay
 from components.session import Session
-from models.catalog import Catalog, ModelSpec
+from models.catalog import Catalog
 from models.errors import PlaygroundError
 from models.jobs import JobView
+from models.spec import ModelSpec
 from models.types import Request, Run
 
 _ASKED, _INSTRUCTION = "lesson-asked", "lesson-instruction"

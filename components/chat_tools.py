@@ -11,9 +11,9 @@ import streamlit as st
 from components import links
 from components.conversation import Tree, Way, messages_before, read, starts, transcript
 from components.words import plain
-from models.catalog import ModelSpec
 from models.errors import PlaygroundError
 from models.jobs import Jobs
+from models.spec import ModelSpec
 
 _COUNTED = "chat-counted"
 KEPT = 50  # counts that a session holds

@@ -16,7 +16,7 @@ from components.desk import Desk
 from components.words import plain
 from models.catalog import Catalog
 from models.jobs import JobView
-from models.media import file_name
+from models.stamps import file_name
 from models.types import Output, Request
 
 ASKED, ANSWERED = ":material/person:", ":material/auto_stories:"

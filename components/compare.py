@@ -8,9 +8,10 @@ from components import image_view, job_panel, result, state
 from components.desk import Desk
 from components.session import Session
 from components.words import plain
-from models.catalog import Catalog, ModelSpec
+from models.catalog import Catalog
 from models.errors import PlaygroundError
 from models.jobs import JobView
+from models.spec import ModelSpec
 from models.types import Output, Request, Run
 
 # how each kind of net is trained, in a sentence

@@ -11,10 +11,10 @@ import streamlit as st
 from components import inputs, job_panel, params_form, rooms, state
 from components.modality import Modality
 from components.session import Session
-from models.catalog import ModelSpec
 from models.errors import PlaygroundError, PromptTooLong
 from models.family import Family, acting_inputs
 from models.params import ParamField, check
+from models.spec import ModelSpec
 from models.types import Request
 
 

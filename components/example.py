@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from models.catalog import ModelSpec
+from models.spec import ModelSpec
 from models.types import ASIDE, Output, Request, Run
 
 EXAMPLES = Path(__file__).parent / "examples"

@@ -18,7 +18,7 @@ from components.words import plain
 from models.blobs import REFERENCE
 from models.errors import PlaygroundError
 from models.family import Family, InputField, acting_inputs
-from models.media import check_text
+from models.plain_text import check_text
 
 if TYPE_CHECKING:
     from components.desk import Desk

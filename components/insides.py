@@ -26,7 +26,7 @@ from components import (
 from components.lens_view import Cell
 from components.session import Session
 from components.words import plain
-from models import insides
+from models import looks
 from models.catalog import Catalog
 from models.errors import PlaygroundError
 from models.jobs import Jobs
@@ -114,18 +114,18 @@ def _draw_heads(jobs: Jobs, found: Output, key: str) -> None:
         format_func=lambda at: f"Head {at + 1} of {heads}" if at >= 0 else "Mean of all heads",
     )  # fmt: skip
     with left:
-        thumbs = insides.part(jobs.store, ref, "thumbs")
+        thumbs = looks.part(jobs.store, ref, "thumbs")
         head_grid.draw(thumbs, grid_key, chosen=(layer, head) if layer >= 0 and head >= 0 else None)
     right.caption("Each small picture is the map of a head: layers down, heads across. Press one to open it.")
     if layer >= 0 and head >= 0:
-        weights, title = insides.part(jobs.store, ref, "attention", layer, head), f"layer {layer + 1}, head {head + 1}"
-        before = insides.part(jobs.store, ref, "before", layer, head)
+        weights, title = looks.part(jobs.store, ref, "attention", layer, head), f"layer {layer + 1}, head {head + 1}"
+        before = looks.part(jobs.store, ref, "before", layer, head)
     elif layer >= 0:
-        weights, title = insides.part(jobs.store, ref, "means", layer), f"layer {layer + 1}, all heads"
-        before = insides.part(jobs.store, ref, "before", layer).astype(np.float32).mean(0)
+        weights, title = looks.part(jobs.store, ref, "means", layer), f"layer {layer + 1}, all heads"
+        before = looks.part(jobs.store, ref, "before", layer).astype(np.float32).mean(0)
     else:
-        weights, title = insides.part(jobs.store, ref, "means", layers), "all layers and heads"
-        before = insides.part(jobs.store, ref, "before").astype(np.float32).mean((0, 1))
+        weights, title = looks.part(jobs.store, ref, "means", layers), "all layers and heads"
+        before = looks.part(jobs.store, ref, "before").astype(np.float32).mean((0, 1))
     attention_view.draw(
         weights, before, meta["pieces"], f"{key}-view", prompt=int(meta["prompt"]), first=int(meta["first"]),
         title=title,
@@ -153,9 +153,9 @@ def _draw_layers(jobs: Jobs, found: Output, key: str) -> None:
         start = st.slider("From token", 1, count - WINDOW + 1, min(int(meta["prompt"]) + 1, count - WINDOW + 1),
                           key=f"{key}-from") - 1  # fmt: skip
     part = slice(start, start + WINDOW)
-    top, top_p, came, rank = (insides.part(jobs.store, found.sha256, name)[:, part]
+    top, top_p, came, rank = (looks.part(jobs.store, found.sha256, name)[:, part]
                               for name in ("top", "top_p", "came_p", "rank"))  # fmt: skip
-    words = insides.words(jobs.store, found.sha256)
+    words = looks.words(jobs.store, found.sha256)
     strength = top_p[..., 0] if colour == _COLOURS[0] else came
     rows: list[list[Cell]] = [
         [
@@ -201,7 +201,7 @@ def _draw_units(jobs: Jobs, found: Output, key: str) -> None:
                            format_func=lambda at: f"Layer {at + 1} of {layers}")  # fmt: skip
     kind = right.segmented_control("State", list(_KINDS), default="Hidden state", required=True, key=f"{key}-kind")
     place = (int(layer), _KINDS[str(kind)])
-    values, units, change = (insides.part(jobs.store, found.sha256, name, *place)
+    values, units, change = (looks.part(jobs.store, found.sha256, name, *place)
                              for name in ("state", "units", "change"))  # fmt: skip
     state_view.draw(
         values, units.tolist(), change.tolist(), meta["pieces"], f"{key}-view", prompt=int(meta["prompt"]),

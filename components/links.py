@@ -16,10 +16,11 @@ from urllib.parse import urlencode
 from pydantic import ValidationError
 
 from components.model_picker import MODEL
-from models.catalog import Catalog, ModelSpec
+from models.catalog import Catalog
 from models.errors import PlaygroundError
-from models.media import check_text
 from models.params import ParamField, check
+from models.plain_text import check_text
+from models.spec import ModelSpec
 from models.types import SEED_MAX, Request
 
 VERSION = 1

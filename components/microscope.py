@@ -14,11 +14,12 @@ from components import branch_tree, job_panel, params_form, state, token_map
 from components.branches import Written, is_view, root, tree, written_from
 from components.session import Session
 from components.words import plain
-from models.catalog import Catalog, ModelSpec
+from models.catalog import Catalog
 from models.errors import PlaygroundError
 from models.jobs import Jobs
 from models.params import ParamField, in_effect
 from models.sampling.stages import SETTINGS, STAGES, beside, effective
+from models.spec import ModelSpec
 from models.text_settings import NEUTRAL
 from models.types import Run
 

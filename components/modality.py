@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from components.desk import Desk
     from components.session import Session
     from models.catalog import Catalog
-    from models.image_settings import Recovered
     from models.jobs import JobView
+    from models.stamps import Recovered
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ import streamlit as st
 
 from components.state import model_key
 from components.words import plain
-from models.catalog import Catalog, ModelSpec
+from models.catalog import Catalog
+from models.spec import ModelSpec
 
 MODEL = "model"  # the query parameter
 

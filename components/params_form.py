@@ -11,8 +11,8 @@ from typing import Any, Literal
 import streamlit as st
 
 from components.state import setting_key, switch_key
-from models.catalog import ModelSpec
 from models.params import ParamField, in_effect
+from models.spec import ModelSpec
 from models.types import SEED_MAX
 
 STEPS_MAX = 1000  # a slider with more steps cannot be set by hand: a number box instead

@@ -15,7 +15,7 @@ from components.modality import Act, Modality, Showing, Takes
 from components.words import plain
 from models.errors import PlaygroundError
 from models.jobs import Jobs
-from models.media import file_name
+from models.stamps import file_name
 from models.types import ASIDE, Output, Request, Run
 
 if TYPE_CHECKING:

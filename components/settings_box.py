@@ -11,12 +11,12 @@ from components import desk as desks
 from components import inputs, params_form, state
 from models.errors import BadInput, PlaygroundError
 from models.jobs import Jobs
-from models.media import check_text
+from models.plain_text import check_text
 from models.types import Request
 
 if TYPE_CHECKING:
     from components.desk import Desk
-    from models.image_settings import Recovered
+    from models.stamps import Recovered
 
 _TURN = "settings-from-file-turn"
 

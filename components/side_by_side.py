@@ -11,10 +11,11 @@ from components import insides, job_panel, params_form, result, state, story_vie
 from components.desk import Desk
 from components.session import Session
 from components.words import plain
-from models.catalog import Catalog, ModelSpec
+from models.catalog import Catalog
 from models.errors import PlaygroundError
 from models.jobs import JobView
 from models.params import check
+from models.spec import ModelSpec
 from models.types import Output, Request, Run
 
 PURPOSE = "side-by-side"

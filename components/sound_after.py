@@ -13,8 +13,9 @@ import streamlit as st
 from components import result, sentence_rows, sound_effects, sound_view, studies
 from components.session import Session
 from components.words import plain
-from models.catalog import Catalog, ModelSpec
+from models.catalog import Catalog
 from models.jobs import Jobs
+from models.spec import ModelSpec
 from models.types import Output, Request, Run
 
 

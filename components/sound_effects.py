@@ -11,8 +11,8 @@ from components.words import plain
 from models.effects import Effects
 from models.errors import PlaygroundError
 from models.jobs import Jobs
-from models.media import file_name
 from models.params import ParamField, describe
+from models.stamps import file_name
 from models.types import Output, Run
 
 _FIELDS = tuple(item for item in describe(Effects) if item.type != "seed")

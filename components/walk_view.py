@@ -15,7 +15,7 @@ from models import sheets, walks
 from models.catalog import Catalog
 from models.errors import PlaygroundError
 from models.jobs import JobView
-from models.media import file_name
+from models.stamps import file_name
 from models.types import Output, Run
 
 _TITLES = {"seed": "to another seed", "prompt": "to another prompt", "guidance": "to another guidance"}

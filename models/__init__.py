@@ -21,8 +21,8 @@ from models.settings import Settings
 from models.types import Output, Request, Run
 
 if TYPE_CHECKING:
-    from models.catalog import ModelSpec
     from models.engine import LocalEngine, StopSignal
+    from models.spec import ModelSpec
 
 __all__ = [
     "Event", "Final", "Output", "PlaygroundError", "Preview", "Progress", "Request", "Run", "Settings",

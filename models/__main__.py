@@ -20,8 +20,9 @@ from typing import Any
 
 import tomlkit
 
-from models import media
+from models import plain_text
 from models.catalog import load_catalog
+from models.device import import_libraries
 from models.engine import LocalEngine, StopSignal
 from models.errors import BadInput, BadParam, PlaygroundError
 from models.events import Final
@@ -70,6 +71,7 @@ def _show(options: argparse.Namespace, settings: Settings) -> int:
 def _describe(options: argparse.Namespace, settings: Settings) -> int:
     catalog = load_catalog(settings)
     spec = catalog[options.model]
+    import_libraries(settings)  # some families ask the libraries which settings run
     facts = catalog.family(options.model).describe(spec)
     document = tomlkit.parse(spec.file.read_text("utf-8"))
     document["facts"] = facts
@@ -157,7 +159,7 @@ def _params(given: list[str], fields: dict[str, ParamField]) -> dict[str, Any]:
 def _inputs(options: argparse.Namespace, texts: set[str], settings: Settings) -> dict[str, str]:
     inputs: dict[str, str] = {}
     if options.prompt is not None:
-        inputs["prompt"] = media.check_text(options.prompt)
+        inputs["prompt"] = plain_text.check_text(options.prompt)
     for pair in options.input:
         name, equals, file = pair.partition("=")
         if not equals or not name:
@@ -168,7 +170,7 @@ def _inputs(options: argparse.Namespace, texts: set[str], settings: Settings) ->
             raise BadInput(f"--input {name}: the file {file} cannot be read ({error.strerror}).") from error
         if name in texts:
             try:
-                inputs[name] = media.check_text(data.decode("utf-8"), name)
+                inputs[name] = plain_text.check_text(data.decode("utf-8"), name)
             except UnicodeDecodeError as error:
                 raise BadInput(f"--input {name}: {file} is not UTF-8 text (byte {error.start}).") from error
         else:

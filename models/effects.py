@@ -1,10 +1,24 @@
-"""What can be done to a sound after it was made: one declaration of sliders, neutral by default. Values only."""
+"""After-effects on finished sound: one declaration of sliders, neutral by default, and what applies them.
+
+The declaration is drawn by pages: torch, torchaudio and scipy are imported inside the functions that need them.
+"""
 
 from __future__ import annotations
 
+import json
+from typing import TYPE_CHECKING, Any
+
 from pydantic import Field
 
-from models.params import Params, hint
+from models.params import Params, check, describe, hint
+
+if TYPE_CHECKING:
+    import torch
+
+    from models.blobs import Blobs
+
+REVERB_S = 1.6  # length of the reverberation's tail
+_BANDS = (("bass_db", 250.0), ("middle_db", 1000.0), ("treble_db", 4000.0))  # centre frequencies, Hz
 
 
 class Effects(Params):
@@ -45,3 +59,115 @@ class Effects(Params):
         0.0, ge=0.0, le=10.0, description="How long it takes to die away at the end.",
         json_schema_extra=hint(label="Fade out", step=0.1, unit="s"),
     )  # fmt: skip
+
+
+def apply_effects(data: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
+    """Serve a tool call: `{"ref", "effects"}` → `{"ref", "seconds", "peaks", "clipped"}`.
+
+    The sound under `ref` is read, changed, and stored as a file of its own with the settings of both inside.
+    Raises `BadParam` for effects out of range, `BadInput` for a file that is not stored.
+    """
+    import torch
+
+    from models import sounds
+
+    effects = check(Effects, describe(Effects), data["effects"], "an after-effect")
+    source = blobs.get_bytes(data["ref"])
+    samples, rate = sounds.read_wav(source)
+    changed = transform(torch.from_numpy(samples.T.copy()), rate, effects)
+    comment = sounds.read_comment(source)
+    if comment.startswith("{"):
+        content = json.loads(comment)
+        # the index first: `sounds.read_settings` knows our files by how their comment begins
+        content = {"index": content.pop("index", 0), **content, "effects": effects.model_dump()}
+        comment = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    out = changed.T.contiguous().numpy()
+    return {
+        "ref": blobs.put_bytes(sounds.encode(out, rate, "WAV", comment)), "seconds": round(len(out) / rate, 4),
+        "peaks": sounds.peaks(out), "clipped": bool((changed.abs() > 1).any()),
+    }  # fmt: skip
+
+
+def transform(sound: torch.Tensor, rate: int, effects: Any) -> torch.Tensor:
+    """Return sound (channels × frames, −1 … 1) with the effects applied in the order of their declaration."""
+    import torch
+    from torchaudio.functional import pitch_shift
+
+    with torch.inference_mode():
+        if effects.speed != 1:
+            sound = _stretch(sound, effects.speed)
+        if effects.pitch:
+            sound = pitch_shift(sound, rate, effects.pitch, bins_per_octave=12, n_fft=_window(sound))
+        if effects.bass_db or effects.middle_db or effects.treble_db:
+            sound = _equalise(sound, rate, effects)
+        if effects.reverb:
+            sound = _reverberate(sound, rate, effects.reverb)
+        if effects.gain_db:
+            sound = sound * 10 ** (effects.gain_db / 20)
+        return _fade(sound, rate, effects.fade_in_s, effects.fade_out_s)
+
+
+def _window(sound: torch.Tensor) -> int:
+    return 1024 if sound.shape[1] >= 4096 else 256
+
+
+def _stretch(sound: torch.Tensor, speed: float) -> torch.Tensor:
+    """Return sound `speed` times as fast at the same pitch (phase vocoder, Flanagan & Golden 1966)."""
+    import torch
+    from torchaudio.functional import phase_vocoder
+
+    size = _window(sound)
+    hop = size // 4
+    window = torch.hann_window(size)
+    spectrum = torch.stft(sound, size, hop, window=window, return_complex=True)
+    advance = torch.linspace(0, torch.pi * hop, spectrum.shape[-2])[:, None]
+    slower = phase_vocoder(spectrum, speed, advance)
+    out: torch.Tensor = torch.istft(slower, size, hop, window=window, length=round(sound.shape[1] / speed))
+    return out
+
+
+def _equalise(sound: torch.Tensor, rate: int, effects: Any) -> torch.Tensor:
+    """Return sound with three bands louder or softer, filtered in the frequency domain.
+
+    Between two bands' centres the gain in dB is interpolated, linear in the logarithm of the frequency.
+    """
+    import torch
+
+    frames = sound.shape[1]
+    spectrum = torch.fft.rfft(sound)
+    place = torch.fft.rfftfreq(frames, 1 / rate).clamp(min=20.0).log2()
+    anchors = torch.tensor([hertz for _, hertz in _BANDS]).log2()
+    gains = [float(getattr(effects, name)) for name, _ in _BANDS]
+    share = ((place - anchors[0]) / (anchors[1] - anchors[0])).clamp(0, 1)
+    upper = ((place - anchors[1]) / (anchors[2] - anchors[1])).clamp(0, 1)
+    decibels = gains[0] + (gains[1] - gains[0]) * share + (gains[2] - gains[1]) * upper
+    out: torch.Tensor = torch.fft.irfft(spectrum * 10 ** (decibels / 20), n=frames)
+    return out
+
+
+def _reverberate(sound: torch.Tensor, rate: int, share: float) -> torch.Tensor:
+    """Return sound convolved with a hall's impulse response, in each channel another.
+
+    The response is exponentially decaying noise (Moorer 1979); `share` mixes it in, 0 … 1.
+    """
+    import torch
+    from torchaudio.functional import fftconvolve
+
+    length = int(REVERB_S * rate)
+    noise = torch.randn(len(sound), length, generator=torch.Generator().manual_seed(5))
+    tail = noise * torch.exp(-6.9 * torch.linspace(0, 1, length))
+    tail[:, : int(0.015 * rate)] = 0
+    tail = tail / tail.square().sum(1, keepdim=True).sqrt()
+    wet = fftconvolve(sound, tail)[:, : sound.shape[1] + length]
+    dry = torch.nn.functional.pad(sound, (0, wet.shape[1] - sound.shape[1]))
+    out: torch.Tensor = dry * (1 - 0.4 * share) + wet * share
+    return out
+
+
+def _fade(sound: torch.Tensor, rate: int, into_s: float, out_s: float) -> torch.Tensor:
+    from torchaudio.transforms import Fade
+
+    frames = sound.shape[1]
+    lengths = min(frames, int(into_s * rate)), min(frames, int(out_s * rate))
+    out: torch.Tensor = Fade(*lengths, fade_shape="half_sine")(sound) if any(lengths) else sound
+    return out

@@ -18,7 +18,7 @@ from models.params import Above, ParamField, Params, ShownIf, conditions
 from models.types import Request
 
 if TYPE_CHECKING:
-    from models.catalog import ModelSpec
+    from models.spec import ModelSpec
 
 Modality = Literal["text", "image", "audio", "video"]
 
@@ -147,7 +147,10 @@ class Family(ABC):
         return 2 * spec.weights_bytes()
 
     def describe(self, spec: ModelSpec) -> dict[str, Any]:
-        """Return the facts that depend on the weights (the catalogue's `[facts]`), read from its files."""
+        """Return the facts that depend on the weights (the catalogue's `[facts]`), read from its files.
+
+        Call `models.device.import_libraries` first: a family may ask the libraries what runs. Raises `WeightsError`.
+        """
         return {}
 
     def check_inputs(self, spec: ModelSpec, request: Request, params: Any) -> None:  # noqa: B027 - optional

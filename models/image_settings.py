@@ -1,4 +1,4 @@
-"""Settings that pictures carry: ours, exact, and the "parameters" text that stable-diffusion-webui made common.
+"""The "parameters" text with a picture's settings, as stable-diffusion-webui and many other programs write it.
 
 The text is the prompt, then `Negative prompt: …`, then one line of `Name: value` pairs, a value with commas in JSON
 quotes.
@@ -9,14 +9,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
-from models.errors import BadInput
+from models.stamps import Recovered
 from models.types import SEED_MAX
-from models.uploads import CHUNK, PARAMETERS, file_text
 
-TEXT_MAX_CHARS = 200_000
 _SAMPLERS = {
     "DPMSolverMultistepScheduler": "DPM++ 2M", "DDIMScheduler": "DDIM", "EulerDiscreteScheduler": "Euler",
     "EulerAncestralDiscreteScheduler": "Euler a", "HeunDiscreteScheduler": "Heun",
@@ -30,18 +27,6 @@ _SIGMAS = {"karras": "Karras", "exponential": "Exponential", "beta": "Beta"}
 _PAIR = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
 _SIZE = re.compile(r"(\d{1,5})x(\d{1,5})")
 _NEGATIVE = "Negative prompt:"
-
-
-@dataclass(frozen=True)
-class Recovered:
-    """Hold what a picture says of its making, in our names. `unknown` lists what it names and we do not have."""
-
-    source: Literal["playground", "webui"]
-    model: str | None = None
-    inputs: dict[str, str] = field(default_factory=dict)
-    params: dict[str, Any] = field(default_factory=dict)
-    seed: int | None = None
-    unknown: list[str] = field(default_factory=list)
 
 
 def parameters_text(request: Mapping[str, Any], index: int = 0) -> str:
@@ -68,31 +53,6 @@ def parameters_text(request: Mapping[str, Any], index: int = 0) -> str:
                   ("Variation seed strength", params["variation_strength"])]  # fmt: skip
     lines.append(", ".join(f"{name}: {_quoted(value)}" for name, value in pairs if value is not None))
     return "\n".join(lines)
-
-
-def read_settings(data: bytes) -> Recovered | None:
-    """Return what a picture's file says of its making, or None where it says nothing.
-
-    Raises `BadInput` for a file that is no picture, and where the settings are there but damaged.
-    """
-    found = file_text(data)
-    for text in (found.get(CHUNK, ""), found.get(PARAMETERS, "")):
-        if len(text) > TEXT_MAX_CHARS:
-            raise BadInput(f"The settings in this picture are {len(text):,} characters long: too long to be settings.")
-    if found.get(CHUNK):
-        return own_settings(found[CHUNK])
-    return parse_parameters(found[PARAMETERS]) if found.get(PARAMETERS) else None
-
-
-def own_settings(text: str, what: str = "picture") -> Recovered:
-    """Return what a file of ours says (JSON of index and stamp). Raises `BadInput` where it is damaged."""
-    try:
-        request = json.loads(text)["stamp"]["request"]
-        inputs = {str(name): str(value) for name, value in request["inputs"].items()}
-        seed = int(request["seed"])
-        return Recovered("playground", str(request["model"]), inputs, dict(request["params"]), seed)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise BadInput(f"The settings in this {what} are damaged: it was changed after it was saved.") from error
 
 
 def parse_parameters(text: str) -> Recovered | None:

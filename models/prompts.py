@@ -9,7 +9,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from models import media
+from models import plain_text
 from models.errors import BadInput, PromptTooLong
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def read_messages(text: str) -> list[Message] | None:
     if not text:
         return None
     try:
-        found = json.loads(text) if len(text) < media.TEXT_MAX_BYTES else None
+        found = json.loads(text) if len(text) < plain_text.TEXT_MAX_BYTES else None
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, list) or not all(_is_message(one) for one in found):
@@ -44,7 +44,7 @@ def read_messages(text: str) -> list[Message] | None:
     if [one["role"] for one in turns] != ["user", "assistant"] * (len(turns) // 2):
         raise BadInput("In the messages user and assistant must take turns, after a system message or none.")
     for one in found:
-        media.check_text(one["content"], one["role"])
+        plain_text.check_text(one["content"], one["role"])
     return found
 
 
@@ -60,7 +60,7 @@ def read_forced(text: str, vocabulary: int) -> list[int]:
     if not text:
         return []
     try:
-        ids = json.loads(text) if len(text) < media.TEXT_MAX_BYTES else None
+        ids = json.loads(text) if len(text) < plain_text.TEXT_MAX_BYTES else None
     except (ValueError, RecursionError):
         ids = None
     if not isinstance(ids, list) or not ids or not all(type(one) is int and 0 <= one < vocabulary for one in ids):

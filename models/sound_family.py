@@ -11,8 +11,8 @@ from models.family import Family, Modality
 
 if TYPE_CHECKING:
     from models.blobs import Blobs
-    from models.catalog import ModelSpec
     from models.params import ParamField
+    from models.spec import ModelSpec
 
 
 class SoundFamily(Family, ABC):
@@ -22,8 +22,8 @@ class SoundFamily(Family, ABC):
     tools: ClassVar[Mapping[str, str]] = {"effects": "change", "compare": "compare"}
 
     def change(self, spec: ModelSpec, data: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
-        """Apply after-effects to a stored sound; see `models.sampling.effects.apply_effects`."""
-        from models.sampling.effects import apply_effects
+        """Apply after-effects to a stored sound; see `models.effects.apply_effects`."""
+        from models.effects import apply_effects
 
         return apply_effects(data, blobs)
 

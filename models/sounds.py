@@ -14,7 +14,7 @@ import numpy as np
 from scipy.signal import resample_poly
 
 from models.errors import BadInput
-from models.image_settings import TEXT_MAX_CHARS, Recovered, own_settings
+from models.stamps import TEXT_MAX_CHARS, Recovered, own_settings
 from models.types import Output
 
 if TYPE_CHECKING:

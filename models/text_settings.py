@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from models.errors import BadInput
-from models.media import check_text
 from models.params import Params, above, hint
+from models.plain_text import check_text
 
 _SAMPLING = {"do_sample": [True]}
 STOP_MAX_CHARS = 100

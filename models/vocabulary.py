@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from models import media
+from models import plain_text
 from models.errors import BadInput, WeightsError
 
 TEXT_MAX_CHARS = 200_000
@@ -69,7 +69,7 @@ def piece_bytes(piece: str, kinds: str) -> bytes:
 
 def cut(tokenizer: Any, text: str) -> dict[str, Any]:
     """Cut a text into tokens as a run does: see `listed`. Raises `BadInput` for text that is too long or none."""
-    media.check_text(text, "text")
+    plain_text.check_text(text, "text")
     if len(text) > TEXT_MAX_CHARS:
         raise BadInput(
             f"The text has {len(text):,} characters; at most {TEXT_MAX_CHARS:,} are cut into tokens here. Shorten it."

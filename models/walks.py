@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from models.errors import BadInput, BadParam
-from models.media import check_text
 from models.params import ParamField, allowed, in_effect
+from models.plain_text import check_text
 from models.types import SEED_MAX, Request
 
 Kind = Literal["seed", "prompt", "guidance"]

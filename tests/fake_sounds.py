@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 
-from models import images, media, sounds
+from models import images, plain_text, sounds
 from models.engine import StopSignal
 from models.events import Final, Preview, Progress
 from models.types import Output
@@ -81,7 +81,9 @@ class FakeSoundEngine(FakeEngine):
     def _heard(self, request):
         segments = [{"label": one, "start_s": at, "end_s": at + 0.1, "confidence": 0.9}
                     for at, one in enumerate(self.hears)]  # fmt: skip
-        yield media.text_output(self.hears, {"request": request.model_dump()}, 0, {"segments": segments, "finish": ""})
+        yield plain_text.text_output(
+            self.hears, {"request": request.model_dump()}, 0, {"segments": segments, "finish": ""}
+        )
         yield _view("mel", seconds=0.4, top_hz=4000.0)
         table = [[0.1, 0.9, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]]
         odds = {"seconds": 1.0, "labels": ["<pad>", "4", "0", "7"], "odds": table}

@@ -8,7 +8,7 @@ from collections import Counter
 
 import numpy as np
 
-from models import images, media
+from models import images, plain_text
 from models.engine import EngineState, StopSignal
 from models.errors import WorkerDied
 from models.events import Final, Preview, Progress
@@ -52,7 +52,7 @@ class FakeEngine:
         finish = "stopped" if stop.asked else "eos"
         stats = {"tokens": self.steps, "tokens_per_s": 100.0, "seconds": 0.1, "stopped": stop.asked,
                  "in_effect": {**request.params, "seed": request.seed}, "notes": []}  # fmt: skip
-        yield Final((media.text_output(text, {"seed": request.seed}, 0, {**meta, "finish": finish}),), stats)
+        yield Final((plain_text.text_output(text, {"seed": request.seed}, 0, {**meta, "finish": finish}),), stats)
 
     def die(self, reason="killed"):
         self.fail_with = WorkerDied("The worker process was ended from outside.", reason=reason)

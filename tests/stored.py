@@ -4,7 +4,7 @@ import os
 import time
 from pathlib import Path
 
-from models.media import text_output
+from models.plain_text import text_output
 from models.types import Request, Run
 
 ROOT = Path(__file__).resolve().parents[1]

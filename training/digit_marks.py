@@ -72,7 +72,7 @@ def measure(folder: Path) -> dict[str, Any]:
     guard()
     from transformers import AutoModelForCTC
 
-    import models.nets  # noqa: F401 - registers our own
+    import models.nets.speech_ctc  # noqa: F401 - registers the recogniser with the Auto classes
     from models import sounds
 
     speaker = Speaker(folder / "digits-diffusion")

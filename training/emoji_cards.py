@@ -41,7 +41,7 @@ def main() -> None:
 def vae_card(out: Path, emoji: EmojiSet, judge: Judge) -> None:
     """Measure sampling by name and write the card."""
     from models.nets.conv_vae import ConvVAE
-    from models.nets.words import word_ids
+    from models.nets.word_bag import word_ids
 
     model = ConvVAE.from_pretrained(out).float().eval()
 
@@ -69,8 +69,8 @@ def vae_card(out: Path, emoji: EmojiSet, judge: Judge) -> None:
 @torch.inference_mode()
 def gan_card(out: Path, emoji: EmojiSet) -> None:
     """Write the card; training measured the numbers."""
-    from models.nets.gan import GANGenerator
-    from models.nets.words import word_ids
+    from models.nets.generator import GANGenerator
+    from models.nets.word_bag import word_ids
 
     model = GANGenerator.from_pretrained(out).float().eval()
     facts: dict[str, Any] = json.loads((out / "training.json").read_text())

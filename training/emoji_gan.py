@@ -45,7 +45,7 @@ class Discriminator(nn.Module):
     """Score pictures (batch × 3 × 64 × 64) under words: real high, drawn low."""
 
     def __init__(self, words: int, widths: tuple[int, ...] = (32, 64, 96, 160, 192)) -> None:
-        from models.nets.words import WordBag
+        from models.nets.word_bag import WordBag
 
         super().__init__()
         self.read = nn.Conv2d(3, widths[0], 3, 1, 1)
@@ -113,8 +113,8 @@ def diff_augment(picture: torch.Tensor) -> torch.Tensor:
 
 def main() -> None:
     """Run the training that the command line asks for."""
-    from models.nets.gan import GANGenerator
-    from models.nets.words import make_vocabulary
+    from models.nets.generator import GANGenerator
+    from models.nets.word_bag import make_vocabulary
 
     options = loop.options(__doc__, "models/embedded/emoji-gan", 20.0).parse_args()
     loop.prepare(options)
@@ -206,7 +206,7 @@ class _Words:
     """Draw files and the ids of a caption of each: every base name is as likely."""
 
     def __init__(self, emoji: EmojiSet, vocabulary: list[str]) -> None:
-        from models.nets.words import word_ids
+        from models.nets.word_bag import word_ids
 
         self.emoji = emoji
         self.ids = [word_ids(vocabulary, text)[0] for text in emoji.captions]
@@ -228,7 +228,7 @@ def keep_words(model: Any, learnt: set[int]) -> Any:
 
     The others were in no caption that it was trained on: their vectors are still the noise that they began as.
     """
-    from models.nets.gan import GANGenerator
+    from models.nets.generator import GANGenerator
 
     kept = sorted(learnt - {0})
     vocabulary = [model.config.vocabulary[one - 1] for one in kept]
@@ -246,7 +246,7 @@ def measure(model: Any, emoji: EmojiSet) -> dict[str, float]:
     `diversity`: mean distance of pairs among the 200 pictures over that of real ones; `diversity_of_a_name`: the same
     among eight seeds of one name, mean over 50 names, over the distance of real pictures of different names.
     """
-    from models.nets.words import word_ids
+    from models.nets.word_bag import word_ids
 
     judge = load_judge()
     train = random.Random(0).sample(sorted(emoji.train, key=lambda index: emoji.groups[index].name), 200)
@@ -277,7 +277,7 @@ def share(ranks: list[int]) -> float:
 
 def export(model: Any, emoji: EmojiSet, state: dict[str, Any], options: argparse.Namespace) -> None:
     """Write the fp16 folder and what is measured on the shipped bytes."""
-    from models.nets.gan import GANGenerator
+    from models.nets.generator import GANGenerator
 
     words = _Words(emoji, model.config.vocabulary)
     captions = (words.ids[file] for file in emoji.files(emoji.train))

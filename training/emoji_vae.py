@@ -40,7 +40,7 @@ def main() -> None:
 def make_model(emoji: EmojiSet) -> Any:
     """Return an untrained ConvVAE that knows the words of the training captions."""
     from models.nets.conv_vae import ConvVAE
-    from models.nets.words import make_vocabulary
+    from models.nets.word_bag import make_vocabulary
 
     return ConvVAE(vocabulary=make_vocabulary(emoji.texts()))
 
@@ -128,7 +128,7 @@ def fit_axes(model: Any, emoji: EmojiSet) -> None:
 
 def fit_prior(model: Any, emoji: EmojiSet, options: argparse.Namespace) -> float:
     """Teach the word prior by Gaussian likelihood; return its last loss in nats per axis."""
-    from models.nets.words import word_ids
+    from models.nets.word_bag import word_ids
 
     vocabulary = model.config.vocabulary
     with torch.no_grad():

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from components.desk import Desk
-    from models.catalog import ModelSpec
+    from models.spec import ModelSpec
 
 SPEECH = "text_to_speech"  # the family that speaks any text
 

@@ -13,7 +13,7 @@ from components.modality import InputType
 from models import images
 from models.errors import PlaygroundError
 from models.family import InputField
-from models.uploads import UPLOAD_MAX_BYTES
+from models.images import UPLOAD_MAX_BYTES
 
 if TYPE_CHECKING:
     from components.desk import Desk

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from models import insides, media, vocabulary
+from models import looks, plain_text, vocabulary
 from models.errors import BadInput, WeightsError
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, Family, InputField, Loaded, Modality
@@ -17,11 +17,12 @@ from models.params import Params, in_effect
 from models.prompts import encode, encode_latest, prompt_too_long, read_forced, read_messages, read_negative
 from models.text_settings import NEUTRAL, CausalLMParams, check_words
 from models.types import Output, Request
+from models.watching import follow
 
 if TYPE_CHECKING:
     from models.blobs import Blobs
-    from models.catalog import ModelSpec
     from models.sampling.transcript import Transcript
+    from models.spec import ModelSpec
 
 LEARNT = ("text", "supervised", "preferred")
 _HOW_IT_WORKS = """
@@ -63,7 +64,7 @@ class CausalLM(Family):
         InputField("view", "file", False, "Kept logits"),
     )
     tools: ClassVar[dict[str, str]] = {"count_tokens": "count_tokens", "microscope": "microscope", "tokens": "tokens"}
-    studies: ClassVar[dict[str, str]] = dict.fromkeys(insides.STUDIES, "study")
+    studies: ClassVar[dict[str, str]] = dict.fromkeys(looks.STUDIES, "study")
     how_it_works: ClassVar[str] = _HOW_IT_WORKS
 
     def load(self, spec: ModelSpec) -> Loaded:
@@ -93,7 +94,7 @@ class CausalLM(Family):
             config = json.loads(file.read_text("utf-8"))
             context = config.get("max_position_embeddings") or config["n_positions"]
             facts = {"context_length": context, "vocabulary_size": config["vocab_size"]}
-            if found := insides.offered(config):
+            if found := looks.offered(config):
                 facts["insides"] = found
             if has_template(spec.folder()):
                 facts["chat"] = True
@@ -103,13 +104,13 @@ class CausalLM(Family):
 
     def check_inputs(self, spec: ModelSpec, request: Request, params: Any) -> None:
         """Refuse an empty prompt and stop texts that could end every text at once; see `Family.check_inputs`."""
-        prompt = media.check_text(request.inputs["prompt"])
+        prompt = plain_text.check_text(request.inputs["prompt"])
         if not prompt.strip():
             raise BadInput("The prompt is empty. Write the beginning of a text, such as “Once upon a time”.")
         read_forced(request.inputs.get("forced", ""), int(spec.facts.get("vocabulary_size", 0)))  # type: ignore[arg-type]
         if read_messages(request.inputs.get("messages", "")) is not None and not spec.facts.get("chat"):
             raise BadInput(f"{spec.id} has no chat template, so it takes no earlier messages. Give the prompt alone.")
-        insides.check_study(spec, request)
+        looks.check_study(spec, request)
         check_words(params)
         if params.json_schema:
             from models.sampling.schema import grammar  # no torch
@@ -122,7 +123,7 @@ class CausalLM(Family):
         With `"messages"`, JSON as of the input, the whole conversation is counted as the chat template writes it.
         `problem` is the sentence for a text that leaves no room, else "".
         """
-        text, chat = media.check_text(data["text"]), read_messages(str(data.get("messages", "")))
+        text, chat = plain_text.check_text(data["text"]), read_messages(str(data.get("messages", "")))
         if chat is not None and spec.facts.get("chat"):
             tokens = len(encode(_chat_tokenizer(spec.folder()), text, chat))
         else:
@@ -140,8 +141,7 @@ class CausalLM(Family):
         """Stream the prompt and what the model adds, one output per variant; see `Family.generate`."""
         import torch
 
-        from models.sampling.keeping import kept_outputs
-        from models.sampling.streaming import follow
+        from models.sampling.recording import kept_outputs
         from models.sampling.transcript import Transcript
         from models.sampling.writing import Writing
         from models.seeds import seeded
@@ -187,15 +187,15 @@ class CausalLM(Family):
             "notes": notes,
         }
         outputs = [
-            media.text_output(_said(shown, text, chat is not None), context.stamp, index, _meta(shown, text))
+            plain_text.text_output(_said(shown, text, chat is not None), context.stamp, index, _meta(shown, text))
             for index, text in enumerate(texts)
         ]
         kept = kept_outputs(keeper, ids, whole, len(forced), vocabulary.fingerprint(spec.folder()))
         yield Final((*outputs, *kept), stats)
 
     def microscope(self, spec: ModelSpec, data: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
-        """Score a finished text under other settings; see `models.sampling.looking.look`."""
-        from models.sampling.looking import look
+        """Score a finished text under other settings; see `models.sampling.microscope.look`."""
+        from models.sampling.microscope import look
 
         return look(data, blobs, _tokenizer_of(spec))
 
@@ -205,7 +205,7 @@ class CausalLM(Family):
         Of a kept text the answer names `prompt`, how many tokens are its prompt's, and `anew`, how many tokens the same
         text is cut into when it is read: a model may write one in other pieces than it reads it.
         """
-        from models.sampling.looking import open_kept
+        from models.sampling.microscope import open_kept
 
         tokenizer = _tokenizer_of(spec)
         if "ref" not in data:
@@ -219,7 +219,7 @@ class CausalLM(Family):
     def study(
         self, spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context
     ) -> Iterator[Event]:
-        """Look into a text that was kept (input `view`): one of `models.insides.STUDIES`."""
+        """Look into a text that was kept (input `view`): one of `models.looks.STUDIES`."""
         from models.sampling.attention import attention
         from models.sampling.lens import lens
         from models.sampling.recurrence import state

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from models import media
-from models.errors import BadInput, WeightsError
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, Family, InputField, Loaded, Modality
-from models.params import Params, above, hint, in_effect
+from models.params import Params, above, hint
+from models.sampling.one_pass import check_prompts, read_config, run_stats
 from models.types import SEED_MAX, Output, Request
 
 if TYPE_CHECKING:
-    from models.catalog import ModelSpec
+    from models.spec import ModelSpec
 
 _HOW_IT_WORKS = """
 ```mermaid
@@ -86,7 +84,7 @@ class GAN(Family):
 
     def load(self, spec: ModelSpec) -> Loaded:
         """Read the generator into float32."""
-        from models.nets.gan import GANGenerator
+        from models.nets.generator import GANGenerator
 
         return Loaded({"model": GANGenerator.from_pretrained(spec.folder()).float().eval()})
 
@@ -106,7 +104,7 @@ class GAN(Family):
         import torch
 
         from models import images
-        from models.nets.words import word_ids
+        from models.nets.word_bag import word_ids
         from models.sampling.pixels import seeded_noise, to_pixels
 
         model = loaded.parts["model"]
@@ -137,40 +135,3 @@ class GAN(Family):
                 if number + 1 < params.num_images:
                     yield Preview(tuple(outputs))
         yield Final(tuple(outputs), run_stats(self, spec, request, params, len(outputs), started, stopped, unknown))
-
-
-def read_config(spec: ModelSpec) -> dict[str, Any]:
-    """Return a net's config.json. Raises `WeightsError` where it is missing or damaged."""
-    try:
-        config = json.loads((spec.folder() / "config.json").read_text("utf-8"))
-        return {**config, "vocabulary": list(config["vocabulary"])}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise WeightsError(f"{spec.id}: config.json is missing or damaged. Restore it.") from error
-
-
-def check_prompts(request: Request, mix: float, required: bool = True) -> None:
-    """Check the prompts of a model that knows single words, mixed as far as `mix`. Raises `BadInput`."""
-    prompt = media.check_text(request.inputs.get("prompt", ""))
-    if required and not prompt.strip():
-        raise BadInput("The prompt is empty. Write what to draw, such as “red heart”.")
-    second = media.check_text(request.inputs.get("prompt_to", ""), "second prompt")
-    if mix > 0 and not second.strip():
-        raise BadInput("There is no second prompt to go towards. Write one, or set “Towards a second prompt” to 0.")
-
-
-def run_stats(
-    family: Family, spec: ModelSpec, request: Request, params: Any, drawn: int, started: float, stopped: bool,
-    unknown: list[str],
-) -> dict[str, Any]:  # fmt: skip
-    """Return a run's `Final.stats`: what acted, how quick it was, and the words that the model does not know."""
-    seconds = time.monotonic() - started
-    values = {**params.model_dump(mode="json"), "seed": request.seed}
-    neutral = {"num_images": 1, "variation_strength": 0.0, "prompt_mix": 0.0}
-    acting = {name: values[name] for name in in_effect(family.fields(spec), values)}
-    quiet = {name for name, value in acting.items() if name in neutral and value == neutral[name]}
-    quiet |= {name for name, value in acting.items() if name.startswith("component_") and value == 0}
-    notes = [f"Words that it does not know and left out: {', '.join(dict.fromkeys(unknown))}."] if unknown else []
-    return {
-        "steps": drawn, "steps_per_s": round(drawn / seconds, 2) if seconds > 0 else 0.0, "stopped": stopped,
-        "notes": notes, "in_effect": {name: value for name, value in acting.items() if name not in quiet},
-    }  # fmt: skip

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from models import media, sounds
+from models import plain_text, sounds
 from models.errors import BadInput, WeightsError
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, InputField, Loaded
@@ -18,8 +18,8 @@ from models.sound_family import SoundFamily, with_speakers
 from models.types import SEED_MAX, Output, Request
 
 if TYPE_CHECKING:
-    from models.catalog import ModelSpec
     from models.params import ParamField
+    from models.spec import ModelSpec
 
 Scheduler = Literal[
     "DPMSolverMultistepScheduler", "DDIMScheduler", "EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler",
@@ -115,10 +115,6 @@ class SpectrogramDiffusion(SoundFamily):
 
     def describe(self, spec: ModelSpec) -> dict[str, Any]:
         """Return words, speakers, rate and length, read from the folder."""
-        from models.device import import_libraries
-        from models.settings import Settings
-
-        import_libraries(Settings())
         from models.sampling.spectrograms import read_meaning
 
         try:
@@ -201,7 +197,7 @@ class SpectrogramDiffusion(SoundFamily):
 def said_words(text: str, labels: tuple[str, ...]) -> list[str]:
     """Return the words of a text as labels: "407", "4 0 7" and "four oh seven" alike. Raises `BadInput`."""
     words: list[str] = []
-    for word in re.findall(r"[a-z]+|\d|[^\s,.;:!?-]", media.check_text(text).lower()):
+    for word in re.findall(r"[a-z]+|\d|[^\s,.;:!?-]", plain_text.check_text(text).lower()):
         label = word if word in labels else _NAMES.get(word, "")
         if label not in labels:
             raise BadInput(f"“{word[:20]}” is nothing that this model can say. It knows: {', '.join(labels)}.")

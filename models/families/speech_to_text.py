@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from models import media, sounds
+from models import plain_text, sounds
 from models.errors import BadInput, WeightsError
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, Family, InputField, Loaded, Modality
 from models.params import Params, above, hint, in_effect
 from models.types import Output, Request
+from models.watching import follow
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from models.catalog import ModelSpec
     from models.params import ParamField
+    from models.spec import ModelSpec
 
 _FRAMES_MAX = 1500  # of probabilities that are kept for drawing
 _HOW_IT_WORKS = """
@@ -108,7 +109,7 @@ class SpeechToText(Family):
         import torch
         from transformers import AutoModelForCTC, AutoProcessor
 
-        import models.nets  # noqa: F401 - registers our own
+        import models.nets.speech_ctc  # noqa: F401 - registers ours with the Auto classes
 
         folder = spec.folder()
         dtype: Any = torch.float32 if spec.weights_bytes() < 100_000_000 else "auto"
@@ -131,10 +132,6 @@ class SpeechToText(Family):
             rate = {"sample_rate": int(found.get("feature_extractor", found)["sampling_rate"])}
             config = json.loads((folder / "config.json").read_text("utf-8"))
             if config["model_type"] in ("whisper", "moonshine"):
-                from models.device import import_libraries
-                from models.settings import Settings
-
-                import_libraries(Settings())
                 from models.sampling.transcribing import describe
 
                 file = folder / "generation_config.json"
@@ -172,7 +169,7 @@ class SpeechToText(Family):
             text, meta, drawn, stopped = yield from self._spell(params, loaded, context, samples, rate)
             steps = 0
         meta |= {"seconds": round(len(samples) / rate, 3), "finish": "stopped" if stopped else ""}
-        output = media.text_output(text, context.stamp, 0, meta)
+        output = plain_text.text_output(text, context.stamp, 0, meta)
         values = {**params.model_dump(mode="json"), "seed": request.seed}
         table = self.fields(spec)
         stats = {
@@ -186,20 +183,19 @@ class SpeechToText(Family):
         self, request: Request, params: Any, loaded: Loaded, context: Context, samples: np.ndarray, rate: int
     ) -> Any:
         from models.sampling import transcribing
-        from models.sampling.streaming import follow
 
         model, processor = loaded.parts["model"], loaded.parts["processor"]
-        ear = transcribing.Ear(processor, context.stopped)
+        watch = transcribing.RecognitionWatch(processor, context.stopped)
         found: list[Any] = []
 
         def work() -> None:
-            found.append(transcribing.transcribe(model, processor, samples, rate, params, request.seed, ear))
+            found.append(transcribing.transcribe(model, processor, samples, rate, params, request.seed, watch))
 
-        for _ in follow(work, ear):
-            yield Progress("listen", round(100 * ear.share), 100)
-            yield Preview((Output("text", 0, ear.text),))
+        for _ in follow(work, watch):
+            yield Progress("listen", round(100 * watch.share), 100)
+            yield Preview((Output("text", 0, watch.text),))
         text, parts = found[0]
-        return text, {"segments": parts}, ear.step, ear.ended
+        return text, {"segments": parts}, watch.step, watch.ended
 
     def _spell(self, params: Any, loaded: Loaded, context: Context, samples: np.ndarray, rate: int) -> Any:
         """Return a CTC model's text, what there is to say of it, its odds over time, and whether it was stopped."""

@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from models import media, sounds
+from models import plain_text, sounds
 from models.errors import BadInput, WeightsError
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, InputField, Loaded
 from models.params import Params, above, hint, in_effect
 from models.sound_family import SoundFamily
 from models.types import Output, Request
+from models.watching import follow
 
 if TYPE_CHECKING:
-    from models.catalog import ModelSpec
     from models.params import ParamField
+    from models.spec import ModelSpec
 
 KEPT_STEPS = 50  # of the latents that can be looked at afterwards
 _CHANNELS_LAST = ("LongCatAudioDiTPipeline", "AceStepPipeline")  # latents are sounds × frames × channels
@@ -141,10 +142,6 @@ class TextToAudio(SoundFamily):
 
     def describe(self, spec: ModelSpec) -> dict[str, Any]:
         """Return kind, sample rate, honoured settings and longest length, read from the folder's configs."""
-        from models.device import import_libraries
-        from models.settings import Settings
-
-        import_libraries(Settings())
         from models.sampling.music import describe_folder
 
         try:
@@ -154,7 +151,7 @@ class TextToAudio(SoundFamily):
 
     def check_inputs(self, spec: ModelSpec, request: Request, params: Any) -> None:
         """Refuse an empty description; see `Family.check_inputs`."""
-        if not media.check_text(request.inputs.get("prompt", "")).strip():
+        if not plain_text.check_text(request.inputs.get("prompt", "")).strip():
             raise BadInput("The description is empty. Write what it should sound like, such as “soft rain”.")
 
     def generate(
@@ -185,7 +182,6 @@ class TextToAudio(SoundFamily):
 
     def _diffusion(self, request: Request, params: Any, loaded: Loaded, context: Context, rate: int) -> Any:
         from models.sampling import music, sound_views
-        from models.sampling.streaming import follow
 
         pipeline = loaded.parts["pipeline"]
         watch = music.LatentWatch(context.stopped, type(pipeline).__name__ in _CHANNELS_LAST)
@@ -215,7 +211,6 @@ class TextToAudio(SoundFamily):
 
     def _codes(self, request: Request, params: Any, loaded: Loaded, context: Context, rate: int) -> Any:
         from models.sampling import music
-        from models.sampling.streaming import follow
 
         model, processor = loaded.parts["model"], loaded.parts["processor"]
         watch = music.CodeWatch(model, music.frames_of(model, params.seconds), context.stopped)

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from pydantic import Field
 
-from models import media
 from models.errors import BadInput, WeightsError
 from models.events import Event
 from models.family import Context, Family, InputField, Loaded, Modality
 from models.params import ParamField, Params, above, hint
+from models.plain_text import check_text
 from models.types import Request
 
 if TYPE_CHECKING:
-    from models.catalog import ModelSpec
+    from models.spec import ModelSpec
 
 Scheduler = Literal[
     "DPMSolverMultistepScheduler", "DDIMScheduler", "EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler",
@@ -199,10 +199,6 @@ class TextToImage(Family):
 
     def describe(self, spec: ModelSpec) -> dict[str, Any]:
         """Return sizes, tasks and the schedulers that run, read from the folder's configs."""
-        from models.device import import_libraries
-        from models.settings import Settings
-
-        import_libraries(Settings())
         from models.sampling.facts import describe_folder
 
         try:
@@ -212,10 +208,10 @@ class TextToImage(Family):
 
     def check_inputs(self, spec: ModelSpec, request: Request, params: Any) -> None:
         """Check prompt, sizes and the pictures that a task needs; see `Family.check_inputs`."""
-        prompt = media.check_text(request.inputs["prompt"])
+        prompt = check_text(request.inputs["prompt"])
         if not prompt.strip() and not (params.task != "text to image" and "image" in request.inputs):
             raise BadInput("The prompt is empty. Write what to draw, such as “red heart”.")
-        if params.prompt_mix > 0 and not media.check_text(request.inputs.get("prompt_to", ""), "second prompt").strip():
+        if params.prompt_mix > 0 and not check_text(request.inputs.get("prompt_to", ""), "second prompt").strip():
             raise BadInput("There is no second prompt to go towards. Write one, or set “Towards a second prompt” to 0.")
         step = int(spec.facts.get("size_step", 8))  # type: ignore[arg-type]
         for name, value in (("width", params.width), ("height", params.height)):
@@ -240,7 +236,7 @@ class TextToImage(Family):
         self, spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context
     ) -> Iterator[Event]:
         """Denoise and decode, with previews, one output per picture and the kept steps; see `Family.generate`."""
-        from models.sampling.diffusion import draw
+        from models.sampling.drawing import draw
 
         yield from draw(self.fields(spec), spec, request, params, loaded, context)
 
@@ -248,7 +244,7 @@ class TextToImage(Family):
         self, spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context
     ) -> Iterator[Event]:
         """Decode a run's kept steps (input `steps`): two strips of tiles, of x0 and of x_t."""
-        from models.sampling.studies import steps
+        from models.sampling.making import steps
 
         yield from steps(request, loaded, context)
 
@@ -256,7 +252,7 @@ class TextToImage(Family):
         self, spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context
     ) -> Iterator[Event]:
         """Run the request again on a private copy and return the picture and one heat map per word of the prompt."""
-        from models.sampling.studies import words
+        from models.sampling.making import words
 
         yield from words(request, params, loaded, context)
 

@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from models import media, sounds
+from models import plain_text, sounds
 from models.errors import BadInput, BadParam, WeightsError
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, InputField, Loaded
 from models.params import Params, check, hint, in_effect
 from models.sound_family import SoundFamily, with_speakers
 from models.types import SEED_MAX, Output, Request
+from models.watching import Interrupted
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from models.catalog import ModelSpec
     from models.params import ParamField
+    from models.spec import ModelSpec
 
 TEXT_MAX_CHARS = 5000
 SENTENCE_MAX_CHARS = 400
@@ -155,10 +156,6 @@ class TextToSpeech(SoundFamily):
 
     def describe(self, spec: ModelSpec) -> dict[str, Any]:
         """Return kind, honoured settings, sample rate and speakers, read from the folder."""
-        from models.device import import_libraries
-        from models.settings import Settings
-
-        import_libraries(Settings())
         from models.sampling.voices import describe_folder
 
         try:
@@ -168,7 +165,7 @@ class TextToSpeech(SoundFamily):
 
     def check_inputs(self, spec: ModelSpec, request: Request, params: Any) -> None:
         """Refuse an empty and an endless text, and rows that are none; see `Family.check_inputs`."""
-        text = media.check_text(request.inputs.get("prompt", ""))
+        text = plain_text.check_text(request.inputs.get("prompt", ""))
         if not text.strip():
             raise BadInput("There is nothing to say. Write a sentence.")
         own = read_rows(request.inputs.get("rows", ""))
@@ -188,7 +185,6 @@ class TextToSpeech(SoundFamily):
         Input `rows` may give sentences a seed and settings of their own. What was said before is not said anew.
         """
         from models.sampling import voices
-        from models.sampling.denoising import Interrupted
         from models.sampling.sound_views import mel_view
 
         voice, before = loaded.parts["voice"], loaded.parts["said"]

@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from models import media, sounds, tunes
+from models import plain_text, sounds, tunes
 from models.errors import BadInput, WeightsError
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, InputField, Loaded
 from models.params import Params, hint, in_effect
 from models.sound_family import SoundFamily
 from models.types import SEED_MAX, Output, Request
+from models.watching import follow
 
 if TYPE_CHECKING:
-    from models.catalog import ModelSpec
+    from models.spec import ModelSpec
 
 _OPENING = re.compile(r"\|:|:\||\|\||\[[12]|\||\(3|(?:[\^_=]?[A-Ga-g](?:,+|'+)?|z)(?:\d+)?(?:/\d*)?-?|\S")
 _NEUTRAL: dict[str, Any] = {"num_variants": 1, "top_p": 1.0, "swing": 0.5, "chords": 0.0, "drone": 0.0, "reverb": 0.0,
@@ -144,7 +145,7 @@ class TuneLM(SoundFamily):
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
-        import models.nets  # noqa: F401 - registers our own
+        import models.nets.lstm  # noqa: F401 - registers the LSTM with the Auto classes
 
         folder = spec.folder()
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
@@ -228,7 +229,7 @@ class _Writing:
         """Yield progress and the notation so far; the finished tune is in `output`."""
         import torch
 
-        from models.sampling.streaming import Watch, follow
+        from models.sampling.streaming import TokenWatch
         from models.sampling.transcript import Transcript
         from models.seeds import seeded
 
@@ -239,7 +240,7 @@ class _Writing:
         ids = [tokenizer.bos_token_id, *tokenizer.convert_tokens_to_ids(start)]
         total = min(params.max_new_tokens, self.limit - len(ids))
         text = Transcript(lambda some: tokenizer.decode(some, skip_special_tokens=True), ids)
-        watch = Watch([text], {tokenizer.eos_token_id}, self.context.stopped)
+        watch = TokenWatch([text], {tokenizer.eos_token_id}, self.context.stopped)
         begun = time.monotonic()
         yield Progress("prompt", 0, len(ids))
 
@@ -290,7 +291,7 @@ class _Writing:
 
 def opening(text: str) -> list[str]:
     """Return the words of an opening, which may be written with or without spaces. Raises `BadInput` for no text."""
-    words = _OPENING.findall(media.check_text(text, "opening"))
+    words = _OPENING.findall(plain_text.check_text(text, "opening"))
     return [_plain_length(word) for word in words]
 
 

@@ -10,13 +10,13 @@ from pydantic import Field
 
 from models.errors import BadInput
 from models.events import Event, Final, Preview, Progress
-from models.families import gan
 from models.family import Context, Family, InputField, Loaded, Modality
 from models.params import Params, above, hint
+from models.sampling.one_pass import check_prompts, read_config, run_stats
 from models.types import SEED_MAX, Output, Request
 
 if TYPE_CHECKING:
-    from models.catalog import ModelSpec
+    from models.spec import ModelSpec
 
 COMPONENTS = 6
 _DRAWN = {"task": ["sample"]}
@@ -122,13 +122,13 @@ class VAE(Family):
 
     def describe(self, spec: ModelSpec) -> dict[str, Any]:
         """Return sizes and the number of words, read from config.json."""
-        config = gan.read_config(spec)
+        config = read_config(spec)
         return {"axes": config["axes"], "vocabulary_size": len(config["vocabulary"]), "size": 64}
 
     def check_inputs(self, spec: ModelSpec, request: Request, params: Any) -> None:
         """Check that the pictures which a task needs are there; see `Family.check_inputs`."""
         # prompts act in sampling alone
-        gan.check_prompts(request, params.prompt_mix if params.task == "sample" else 0.0, required=False)
+        check_prompts(request, params.prompt_mix if params.task == "sample" else 0.0, required=False)
         needed = {"sample": [], "reconstruct": ["image"], "interpolate": ["image", "image_to"]}[params.task]
         for name in needed:
             if name not in request.inputs:
@@ -166,13 +166,13 @@ class VAE(Family):
                 yield Progress("generate", number + 1, count)
                 if number + 1 < count:
                     yield Preview(tuple(outputs))
-        yield Final(tuple(outputs), gan.run_stats(self, spec, request, params, len(outputs), started, stopped, unknown))
+        yield Final(tuple(outputs), run_stats(self, spec, request, params, len(outputs), started, stopped, unknown))
 
     def _places(self, request: Request, params: Any, model: Any, context: Context, unknown: list[str]) -> Any:
         """Return a function from a picture's number to its place (1 × axes) and what lies across the kept axes."""
         import torch
 
-        from models.nets.words import word_ids
+        from models.nets.word_bag import word_ids
         from models.sampling.pixels import seeded_noise
 
         if params.task != "sample":

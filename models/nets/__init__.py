@@ -1,12 +1,8 @@
-"""Architectures of our own in Hugging Face layout: config.json beside fp16 safetensors. Importing them imports torch.
+"""Architectures of our own in Hugging Face layout: config.json beside fp16 safetensors. Importing one imports torch.
 
-Importing this package registers those of transformers' kind with its Auto classes.
+Importing the module of a net of transformers' kind registers it with the Auto classes.
 """
 
 from models.torchaudio_guard import guard
 
-guard()
-
-from models.nets import lstm, speech_ctc  # noqa: E402
-
-__all__ = ["lstm", "speech_ctc"]
+guard()  # before any net imports transformers or diffusers

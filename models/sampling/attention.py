@@ -12,11 +12,11 @@ from torch.nn import functional as F
 
 from models.errors import BadInput
 from models.events import Event
-from models.sampling import insides
+from models.sampling import passes
 
 if TYPE_CHECKING:
-    from models.catalog import ModelSpec
     from models.family import Context, Loaded
+    from models.spec import ModelSpec
     from models.types import Request
 
 BYTES_MAX = 16_000_000  # of a view, so that a long text of a large model shows its end alone
@@ -30,13 +30,13 @@ def attention(spec: ModelSpec, request: Request, loaded: Loaded, context: Contex
     `before` (float16, L × H × N: what went to tokens before those shown), `means` (float16, L + 1 × N × N: of each
     layer's heads, and last of all) and `thumbs` (uint8, L × H × side × side, the root of the largest in each field).
     """
-    kept, ids, _ = insides.open_kept(spec, request, context)
-    private = insides.private_copy(loaded.parts["model"])
-    _, layers = insides.layers_of(spec, private)
+    kept, ids, _ = passes.open_kept(spec, request, context)
+    private = passes.private_copy(loaded.parts["model"])
+    _, layers = passes.layers_of(spec, private)
     heads = int(private.config.get_text_config().num_attention_heads)
-    shown = min(len(ids), insides.TOKENS_MAX, tokens_max(len(layers), heads))
+    shown = min(len(ids), passes.TOKENS_MAX, tokens_max(len(layers), heads))
     start = len(ids) - shown
-    watch = insides.Pass(context.stopped, len(layers) * (2 if start else 1))
+    watch = passes.LayerWatch(context.stopped, len(layers) * (2 if start else 1))
     watch.attach(layers)
     listener = _Listener(shown)
 
@@ -51,7 +51,7 @@ def attention(spec: ModelSpec, request: Request, loaded: Loaded, context: Contex
             input_ids=torch.tensor([ids[start:]]), past_key_values=past, use_cache=bool(start), logits_to_keep=1
         )  # fmt: skip
 
-    for event in insides.follow_pass(run, watch):
+    for event in passes.follow_pass(run, watch):
         yield event
         if event.kind == "final":
             return
@@ -64,9 +64,9 @@ def attention(spec: ModelSpec, request: Request, loaded: Loaded, context: Contex
         "means": np.concatenate([means, means.mean(0, keepdims=True)]).astype(np.float16),
     }  # fmt: skip
     meta = {"what": "attention", "layers": len(layers), "heads": weights.shape[1],
-            "pieces": insides.pieces_of(loaded, ids)[start:], **insides.where(ids, kept, start)}  # fmt: skip
+            "pieces": passes.pieces_of(loaded, ids)[start:], **passes.where(ids, kept, start)}  # fmt: skip
     notes = [f"The text has {len(ids):,} tokens; the attention of its last {shown:,} is shown."] if start else []
-    yield insides.final(insides.view(parts, meta), notes)
+    yield passes.final(passes.view(parts, meta), notes)
 
 
 def tokens_max(layers: int, heads: int) -> int:

@@ -8,48 +8,37 @@ those that do not heed `_interrupt`.
 from __future__ import annotations
 
 import functools
-import threading
 from collections.abc import Callable
 from typing import Any
 
 import torch
 
 from models.sampling.schedulers import predicted_x0
+from models.watching import Interrupted, Watch
 
 KEPT_BYTES = 4_000_000  # of one picture's kept steps
 SETTLED = 0.02  # share of the whole change below which a picture counts as settled
 
 
-class Interrupted(Exception):
-    """Raised out of a scheduler's step: `reason` is "stopped" or "skipped"."""
+class DenoisingWatch(Watch):
+    """Watch one call of a diffusers pipeline, from denoising step to denoising step.
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-class Watch:
-    """Follow one call of a pipeline.
-
-    `x0` and `step` are the newest; `changed` is set at every step. `kept` holds, of the first picture, each step's
-    noisy latents and predicted x0 (fp16, channels × height × width each). `spread` turns a pipeline's own shape of
-    latents into batch × channels × height × width.
+    `x0` is the newest step's prediction; `times` holds the timesteps so far. `kept` holds, of the first picture, each
+    step's noisy latents and predicted x0 (fp16, channels × height × width each). `unpack` turns a pipeline's own shape
+    of latents into batch × channels × height × width. `skipped()` tells whether the user pressed Skip.
     """
 
     def __init__(
         self, stopped: Callable[[], bool], skipped: Callable[[], bool],
-        spread: Callable[[torch.Tensor], torch.Tensor] = lambda latents: latents, keep: bool = True,
+        unpack: Callable[[torch.Tensor], torch.Tensor] = lambda latents: latents, keep: bool = True,
     ) -> None:  # fmt: skip
-        self.step = 0
-        self.total = 0
+        super().__init__(stopped)
         self.x0: torch.Tensor | None = None
         self.times: list[float] = []
         self.kept: list[tuple[torch.Tensor, torch.Tensor]] = []
-        self.changed = threading.Event()
-        self.cancelled = False
-        # changes the latents after each step, given the coming time (None after the last): see `Inpainting`
+        # changes the latents after each step, given the next step's timestep (None after the last): see `Inpainting`
         self.blend: Callable[[torch.Tensor, Any], torch.Tensor] | None = None
-        self._stopped, self._skipped, self._spread, self._keep = stopped, skipped, spread, keep
+        self._skipped, self._unpack, self._keep = skipped, unpack, keep
 
     def attach(self, scheduler: Any) -> None:
         """Wrap a scheduler's `step`; its signature, which pipelines read, stays."""
@@ -57,7 +46,7 @@ class Watch:
 
         @functools.wraps(step)
         def watched(model_output: Any, timestep: Any, sample: Any, *args: Any, **kwargs: Any) -> Any:
-            self._look(scheduler, model_output, timestep, sample)
+            self._observe(scheduler, model_output, timestep, sample)
             result = step(model_output, timestep, sample, *args, **kwargs)
             if self.blend is None:
                 return result
@@ -69,27 +58,22 @@ class Watch:
 
         scheduler.step = watched
 
-    def cancel(self) -> None:
-        """End the run at the next step."""
-        self.cancelled = True
-
     def take(self, scheduler: Any, output: torch.Tensor, time: Any, sample: torch.Tensor) -> None:
         """Take what a step shows: the net's output and the latents that it was given, in the pipeline's own shape."""
         x0 = predicted_x0(scheduler, output, time, sample)
-        self.x0 = self._spread(x0)
+        self.x0 = self._unpack(x0)
         if self._keep:
-            pair = (self._spread(sample)[0].half().clone(), self.x0[0].half().clone())
+            pair = (self._unpack(sample)[0].half().clone(), self.x0[0].half().clone())
             if self.step * 2 * pair[0].nbytes <= KEPT_BYTES:
                 self.kept.append(pair)
 
-    def _look(self, scheduler: Any, output: torch.Tensor, time: Any, sample: torch.Tensor) -> None:
+    def _observe(self, scheduler: Any, output: torch.Tensor, time: Any, sample: torch.Tensor) -> None:
         self.total = len(scheduler.timesteps)
         self.step += 1
         self.times.append(float(time))
         self.take(scheduler, output, time, sample)
         self.changed.set()
-        if self.cancelled or self._stopped():
-            raise Interrupted("stopped")
+        self.check()
         if self._skipped():
             raise Interrupted("skipped")
 

@@ -12,11 +12,11 @@ from torch import nn
 
 from models.errors import BadInput
 from models.events import Event, Final, Progress
-from models.sampling import insides
+from models.sampling import passes
 
 if TYPE_CHECKING:
-    from models.catalog import ModelSpec
     from models.family import Context, Loaded
+    from models.spec import ModelSpec
     from models.types import Request
 
 LIKELIEST = 5
@@ -33,12 +33,12 @@ def lens(spec: ModelSpec, request: Request, loaded: Loaded, context: Context) ->
     all named tokens as JSON bytes. Raises `BadInput` for a model whose last layer does not give its own logits by norm
     and head alone.
     """
-    kept, ids, _ = insides.open_kept(spec, request, context)
-    private = insides.private_copy(loaded.parts["model"])
-    parent, layers = insides.layers_of(spec, private)
-    start = max(0, len(ids) - 1 - insides.TOKENS_MAX)
+    kept, ids, _ = passes.open_kept(spec, request, context)
+    private = passes.private_copy(loaded.parts["model"])
+    parent, layers = passes.layers_of(spec, private)
+    start = max(0, len(ids) - 1 - passes.TOKENS_MAX)
     listener = _Listener(parent, layers, start)
-    watch = insides.Pass(context.stopped, len(layers))
+    watch = passes.LayerWatch(context.stopped, len(layers))
     watch.attach(layers)
     own: list[torch.Tensor] = []
 
@@ -46,7 +46,7 @@ def lens(spec: ModelSpec, request: Request, loaded: Loaded, context: Context) ->
         out = private(input_ids=torch.tensor([ids[:-1]]), use_cache=False, logits_to_keep=_CHECKED)
         own.append(out.logits[0].float())  # positions × vocabulary
 
-    for event in insides.follow_pass(run, watch):
+    for event in passes.follow_pass(run, watch):
         yield event
         if event.kind == "final":
             return
@@ -66,13 +66,13 @@ def lens(spec: ModelSpec, request: Request, loaded: Loaded, context: Context) ->
         rows.append(_row(listener, state, head, came))
     top, top_p, came_p, rank = (np.stack(column) for column in zip(*rows, strict=True))
     named = np.unique(top).tolist()
-    words = dict(zip(named, insides.pieces_of(loaded, named), strict=True))
+    words = dict(zip(named, passes.pieces_of(loaded, named), strict=True))
     parts = {"top": top, "top_p": top_p, "came_p": came_p, "rank": rank,
              "words": np.frombuffer(json.dumps(words).encode(), np.uint8)}  # fmt: skip
-    meta = {"what": "lens", "layers": len(layers), "pieces": insides.pieces_of(loaded, ids)[start + 1 :],
-            "settled": settled(top[..., 0]), **insides.where(ids, kept, start + 1)}  # fmt: skip
+    meta = {"what": "lens", "layers": len(layers), "pieces": passes.pieces_of(loaded, ids)[start + 1 :],
+            "settled": settled(top[..., 0]), **passes.where(ids, kept, start + 1)}  # fmt: skip
     notes = [f"The text has {len(ids):,} tokens; its last {len(came):,} are shown."] if start else []
-    yield insides.final(insides.view(parts, meta), notes)
+    yield passes.final(passes.view(parts, meta), notes)
 
 
 @torch.inference_mode()

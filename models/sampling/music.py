@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import inspect
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,8 +14,9 @@ import numpy as np
 import torch
 
 from models import seeds
-from models.sampling.denoising import Interrupted, Watch
+from models.sampling.denoising import DenoisingWatch
 from models.sampling.schedulers import predicted_x0
+from models.watching import Interrupted, Watch
 
 # what each call names the length; the first that it knows is taken
 LENGTH_NAMES = ("audio_length_in_s", "audio_end_in_s", "audio_duration_s", "audio_duration", "duration")
@@ -97,7 +97,7 @@ def load(folder: Path, dtype: Any) -> dict[str, Any]:
     return {"model": model.eval(), "processor": AutoProcessor.from_pretrained(folder, trust_remote_code=False)}
 
 
-class LatentWatch(Watch):
+class LatentWatch(DenoisingWatch):
     """Follow a diffusion pipeline and keep a picture of every step's latents, rows × frames each.
 
     Stopped, it lets the pipeline go on to its decoder with what it believed in at that step (`ended`): the steps that
@@ -110,13 +110,13 @@ class LatentWatch(Watch):
         self.ended = False
         self._channels_last = channels_last
 
-    def _look(self, scheduler: Any, output: torch.Tensor, time: Any, sample: torch.Tensor) -> None:
+    def _observe(self, scheduler: Any, output: torch.Tensor, time: Any, sample: torch.Tensor) -> None:
         if self.ended:
             if self.cancelled:
-                raise Interrupted("stopped")
+                raise Interrupted
             return
         try:
-            super()._look(scheduler, output, time, sample)
+            super()._observe(scheduler, output, time, sample)
         except Interrupted:
             if self.cancelled:  # nobody waits for it any more
                 raise
@@ -184,25 +184,24 @@ def levelled(sound: np.ndarray) -> np.ndarray:
     return np.asarray(sound * (0.89 / peak) if peak > 1 else sound, dtype=np.float32)
 
 
-class CodeWatch:
-    """Follow MusicGen's `generate()`: codes so far, now and then as sound, Stop within a frame."""
+class CodeWatch(Watch):
+    """Watch MusicGen's `generate()`, from frame to frame of codes; now and then decode the sound so far.
+
+    It is passed as a stopping criterion. `ended` is set where Stop ended the run: `sound` is then what there was.
+    """
 
     def __init__(self, model: Any, total: int, stopped: Callable[[], bool]) -> None:
-        self.changed = threading.Event()
-        self.step, self.total, self.cancelled, self.ended = 0, total, False, False
+        super().__init__(stopped, total)
+        self.ended = False
         self.sound: np.ndarray | None = None
-        self._model, self._stopped = model, stopped
-
-    def cancel(self) -> None:
-        """End the run at the next frame."""
-        self.cancelled = True
+        self._model = model
 
     def __call__(self, input_ids: torch.Tensor, scores: Any, **kwargs: Any) -> torch.Tensor:
         """Take the codes, rows of codebooks × frames, where `generate()` asks whether it is done."""
         self.step += 1
-        if self.cancelled or self._stopped():
+        if self.ending():
             self.sound, self.ended = decode_codes(self._model, input_ids), True
-            raise Interrupted("stopped")
+            raise Interrupted
         if self.step % PREVIEW_EVERY == 0:
             self.sound = decode_codes(self._model, input_ids)
         self.changed.set()

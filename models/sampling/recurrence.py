@@ -10,11 +10,11 @@ import torch
 
 from models.errors import BadInput
 from models.events import Event, Final, Progress
-from models.sampling import insides
+from models.sampling import passes
 
 if TYPE_CHECKING:
-    from models.catalog import ModelSpec
     from models.family import Context, Loaded
+    from models.spec import ModelSpec
     from models.types import Request
 
 UNITS = 64
@@ -28,9 +28,9 @@ def state(spec: ModelSpec, request: Request, loaded: Loaded, context: Context) -
     units × N: of each layer's units those that vary most), `units` (int16, their numbers) and `change` (float32,
     L × 2 × N: the root mean square of what a token changed, over all units).
     """
-    kept, ids, _ = insides.open_kept(spec, request, context)
+    kept, ids, _ = passes.open_kept(spec, request, context)
     model = loaded.parts["model"]
-    start = max(0, len(ids) - insides.TOKENS_MAX)
+    start = max(0, len(ids) - passes.TOKENS_MAX)
     held = None
     steps: list[torch.Tensor] = []
     changes: list[torch.Tensor] = []
@@ -58,6 +58,6 @@ def state(spec: ModelSpec, request: Request, loaded: Loaded, context: Context) -
     parts = {"state": chosen.half().numpy(), "units": units.to(torch.int16).numpy(),
              "change": torch.stack(changes, -1).numpy().astype(np.float32)}  # fmt: skip
     meta = {"what": "state", "layers": len(whole), "units": whole.shape[2],
-            "pieces": insides.pieces_of(loaded, ids)[start:], **insides.where(ids, kept, start)}  # fmt: skip
+            "pieces": passes.pieces_of(loaded, ids)[start:], **passes.where(ids, kept, start)}  # fmt: skip
     notes = [f"The text has {len(ids):,} tokens; its last {len(steps):,} are shown."] if start else []
-    yield insides.final(insides.view(parts, meta), notes)
+    yield passes.final(passes.view(parts, meta), notes)

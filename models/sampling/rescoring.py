@@ -15,13 +15,13 @@ import torch
 
 from models.errors import BadInput
 from models.events import Event
-from models.sampling import insides
+from models.sampling import passes
 from models.types import Output
 
 if TYPE_CHECKING:
-    from models.catalog import ModelSpec
     from models.family import Context, Loaded
     from models.sampling.microscope import Kept
+    from models.spec import ModelSpec
     from models.types import Request
 
 _CHUNK = 64  # tokens whose distributions are held at a time
@@ -36,12 +36,12 @@ def rescore(spec: ModelSpec, request: Request, loaded: Loaded, context: Context)
     rank here (from 1); `bits` are means a token (−log2 p). Before any setting, temperature included. Where `whole` is
     false the writer's odds were kept in part and `kl` is a lower bound. Raises `BadInput` for another vocabulary.
     """
-    kept, ids, mark = insides.open_kept(spec, request, context)
+    kept, ids, mark = passes.open_kept(spec, request, context)
     if not mark:
         raise BadInput("This text was kept before vocabularies were noted. Run it again, then compare.")
-    private = insides.private_copy(loaded.parts["model"])
+    private = passes.private_copy(loaded.parts["model"])
     layers = _watched(spec, private)
-    watch = insides.Pass(context.stopped, len(layers))
+    watch = passes.LayerWatch(context.stopped, len(layers))
     watch.attach(layers)
     rows: list[tuple[np.ndarray, ...]] = []
 
@@ -51,12 +51,12 @@ def rescore(spec: ModelSpec, request: Request, loaded: Loaded, context: Context)
             watch.check()
             rows.append(_compare(kept, out.logits[0, at : at + _CHUNK].float(), slice(at, at + _CHUNK)))
 
-    for event in insides.follow_pass(run, watch):
+    for event in passes.follow_pass(run, watch):
         yield event
         if event.kind == "final":
             return
     theirs, ours, kl, rank = (np.concatenate(column) for column in zip(*rows, strict=True))
-    pieces = insides.pieces_of(loaded, kept.ids.tolist())
+    pieces = passes.pieces_of(loaded, kept.ids.tolist())
     content = {
         "pieces": pieces, "theirs": _short(theirs), "ours": _short(ours), "kl": _short(kl), "rank": rank.tolist(),
         "bits": {"theirs": _mean(-theirs), "ours": _mean(-ours), "kl": _mean(kl)}, "whole": kept.columns is None,
@@ -64,13 +64,13 @@ def rescore(spec: ModelSpec, request: Request, loaded: Loaded, context: Context)
     data = json.dumps(content).encode()
     meta = {"what": "rescore", "tokens": len(pieces), "bits": content["bits"], "whole": content["whole"]}
     output = Output("view", 0, "", data, "application/json", hashlib.sha256(data).hexdigest(), meta)
-    yield insides.final(output)
+    yield passes.final(output)
 
 
 def _watched(spec: ModelSpec, model: Any) -> list[Any]:
     """Return what a pass is followed by: the layers, or the head alone where a model has no stack of them."""
     try:
-        return insides.layers_of(spec, model)[1]
+        return passes.layers_of(spec, model)[1]
     except BadInput:
         return [model.get_output_embeddings()]
 

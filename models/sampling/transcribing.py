@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,8 @@ import numpy as np
 import torch
 
 from models import sounds
-from models.sampling.denoising import Interrupted
 from models.seeds import seeded
+from models.watching import Interrupted, Watch
 
 SETTINGS = {"whisper": ("language", "task", "temperature", "num_beams"), "moonshine": ("temperature", "num_beams")}
 TOKENS_PER_S = 6.5  # of speech: Moonshine's authors stop there, for it may repeat itself without end
@@ -35,14 +34,17 @@ def load(folder: Path, dtype: Any) -> dict[str, Any]:
     return {"model": model.eval(), "processor": AutoProcessor.from_pretrained(folder, trust_remote_code=False)}
 
 
-class Ear:
-    """Follow `generate()`: what was written so far, how much was heard; Stop within a token."""
+class RecognitionWatch(Watch):
+    """Watch a recogniser's `generate()`, from token to token: the text so far, and how much of the sound is done.
+
+    It is passed as a stopping criterion. `share` is the part of the recording that is done, 0 … 1.
+    """
 
     def __init__(self, processor: Any, stopped: Callable[[], bool]) -> None:
-        self.changed = threading.Event()
-        self.cancelled, self.ended = False, False
-        self.step, self.share = 0, 0.0  # tokens written, share of the recording that is done with
-        self._processor, self._stopped = processor, stopped
+        super().__init__(stopped)
+        self.ended = False
+        self.share = 0.0
+        self._processor = processor
         self._done: list[int] = []  # tokens of finished windows of 30 s
         self._now: list[int] = []
 
@@ -51,18 +53,14 @@ class Ear:
         """Return what was written so far."""
         return str(self._processor.decode([*self._done, *self._now], skip_special_tokens=True)).strip()
 
-    def cancel(self) -> None:
-        """End the run at the next token."""
-        self.cancelled = True
-
     def __call__(self, input_ids: torch.Tensor, scores: Any, **kwargs: Any) -> torch.Tensor:
         """Take the tokens (beams × tokens) where `generate()` asks whether it is done."""
         self.step += 1
         self._now = input_ids[0].tolist()
         self.changed.set()
-        if self.cancelled or self._stopped():
+        if self.ending():
             self.ended = True
-            raise Interrupted("stopped")
+            raise Interrupted
         return torch.zeros(input_ids.shape[0], dtype=torch.bool)
 
     def progress(self, frames: torch.Tensor) -> None:
@@ -77,25 +75,31 @@ class Ear:
 
 
 def transcribe(
-    model: Any, processor: Any, samples: np.ndarray, rate: int, params: Any, seed: int, ear: Ear
+    model: Any, processor: Any, samples: np.ndarray, rate: int, params: Any, seed: int, watch: RecognitionWatch
 ) -> tuple[str, list[dict[str, Any]]]:
     """Return the text, and of a long one and by Whisper its parts with start and end in seconds.
 
     `samples` are mono float32 at `rate`, of any length. What there was, where it was stopped.
     """
     whisper = model.config.model_type == "whisper"
-    common = {"num_beams": params.num_beams, "stopping_criteria": [ear]}
+    common = {"num_beams": params.num_beams, "stopping_criteria": [watch]}
     with torch.inference_mode(), seeded(seed):
         try:
             if whisper:
-                return _whisper(model, processor, samples, rate, params, ear, common)
-            return _moonshine(model, processor, samples, rate, params, ear, common)
+                return _whisper(model, processor, samples, rate, params, watch, common)
+            return _moonshine(model, processor, samples, rate, params, watch, common)
         except Interrupted:
-            return ear.text, []
+            return watch.text, []
 
 
 def _moonshine(
-    model: Any, processor: Any, samples: np.ndarray, rate: int, params: Any, ear: Ear, common: dict[str, Any]
+    model: Any,
+    processor: Any,
+    samples: np.ndarray,
+    rate: int,
+    params: Any,
+    watch: RecognitionWatch,
+    common: dict[str, Any],
 ) -> tuple[str, list[dict[str, Any]]]:
     """Hear part after part of a long recording: the model learnt from less than a minute at a time."""
     chance = {"do_sample": True, "temperature": params.temperature} if params.temperature > 0 else {
@@ -107,13 +111,19 @@ def _moonshine(
         out = model.generate(**_cast(given, model), **chance, **common, max_new_tokens=most)
         said = str(processor.decode(out[0], skip_special_tokens=True)).strip()
         parts.append({"label": said, "start_s": round(start / rate, 2), "end_s": round(end / rate, 2)})
-        ear.advance(end / len(samples))
+        watch.advance(end / len(samples))
     parts = [one for one in parts if one["label"]]
     return " ".join(str(one["label"]) for one in parts), parts if len(samples) / rate > sounds.PIECE_MAX_S else []
 
 
 def _whisper(
-    model: Any, processor: Any, samples: np.ndarray, rate: int, params: Any, ear: Ear, common: dict[str, Any]
+    model: Any,
+    processor: Any,
+    samples: np.ndarray,
+    rate: int,
+    params: Any,
+    watch: RecognitionWatch,
+    common: dict[str, Any],
 ) -> tuple[str, list[dict[str, Any]]]:
     long = len(samples) / rate > processor.feature_extractor.chunk_length
     more = {"truncation": False, "padding": "longest"} if long else {}
@@ -123,7 +133,7 @@ def _whisper(
         words = {"task": params.task, "language": None if params.language == "found out" else params.language}
     out = model.generate(
         **_cast(given, model), **words, **common, temperature=params.temperature, return_timestamps=True,
-        return_segments=True, monitor_progress=ear.progress,
+        return_segments=True, monitor_progress=watch.progress,
     )  # fmt: skip
     parts: list[dict[str, Any]] = [
         {"label": str(processor.decode(one["tokens"], skip_special_tokens=True)).strip(),

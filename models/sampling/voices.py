@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from models.sampling.denoising import Interrupted
 from models.sampling.music import levelled
 from models.seeds import generator, seeded
+from models.watching import Interrupted
 
 SEMANTIC_RATE = 49.9  # of Bark's semantic tokens, per second
 
@@ -253,7 +253,7 @@ def stop_at(stopped: Callable[[], bool]) -> Callable[[], None]:
 
     def tick() -> None:
         if stopped():
-            raise Interrupted("stopped")
+            raise Interrupted
 
     return tick
 

@@ -11,10 +11,10 @@ from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteria
 from models.errors import BadInput
 from models.sampling import microscope, prefix, processors, stages
 from models.sampling.guidance import Guidance, unprompted
-from models.sampling.keeping import Keeper
+from models.sampling.recording import Keeper
 from models.sampling.schema import Constraint
 from models.sampling.spelling import Spelling
-from models.sampling.streaming import Watch, left_pad
+from models.sampling.streaming import TokenWatch, left_pad
 from models.sampling.transcript import Transcript
 
 
@@ -56,12 +56,12 @@ class Writing:
             behind = self.negative or unprompted(self.tokenizer, self.ids)
             self.guidance = Guidance(self.model, self.params.guidance_scale, behind, len(self.ids))
 
-    def begin(self, texts: Sequence[Transcript], stopped: Callable[[], bool]) -> tuple[Watch, Keeper]:
+    def begin(self, texts: Sequence[Transcript], stopped: Callable[[], bool]) -> tuple[TokenWatch, Keeper]:
         """Return what looks on, for one transcript a row."""
         for text in texts:
             for token in self.forced:
                 text.add(token)
-        self.watch = Watch(texts, self.end_ids, stopped, len(self.ids) + len(self.forced))
+        self.watch = TokenWatch(texts, self.end_ids, stopped, len(self.ids) + len(self.forced))
         count = len(self.forced) + self.total
         self.keeper = Keeper(self.rows, count, self.vocabulary, len(self.ids), self.seed, self.end_ids)
         return self.watch, self.keeper

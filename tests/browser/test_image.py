@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from models import images
-from models.image_settings import read_settings
+from models.images import read_settings
 from tests.browser.conftest import until
 
 SLOW = {"emoji-diffusion.num_inference_steps": 100, "emoji-diffusion.num_images": 8}

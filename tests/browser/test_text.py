@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from models.media import read_text_artifact
+from models.plain_text import read_text_artifact
 from tests.browser.conftest import App, until
 
 STORY = {"story-gpt.seed": 7}

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from components import example, gallery
-from models.image_settings import read_settings
+from models.images import read_settings
 from models.types import Request
 from tests.components.image_steps import (
     ID,

@@ -10,8 +10,7 @@ from components import microscope, presence, services, token_map
 from components.session import Session
 from models.blobs import Blobs
 from models.errors import BadInput
-from models.sampling.looking import look
-from models.sampling.microscope import Kept, pack, unpack
+from models.sampling.microscope import Kept, look, pack, unpack
 from tests.components.image_desk import OWNER, components, said, widget
 from tests.components.text_desk import CATALOG, STORY, TextDesk, Texts, view
 
@@ -23,14 +22,14 @@ class Scoped(Texts):
     """Keep logits under which the tokens came with falling odds."""
 
     def on_text(self, request):
-        from models import media
+        from models import plain_text
 
         forced = json.loads(request.inputs.get("forced", "[]"))
         ids = np.array([*forced, *IDS[len(forced) :]], np.int32)
         logits = np.random.default_rng(1).normal(0, 1, (len(ids), 4096)).astype(np.float16)
         logits[:, 7] = 8
         logits[np.arange(len(ids)), ids] = np.linspace(9, 4, len(ids))
-        yield media.text_output("A *b*", {"ids": ids.tolist()}, 0, {"prompt_chars": 1, "finish": "eos"})
+        yield plain_text.text_output("A *b*", {"ids": ids.tolist()}, 0, {"prompt_chars": 1, "finish": "eos"})
         meta = {"what": "logits", "ids": ids.tolist(), "forced": len(forced), "whole": True}
         yield view(pack(Kept(logits, ids, np.array([0], np.int32))), "application/safetensors", 0, **meta)
 

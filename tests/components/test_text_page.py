@@ -296,7 +296,7 @@ def test_a_damaged_link_and_one_out_of_range_are_told(pages):
 
 
 def test_the_download_holds_the_settings(pages):
-    from models.media import read_text_artifact
+    from models.plain_text import read_text_artifact
 
     page = pages.open(PAGE)
     settle(pages, press(page, "run"))

@@ -7,7 +7,7 @@ import numpy as np
 from safetensors.numpy import save
 from streamlit.testing.v1 import AppTest
 
-from models import media
+from models import plain_text
 from models.catalog import load_catalog
 from models.errors import BadInput
 from models.events import Final, Progress
@@ -55,7 +55,7 @@ class Texts(FakeEngine):
 
     def on_text(self, request):
         for index in range(request.params.get("num_variants", 1)):
-            yield media.text_output("A *b*", {"variant": index}, index, {"prompt_chars": 1, "finish": "eos"})
+            yield plain_text.text_output("A *b*", {"variant": index}, index, {"prompt_chars": 1, "finish": "eos"})
         for index in range(request.params.get("num_variants", 1)):
             kept = Kept(np.zeros((2, 8), np.float16), np.array([3, index], np.int32), np.array([1], np.int32))
             yield view(pack(kept), "application/safetensors", index, what="logits", tokens=2)

@@ -1,6 +1,7 @@
 import pytest
 
 from models.catalog import load_catalog
+from models.device import import_libraries
 from models.errors import BadInput, BadParam, CatalogError, UnknownModel, WeightsError
 from models.settings import Settings
 from models.types import Request
@@ -120,6 +121,7 @@ def test_a_model_is_one_toml_file_and_a_setting_one_field(tmp_path):
 
 
 def test_every_shipped_entry_is_valid():
+    import_libraries(Settings())
     catalog = load_catalog(Settings())
     assert "text/story-gpt" in catalog
     for spec in catalog.values():

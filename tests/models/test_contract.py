@@ -94,6 +94,7 @@ def test_the_examples_are_requests_that_run(model):
 
 @each_embedded
 def test_the_facts_are_those_of_the_files(model):
+    import_libraries(Settings())
     spec, family = CATALOG[model], CATALOG.family(model)
     assert spec.facts == family.describe(spec)
 

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from models import memory
 from models.blobs import Blobs
-from models.catalog import Catalog, ModelSpec, load_catalog
+from models.catalog import Catalog, load_catalog
 from models.engine import run_request
 from models.errors import BadInput
 from models.events import Final
@@ -16,6 +16,7 @@ from models.family import Family, InputField, Loaded, acting_inputs
 from models.params import Params, above, hint, in_effect
 from models.registry import Registry
 from models.settings import Settings
+from models.spec import ModelSpec
 from models.types import Request
 from tests.odd import odd_settings
 

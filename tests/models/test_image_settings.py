@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
-from models import image_settings, images
+from models import image_settings, images, stamps
 from models.errors import BadInput
-from models.image_settings import parameters_text, parse_parameters, read_settings
+from models.image_settings import parameters_text, parse_parameters
+from models.images import read_settings
 
 REQUEST = {
     "model": "image/emoji-diffusion", "inputs": {"prompt": "a red heart, “big”: yes"}, "seed": 4_294_967_295,
@@ -100,7 +101,7 @@ def test_damaged_settings_of_ours_are_a_sentence(text):
 def test_settings_longer_than_any_are_refused():
     for key in ("playground", "parameters"):
         with pytest.raises(BadInput, match="too long"):
-            read_settings(png(**{key: "x" * (image_settings.TEXT_MAX_CHARS + 1)}))
+            read_settings(png(**{key: "x" * (stamps.TEXT_MAX_CHARS + 1)}))
 
 
 @given(st.text(max_size=300))

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from models.errors import PlaygroundError
-from models.media import text_output
+from models.plain_text import text_output
 from models.settings import Settings
 from models.store import Pruned, Store
 from models.types import Output, Request
@@ -104,7 +104,7 @@ class TestTogether:
     def test_two_processes_open_a_new_store_and_save_at_once(self, tmp_path):
         code = """
 import sys
-from models.media import text_output
+from models.plain_text import text_output
 from models.store import Store
 from models.types import Request, Run
 sys.stdin.read(1)

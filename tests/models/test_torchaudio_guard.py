@@ -20,7 +20,7 @@ def facts():
 SAYS_FACTS = """
 import importlib, json, sys
 from typing import ClassVar
-from models import media
+from models import plain_text
 from models.events import Final
 from models.family import Family, Loaded
 from models.params import Params
@@ -43,7 +43,7 @@ class Odd(Family):
         return 16
 
     def generate(self, spec, request, params, loaded, context):
-        yield Final((media.text_output(json.dumps(facts()), context.stamp, 0, {}),), {})
+        yield Final((plain_text.text_output(json.dumps(facts()), context.stamp, 0, {}),), {})
 """
 
 

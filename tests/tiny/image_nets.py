@@ -33,7 +33,7 @@ def nets_engine(folder: Path) -> LocalEngine:
     import torch
 
     from models.nets.conv_vae import ConvVAE
-    from models.nets.gan import GANGenerator
+    from models.nets.generator import GANGenerator
 
     torch.manual_seed(1)
     gan = GANGenerator(vocabulary=WORDS, noise_size=8, word_size=8, style_size=16, channels=(16, 16, 16, 8, 8))

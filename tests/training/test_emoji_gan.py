@@ -16,8 +16,8 @@ from training.emoji_gan import Discriminator, diff_augment, share
 
 guard()
 
-from models.nets.gan import GANGenerator  # noqa: E402
-from models.nets.words import make_vocabulary, word_ids  # noqa: E402
+from models.nets.generator import GANGenerator  # noqa: E402
+from models.nets.word_bag import make_vocabulary, word_ids  # noqa: E402
 
 
 @pytest.fixture

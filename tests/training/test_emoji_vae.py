@@ -13,7 +13,7 @@ from training.emoji import on_white
 guard()
 
 from models.nets.conv_vae import ConvVAE  # noqa: E402
-from models.nets.words import make_vocabulary, word_ids  # noqa: E402
+from models.nets.word_bag import make_vocabulary, word_ids  # noqa: E402
 
 AXES = 6
 

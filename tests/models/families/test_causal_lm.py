@@ -8,8 +8,9 @@ import pytest
 
 from models.engine import LocalEngine, StopSignal
 from models.errors import BadInput, PromptTooLong, WeightsError
-from models.media import read_text_artifact
-from models.sampling import streaming
+from models.families import causal_lm
+from models.plain_text import read_text_artifact
+from models.watching import follow
 from tests.tiny import CONTEXT, ENTRY, EOS, added, ask, direct, final_of, plain, results, tiny_settings
 
 KINDS = ["llama", "gpt2", "qwen2"]
@@ -86,7 +87,7 @@ def test_nothing_comes_from_the_model_s_own_generation_config(engine, damaged):
 
 
 def test_every_state_of_every_variant_is_a_beginning_of_the_next(engine, monkeypatch):
-    monkeypatch.setattr(streaming, "follow", partial(streaming.follow, interval_s=0.0))
+    monkeypatch.setattr(causal_lm, "follow", partial(follow, interval_s=0.0))
     events = list(engine.generate(ask("The 🐉", num_variants=3, max_new_tokens=50, temperature=1.0)))
     shown = [results(event) for event in events if event.kind in ("preview", "final")]
     assert len(shown) > 3

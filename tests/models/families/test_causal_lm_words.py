@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models.errors import BadInput
-from models.media import read_text_artifact
+from models.plain_text import read_text_artifact
 from models.sampling import microscope
 from models.sampling.microscope import unpack
 from models.types import Request, combined_sha256

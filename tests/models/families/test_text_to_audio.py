@@ -2,6 +2,7 @@
 
 import io
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ import soundfile
 
 from models.engine import StopSignal
 from models.errors import BadInput, BadParam, WeightsError
+from models.families import text_to_audio
+from models.watching import follow
 from tests.tiny import final_of
 from tests.tiny.music_nets import KINDS, ask, music_engine
 
@@ -117,10 +120,10 @@ def test_many_steps_are_kept_thinned_out(engine):
 
 @pytest.mark.parametrize("kind", ["musicgen", "stereo"])
 def test_codes_are_heard_as_they_come_and_stop_keeps_what_there_was(engine, kind, monkeypatch):
-    from models.sampling import music, streaming
+    from models.sampling import music
 
     monkeypatch.setattr(music, "PREVIEW_EVERY", 5)
-    monkeypatch.setattr(streaming, "INTERVAL_S", 0.0)
+    monkeypatch.setattr(text_to_audio, "follow", partial(follow, interval_s=0.0))
     stop = StopSignal()
     seen = []
     for event in engine.generate(ask(kind, seconds=5.0), stop):

@@ -11,8 +11,8 @@ from models import images
 from models.blobs import Blobs
 from models.engine import StopSignal
 from models.errors import BadInput, BadParam
-from models.image_settings import read_settings
-from models.sampling import diffusion, previews
+from models.images import read_settings
+from models.sampling import drawing, previews
 from models.types import combined_sha256
 from tests.tiny import final_of
 from tests.tiny.pipelines import KINDS, draw, make_vae, pipelines_engine
@@ -197,7 +197,7 @@ def test_eta_adds_noise_to_ddim(engine):
 
 
 def test_skip_leaves_the_chunk_and_goes_on(engine, monkeypatch):
-    monkeypatch.setattr(diffusion, "CHUNK", 1)
+    monkeypatch.setattr(drawing, "CHUNK", 1)
     stop, pressed = StopSignal(), False
     for event in engine.generate(draw("sd", num_images=3, num_inference_steps=40), stop):
         if event.kind == "progress" and event.note == "picture 2 of 3" and event.step and not pressed:
@@ -209,7 +209,7 @@ def test_skip_leaves_the_chunk_and_goes_on(engine, monkeypatch):
 
 
 def test_stop_keeps_what_was_finished(engine, monkeypatch):
-    monkeypatch.setattr(diffusion, "CHUNK", 1)
+    monkeypatch.setattr(drawing, "CHUNK", 1)
     stop = StopSignal()
     for event in engine.generate(draw("sd", num_images=3, num_inference_steps=40, seed=9), stop):
         if event.kind == "progress" and event.note == "picture 2 of 3":

@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-import models.nets  # noqa: F401 - registers the classes
 from models.nets.speech_ctc import SpeechCTC, SpeechCTCConfig
 
 

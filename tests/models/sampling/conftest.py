@@ -2,11 +2,11 @@
 
 import pytest
 
-from tests.tiny.insides import insides_engine
+from tests.tiny.kept_texts import looks_engine
 
 
 @pytest.fixture(scope="session")
 def engine(tmp_path_factory):
-    engine = insides_engine(tmp_path_factory.mktemp("insides"))
+    engine = looks_engine(tmp_path_factory.mktemp("looks"))
     yield engine
     engine.close()

@@ -4,10 +4,10 @@ import numpy as np
 import torch
 
 from models.engine import StopSignal
-from models.sampling import insides, recurrence
-from tests.models.sampling.test_insides import context, found, ids_of
+from models.sampling import passes, recurrence
+from tests.models.sampling.test_passes import context, found, ids_of
 from tests.tiny import final_of, plain
-from tests.tiny.insides import look, written
+from tests.tiny.kept_texts import look, written
 
 
 def by_hand(net, ids):
@@ -58,7 +58,7 @@ def test_the_units_that_vary_most_are_shown_the_most_varying_first(engine):
 def test_of_a_long_text_the_end_is_shown_but_all_is_read(engine, monkeypatch):
     kept = written(engine, "lstm", max_new_tokens=30)
     whole, _, _ = found(engine, "lstm", "state", kept)
-    monkeypatch.setattr(insides, "TOKENS_MAX", 8)
+    monkeypatch.setattr(passes, "TOKENS_MAX", 8)
     parts, meta, notes = found(engine, "lstm", "state", kept)
     np.testing.assert_allclose(parts["change"], whole["change"][..., -8:], rtol=1e-5)
     assert len(meta["pieces"]) == 8

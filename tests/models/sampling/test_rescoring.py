@@ -8,12 +8,12 @@ import torch
 
 from models.blobs import Blobs
 from models.errors import BadInput
-from models.sampling import keeping, rescoring
+from models.sampling import recording, rescoring
 from models.sampling.microscope import pack, score, unpack
 from models.types import Request
-from tests.models.sampling.test_insides import context, ids_of
+from tests.models.sampling.test_passes import context, ids_of
 from tests.tiny import final_of, plain
-from tests.tiny.insides import look, written
+from tests.tiny.kept_texts import look, written
 
 KINDS = ["llama", "gpt2", "qwen2", "lstm"]
 
@@ -61,7 +61,7 @@ def test_another_model_s_distance_is_the_sum_over_the_vocabulary(engine, writer,
 
 def test_of_odds_that_were_kept_in_part_the_distance_is_a_lower_bound(engine, monkeypatch):
     whole = scored(engine, "gpt2", written(engine, "llama"))
-    monkeypatch.setattr(keeping, "KEPT_BYTES", 20 * 40 * 6)  # forty tokens of a step
+    monkeypatch.setattr(recording, "KEPT_BYTES", 20 * 40 * 6)  # forty tokens of a step
     kept = written(engine, "llama")
     assert unpack(kept.data).columns.shape[1] == 40
     part = scored(engine, "gpt2", kept)

@@ -1,12 +1,11 @@
-"""`generate()` seen from outside: rows end by themselves, Stop ends all, one thread that is always joined."""
+"""`generate()` seen from outside: rows end by themselves, Stop ends all."""
 
 import threading
-import time
 
 import pytest
 import torch
 
-from models.sampling.streaming import Watch, follow, left_pad
+from models.sampling.streaming import TokenWatch, left_pad
 from models.sampling.transcript import Transcript
 
 END = 9
@@ -17,7 +16,7 @@ def letters(ids):
 
 
 def watched(count=2, stopped=lambda: False, stops=()):
-    return Watch([Transcript(letters, stops=stops) for _ in range(count)], {END}, stopped)
+    return TokenWatch([Transcript(letters, stops=stops) for _ in range(count)], {END}, stopped)
 
 
 def step(watch, *tokens):
@@ -29,10 +28,6 @@ def step(watch, *tokens):
 
 def texts(watch):
     return [row.text for row in watch.rows]
-
-
-def generating():
-    return [thread for thread in threading.enumerate() if thread.name == "generate"]
 
 
 def test_each_row_takes_its_own_newest_token():
@@ -62,7 +57,7 @@ def test_a_stop_string_ends_its_row_alone():
 
 
 def test_a_step_may_bring_several_tokens():
-    watch = Watch([Transcript(letters, stops=("cd",))], {END}, lambda: False, length=3)
+    watch = TokenWatch([Transcript(letters, stops=("cd",))], {END}, lambda: False, length=3)
     assert watch(torch.tensor([[0, 0, 0, 1, 2]]), None).tolist() == [False]
     assert (texts(watch), watch.step) == (["b"], 2)  # “c” may begin the stop text
     assert watch(torch.tensor([[0, 0, 0, 1, 2, 4]]), None).tolist() == [False]
@@ -72,14 +67,14 @@ def test_a_step_may_bring_several_tokens():
 
 
 def test_what_was_guessed_behind_an_end_token_is_no_text():
-    watch = Watch([Transcript(letters)], {END}, lambda: False, length=1)
+    watch = TokenWatch([Transcript(letters)], {END}, lambda: False, length=1)
     assert watch(torch.tensor([[0, 1, END, 2, 3]]), None).tolist() == [True]
     assert texts(watch) == ["b"]
     assert (watch.rows[0].finish, watch.rows[0].tokens) == ("eos", 2)
 
 
 def test_without_end_tokens_any_token_is_text():
-    watch = Watch([Transcript(lambda ids: "x" * len(ids))], set(), lambda: False)
+    watch = TokenWatch([Transcript(lambda ids: "x" * len(ids))], set(), lambda: False)
     assert step(watch, END) == [False]
     assert watch.rows[0].text == "x"
 
@@ -107,123 +102,6 @@ def test_end_gives_its_reason_to_the_rows_that_still_grow():
     step(watch, END, 0)
     watch.end("length")
     assert [row.finish for row in watch.rows] == ["eos", "length"]
-
-
-def test_follow_yields_at_the_first_news_and_ends_with_the_run():
-    watch = watched(1)
-    seen = threading.Event()
-
-    def run():
-        step(watch, 0)
-        assert seen.wait(10)  # the first news is passed on while the run goes on
-        step(watch, 1)
-
-    states = []
-    for _ in follow(run, watch, interval_s=0.01):
-        states.append(watch.rows[0].text)
-        seen.set()
-    assert states[0] == "a"
-    assert watch.rows[0].text == "ab"
-    assert not generating()
-
-
-def test_follow_waits_between_news():
-    watch = watched(1)
-
-    def run():
-        limit = time.monotonic() + 0.3
-        while time.monotonic() < limit:
-            step(watch, 0)
-            time.sleep(0.001)
-
-    yields = sum(1 for _ in follow(run, watch, interval_s=0.1))
-    assert 1 <= yields <= 4
-    assert watch.step > yields
-
-
-def test_follow_does_not_wait_out_its_interval_when_the_run_ends():
-    watch = watched(1)
-    seen = threading.Event()
-
-    def run():
-        step(watch, 0)
-        assert seen.wait(10)
-        time.sleep(0.1)  # by now the reader waits for the next news
-
-    started = time.monotonic()
-    for _ in follow(run, watch, interval_s=60):
-        seen.set()
-    assert seen.is_set()
-    assert time.monotonic() - started < 30
-
-
-def test_follow_is_silent_without_news():
-    watch = watched(1)
-    seen = threading.Event()
-
-    def run():
-        step(watch, 0)
-        assert seen.wait(10)
-        time.sleep(0.2)
-
-    yields = 0
-    for _ in follow(run, watch, interval_s=0.01):
-        seen.set()
-        yields += 1
-    assert yields == 1
-
-
-def test_a_run_without_news_yields_nothing():
-    assert list(follow(lambda: None, watched())) == []
-
-
-@pytest.mark.parametrize("error", [MemoryError("no room"), RuntimeError("odd"), SystemExit(3)])
-def test_follow_raises_what_the_run_raised(error):
-    watch = watched(1)
-
-    def run():
-        step(watch, 0)
-        raise error
-
-    with pytest.raises(type(error)) as caught:
-        list(follow(run, watch))
-    assert caught.value is error
-    assert watch.rows[0].text == "a"
-    assert not generating()
-
-
-def test_closing_follow_cancels_the_run_and_waits_for_its_thread():
-    watch = watched(1)
-    ended = []
-
-    def run():
-        while not all(step(watch, 0)):
-            time.sleep(0.005)
-        ended.append(True)
-
-    events = follow(run, watch, interval_s=0.01)
-    next(events)
-    assert generating()
-    events.close()
-    assert ended
-    assert not generating()
-    assert watch.rows[0].finish == "stopped"
-
-
-def test_an_error_of_the_reader_ends_the_run_too():
-    watch = watched(1)
-
-    def run():
-        while not all(step(watch, 0)):
-            time.sleep(0.005)
-
-    def read():
-        for _ in follow(run, watch, interval_s=0.01):
-            raise KeyError("reader")
-
-    with pytest.raises(KeyError, match="reader"):
-        read()
-    assert not generating()
 
 
 @pytest.mark.parametrize(

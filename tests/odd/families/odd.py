@@ -10,11 +10,11 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from models import media
-from models.catalog import ModelSpec
+from models import plain_text
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, Family, InputField, Loaded, Modality
 from models.params import Params, hint
+from models.spec import ModelSpec
 from models.types import Request
 
 VERSION = 1  # a test edits this line
@@ -59,12 +59,12 @@ class Odd(Family):
             time.sleep(params.step_s)
             words.append(f"{request.inputs['prompt']}-{request.seed}-{step}")
             yield Progress("generate", step + 1, params.steps)
-            yield Preview((media.text_output(" ".join(words), context.stamp, 0, {}),))
+            yield Preview((plain_text.text_output(" ".join(words), context.stamp, 0, {}),))
             if step == 2:
                 self._misbehave(what, params)
         text = " ".join(words)
         stats = {"tokens": len(words), "stopped": context.stopped(), "version": VERSION, "pid": os.getpid()}
-        yield Final((media.text_output(text, context.stamp, 0, {}),), stats)
+        yield Final((plain_text.text_output(text, context.stamp, 0, {}),), stats)
 
     def _misbehave(self, what: str, params: Any) -> None:
         if what == "segfault":

@@ -15,13 +15,13 @@ from models.events import Event, Final, Preview, Progress
 from models.params import in_effect
 from models.sampling import denoising, pipelines
 from models.sampling.previews import Budget
-from models.sampling.streaming import follow
 from models.types import SEED_MAX, Output
+from models.watching import Interrupted, follow
 
 if TYPE_CHECKING:
-    from models.catalog import ModelSpec
     from models.family import Context, Loaded
     from models.params import ParamField
+    from models.spec import ModelSpec
     from models.types import Request
 
 CHUNK = 4  # pictures denoised together
@@ -108,7 +108,7 @@ class _Run:
         def spread(latents: torch.Tensor) -> torch.Tensor:
             return pipelines.spread(pipeline, latents, params.height, params.width)
 
-        watch = denoising.Watch(self.context.stopped, self.context.skipped, spread, keep=self.kept is None)
+        watch = denoising.DenoisingWatch(self.context.stopped, self.context.skipped, spread, keep=self.kept is None)
         watch.attach(scheduler)
         if self.mask is not None and not pipelines.blends_itself(pipeline):
             watch.blend = pipelines.inpainting(pipeline, scheduler, self.picture, self.mask, request.seed, numbers)
@@ -126,7 +126,7 @@ class _Run:
                         mask=self.mask,
                     )  # fmt: skip
                     result.append(spread(last))
-                except denoising.Interrupted as reason:
+                except Interrupted as reason:
                     interrupted.append(reason.reason)
 
         interrupted: list[str] = []

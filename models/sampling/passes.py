@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -13,49 +12,29 @@ import numpy as np
 import torch
 from torch import nn
 
-from models import insides, vocabulary
+from models import looks, vocabulary
 from models.errors import BadInput
 from models.events import Event, Final, Progress
 from models.sampling import microscope
-from models.sampling.streaming import follow
 from models.types import Output
+from models.watching import Interrupted, Watch, follow
 
 if TYPE_CHECKING:
-    from models.catalog import ModelSpec
     from models.family import Context, Loaded
+    from models.spec import ModelSpec
     from models.types import Request
 
 TOKENS_MAX = 512  # of a text's end, in any view
 
 
-class Interrupted(Exception):
-    """Leave a forward pass because Stop was pressed."""
-
-
-class Pass:
-    """Follow a model from layer to layer: count them, and leave at the next one when Stop is pressed."""
-
-    def __init__(self, stopped: Callable[[], bool], total: int) -> None:
-        self.total = total
-        self.done = 0
-        self.changed = threading.Event()
-        self._stopped = stopped
-        self._cancelled = False
-
-    def cancel(self) -> None:
-        """Leave at the next layer."""
-        self._cancelled = True
-
-    def check(self) -> None:
-        """Raise `Interrupted` if Stop was pressed."""
-        if self._cancelled or self._stopped():
-            raise Interrupted
+class LayerWatch(Watch):
+    """Watch one forward pass, from layer to layer, and leave it at the next layer when Stop is pressed."""
 
     def attach(self, layers: Sequence[nn.Module]) -> None:
-        """Watch these layers of a private model."""
+        """Register hooks on the layers of a private model."""
 
         def hook(*_: Any) -> None:
-            self.done += 1
+            self.step += 1
             self.changed.set()
             self.check()
 
@@ -63,7 +42,7 @@ class Pass:
             layer.register_forward_hook(hook)
 
 
-def follow_pass(run: Callable[[], None], watch: Pass) -> Iterator[Event]:
+def follow_pass(run: Callable[[], None], watch: LayerWatch) -> Iterator[Event]:
     """Run `run` in a thread, in inference mode, and yield how far it is; where Stop ended it, one empty `Final`."""
     left: list[bool] = []
 
@@ -75,7 +54,7 @@ def follow_pass(run: Callable[[], None], watch: Pass) -> Iterator[Event]:
 
     yield Progress("layers", 0, watch.total)
     for _ in follow(work, watch):
-        yield Progress("layers", min(watch.done, watch.total), watch.total)
+        yield Progress("layers", min(watch.step, watch.total), watch.total)
     if left:
         yield Final((), {"stopped": True})
 
@@ -93,7 +72,7 @@ def open_kept(spec: ModelSpec, request: Request, context: Context) -> tuple[micr
         ids = [*kept.prompt.tolist(), *kept.ids.tolist()]
     except Exception as error:  # the library raises its own
         raise BadInput("This is no kept text of a language model. Open a text that was written here.") from error
-    mark = insides.metadata(data).get("vocabulary", "")
+    mark = looks.metadata(data).get("vocabulary", "")
     if mark and mark != vocabulary.fingerprint(spec.folder()):
         raise BadInput(
             f"This text was written with another vocabulary: {spec.id} does not know its tokens. "

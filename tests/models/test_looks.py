@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save
 
-from models import insides
+from models import looks
 from models.blobs import Blobs
 from models.errors import BadInput
 
@@ -25,7 +25,7 @@ from models.errors import BadInput
     ],
 )  # fmt: skip
 def test_a_config_says_what_can_be_looked_at(config, expected):
-    assert insides.offered(config) == expected
+    assert looks.offered(config) == expected
 
 
 def test_a_page_reads_the_part_that_it_draws(tmp_path):
@@ -33,26 +33,26 @@ def test_a_page_reads_the_part_that_it_draws(tmp_path):
     table = np.arange(24, dtype=np.float16).reshape(2, 3, 4)
     words = np.frombuffer(json.dumps({7: " dragon"}).encode(), np.uint8)
     ref = blobs.put_bytes(save({"table": table, "words": words}))
-    np.testing.assert_array_equal(insides.part(blobs, ref, "table", 1, 2), table[1, 2])
-    np.testing.assert_array_equal(insides.part(blobs, ref, "table", 1), table[1])
-    np.testing.assert_array_equal(insides.part(blobs, ref, "table"), table)
-    assert insides.words(blobs, ref) == {7: " dragon"}
+    np.testing.assert_array_equal(looks.part(blobs, ref, "table", 1, 2), table[1, 2])
+    np.testing.assert_array_equal(looks.part(blobs, ref, "table", 1), table[1])
+    np.testing.assert_array_equal(looks.part(blobs, ref, "table"), table)
+    assert looks.words(blobs, ref) == {7: " dragon"}
 
 
 def test_what_was_cleared_or_spoiled_gets_a_sentence(tmp_path):
     blobs = Blobs(tmp_path)
     with pytest.raises(BadInput, match="cleared from the store"):
-        insides.part(blobs, "sha256:" + "0" * 64, "table")
+        looks.part(blobs, "sha256:" + "0" * 64, "table")
     with pytest.raises(BadInput, match="damaged"):
-        insides.part(blobs, blobs.put_bytes(b"spoiled"), "table")
+        looks.part(blobs, blobs.put_bytes(b"spoiled"), "table")
     with pytest.raises(BadInput, match="damaged"):
-        insides.part(blobs, blobs.put_bytes(save({"other": np.zeros(2)})), "table")
+        looks.part(blobs, blobs.put_bytes(save({"other": np.zeros(2)})), "table")
 
 
 @pytest.mark.parametrize("data", [b"", b"spoiled", b"\xff" * 40, save({"a": np.zeros(2)})])
 def test_bytes_without_words_in_their_header_have_none(data):
-    assert insides.metadata(data) == {}
+    assert looks.metadata(data) == {}
 
 
 def test_the_words_in_a_header_are_read():
-    assert insides.metadata(save({"a": np.zeros(2)}, metadata={"vocabulary": "x"})) == {"vocabulary": "x"}
+    assert looks.metadata(save({"a": np.zeros(2)}, metadata={"vocabulary": "x"})) == {"vocabulary": "x"}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from models.blobs import Blobs
-    from models.catalog import ModelSpec
+    from models.spec import ModelSpec
     from models.types import Request
 
 RECURRENT = ("playground_lstm",)  # architectures (config.json) whose memory is a hidden and a cell state

@@ -6,7 +6,7 @@ import pytest
 from models.blobs import Blobs
 from models.errors import BadInput
 from models.sampling import microscope
-from models.sampling.looking import MEASURES, look
+from models.sampling.microscope import MEASURES, look
 from tests.models.sampling.test_microscope import random_text
 from tests.tiny import EOS, make_tokenizer
 

@@ -27,7 +27,7 @@ def make_lstm(tokenizer: Any) -> Any:
     return LSTMForCausalLM(config)
 
 
-def insides_engine(folder: Path) -> LocalEngine:
+def looks_engine(folder: Path) -> LocalEngine:
     """Return an engine with the models of `tests.tiny`, "lstm", and "foreign" with two pieces of it changed places."""
     engine = tiny_engine(folder)
     tokenizer = make_tokenizer()

@@ -8,14 +8,13 @@ import torch
 
 from models import sounds
 from models.blobs import Blobs
-from models.effects import Effects
+from models.effects import Effects, apply_effects, transform
 from models.errors import BadInput, BadParam
 from models.params import describe
 from models.torchaudio_guard import guard
+from tests.fresh import run_fresh
 
 guard()
-
-from models.sampling.effects import apply_effects, transform  # noqa: E402
 
 RATE = 16_000
 
@@ -36,6 +35,17 @@ def level(sound, hertz):
 def top(sound):
     middle = sound[0, sound.shape[1] // 4 : 3 * sound.shape[1] // 4].numpy()
     return np.abs(np.fft.rfft(middle * np.hanning(len(middle)))).argmax() * RATE / len(middle)
+
+
+def test_a_page_draws_the_sliders_without_torch_and_scipy():
+    said = run_fresh("""
+import json, sys
+from models.effects import Effects, apply_effects, transform
+from models.params import describe
+describe(Effects)
+print(json.dumps(sorted({"torch", "torchaudio", "scipy"} & set(sys.modules))))
+""")
+    assert said == []
 
 
 def test_neutral_effects_change_nothing():

@@ -16,7 +16,7 @@ from diffusers.configuration_utils import ConfigMixin, register_to_config
 from torch import nn
 from torch.nn import functional as F
 
-from models.nets.words import WordBag
+from models.nets.word_bag import WordBag
 
 
 class GANGenerator(ModelMixin, ConfigMixin):  # type: ignore[misc, unused-ignore]

@@ -9,10 +9,10 @@ from safetensors.numpy import load
 
 from models.engine import StopSignal
 from models.errors import BadInput
-from models.sampling import attention, insides, lens
+from models.sampling import attention, lens, passes
 from models.sampling.microscope import unpack
 from tests.tiny import ask, final_of, plain
-from tests.tiny.insides import look, written
+from tests.tiny.kept_texts import look, written
 
 KINDS = ["llama", "gpt2", "qwen2"]
 
@@ -78,7 +78,7 @@ def test_a_head_s_small_picture_has_its_largest_weight_in_each_field(engine):
 def test_of_a_long_text_the_end_is_shown_as_it_was_read_with_what_came_before(engine, kind, monkeypatch):
     kept = written(engine, kind, max_new_tokens=30)
     whole, _, _ = found(engine, kind, "attention", kept)
-    monkeypatch.setattr(insides, "TOKENS_MAX", 9)
+    monkeypatch.setattr(passes, "TOKENS_MAX", 9)
     parts, meta, notes = found(engine, kind, "attention", kept)
     weights = parts["attention"].astype(np.float32)
     assert weights.shape[2:] == (9, 9)
@@ -118,7 +118,7 @@ def test_a_shared_model_stays_as_it_was(engine, kind, study):
 
 def test_a_private_copy_shares_every_weight(engine):
     net, _ = plain(engine.catalog["text/gpt2"].folder())
-    private = insides.private_copy(net)
+    private = passes.private_copy(net)
     shared = {id(tensor) for tensor in (*net.parameters(), *net.buffers())}
     assert {id(tensor) for tensor in (*private.parameters(), *private.buffers())} == shared
     assert private.config is not net.config
@@ -169,7 +169,7 @@ def test_a_position_is_settled_where_the_last_answer_stays():
 def test_the_lens_shows_the_end_of_a_long_text(engine, monkeypatch):
     kept = written(engine, "qwen2", max_new_tokens=30)
     whole, _, _ = found(engine, "qwen2", "lens", kept)
-    monkeypatch.setattr(insides, "TOKENS_MAX", 7)
+    monkeypatch.setattr(passes, "TOKENS_MAX", 7)
     parts, meta, notes = found(engine, "qwen2", "lens", kept)
     np.testing.assert_array_equal(parts["top"], whole["top"][:, -7:])
     assert len(meta["pieces"]) == 7
@@ -187,7 +187,7 @@ def test_a_model_that_ends_in_another_way_is_refused_in_a_sentence(engine, monke
             out.logits = out.logits.tanh()  # as Gemma caps its logits
             return out
 
-        monkeypatch.setattr(insides, "private_copy", lambda model: model)
+        monkeypatch.setattr(passes, "private_copy", lambda model: model)
         monkeypatch.setattr(net, "forward", forward)
         with pytest.raises(BadInput, match="does not end as Llama, GPT-2 and Qwen do"):
             list(lens.lens(engine.catalog["text/llama"], look("llama", "lens", kept), loaded, context(kept)))

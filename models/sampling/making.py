@@ -19,8 +19,8 @@ from models import images, seeds
 from models.errors import BadInput
 from models.events import Event, Final, Progress
 from models.sampling import denoising, pipelines
-from models.sampling.streaming import follow
 from models.types import Output
+from models.watching import Interrupted, follow
 
 if TYPE_CHECKING:
     from models.family import Context, Loaded
@@ -85,7 +85,7 @@ def words(request: Request, params: Any, loaded: Loaded, context: Context) -> It
     pipeline = pipelines.for_task(base, params.task, scheduler)
     pipeline.register_modules(unet=private)
     single = params.model_copy(update={"num_images": 1})
-    watch = denoising.Watch(context.stopped, context.skipped, keep=False)
+    watch = denoising.DenoisingWatch(context.stopped, context.skipped, keep=False)
     watch.attach(scheduler)
     picture, mask = _given(request, params, context)
     if mask is not None and not pipelines.blends_itself(pipeline):
@@ -98,7 +98,7 @@ def words(request: Request, params: Any, loaded: Loaded, context: Context) -> It
             if params.prompt_mix > 0:
                 other = request.inputs["prompt_to"]
                 embeds = pipelines.mixed_embeddings(pipeline, request.inputs["prompt"], other, single)
-            with suppress(denoising.Interrupted):
+            with suppress(Interrupted):
                 last = pipelines.call(
                     pipeline, request.inputs["prompt"], single, [seeds.generator(request.seed)], embeds=embeds,
                     image=picture, mask=mask,

@@ -5,15 +5,15 @@ import random
 import pytest
 
 from models.errors import BadInput
-from models.media import (
+from models.plain_text import (
     TEXT_ARTIFACT_MAX_BYTES,
     TEXT_MAX_BYTES,
     check_text,
-    file_name,
     read_text_artifact,
     text_artifact,
     text_output,
 )
+from models.stamps import file_name
 
 STAMP = {"model": "text/story-gpt", "seed": 7, "params": {"temperature": 0.8, "stop": ["\n\n"]}, "note": None}
 NASTY = [

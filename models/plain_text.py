@@ -1,4 +1,4 @@
-"""Outputs as files that carry their own cause, and the checks on text that comes in.
+"""Text in and out: the checks on text that comes in, and results as files with all that causes them inside.
 
 An artefact embeds its stamp: what causes it (request, weights, versions, device) and nothing that varies from run to
 run, so that the same request gives the same bytes. A text artefact is UTF-8:
@@ -30,12 +30,6 @@ TEXT_MAX_BYTES = 1_000_000
 TEXT_ARTIFACT_MAX_BYTES = 8 * TEXT_MAX_BYTES
 
 _OPEN, _CLOSE = b"---\n", b"\n---\n"
-_NAME_MAX = 80
-_EXTENSIONS = {
-    "text/plain": "txt", "application/json": "json", "image/png": "png", "image/gif": "gif",
-    "audio/wav": "wav", "audio/flac": "flac", "audio/mpeg": "mp3", "audio/midi": "mid", "text/vnd.abc": "abc",
-    "application/safetensors": "safetensors",
-}  # fmt: skip
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # Legal in JSON strings; in YAML they are line breaks, byte order marks or not allowed.
 _NOT_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
@@ -131,17 +125,6 @@ def text_output(text: str, stamp: Mapping[str, Any], index: int = 0, meta: Mappi
         kind="text", index=index, text=text, data=data, media_type="text/plain",
         sha256=hashlib.sha256(data).hexdigest(), meta=dict(meta or {}),
     )  # fmt: skip
-
-
-def file_name(model: str, seed: int, index: int = 0, media_type: str = "text/plain") -> str:
-    """Return a name for a download, such as `story-gpt-seed7.txt`, safe on every file system.
-
-    `model` is a model or run id; its last part is used. `index` counts from 0; the second variant ends in `-2`.
-    A media type without a known extension gives `.bin`.
-    """
-    stem = re.sub(r"[^a-z0-9._-]+", "-", model.rsplit("/", 1)[-1].lower())[:_NAME_MAX].strip("._-") or "result"
-    variant = f"-{index + 1}" if index else ""
-    return f"{stem}-seed{seed}{variant}.{_EXTENSIONS.get(media_type, 'bin')}"
 
 
 def _too_large(size: int) -> BadInput:

@@ -1,0 +1,125 @@
+"""What the catalogue says of one model: where its weights lie, how its settings are narrowed, what was measured."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+
+from models.errors import WeightsError
+from models.params import Narrowing
+
+
+class Weights(BaseModel):
+    """Say where weights lie: a folder beside the catalogue file, or a Hub repository at a pinned revision."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str | None = None
+    hub: str | None = Field(default=None, pattern=r"^[\w.-]+/[\w.-]+$")
+    revision: str | None = Field(default=None, pattern=r"^[0-9a-f]{40}$")
+    size_bytes: int | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Weights:
+        if (self.path is None) == (self.hub is None):
+            raise ValueError("give either path or hub")
+        if self.hub is not None and (self.revision is None or self.size_bytes is None):
+            raise ValueError("a hub model needs revision (40 hex digits) and size_bytes")
+        return self
+
+
+class ModelSpec(BaseModel):
+    """Describe one model of the catalogue.
+
+    `facts` is what depends on the weights (context length, schedulers, …), written by `python -m models describe`.
+    `examples` are prompts drawn as pills. Models of one `collection` learnt from one data set: they can be compared.
+    `file` is the TOML file that the entry was read from.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str = Field(pattern=r"^(text|image|audio|video)/[a-z0-9][a-z0-9.-]*$")
+    name: str = Field(min_length=1, max_length=60)
+    family: str
+    summary: str = Field(min_length=1, max_length=300)
+    architecture: str = Field(min_length=1)
+    trained_on: str = Field(min_length=1)
+    licence: str = Field(min_length=1)
+    parameters: int = Field(gt=0)
+    order: int = 100
+    collection: str = ""
+    weights: Weights
+    params: dict[str, Narrowing] = Field(default_factory=dict)
+    facts: dict[str, JsonValue] = Field(default_factory=dict)
+    examples: tuple[str, ...] = ()
+    file: Path = Field(default=Path(), exclude=True)
+
+    @property
+    def modality(self) -> str:
+        """Return the part of the id before the slash."""
+        return self.id.split("/")[0]
+
+    @property
+    def embedded(self) -> bool:
+        """Say whether the weights ship with the catalogue."""
+        return self.weights.path is not None
+
+    def folder(self) -> Path:
+        """Return the folder of an embedded model's files. Raises `WeightsError` if it is missing."""
+        if self.weights.path is None:
+            raise WeightsError(f"{self.id} comes from the Hub and is not on this machine yet.")
+        folder = (self.file.parent / self.weights.path).resolve()
+        if not folder.is_dir():
+            raise WeightsError(f"{self.id}: the folder {self.weights.path} with its weights is missing. Restore it.")
+        return folder
+
+    def weight_files(self) -> list[Path]:
+        """Return the safetensors files of an embedded model, an adapter's base included. Raises `WeightsError`."""
+        base = self.base_folder()
+        files = [*sorted(self.folder().rglob("*.safetensors")), *(sorted(base.rglob("*.safetensors")) if base else ())]
+        if not files:
+            raise WeightsError(f"{self.id}: no .safetensors file lies in {self.weights.path}. Restore it.")
+        return files
+
+    def base_folder(self) -> Path | None:
+        """Return the folder beside an adapter's (PEFT) that it adapts; None for a model that is whole.
+
+        Raises `WeightsError` for an adapter that names no such folder.
+        """
+        file = self.folder() / "adapter_config.json"
+        if not file.exists():
+            return None
+        try:
+            name = json.loads(file.read_text("utf-8"))["base_model_name_or_path"]
+            base: Path = (file.parent / name).resolve()
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise WeightsError(f"{self.id}: adapter_config.json is damaged. Restore it.") from error
+        if base.parent != file.parent.resolve().parent or not base.is_dir():
+            raise WeightsError(f"{self.id}: what it adapts, {name}, is missing. Restore the folder.")
+        return base
+
+    def weights_bytes(self) -> int:
+        """Return the size of the weights on disk, in bytes."""
+        if self.weights.size_bytes is not None:
+            return self.weights.size_bytes
+        return sum(path.stat().st_size for path in self.weight_files())
+
+    def revision(self) -> str:
+        """Return what pins the weights: the Hub revision, or a SHA-256 (hex) over the embedded files."""
+        if self.weights.revision is not None:
+            return self.weights.revision
+        stats = [(path, path.stat()) for path in self.weight_files()]
+        return _hash_files(tuple((path, stat.st_mtime_ns, stat.st_size) for path, stat in stats))
+
+
+@lru_cache(maxsize=64)
+def _hash_files(files: tuple[tuple[Path, int, int], ...]) -> str:
+    """Hash files, read again only when a modification time or size differs."""
+    digest = hashlib.sha256()
+    for path, _, _ in files:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
