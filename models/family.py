@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from models.errors import CatalogError
 from models.events import Event
@@ -20,7 +20,7 @@ from models.types import Request
 if TYPE_CHECKING:
     from models.spec import ModelSpec
 
-Modality = Literal["text", "image", "audio", "video"]
+Modality = str  # the first part of its models' ids, and the name of a room
 
 
 # types of input whose value in a request is text or JSON itself; every other type is a reference to stored bytes

@@ -13,10 +13,10 @@ PACKAGE_DIR = Path(__file__).resolve().parent
 class Settings(BaseSettings):
     """Read settings from `PLAYGROUND_*` environment variables; defaults fit a laptop and a small host.
 
-    `catalog_dirs`, `family_dirs` and `room_dirs` (folders of rooms, each with its page.py) are searched in order. `data_dir` holds artefacts, uploads and, unless
-    `database_url` names another SQL database, the run index. `memory_bytes` is the budget of the worker process;
-    0 takes it from the cgroup's limit. `threads` is the most threads that torch may use; 0 means one per usable
-    core. Small models use one (`models.device.set_threads`).
+    `catalog_dirs`, `family_dirs` and `room_dirs` (folders of rooms, each with its page.py) are searched in order.
+    `data_dir` holds artefacts, uploads and, unless `database_url` names another SQL database, the run index.
+    `memory_bytes` is the budget of the worker process; 0 takes it from the cgroup's limit. `threads` is the most
+    threads that torch may use; 0 means one per usable core. Small models use one (`models.device.set_threads`).
     """
 
     model_config = SettingsConfigDict(env_prefix="PLAYGROUND_", frozen=True)

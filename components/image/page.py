@@ -23,7 +23,7 @@ from components import (
 from components import desk as desks
 from components.image import picture_input
 from components.modality import Act, Look, Modality, RoomPage, SettingsFile, Showing, Takes, Words
-from models.image_settings import read_settings
+from models.images import read_settings
 from models.types import SEED_MAX, Output, Request
 
 if TYPE_CHECKING:

@@ -1,0 +1,216 @@
+"""A whole modality from outside: new files alone, in folders of their own, and the app has it."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+from streamlit.testing.v1 import AppTest
+
+from components import home, inputs, presence, rooms, services
+from components import session as sessions
+from models.catalog import load_catalog
+from models.engine import LocalEngine
+from models.jobs import Jobs
+from models.settings import PACKAGE_DIR, Settings
+from models.store import Store
+from tests.components.image_desk import said
+from tests.components.image_steps import png, upload
+from tests.components.test_text_page import press, widget
+
+ROOT = Path(__file__).parents[2]
+OWNER = "ann"
+
+
+def environment(folder):
+    """Copy the toy to `folder` and return the environment under which the app finds it."""
+    shutil.copytree(ROOT / "tests" / "toy", folder, dirs_exist_ok=True)
+    (folder / "catalog" / "weights").mkdir(exist_ok=True)
+    save_file({"weight": np.zeros(4, np.float32)}, folder / "catalog" / "weights" / "model.safetensors")
+    usual = Settings()
+    return {
+        "PLAYGROUND_CATALOG_DIRS": json.dumps([*map(str, usual.catalog_dirs), str(folder / "catalog")]),
+        "PLAYGROUND_FAMILY_DIRS": json.dumps([*map(str, usual.family_dirs), str(folder / "families")]),
+        "PLAYGROUND_ROOM_DIRS": json.dumps([*map(str, usual.room_dirs), str(folder / "rooms")]),
+    }
+
+
+@pytest.fixture
+def toy(tmp_path, monkeypatch):
+    """Return the folder of a toy modality that the app finds, and the jobs that run it."""
+    folder = tmp_path / "toy"
+    for name, value in environment(folder).items():
+        monkeypatch.setenv(name, value)
+    settings = Settings()
+    jobs = Jobs(LocalEngine(settings), Store(settings), settings, lambda one: load_catalog(settings).validate(one))
+    monkeypatch.setattr(services, "jobs", lambda: jobs)
+    monkeypatch.setattr(presence, "session_id", lambda: OWNER)
+    yield folder, jobs
+    (folder / "catalog" / "weights" / "hold").unlink(missing_ok=True)
+    jobs.close()
+
+
+def opened(folder):
+    page = AppTest.from_file(folder / "rooms" / "dance" / "dance.py", default_timeout=30).run()
+    assert not page.exception, page.exception
+    return page
+
+
+def ended(jobs, page):
+    from tests.browser.conftest import until
+
+    until(lambda: all(view.finished for view in jobs.jobs_of(OWNER)))
+    page.run()
+    assert not page.exception, page.exception
+    return page
+
+
+def test_it_stands_in_the_navigation_and_on_home(toy, monkeypatch):
+    import streamlit as st
+
+    from components import shell
+
+    asked = []
+    monkeypatch.setattr(st, "navigation", lambda groups: asked.append(groups) or next(iter(groups.values()))[0])
+    monkeypatch.setattr(st, "set_page_config", lambda **given: None)
+    monkeypatch.setattr(shell.theme, "apply", lambda: None)
+    found = {}
+
+    class Page:
+        def __init__(self, script, *, title, icon, default=False):
+            found[title] = Path(script)
+
+        def run(self):
+            pass
+
+    monkeypatch.setattr(st, "Page", Page)
+    shell.run()
+    assert list(found) == ["Home", "Text", "Image", "Audio", "Dance"]
+    assert found["Dance"].is_file()
+    links = []
+    monkeypatch.setattr(home.st, "page_link", lambda page, *, label, icon: links.append(label))
+    home._draw_room(sessions.here(), rooms.room("dance"))
+    assert links == ["**Dance**"]
+
+
+def test_it_draws_its_form_generates_and_shows_live_and_final(toy):
+    folder, jobs = toy
+    page = opened(folder)
+    assert widget(page, "text_area", "dance-prompt").value == "a waltz in the rain"
+    assert widget(page, "slider", "waltz.bars").value == 3
+    (folder / "catalog" / "weights" / "hold").touch()
+    press(page, "run")
+    from tests.browser.conftest import until
+
+    until(lambda: jobs.jobs_of(OWNER)[-1].preview is not None)
+    page.run()
+    assert "Dancing: " in said(page)
+    (folder / "catalog" / "weights" / "hold").unlink()
+    ended(jobs, page)
+    run = jobs.jobs_of(OWNER)[-1].runs[0]
+    assert f"Danced: {run.outputs[0].text}" in said(page)
+    assert len(run.outputs[0].text.split()) == 3
+    assert "The floor was used for 3 bars." in said(page)
+    assert "swing" not in run.stats["in_effect"]  # neutral
+    assert "bars 3" in said(page)
+
+
+def test_its_actions_act_and_other_rooms_take_its_results(toy):
+    folder, jobs = toy
+    page = opened(folder)
+    press(page, "run")
+    ended(jobs, page)
+    bow = next(button for button in page.button if button.label == "Bow 1")
+    bow.click()
+    page.run()
+    assert widget(page, "text_area", "dance-prompt").value == "a bow after it"
+    poster = jobs.jobs_of(OWNER)[-1].runs[0].outputs[1]
+    use = next(button for button in page.button if button.label == "Use as input 2")
+    gone = []
+    import streamlit as st
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(st, "switch_page", lambda script: gone.append(Path(script).name))
+        use.click()
+        page.run()
+    assert not page.exception
+    assert gone == ["image.py"]
+    assert page.session_state[inputs.ref_key("image", "image")] == f"sha256:{poster.sha256}"
+    task = "task"
+    model = page.session_state["image-model"].split("/")[1]
+    assert page.session_state[f"{model}.{task}"] in ("image to image", "reconstruct")
+
+
+def test_its_input_type_is_drawn_checked_and_sent(toy):
+    folder, jobs = toy
+    page = opened(folder)
+    assert not page.get("file_uploader")
+    widget(page, "toggle", "waltz.floor").set_value(True)
+    page.run()
+    upload(page, "Floor", b"no picture")
+    assert "no picture that can be read here" in said(page)
+    upload(page, "Floor", png())
+    assert "The floor is laid." in said(page)
+    press(page, "run")
+    ended(jobs, page)
+    assert jobs.jobs_of(OWNER)[-1].requests[0].inputs["floor"].startswith("sha256:")
+
+
+def test_it_takes_what_other_rooms_made(toy, monkeypatch):
+    from components import desk as desks
+    from components import result
+    from models.types import Output
+
+    session = sessions.here()
+    labels = []
+    monkeypatch.setattr(result.st, "button", lambda label, **more: labels.append(label))
+    result.draw_takes(desks.of(session, rooms.room("text"), "text/story-gpt"), Output("text", 0, "x"), "", "key")
+    assert labels == ["Dance it"]
+
+
+def test_the_command_line_runs_it(tmp_path):
+    import os
+
+    run = subprocess.run(
+        [sys.executable, "-m", "models", "run", "dance/waltz", "--prompt", "x", "--param", "bars=2", "--json"],
+        capture_output=True, text=True, check=False, cwd=ROOT, env={**os.environ, **environment(tmp_path / "toy")},
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert len(json.loads(run.stdout)["outputs"][0]["text"].split()) == 2
+
+
+def test_nothing_of_the_app_knows_it():
+    for folder in ("models", "components", "pages"):
+        for path in (PACKAGE_DIR.parent / folder).rglob("*.py"):
+            assert "waltz" not in path.read_text("utf-8"), path
+            assert "dancer" not in path.read_text("utf-8"), path
+
+
+@pytest.mark.parametrize("kind", ["purpose", "output", "room"])
+def test_what_nobody_knows_is_a_sentence(toy, kind):
+    """An unknown purpose, an unknown kind of output and a model of no room."""
+    folder, jobs = toy
+    page = opened(folder)
+    if kind == "purpose":
+        from models.types import Request
+
+        jobs.submit(OWNER, [Request(model="dance/waltz", inputs={"prompt": "x"})], "quadrille")
+        ended(jobs, page)
+        assert "which the Dance page has no view for" in said(page)
+        assert "Danced: " in said(page)
+    elif kind == "output":
+        from components import result
+        from models.types import Output, Request
+
+        told = []
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(result.st, "info", lambda text, **more: told.append(text))
+            result.draw_outputs(None, [Output("smell")], "k", request=Request(model="dance/waltz"))
+        assert "“smell”" in told[0]
+    else:
+        assert rooms.of("nobody/x").views == {}
+        assert rooms.of("nobody/x").title == "Nobody"

@@ -1,0 +1,6 @@
+"""Dance: models that dance."""
+
+from components import playground, shell
+
+shell.enter()
+playground.show("dance")

@@ -1,0 +1,60 @@
+"""What the room of dances says of itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+from models.image.files import decode_upload
+
+from components import inputs
+from components.modality import Act, InputType, Modality, RoomPage, Showing, Takes, Words
+
+
+def _draw(showing: Showing) -> None:
+    for output in showing.of("dance"):
+        st.text(f"{'Dancing' if showing.live else 'Danced'}: {output.text}")
+
+
+def _draw_poster(showing: Showing) -> None:
+    for output in showing.of("image"):
+        st.image(showing.read(output), width=64)
+
+
+def _draw_floor(desk, item):
+    key = inputs.ref_key(desk.room.id, item.name)
+    st.file_uploader(
+        item.label, ["png"], key=f"{key}-upload-{inputs.turn_of(desk, item)}", on_change=inputs.take_upload,
+        args=(desk, item, "upload"),
+    )  # fmt: skip
+    inputs.draw_problem(desk, item)
+    if inputs.stored(desk, item) is not None:
+        st.caption("The floor is laid.")
+
+
+def _bow(act: Act) -> None:
+    st.button(f"Bow{act.name}", key=f"bow-{act.key}", on_click=act.desk.write, args=("a bow after it",))
+
+
+def _after(desk, run, key):
+    st.caption(f"The floor was used for {run.outputs[0].meta['bars']} bars.")
+
+
+def _take_title(desk, output):
+    st.session_state["dance-prompt"] = f"a dance of {output.text}"
+
+
+ROOM = Modality(
+    id="dance",
+    pages=(RoomPage(Path(__file__).with_name("dance.py"), "Dance", ":material/music_note:", "Steps to both sides."),),
+    views={"dance": _draw, "image": _draw_poster},
+    words=Words(units={"generate": "bars"}),
+    actions={"dance": _bow},
+    after=_after,
+    inputs={
+        "floor": InputType(inputs.kept_ref, inputs.restore_ref, _draw_floor, lambda data, name: decode_upload(data, name))
+    },
+    takes=(Takes("dance", "text", "Dance it", ":material/music_note:", "Open the Dance page with this text.",
+                 lambda desk, output: desk.room.id != "dance", _take_title),),
+    placeholder="What to dance …",
+)  # fmt: skip
