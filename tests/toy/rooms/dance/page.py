@@ -52,7 +52,7 @@ ROOM = Modality(
     actions={"dance": _bow},
     after=_after,
     inputs={
-        "floor": InputType(inputs.kept_ref, inputs.restore_ref, _draw_floor, lambda data, name: decode_upload(data, name))
+        "floor": InputType(inputs.kept_ref, inputs.restore_ref, _draw_floor, decode_upload)
     },
     takes=(Takes("dance", "text", "Dance it", ":material/music_note:", "Open the Dance page with this text.",
                  lambda desk, output: desk.room.id != "dance", _take_title),),
