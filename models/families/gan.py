@@ -13,7 +13,7 @@ from models import media
 from models.errors import BadInput, WeightsError
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, Family, InputField, Loaded, Modality
-from models.params import Params, above, hint, in_effect
+from models.params import Params, above, hint
 from models.types import SEED_MAX, Output, Request
 
 if TYPE_CHECKING:
@@ -52,11 +52,11 @@ class GANParams(Params):
     )  # fmt: skip
     num_images: int = Field(
         1, ge=1, le=8, description="Pictures at once; each has the next seed, as single runs would.",
-        json_schema_extra=hint(label="Pictures", group="Style"),
+        json_schema_extra=hint(label="Pictures", neutral=1, cost="each", group="Style"),
     )  # fmt: skip
     variation_strength: float = Field(
         0.0, ge=0.0, le=1.0, description="Moves the noise towards that of the variation seed: near relatives at 0.1.",
-        json_schema_extra=hint(label="Variation strength", step=0.05, group="Chance", live=True),
+        json_schema_extra=hint(label="Variation strength", neutral=0.0, step=0.05, group="Chance", live=True),
     )  # fmt: skip
     variation_seed: int = Field(
         1, ge=0, le=2**32 - 1, description="The seed whose noise the variation goes to.",
@@ -64,7 +64,8 @@ class GANParams(Params):
     )  # fmt: skip
     prompt_mix: float = Field(
         0.0, ge=0.0, le=1.0, description="How far to go from the prompt to the second one, between their words.",
-        json_schema_extra=hint(label="Towards a second prompt", step=0.05, group="Prompt", live=True, advanced=True),
+        json_schema_extra=hint(label="Towards a second prompt", neutral=0.0, step=0.05, group="Prompt", live=True,
+                               advanced=True),
     )  # fmt: skip
 
 
@@ -136,7 +137,7 @@ class GAN(Family):
                 yield Progress("generate", number + 1, params.num_images)
                 if number + 1 < params.num_images:
                     yield Preview(tuple(outputs))
-        yield Final(tuple(outputs), run_stats(self, spec, request, params, len(outputs), started, stopped, unknown))
+        yield Final(tuple(outputs), run_stats(len(outputs), started, stopped, unknown))
 
 
 def read_config(spec: ModelSpec) -> dict[str, Any]:
@@ -158,19 +159,11 @@ def check_prompts(request: Request, mix: float, required: bool = True) -> None:
         raise BadInput("There is no second prompt to go towards. Write one, or set “Towards a second prompt” to 0.")
 
 
-def run_stats(
-    family: Family, spec: ModelSpec, request: Request, params: Any, drawn: int, started: float, stopped: bool,
-    unknown: list[str],
-) -> dict[str, Any]:  # fmt: skip
-    """Return a run's `Final.stats`: what acted, how quick it was, and the words that the model does not know."""
+def run_stats(drawn: int, started: float, stopped: bool, unknown: list[str]) -> dict[str, Any]:
+    """Return a run's `Final.stats`: how quick it was, and the words that the model does not know."""
     seconds = time.monotonic() - started
-    values = {**params.model_dump(mode="json"), "seed": request.seed}
-    neutral = {"num_images": 1, "variation_strength": 0.0, "prompt_mix": 0.0}
-    acting = {name: values[name] for name in in_effect(family.fields(spec), values)}
-    quiet = {name for name, value in acting.items() if name in neutral and value == neutral[name]}
-    quiet |= {name for name, value in acting.items() if name.startswith("component_") and value == 0}
     notes = [f"Words that it does not know and left out: {', '.join(dict.fromkeys(unknown))}."] if unknown else []
     return {
         "steps": drawn, "steps_per_s": round(drawn / seconds, 2) if seconds > 0 else 0.0, "stopped": stopped,
-        "notes": notes, "in_effect": {name: value for name, value in acting.items() if name not in quiet},
+        "notes": notes,
     }  # fmt: skip
