@@ -15,6 +15,7 @@ from models.catalog import Catalog, load_catalog
 from models.errors import BadRequest
 from models.events import Event, Final, Progress
 from models.family import Context
+from models.params import values_in_effect
 from models.registry import Registry
 from models.settings import Settings
 from models.types import Request
@@ -111,7 +112,8 @@ def run_request(
 ) -> Iterator[Event]:
     """Run one request on loaded models: what every engine does, in whichever process it lives.
 
-    Yields the family's events; `Final.stats` gains `seconds`, `first_output_s` (both from the request's arrival)
+    Yields the family's events; `Final.stats` gains `in_effect` (see `values_in_effect`; without what the family says
+    was `unused`; empty of a study), `seconds`, `first_output_s` (both from the request's arrival)
     and `peak_bytes` (of the process). The artefacts' stamp is the request in today's form with its params in full, so
     that a request which leaves a default out, or was made long ago, gives the same bytes as one that names all.
     """
@@ -129,6 +131,8 @@ def run_request(
         stamp = {"request": full.model_dump(), "revision": spec.revision(), **device.stamp_facts()}
         context = Context(stopped=stopped, skipped=skipped, open_ref=open_ref, stamp=stamp)
         first_output_s: float | None = None
+        values = {**full.params, "seed": full.seed}
+        acted = {} if request.study else values_in_effect(family.fields(spec), values)
         run = getattr(family, family.studies[request.study]) if request.study else family.generate
         events: Iterator[Event] = run(spec, full, params, loaded, context)
         for event in events:
@@ -136,11 +140,13 @@ def run_request(
                 first_output_s = time.monotonic() - started
             if event.kind == "final":
                 seconds = time.monotonic() - started
+                unused = event.stats.pop("unused", ())
                 event = Final(
                     event.outputs,
                     {
                         "stopped": False,
                         **event.stats,
+                        "in_effect": {name: value for name, value in acted.items() if name not in unused},
                         "seconds": round(seconds, 3),
                         "first_output_s": round(seconds if first_output_s is None else first_output_s, 3),
                         "peak_bytes": memory.peak_bytes(),

@@ -23,7 +23,8 @@ from models.errors import BadParam
 from models.types import SEED_MAX
 
 FieldType = Literal["number", "integer", "toggle", "choice", "tags", "text", "seed"]
-_HINTS = {"label", "step", "group", "advanced", "live", "log", "shown_if", "unit"}
+Cost = Literal["", "each", "limit"]
+_HINTS = {"label", "step", "group", "advanced", "live", "log", "shown_if", "unit", "neutral", "neutral_unless", "cost"}
 
 
 @dataclass(frozen=True)
@@ -53,20 +54,25 @@ def hint(**hints: Any) -> dict[str, Any]:
 
     `label` (else made from the name), `step`, `group` (heading), `advanced` (folded away), `live` (a move redraws
     the form), `log` (logarithmic slider), `unit`, and `shown_if={"other": [values]}`: the field acts, and is
-    shown, only while every named field has one of the listed values, or is `above` a number. Raises `TypeError` for
-    any other hint.
+    shown, only while every named field has one of the listed values, or is `above` a number. At the value `neutral`, or
+    one of a tuple of them, it has no effect, unless `neutral_unless` holds, written as `shown_if` is; off (None), an
+    empty text and an empty list never have one. `cost`: "each", the run's time grows in proportion to the number;
+    "limit", the run is as long as it likes up to the number. Raises `TypeError` for any other hint.
     """
     unknown = set(hints) - _HINTS
     if unknown:
         raise TypeError(f"unknown hint {sorted(unknown)}; allowed: {sorted(_HINTS)}")
+    if hints.get("cost", "") not in typing.get_args(Cost):
+        raise TypeError(f"cost is {hints['cost']!r}; allowed: each, limit")
     return hints
 
 
 class Params(BaseModel):
     """Be the base of every family's params: frozen, no unknown field, every number bounded.
 
-    A number without both bounds, a field without a description or a `shown_if` that names no field raises
-    `TypeError` when the class is made, so that a bad declaration fails at import.
+    A number without both bounds, a field without a description, a `shown_if` that names no field, a neutral value that
+    the field does not take or a cost of what is no number raises `TypeError` when the class is made, so that a bad
+    declaration fails at import.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -76,9 +82,15 @@ class Params(BaseModel):
         super().__pydantic_init_subclass__(**kwargs)
         described = {name: _describe_field(name, info) for name, info in cls.model_fields.items()}
         for name, item in described.items():
-            missing = set(item.shown_if) - set(described)
-            if missing:
-                raise TypeError(f"{cls.__name__}.{name}: shown_if names unknown fields {sorted(missing)}")
+            for condition in ("shown_if", "neutral_unless"):
+                missing = set(getattr(item, condition)) - set(described)
+                if missing:
+                    raise TypeError(f"{cls.__name__}.{name}: {condition} names unknown fields {sorted(missing)}")
+            for value in item.neutral:
+                if problem := _out_of_range(item, value):
+                    raise TypeError(f"{cls.__name__}.{name}: neutral: {problem}")
+            if item.cost and item.type not in ("number", "integer"):
+                raise TypeError(f"{cls.__name__}.{name}: only a number has a cost, not a {item.type}")
 
 
 @dataclass(frozen=True)
@@ -86,7 +98,8 @@ class ParamField:
     """Describe one setting as drawn: plain data, no class of the family needed.
 
     `ge`, `le` and `step` are set for numbers; `optional` means that None ("off") is allowed; `default` is the
-    model's own. `shown_if` maps another field's name to the values under which this one acts.
+    model's own. `shown_if` maps another field's name to the values under which this one acts. At the values in
+    `neutral` it has no effect, unless `neutral_unless` holds; `cost` says how the run's time follows it (see `hint`).
     """
 
     name: str
@@ -106,7 +119,10 @@ class ParamField:
     advanced: bool = False
     live: bool = False
     unit: str = ""
-    shown_if: Mapping[str, tuple[Any, ...] | Above] = field(default_factory=dict)
+    shown_if: ShownIf = field(default_factory=dict)
+    neutral: tuple[Any, ...] = ()
+    neutral_unless: ShownIf = field(default_factory=dict)
+    cost: Cost = ""
 
 
 class Narrowing(BaseModel):
@@ -125,7 +141,7 @@ class Narrowing(BaseModel):
 def describe(
     params: type[Params],
     narrowings: Mapping[str, Narrowing] | None = None,
-    seed_shown_if: Mapping[str, tuple[Any, ...] | Above] | None = None,
+    seed_shown_if: ShownIf | None = None,
 ) -> tuple[ParamField, ...]:
     """Return the table of settings of one model, in declaration order, the seed last.
 
@@ -181,6 +197,28 @@ def in_effect(fields: tuple[ParamField, ...], values: Mapping[str, Any]) -> tupl
     """
     holds = conditions(fields, values)
     return tuple(item.name for item in fields if holds(item.shown_if))
+
+
+def values_in_effect(fields: Sequence[ParamField], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that have an effect under `values` (a full set): those that act and are not neutral."""
+    holds = conditions(fields, values)
+
+    def is_neutral(item: ParamField, value: Any) -> bool:
+        if value is None or (item.type in ("text", "tags") and not value):
+            return True
+        return value in item.neutral and not (item.neutral_unless and holds(item.neutral_unless))
+
+    return {
+        item.name: values[item.name]
+        for item in fields
+        if holds(item.shown_if) and not is_neutral(item, values[item.name])
+    }
+
+
+def neutral_values(params: type[Params]) -> dict[str, Any]:
+    """Return the value at which each setting has no effect, the first where it has several; the others are left out."""
+    described = (_describe_field(name, info) for name, info in params.model_fields.items())
+    return {item.name: item.neutral[0] for item in described if item.neutral}
 
 
 def conditions(fields: Sequence[ParamField], values: Mapping[str, Any]) -> Callable[[ShownIf], bool]:
@@ -301,10 +339,10 @@ def _describe_field(name: str, info: FieldInfo) -> ParamField:
         "advanced": bool(extra.get("advanced", False)),
         "live": bool(extra.get("live", False)),
         "unit": extra.get("unit", ""),
-        "shown_if": {
-            other: values if isinstance(values, Above) else tuple(values)  # type: ignore[arg-type]
-            for other, values in dict(extra.get("shown_if", {})).items()  # type: ignore[arg-type]
-        },
+        "shown_if": _condition(extra.get("shown_if")),
+        "neutral": _several(extra["neutral"]) if "neutral" in extra else (),
+        "neutral_unless": _condition(extra.get("neutral_unless")),
+        "cost": extra.get("cost", ""),
     }
     if kind in (int, float):
         if ge is None or le is None:
@@ -323,6 +361,14 @@ def _describe_field(name: str, info: FieldInfo) -> ParamField:
     if kind is str:
         return ParamField(type="text", max_length=limit, **common)
     raise TypeError(f"{name}: no widget draws {info.annotation!r}; allowed: int, float, bool, Literal, list[str], str")
+
+
+def _condition(given: Any) -> ShownIf:
+    return {other: values if isinstance(values, Above) else tuple(values) for other, values in (given or {}).items()}
+
+
+def _several(given: Any) -> tuple[Any, ...]:
+    return given if isinstance(given, tuple) else (given,)
 
 
 def _unwrap_optional(annotation: Any) -> tuple[Any, bool]:

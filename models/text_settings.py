@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from models.errors import BadInput
-from models.params import Params, above, hint
+from models.params import Params, above, hint, neutral_values
 from models.plain_text import check_text
 
 _SAMPLING = {"do_sample": [True]}
@@ -19,12 +19,6 @@ XTC_THRESHOLD = 0.1
 DYNATEMP_EXPONENT = 1.0
 MIROSTAT_ETA = 0.1
 TEMPERATURE_LEAST = 0.05
-# values at which a setting does nothing
-NEUTRAL: dict[str, float] = {
-    "temperature": 1.0, "top_p": 1.0, "typical_p": 1.0, "repetition_penalty": 1.0, "frequency_penalty": 0.0,
-    "presence_penalty": 0.0, "dry_multiplier": 0.0, "xtc_probability": 0.0, "dynatemp_range": 0.0,
-    "guidance_scale": 1.0, "num_variants": 1,
-}  # fmt: skip
 
 
 class CausalLMParams(Params):
@@ -38,7 +32,7 @@ class CausalLMParams(Params):
 
     max_new_tokens: int = Field(
         160, ge=1, le=4096, description="The most tokens it may add; a story that ends by itself is shorter.",
-        json_schema_extra=hint(label="Length", group="Length", unit="tokens"),
+        json_schema_extra=hint(label="Length", cost="limit", group="Length", unit="tokens"),
     )  # fmt: skip
     do_sample: bool = Field(
         True, description="On: draw each token by chance. Off: always take the likeliest one (greedy), so that every "
@@ -49,12 +43,13 @@ class CausalLMParams(Params):
         0.8, ge=TEMPERATURE_LEAST, le=2.0,
         description="Low keeps to the likeliest words, calm and repetitive; high lets rare "
         "words in, lively and soon confused.",
-        json_schema_extra=hint(step=0.05, group="Chance", shown_if=_SAMPLING),
+        json_schema_extra=hint(neutral=1.0, neutral_unless={"dynatemp_range": above(0)}, step=0.05, group="Chance",
+                               shown_if=_SAMPLING),
     )  # fmt: skip
     top_p: float = Field(
         0.95, ge=0.05, le=1.0, description="Draws only from the likeliest tokens that together hold this share of "
         "the odds; lower cuts off more rare words. 1 cuts nothing.",
-        json_schema_extra=hint(label="Top-p", step=0.01, group="Chance", shown_if=_SAMPLING),
+        json_schema_extra=hint(label="Top-p", neutral=1.0, step=0.01, group="Chance", shown_if=_SAMPLING),
     )  # fmt: skip
     top_k: int | None = Field(
         None, ge=1, le=200, description="Draws only from this many likeliest tokens; small numbers keep the text on "
@@ -80,7 +75,8 @@ class CausalLMParams(Params):
     xtc_probability: float = Field(
         0.0, ge=0.0, le=1.0, description="How often the obvious tokens are struck out (XTC), so that the text takes a "
         "less trodden turn. 0 does nothing.",
-        json_schema_extra=hint(label="XTC", step=0.05, group="Chance", advanced=True, live=True, shown_if=_SAMPLING),
+        json_schema_extra=hint(label="XTC", neutral=0.0, step=0.05, group="Chance", advanced=True, live=True,
+                               shown_if=_SAMPLING),
     )  # fmt: skip
     xtc_threshold: float = Field(
         XTC_THRESHOLD, ge=0.01, le=0.5, description="What counts as obvious: of all tokens more likely than this, XTC "
@@ -92,8 +88,8 @@ class CausalLMParams(Params):
         0.0, ge=0.0, le=2.0,
         description="Lets the temperature follow the model: this much lower where it is sure of the "
         "next word, this much higher where many would do. 0 does nothing.",
-        json_schema_extra=hint(label="Dynamic temperature ±", step=0.05, group="Chance", advanced=True, live=True,
-                               shown_if=_SAMPLING),
+        json_schema_extra=hint(label="Dynamic temperature ±", neutral=0.0, step=0.05, group="Chance", advanced=True,
+                               live=True, shown_if=_SAMPLING),
     )  # fmt: skip
     dynatemp_exponent: float = Field(
         DYNATEMP_EXPONENT, ge=0.1, le=5.0, description="Above 1, the dynamic temperature stays low until the model is "
@@ -117,7 +113,7 @@ class CausalLMParams(Params):
     repetition_penalty: float = Field(
         1.0, ge=1.0, le=2.0, description="Makes words that were already used less likely; too much and names change "
         "in the middle of a story. 1 does nothing.",
-        json_schema_extra=hint(step=0.05, group="Repetition"),
+        json_schema_extra=hint(neutral=1.0, step=0.05, group="Repetition"),
     )  # fmt: skip
     no_repeat_ngram_size: int | None = Field(
         None, ge=2, le=10, description="Forbids any run of this many tokens to come twice; small numbers forbid even "
@@ -127,18 +123,18 @@ class CausalLMParams(Params):
     frequency_penalty: float = Field(
         0.0, ge=-2.0, le=2.0, description="Lowers a token each time that the answer says it; below 0 the text repeats "
         "itself more and more. 0 does nothing.",
-        json_schema_extra=hint(step=0.1, group="Repetition", advanced=True),
+        json_schema_extra=hint(neutral=0.0, step=0.1, group="Repetition", advanced=True),
     )  # fmt: skip
     presence_penalty: float = Field(
         0.0, ge=-2.0, le=2.0, description="Lowers a token once the answer has said it, however often: the text goes on "
         "to new things. Below 0 it keeps to what it has. 0 does nothing.",
-        json_schema_extra=hint(step=0.1, group="Repetition", advanced=True),
+        json_schema_extra=hint(neutral=0.0, step=0.1, group="Repetition", advanced=True),
     )  # fmt: skip
     dry_multiplier: float = Field(
         0.0, ge=0.0, le=5.0,
         description="Makes it hard to say whole phrases twice (DRY), the longer the harder; single "
         "words and names stay free. 0 does nothing.",
-        json_schema_extra=hint(label="DRY", step=0.1, group="Repetition", advanced=True, live=True),
+        json_schema_extra=hint(label="DRY", neutral=0.0, step=0.1, group="Repetition", advanced=True, live=True),
     )  # fmt: skip
     dry_base: float = Field(
         DRY_BASE, ge=1.0, le=4.0, description="How much harder each further repeated token gets.",
@@ -166,7 +162,7 @@ class CausalLMParams(Params):
         1.0, ge=1.0, le=5.0,
         description="Follows the prompt more closely than the model would by itself, and away from a "
         "negative prompt if there is one; takes twice the time. 1 does nothing.",
-        json_schema_extra=hint(label="Guidance", step=0.1, group="Guidance", advanced=True, live=True),
+        json_schema_extra=hint(label="Guidance", neutral=1.0, step=0.1, group="Guidance", advanced=True, live=True),
     )  # fmt: skip
     negative_prompt: str = Field(
         "", description="What guidance leads away from: a beginning like the prompt. Empty: from what comes without a "
@@ -176,7 +172,7 @@ class CausalLMParams(Params):
     )  # fmt: skip
     num_variants: int = Field(
         1, ge=1, le=4, description="Writes this many continuations of the same prompt side by side.",
-        json_schema_extra=hint(label="Variants", group="Output", shown_if=_SAMPLING),
+        json_schema_extra=hint(label="Variants", neutral=1, group="Output", shown_if=_SAMPLING),
     )  # fmt: skip
     stop: list[str] = Field(
         default_factory=list, max_length=4, description="Ends the text where one of these appears; the stop text "
@@ -185,7 +181,7 @@ class CausalLMParams(Params):
     )  # fmt: skip
     cut_prompt: bool = Field(
         False, description="Lets a prompt that is too long for the model lose its beginning, instead of being refused.",
-        json_schema_extra=hint(label="Cut a long prompt", group="Length"),
+        json_schema_extra=hint(label="Cut a long prompt", neutral=False, group="Length"),
     )  # fmt: skip
     json_schema: str = Field(
         "", max_length=20_000, description="Makes the text JSON that fits this JSON schema. Empty: free text. A short "
@@ -203,9 +199,12 @@ class CausalLMParams(Params):
         False,
         description="Does not read again what the last run on this model began with alike: a chat answers sooner. "
         "Rounding may then differ, so the same request can give another text.",
-        json_schema_extra=hint(label="Reuse what was read", group="Speed", advanced=True,
+        json_schema_extra=hint(label="Reuse what was read", neutral=False, group="Speed", advanced=True,
                                shown_if={"prompt_lookup_num_tokens": [None]}),
     )  # fmt: skip
+
+
+NEUTRAL = neutral_values(CausalLMParams)  # values at which a setting does nothing
 
 
 def check_words(params: CausalLMParams) -> None:

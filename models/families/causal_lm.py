@@ -13,9 +13,9 @@ from models import looks, plain_text, vocabulary
 from models.errors import BadInput, WeightsError
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, Family, InputField, Loaded, Modality
-from models.params import Params, in_effect
+from models.params import Params
 from models.prompts import encode, encode_latest, prompt_too_long, read_forced, read_messages, read_negative
-from models.text_settings import NEUTRAL, CausalLMParams, check_words
+from models.text_settings import CausalLMParams, check_words
 from models.types import Output, Request
 from models.watching import follow
 
@@ -183,7 +183,7 @@ class CausalLM(Family):
             **({"prompt_tokens_reused": writing.reused} if writing.reused else {}),
             "tokens_per_s": round((tokens - len(texts)) / seconds, 2) if seconds > 0 and tokens > len(texts) else 0.0,
             "stopped": any(text.finish == "stopped" for text in texts),
-            "in_effect": _in_effect(self, spec, params, request.seed, writing.unused),
+            "unused": sorted(writing.unused | ({"negative_prompt"} if not negative else set())),
             "notes": notes,
         }
         outputs = [
@@ -300,24 +300,6 @@ def _said(shown: str, text: Transcript, chat: bool) -> str:
 
 def _meta(prompt: str, text: Any) -> dict[str, Any]:
     return {"prompt_chars": len(prompt), "tokens": text.tokens, "finish": text.finish}
-
-
-def _in_effect(family: CausalLM, spec: ModelSpec, params: Any, seed: int, unused: set[str]) -> dict[str, Any]:
-    values = {**params.model_dump(mode="json"), "seed": seed}
-    if params.dynatemp_range:  # then it is the middle of what is in effect
-        neutral = {name: value for name, value in NEUTRAL.items() if name != "temperature"}
-    else:
-        neutral = NEUTRAL
-    acting = in_effect(family.fields(spec), values)
-    return {
-        name: values[name]
-        for name in acting
-        if name not in unused
-        and values[name] is not None
-        and (values[name] is not False or name == "do_sample")
-        and values[name] not in ([], "")
-        and not (name in neutral and values[name] == neutral[name])
-    }
 
 
 def _notes(params: Any) -> list[str]:

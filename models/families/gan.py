@@ -50,11 +50,11 @@ class GANParams(Params):
     )  # fmt: skip
     num_images: int = Field(
         1, ge=1, le=8, description="Pictures at once; each has the next seed, as single runs would.",
-        json_schema_extra=hint(label="Pictures", group="Style"),
+        json_schema_extra=hint(label="Pictures", neutral=1, cost="each", group="Style"),
     )  # fmt: skip
     variation_strength: float = Field(
         0.0, ge=0.0, le=1.0, description="Moves the noise towards that of the variation seed: near relatives at 0.1.",
-        json_schema_extra=hint(label="Variation strength", step=0.05, group="Chance", live=True),
+        json_schema_extra=hint(label="Variation strength", neutral=0.0, step=0.05, group="Chance", live=True),
     )  # fmt: skip
     variation_seed: int = Field(
         1, ge=0, le=2**32 - 1, description="The seed whose noise the variation goes to.",
@@ -62,7 +62,8 @@ class GANParams(Params):
     )  # fmt: skip
     prompt_mix: float = Field(
         0.0, ge=0.0, le=1.0, description="How far to go from the prompt to the second one, between their words.",
-        json_schema_extra=hint(label="Towards a second prompt", step=0.05, group="Prompt", live=True, advanced=True),
+        json_schema_extra=hint(label="Towards a second prompt", neutral=0.0, step=0.05, group="Prompt", live=True,
+                               advanced=True),
     )  # fmt: skip
 
 
@@ -134,4 +135,4 @@ class GAN(Family):
                 yield Progress("generate", number + 1, params.num_images)
                 if number + 1 < params.num_images:
                     yield Preview(tuple(outputs))
-        yield Final(tuple(outputs), run_stats(self, spec, request, params, len(outputs), started, stopped, unknown))
+        yield Final(tuple(outputs), run_stats(len(outputs), started, stopped, unknown))

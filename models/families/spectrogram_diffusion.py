@@ -13,7 +13,7 @@ from models import plain_text, sounds
 from models.errors import BadInput, WeightsError
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, InputField, Loaded
-from models.params import Params, hint, in_effect
+from models.params import Params, hint
 from models.sound_family import SoundFamily, with_speakers
 from models.types import SEED_MAX, Output, Request
 
@@ -62,11 +62,11 @@ class SpectrogramParams(Params):
     )  # fmt: skip
     num_takes: int = Field(
         1, ge=1, le=4, description="Says it this many times; each take has the next seed, as single runs would.",
-        json_schema_extra=hint(label="Takes", group="Voice"),
+        json_schema_extra=hint(label="Takes", neutral=1, cost="each", group="Voice"),
     )  # fmt: skip
     num_inference_steps: int = Field(
         20, ge=1, le=100, description="How often noise is taken away. Few: slurred or mere hiss; many: clear, slower.",
-        json_schema_extra=hint(label="Steps", group="Denoising"),
+        json_schema_extra=hint(label="Steps", cost="each", group="Denoising"),
     )  # fmt: skip
     guidance_scale: float = Field(
         2.0, ge=0.0, le=10.0, description="How strictly to keep to digit and voice. 0: any digit, any voice; 1: as it "
@@ -184,12 +184,10 @@ class SpectrogramDiffusion(SoundFamily):
             outputs.append(sounds.sound_output(sound, meaning.mel.sample_rate, context.stamp, take, said, meta))
             views += [sound_views.mel_view(sound, meaning.mel.sample_rate, take),
                       sound_views.steps_view(kept, times, take)]  # fmt: skip
-        values = {**params.model_dump(mode="json"), "seed": request.seed}
         spent = time.monotonic() - begun
         stats = {
             "steps": steps, "steps_per_s": round(steps / spent, 2) if spent > 0 else 0.0, "stopped": stopped,
-            "notes": [], "in_effect": {name: values[name] for name in in_effect(self.fields(spec), values)
-                                       if name != "num_takes" or values[name] > 1},
+            "notes": [],
         }  # fmt: skip
         yield Final((*outputs, *views), stats)
 

@@ -15,7 +15,7 @@ from models import plain_text, sounds
 from models.errors import BadInput, WeightsError
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, Family, InputField, Loaded, Modality
-from models.params import Params, above, hint, in_effect
+from models.params import Params, above, hint
 from models.types import Output, Request
 from models.watching import follow
 
@@ -67,13 +67,13 @@ class SpeechToTextParams(Params):
     )  # fmt: skip
     temperature: float = Field(
         0.0, ge=0.0, le=1.5, description="How daring the choice of words is. 0: always the likeliest.",
-        json_schema_extra=hint(label="Temperature", step=0.05, group="Chance", live=True),
+        json_schema_extra=hint(label="Temperature", neutral=0.0, step=0.05, group="Chance", live=True),
     )  # fmt: skip
 
     min_confidence: float = Field(
         0.0, ge=0.0, le=0.99, description="Leaves out labels that it was less sure of than this. High: only what is "
         "clear; 0: everything.",
-        json_schema_extra=hint(label="Least confidence", step=0.01, group="Reading"),
+        json_schema_extra=hint(label="Least confidence", neutral=0.0, step=0.01, group="Reading"),
     )  # fmt: skip
 
 
@@ -160,7 +160,7 @@ class SpeechToText(Family):
         if "kind" in spec.facts:
             yield Progress("listen", 0, 100)
         if context.stopped():
-            yield Final((), {"steps": 0, "stopped": True, "notes": [], "in_effect": {}})
+            yield Final((), {"steps": 0, "stopped": True, "notes": []})
             return
         if "kind" in spec.facts:
             text, meta, steps, stopped = yield from self._write(request, params, loaded, context, samples, rate)
@@ -170,12 +170,9 @@ class SpeechToText(Family):
             steps = 0
         meta |= {"seconds": round(len(samples) / rate, 3), "finish": "stopped" if stopped else ""}
         output = plain_text.text_output(text, context.stamp, 0, meta)
-        values = {**params.model_dump(mode="json"), "seed": request.seed}
-        table = self.fields(spec)
         stats = {
             "steps": steps, "stopped": stopped, "listen_s": round(time.monotonic() - begun, 4),
             "notes": [] if text or stopped else ["Nothing was heard that it knows."],
-            "in_effect": {name: values[name] for name in in_effect(table, values) if values.get(name)},
         }  # fmt: skip
         yield Final((output, sound_views.mel_view(samples, rate, 0), *drawn), stats)
 

@@ -13,7 +13,7 @@ from models import plain_text, sounds
 from models.errors import BadInput, WeightsError
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, InputField, Loaded
-from models.params import Params, above, hint, in_effect
+from models.params import Params, above, hint
 from models.sound_family import SoundFamily
 from models.types import Output, Request
 from models.watching import follow
@@ -55,7 +55,7 @@ class TextToAudioParams(Params):
     )  # fmt: skip
     num_inference_steps: int = Field(
         50, ge=1, le=200, description="How often noise is taken away. More steps: finer, slower; few: dull or noisy.",
-        json_schema_extra=hint(label="Steps", group="Denoising"),
+        json_schema_extra=hint(label="Steps", cost="each", group="Denoising"),
     )  # fmt: skip
     guidance_scale: float = Field(
         3.5, ge=0.0, le=20.0, description="How hard to follow the description. 1: freely; high: strictly, but harsh.",
@@ -86,7 +86,7 @@ class TextToAudioParams(Params):
     )  # fmt: skip
     timesignature: Literal["any", "2", "3", "4", "6"] = Field(
         "any", description="Beats in a bar. Any: as the model likes.",
-        json_schema_extra=hint(label="Metre", group="Music"),
+        json_schema_extra=hint(label="Metre", neutral="any", group="Music"),
     )  # fmt: skip
     temperature: float = Field(
         1.0, ge=0.0, le=2.0, description="How daring the choice is. 0: always the likeliest code, which soon loops.",
@@ -170,13 +170,10 @@ class TextToAudio(SoundFamily):
             meta["peaks"] = sounds.peaks(sound)
             made = sounds.sound_output(sound, rate, context.stamp, 0, request.inputs["prompt"], meta)
             outputs = (made, mel_view(sound, rate, 0), *views)
-        values = {**params.model_dump(mode="json"), "seed": request.seed}
         seconds = time.monotonic() - begun
         stats = {
             "steps": steps, "steps_per_s": round(steps / seconds, 2) if seconds > 0 else 0.0, "stopped": stopped,
             "notes": _notes(steps, stopped, bool(outputs), "model" in loaded.parts),
-            "in_effect": {name: values[name] for name in in_effect(self.fields(spec), values)
-                          if values[name] not in ("", None, "any")},
         }  # fmt: skip
         yield Final(outputs, stats)
 

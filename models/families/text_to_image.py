@@ -66,11 +66,11 @@ class TextToImageParams(Params):
 
     task: Literal["text to image", "image to image", "inpaint"] = Field(
         "text to image", description="Draw from words alone, go on from a picture, or repaint a part of one.",
-        json_schema_extra=hint(label="Task", group="What to do", live=True),
+        json_schema_extra=hint(label="Task", neutral="text to image", group="What to do", live=True),
     )  # fmt: skip
     num_inference_steps: int = Field(
         20, ge=1, le=100, description="How often noise is taken away. More steps: finer, slower; few: soft or broken.",
-        json_schema_extra=hint(label="Steps", group="Denoising"),
+        json_schema_extra=hint(label="Steps", cost="each", group="Denoising"),
     )  # fmt: skip
     guidance_scale: float = Field(
         4.0, ge=0.0, le=20.0, description="How hard to follow the prompt. 1: freely; high: strictly, in harsh colours.",
@@ -90,11 +90,12 @@ class TextToImageParams(Params):
     )  # fmt: skip
     prompt_mix: float = Field(
         0.0, ge=0.0, le=1.0, description="How far to go from the prompt to the second one, as the model reads them.",
-        json_schema_extra=hint(label="Towards a second prompt", step=0.05, group="Prompt", live=True, advanced=True),
+        json_schema_extra=hint(label="Towards a second prompt", neutral=0.0, step=0.05, group="Prompt", live=True,
+                               advanced=True),
     )  # fmt: skip
     num_images: int = Field(
         1, ge=1, le=8, description="Pictures at once; each has the next seed, as single runs would.",
-        json_schema_extra=hint(label="Pictures", group="Size"),
+        json_schema_extra=hint(label="Pictures", neutral=1, cost="each", group="Size"),
     )  # fmt: skip
     width: int = Field(
         512, ge=16, le=1024, description="Width of the picture. Far from what the model learnt it repeats itself.",
@@ -106,7 +107,7 @@ class TextToImageParams(Params):
     )  # fmt: skip
     variation_strength: float = Field(
         0.0, ge=0.0, le=1.0, description="Moves the noise towards that of the variation seed: near relatives at 0.1.",
-        json_schema_extra=hint(label="Variation strength", step=0.05, group="Chance", live=True,
+        json_schema_extra=hint(label="Variation strength", neutral=0.0, step=0.05, group="Chance", live=True,
                                shown_if={"task": ["text to image"]}),
     )  # fmt: skip
     variation_seed: int = Field(
@@ -116,15 +117,18 @@ class TextToImageParams(Params):
     )  # fmt: skip
     sigmas: Literal["default", "karras", "exponential", "beta"] = Field(
         "default", description="How noise levels are spread over the steps. Karras spends more steps on fine detail.",
-        json_schema_extra=hint(label="Sigma spacing", advanced=True, shown_if={"scheduler": _WITH_SIGMAS}),
+        json_schema_extra=hint(label="Sigma spacing", neutral="default", advanced=True,
+                               shown_if={"scheduler": _WITH_SIGMAS}),
     )  # fmt: skip
     timestep_spacing: Literal["default", "leading", "linspace", "trailing"] = Field(
         "default", description="Which of the training's steps are visited. It shows most when steps are few.",
-        json_schema_extra=hint(label="Timestep spacing", advanced=True, shown_if={"scheduler": _WITH_SPACING}),
+        json_schema_extra=hint(label="Timestep spacing", neutral="default", advanced=True,
+                               shown_if={"scheduler": _WITH_SPACING}),
     )  # fmt: skip
     eta: float = Field(
         0.0, ge=0.0, le=1.0, description="Fresh noise at each DDIM step. 0: none; 1: as much as DDPM adds.",
-        json_schema_extra=hint(label="Eta", step=0.05, advanced=True, shown_if={"scheduler": ["DDIMScheduler"]}),
+        json_schema_extra=hint(label="Eta", neutral=0.0, step=0.05, advanced=True,
+                               shown_if={"scheduler": ["DDIMScheduler"]}),
     )  # fmt: skip
     clip_skip: int | None = Field(
         None, ge=1, le=11, description="Reads the prompt this many layers before the text encoder's last one.",
@@ -238,7 +242,7 @@ class TextToImage(Family):
         """Denoise and decode, with previews, one output per picture and the kept steps; see `Family.generate`."""
         from models.sampling.drawing import draw
 
-        yield from draw(self.fields(spec), spec, request, params, loaded, context)
+        yield from draw(spec, request, params, loaded, context)
 
     def study_steps(
         self, spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context

@@ -15,7 +15,7 @@ from models import plain_text, sounds
 from models.errors import BadInput, BadParam, WeightsError
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, InputField, Loaded
-from models.params import Params, check, hint, in_effect
+from models.params import Params, check, hint
 from models.sound_family import SoundFamily, with_speakers
 from models.types import SEED_MAX, Output, Request
 from models.watching import Interrupted
@@ -224,15 +224,12 @@ class TextToSpeech(SoundFamily):
              mel_view(sound, voice.rate, 0))
             if len(sound) else ()
         )  # fmt: skip
-        values = {**params.model_dump(mode="json"), "seed": request.seed}
         seconds = time.monotonic() - begun
         stats = {
             "steps": len(parts), "counted": "sentence" if len(parts) == 1 else "sentences",
             "steps_per_s": round(len(parts) / seconds, 2) if seconds > 0 else 0.0,
             "stopped": stopped, "notes": [*([SILENT.format(unread, len(texts))] if unread else []),
                                           *([STOPPED] if stopped and not parts else [])],
-            "in_effect": {name: values[name] for name in in_effect(self.fields(spec), values)
-                          if values[name] is not None},
         }  # fmt: skip
         yield Final(outputs, stats)
 

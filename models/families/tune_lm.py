@@ -16,7 +16,7 @@ from models import plain_text, sounds, tunes
 from models.errors import BadInput, WeightsError
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, InputField, Loaded
-from models.params import Params, hint, in_effect
+from models.params import Params, hint
 from models.sound_family import SoundFamily
 from models.types import SEED_MAX, Output, Request
 from models.watching import follow
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from models.spec import ModelSpec
 
 _OPENING = re.compile(r"\|:|:\||\|\||\[[12]|\||\(3|(?:[\^_=]?[A-Ga-g](?:,+|'+)?|z)(?:\d+)?(?:/\d*)?-?|\S")
-_NEUTRAL: dict[str, Any] = {"num_variants": 1, "top_p": 1.0, "swing": 0.5, "chords": 0.0, "drone": 0.0, "reverb": 0.0,
-                            "top_k": None, "min_p": None, "tempo": None}  # fmt: skip
 _HOW_IT_WORKS = """
 ```mermaid
 flowchart LR
@@ -81,7 +79,7 @@ class TuneParams(Params):
     top_p: float = Field(
         0.95, ge=0.05, le=1.0, description="Draws only from the likeliest words that together hold this share of the "
         "odds. 1 cuts nothing.",
-        json_schema_extra=hint(label="Top-p", step=0.01, group="Chance"),
+        json_schema_extra=hint(label="Top-p", neutral=1.0, step=0.01, group="Chance"),
     )  # fmt: skip
     top_k: int | None = Field(
         None, ge=1, le=200, description="Draws only from this many likeliest words.",
@@ -93,11 +91,11 @@ class TuneParams(Params):
     )  # fmt: skip
     max_new_tokens: int = Field(
         320, ge=16, le=480, description="The most words that it may write; a tune that ends by itself is shorter.",
-        json_schema_extra=hint(label="Length", group="Chance", unit="words", advanced=True),
+        json_schema_extra=hint(label="Length", cost="limit", group="Chance", unit="words", advanced=True),
     )  # fmt: skip
     num_variants: int = Field(
         1, ge=1, le=4, description="Writes this many tunes; each has the next seed, as single runs would.",
-        json_schema_extra=hint(label="Tunes", group="Chance"),
+        json_schema_extra=hint(label="Tunes", neutral=1, cost="each", group="Chance"),
     )  # fmt: skip
     instrument: Literal["plucked string", "whistle", "accordion", "organ", "fiddle"] = Field(
         "plucked string", description="What plays the melody.", json_schema_extra=hint(group="Sound"),
@@ -109,22 +107,22 @@ class TuneParams(Params):
     swing: float = Field(
         0.5, ge=0.5, le=0.75, description="How long the first of two eighths is held: 0.5 is even, 0.67 the lilt of a "
         "hornpipe. Metres of three eighths have none.",
-        json_schema_extra=hint(step=0.01, group="Sound", shown_if={"metre": ["4/4", "2/2", "2/4", "3/4"]}),
+        json_schema_extra=hint(neutral=0.5, step=0.01, group="Sound", shown_if={"metre": ["4/4", "2/2", "2/4", "3/4"]}),
     )  # fmt: skip
     repeats: bool = Field(
         True, description="Plays repeated parts twice.", json_schema_extra=hint(label="Play repeats", group="Sound"),
     )  # fmt: skip
     chords: float = Field(
         0.5, ge=0.0, le=1.0, description="How loud the chords are that go along: for each bar the one that fits best.",
-        json_schema_extra=hint(step=0.05, group="Sound"),
+        json_schema_extra=hint(neutral=0.0, step=0.05, group="Sound"),
     )  # fmt: skip
     drone: float = Field(
         0.0, ge=0.0, le=1.0, description="How loud a held tonic and fifth are, as of a bagpipe.",
-        json_schema_extra=hint(step=0.05, group="Sound"),
+        json_schema_extra=hint(neutral=0.0, step=0.05, group="Sound"),
     )  # fmt: skip
     reverb: float = Field(
         0.2, ge=0.0, le=1.0, description="How much of a small hall is heard.",
-        json_schema_extra=hint(label="Room", step=0.05, group="Sound"),
+        json_schema_extra=hint(label="Room", neutral=0.0, step=0.05, group="Sound"),
     )  # fmt: skip
 
 
@@ -200,13 +198,9 @@ class TuneLM(SoundFamily):
                 views += run.views
                 notes += run.notes
                 yield Preview(tuple(outputs))
-        values = {**params.model_dump(mode="json"), "seed": request.seed}
-        acting = {name: values[name] for name in in_effect(self.fields(spec), values)}
         stats = {
             "tokens": words, "tokens_per_s": round(words / seconds, 2) if seconds > 0 else 0.0, "stopped": stopped,
             "notes": list(dict.fromkeys(notes)),
-            "in_effect": {name: value for name, value in acting.items()
-                          if name not in _NEUTRAL or value != _NEUTRAL[name]},
         }  # fmt: skip
         yield Final((*outputs, *views), stats)
 

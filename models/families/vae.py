@@ -46,7 +46,7 @@ def _component(number: int) -> Any:
     return Field(
         0.0, ge=-4.0, le=4.0,
         description=f"Moves along direction {number} of those in which emoji differ most, in standard deviations.",
-        json_schema_extra=hint(label=f"Direction {number}", step=0.1, group="Latent"),
+        json_schema_extra=hint(label=f"Direction {number}", step=0.1, group="Latent", neutral=0.0),
     )  # fmt: skip
 
 
@@ -73,11 +73,12 @@ class VAEParams(Params):
     component_6: float = _component(6)
     num_images: int = Field(
         1, ge=1, le=8, description="Pictures at once; each has the next seed, as single runs would.",
-        json_schema_extra=hint(label="Pictures", group="Chance", shown_if=_DRAWN),
+        json_schema_extra=hint(label="Pictures", neutral=1, cost="each", group="Chance", shown_if=_DRAWN),
     )  # fmt: skip
     variation_strength: float = Field(
         0.0, ge=0.0, le=1.0, description="Moves the draw towards that of the variation seed: near relatives at 0.1.",
-        json_schema_extra=hint(label="Variation strength", step=0.05, group="Chance", live=True, shown_if=_DRAWN),
+        json_schema_extra=hint(label="Variation strength", neutral=0.0, step=0.05, group="Chance", live=True,
+                               shown_if=_DRAWN),
     )  # fmt: skip
     variation_seed: int = Field(
         1, ge=0, le=2**32 - 1, description="The seed whose draw the variation goes to.",
@@ -85,8 +86,8 @@ class VAEParams(Params):
     )  # fmt: skip
     prompt_mix: float = Field(
         0.0, ge=0.0, le=1.0, description="How far to go from where the prompt lies to where the second one does.",
-        json_schema_extra=hint(label="Towards a second prompt", step=0.05, group="Prompt", live=True, advanced=True,
-                               shown_if=_DRAWN),
+        json_schema_extra=hint(label="Towards a second prompt", neutral=0.0, step=0.05, group="Prompt", live=True,
+                               advanced=True, shown_if=_DRAWN),
     )  # fmt: skip
 
 
@@ -166,7 +167,7 @@ class VAE(Family):
                 yield Progress("generate", number + 1, count)
                 if number + 1 < count:
                     yield Preview(tuple(outputs))
-        yield Final(tuple(outputs), run_stats(self, spec, request, params, len(outputs), started, stopped, unknown))
+        yield Final(tuple(outputs), run_stats(len(outputs), started, stopped, unknown))
 
     def _places(self, request: Request, params: Any, model: Any, context: Context, unknown: list[str]) -> Any:
         """Return a function from a picture's number to its place (1 × axes) and what lies across the kept axes."""

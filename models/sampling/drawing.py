@@ -12,7 +12,6 @@ from safetensors.torch import save
 
 from models import images, seeds
 from models.events import Event, Final, Preview, Progress
-from models.params import in_effect
 from models.sampling import denoising, pipelines
 from models.sampling.previews import Budget
 from models.types import SEED_MAX, Output
@@ -20,22 +19,15 @@ from models.watching import Interrupted, follow
 
 if TYPE_CHECKING:
     from models.family import Context, Loaded
-    from models.params import ParamField
     from models.spec import ModelSpec
     from models.types import Request
 
 CHUNK = 4  # pictures denoised together
 BIG_BYTES = 500_000_000  # a model above this draws one picture at a time
 POLL_S = 0.05
-_NEUTRAL: dict[str, Any] = {
-    "negative_prompt": "", "num_images": 1, "variation_strength": 0.0, "prompt_mix": 0.0, "sigmas": "default",
-    "timestep_spacing": "default", "eta": 0.0, "clip_skip": None, "task": "text to image",
-}  # fmt: skip
 
 
-def draw(
-    fields: tuple[ParamField, ...], spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context
-) -> Iterator[Event]:
+def draw(spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context) -> Iterator[Event]:
     """Yield a run's events: progress and previews per step, then one `Final`; see `Family.generate`."""
     run = _Run(spec, request, params, loaded, context)
     yield from run.events()
@@ -45,13 +37,9 @@ def draw(
     outputs: tuple[Output, ...] = tuple(run.outputs)
     if run.kept is not None:
         outputs = (*outputs, run.kept)
-    values = {**params.model_dump(mode="json"), "seed": request.seed}
-    acting = {name: values[name] for name in in_effect(fields, values)}
     stats = {
         "steps": run.steps, "steps_per_s": round(run.steps / run.seconds, 2) if run.seconds > 0 else 0.0,
-        "stopped": run.stopped, "notes": notes,
-        "in_effect": {name: value for name, value in acting.items() if name not in _NEUTRAL or value != _NEUTRAL[name]},
-        "preview_s": round(run.preview_s, 4),
+        "stopped": run.stopped, "notes": notes, "preview_s": round(run.preview_s, 4),
     }  # fmt: skip
     yield Final(outputs, stats)
 

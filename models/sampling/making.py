@@ -63,7 +63,7 @@ def steps(request: Request, loaded: Loaded, context: Context) -> Iterator[Event]
             yield Progress("decode", done, total)
         meta = {"what": what, "count": len(tiles), "tile": [tiles[0].shape[1], tiles[0].shape[0]]}
         outputs.append(images.image_output(np.concatenate(tiles, 1), context.stamp, len(outputs), meta))
-    yield Final(tuple(outputs), {"stopped": False, "notes": [], "in_effect": {}})
+    yield Final(tuple(outputs), {"stopped": False, "notes": []})
 
 
 def words(request: Request, params: Any, loaded: Loaded, context: Context) -> Iterator[Event]:
@@ -119,7 +119,7 @@ def words(request: Request, params: Any, loaded: Loaded, context: Context) -> It
             break  # beyond what the text encoder reads
         heat = (heat - heat.min()) / (heat.max() - heat.min()).clamp(min=1e-9)
         outputs.append(images.heat_output(heat.numpy(), len(outputs), {"word": word, "what": "heat"}))
-    yield Final(tuple(outputs), {"stopped": False, "notes": [], "in_effect": {}})
+    yield Final(tuple(outputs), {"stopped": False, "notes": []})
 
 
 def _given(request: Request, params: Any, context: Context) -> tuple[Any, Any]:

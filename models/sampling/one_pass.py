@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from models import plain_text
 from models.errors import BadInput, WeightsError
-from models.params import in_effect
 
 if TYPE_CHECKING:
-    from models.family import Family
     from models.spec import ModelSpec
     from models.types import Request
 
@@ -35,19 +33,11 @@ def check_prompts(request: Request, mix: float, required: bool = True) -> None:
         raise BadInput("There is no second prompt to go towards. Write one, or set “Towards a second prompt” to 0.")
 
 
-def run_stats(
-    family: Family, spec: ModelSpec, request: Request, params: Any, drawn: int, started: float, stopped: bool,
-    unknown: list[str],
-) -> dict[str, Any]:  # fmt: skip
-    """Return a run's `Final.stats`: what acted, how quick it was, and the words that the model does not know."""
+def run_stats(drawn: int, started: float, stopped: bool, unknown: list[str]) -> dict[str, Any]:
+    """Return a run's `Final.stats`: how quick it was, and the words that the model does not know."""
     seconds = time.monotonic() - started
-    values = {**params.model_dump(mode="json"), "seed": request.seed}
-    neutral = {"num_images": 1, "variation_strength": 0.0, "prompt_mix": 0.0}
-    acting = {name: values[name] for name in in_effect(family.fields(spec), values)}
-    quiet = {name for name, value in acting.items() if name in neutral and value == neutral[name]}
-    quiet |= {name for name, value in acting.items() if name.startswith("component_") and value == 0}
     notes = [f"Words that it does not know and left out: {', '.join(dict.fromkeys(unknown))}."] if unknown else []
     return {
         "steps": drawn, "steps_per_s": round(drawn / seconds, 2) if seconds > 0 else 0.0, "stopped": stopped,
-        "notes": notes, "in_effect": {name: value for name, value in acting.items() if name not in quiet},
+        "notes": notes,
     }  # fmt: skip

@@ -123,7 +123,7 @@ def view(parts: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> Output:
 
 def final(output: Output, notes: Sequence[str] = ()) -> Final:
     """Return the end of a study that was not stopped."""
-    return Final((output,), {"stopped": False, "notes": list(notes), "in_effect": {}})
+    return Final((output,), {"stopped": False, "notes": list(notes)})
 
 
 def where(ids: Sequence[int], kept: microscope.Kept, start: int) -> dict[str, Any]:

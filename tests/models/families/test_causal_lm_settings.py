@@ -144,7 +144,7 @@ def test_a_value_out_of_range_is_refused_with_what_is_allowed(engine, values, wo
 def test_every_setting_is_covered_here(engine):
     family = engine.catalog.family("text/llama")
     others = {"max_new_tokens", "do_sample", "num_variants", "stop", "cut_prompt", "seed", "banned", "bias",
-              "json_schema", "prompt_lookup_num_tokens", "reuse_cache"}  # fmt: skip
+              "json_schema", "negative_prompt", "prompt_lookup_num_tokens", "reuse_cache"}  # fmt: skip
     assert {item.name for item in describe(family.Params)} == {*ACTING, *others}
 
 
