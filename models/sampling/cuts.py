@@ -34,7 +34,7 @@ def top_n_sigma(rows: Rows, params: Mapping[str, Any]) -> None:
     square = np.einsum("ij,ij->i", off, off)[:, None] / count
     sigma = np.sqrt(np.maximum(square - mean * mean, 0))
     gone = named < best - np.float32(params["top_n_sigma"]) * sigma.astype(np.float32)
-    rows.rest_goes(gone.any(axis=1))
+    rows.forbid_rest(gone.any(axis=1))
     np.copyto(named, -np.inf, where=gone)
 
 
@@ -58,10 +58,10 @@ def dynatemp_range(rows: Rows, params: Mapping[str, Any]) -> None:
 def xtc_probability(rows: Rows, params: Mapping[str, Any]) -> None:
     """Strike out, now and then, all but the least likely of the tokens above a threshold.
 
-    XTC, "exclude top choices" (P. E. Weidmann 2024). Whether it acts is drawn by `coins`.
+    XTC, "exclude top choices" (P. E. Weidmann 2024). Whether it acts is drawn by `uniforms`.
     """
     p = softmax(rows.x)[:, : rows.named]
-    acts = coins(rows) < float(params["xtc_probability"])
+    acts = uniforms(rows) < float(params["xtc_probability"])
     above = p >= np.float32(params.get("xtc_threshold") or XTC_THRESHOLD)
     above &= (acts & (above.sum(axis=1) > 1))[:, None]
     several = np.flatnonzero(above.any(axis=1))
@@ -70,16 +70,16 @@ def xtc_probability(rows: Rows, params: Mapping[str, Any]) -> None:
     np.copyto(rows.x[:, : rows.named], -np.inf, where=above)
 
 
-def coins(rows: Rows) -> NDArray[np.float64]:
+def uniforms(rows: Rows) -> NDArray[np.float64]:
     """Return one number a row, 0 … 1, that its text's seed and its place in the answer alone decide.
 
     So a text meets the same chances alone and among variants, and again in the microscope.
     """
     seeds = rows.seeds if rows.seeds is not None else np.zeros(len(rows.history), np.int64)
-    return np.array([_coin(int(seed), len(rows.answer(row))) for row, seed in enumerate(seeds)])
+    return np.array([_uniform(int(seed), len(rows.answer(row))) for row, seed in enumerate(seeds)])
 
 
-def _coin(seed: int, place: int) -> float:
+def _uniform(seed: int, place: int) -> float:
     # random by counter: a hash of where one is, and no state to carry along
     digest = blake2b(b"xtc %d %d" % (seed % (SEED_MAX + 1), place), digest_size=8).digest()
     return int.from_bytes(digest, "big") / 2**64

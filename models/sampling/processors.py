@@ -24,7 +24,7 @@ from models.sampling.rows import Rows, softmax
 from models.sampling.schema import Constraint
 from models.sampling.spelling import Spelling
 
-_THEIRS = {
+_FROM_TRANSFORMERS = {
     "repetition_penalty": RepetitionPenaltyLogitsProcessor, "no_repeat_ngram_size": NoRepeatNGramLogitsProcessor,
     "temperature": TemperatureLogitsWarper, "top_k": TopKLogitsWarper, "top_p": TopPLogitsWarper,
     "min_p": MinPLogitsWarper, "typical_p": TypicalLogitsWarper,
@@ -44,16 +44,16 @@ def build(
     for name in stages.STAGES:
         if not stages.acts(name, params):
             continue
-        if name in _THEIRS:
-            found.append(_THEIRS[name](params[name]))
+        if name in _FROM_TRANSFORMERS:
+            found.append(_FROM_TRANSFORMERS[name](params[name]))
         elif name == "mirostat_tau":
             found.append(Mirostat(params, start, mu))
         else:
-            found.append(Ours(name, params, start, seed, words, constraint))
+            found.append(StageProcessor(name, params, start, seed, words, constraint))
     return found
 
 
-class Ours(LogitsProcessor):  # type: ignore[misc, unused-ignore]
+class StageProcessor(LogitsProcessor):  # type: ignore[misc, unused-ignore]
     """Run one stage of ours on a batch. What it does depends on what was said alone, however often it is asked."""
 
     def __init__(
@@ -85,15 +85,15 @@ class Mirostat(LogitsProcessor):  # type: ignore[misc, unused-ignore]
         self._start = start
         self._first = 2 * float(params["mirostat_tau"]) if mu is None else mu
         self._surprises: list[np.ndarray] = []  # bits, a row each, of every token so far
-        self._arrived: np.ndarray | None = None  # the last step's odds
+        self._last_p: np.ndarray | None = None  # the last step's odds
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """Take ids (rows × tokens) and scores (rows × vocabulary); return new scores."""
         rows = _rows(input_ids, scores, self._start)
-        if self._arrived is not None:
+        if self._last_p is not None:
             drawn = input_ids[:, -1].cpu().numpy()
-            self._surprises.append(cuts.surprise(self._arrived, drawn))
-        self._arrived = softmax(rows.x)
+            self._surprises.append(cuts.surprise(self._last_p, drawn))
+        self._last_p = softmax(rows.x)
         moved = [
             cuts.bounds(np.array([step[row] for step in self._surprises]), self._params)[-1]
             for row in range(len(rows.history))
@@ -103,7 +103,7 @@ class Mirostat(LogitsProcessor):  # type: ignore[misc, unused-ignore]
         return torch.from_numpy(rows.x).to(scores.device)
 
 
-class Horizon(LogitsProcessor):  # type: ignore[misc, unused-ignore]
+class LengthLimit(LogitsProcessor):  # type: ignore[misc, unused-ignore]
     """Let no token be guessed beyond a text's last place: a model may have no position there.
 
     transformers asks the processors about each guess with scores that are all alike, and drops what they forbid; it

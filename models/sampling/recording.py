@@ -17,7 +17,7 @@ from models.types import SEED_MAX, Output
 KEPT_BYTES = 64_000_000  # of all texts of one run together
 
 
-class Keeper(LogitsProcessor):  # type: ignore[misc, unused-ignore]
+class LogitsRecorder(LogitsProcessor):  # type: ignore[misc, unused-ignore]
     """Take every place's logits (rows × vocabulary) as float16, in full or the likeliest of a large vocabulary.
 
     It stands before all stages in `generate()`, behind guidance, and lets the scores pass as they are. `start` is the
@@ -46,11 +46,11 @@ class Keeper(LogitsProcessor):  # type: ignore[misc, unused-ignore]
         if guidance is not None:
             logits = mix(logits, _logits_of(model, guidance.negative, forced), guidance.scale)
         for at, one in enumerate(logits):
-            self._take(at, _small(one[None]))
+            self._take(at, _as_half(one[None]))
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """Take the scores of the next token behind `input_ids` (rows × tokens); return them."""
-        self._take(input_ids.shape[1] - self._start, _small(scores))
+        self._take(input_ids.shape[1] - self._start, _as_half(scores))
         return scores
 
     def _take(self, at: int, logits: torch.Tensor) -> None:
@@ -90,12 +90,16 @@ def _logits_of(model: Any, ids: Sequence[int], forced: Sequence[int]) -> torch.T
     return logits
 
 
-def _small(logits: torch.Tensor) -> torch.Tensor:
+def _as_half(logits: torch.Tensor) -> torch.Tensor:
     return logits.clamp(-65_000, 65_000).half().cpu()
 
 
 def kept_outputs(
-    keeper: Keeper, prompt: Sequence[int], drawn: Sequence[Sequence[int]], forced: int = 0, vocabulary: str = ""
+    recorder: LogitsRecorder,
+    prompt: Sequence[int],
+    drawn: Sequence[Sequence[int]],
+    forced: int = 0,
+    vocabulary: str = "",
 ) -> Iterator[Output]:
     """Yield what was kept of each text as an output for looking into it; the first `forced` tokens were given.
 
@@ -103,7 +107,7 @@ def kept_outputs(
     `vocabulary` is its tokens' fingerprint.
     """
     for index, ids in enumerate(drawn):
-        kept = keeper.kept(index, prompt, ids)
+        kept = recorder.kept(index, prompt, ids)
         if kept is None:
             continue
         data = pack(kept, vocabulary)

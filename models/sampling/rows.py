@@ -117,7 +117,7 @@ class Rows:
         columns, which = self.places(row, ids)
         self.x[row, columns] += amounts if np.isscalar(amounts) else np.asarray(amounts, np.float32)[which]
 
-    def rest_goes(self, rows: NDArray[np.bool_]) -> None:
+    def forbid_rest(self, rows: NDArray[np.bool_]) -> None:
         """Forbid, in these rows, the tokens that have no column of their own."""
         self.x[rows, self.named :] = -np.inf
 

@@ -50,7 +50,7 @@ def top_k(rows: Rows, params: Mapping[str, Any]) -> None:
     # of the negatives: many equal ones at the lower end would make it slow
     least = -np.partition(-named, k - 1, axis=1)[:, k - 1][:, None]
     np.copyto(named, -np.inf, where=named < least)
-    rows.rest_goes(np.full(len(rows.x), k < rows.named))
+    rows.forbid_rest(np.full(len(rows.x), k < rows.named))
 
 
 def top_p(rows: Rows, params: Mapping[str, Any]) -> None:
@@ -77,7 +77,7 @@ def min_p(rows: Rows, params: Mapping[str, Any]) -> None:
     gone = p < np.float32(params["min_p"]) * most
     gone[np.arange(len(p)), p.argmax(axis=1)] = False
     np.copyto(rows.x[:, : rows.named], -np.inf, where=gone)
-    rows.rest_goes(gone.any(axis=1))
+    rows.forbid_rest(gone.any(axis=1))
 
 
 def typical_p(rows: Rows, params: Mapping[str, Any]) -> None:
