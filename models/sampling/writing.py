@@ -20,11 +20,11 @@ from models.sampling.transcript import Transcript
 
 @dataclass
 class Writing:
-    """Prepare a run and make it: `watch` and `recorder` look on while `write` writes.
+    """Prepare one call of `generate()` and run it, observed by `watch` and `recorder`.
 
-    `parts` are a loaded model's; `ids` the prompt's; `forced` those that the answer begins with; `negative` those of
-    the negative prompt, [] for none. `notes` say what a setting could not do, `unused` names such settings, and
-    `reused` counts the tokens of the prompt that were not read again. Raises `BadInput`.
+    `ids` are the prompt's tokens, `forced` those that the answer begins with, `negative` those of the negative prompt,
+    [] for none. `notes` say which settings could not act, and why; `unused` names them. `reused` counts the prompt's
+    tokens that came from the cache. Raises `BadInput`.
     """
 
     parts: dict[str, Any]
@@ -57,7 +57,7 @@ class Writing:
             self.guidance = Guidance(self.model, self.params.guidance_scale, behind, len(self.ids))
 
     def begin(self, texts: Sequence[Transcript], stopped: Callable[[], bool]) -> tuple[TokenWatch, LogitsRecorder]:
-        """Return what looks on, for one transcript a row."""
+        """Return the watch and the recorder, for one transcript per row."""
         for text in texts:
             for token in self.forced:
                 text.add(token)
@@ -67,7 +67,7 @@ class Writing:
         return self.watch, self.recorder
 
     def write(self) -> list[list[int]]:
-        """Run `generate()`; return each row's ids behind the prompt, those it was given and its end token included.
+        """Run `generate()`; return each row's ids after the prompt, forced tokens and end token included.
 
         Call with the global generator seeded.
         """
@@ -96,7 +96,7 @@ class Writing:
         return drawn
 
     def said(self, texts: Sequence[Transcript], drawn: Sequence[Sequence[int]]) -> list[str]:
-        """Return what to tell of a finished run."""
+        """Return the notes of a finished run."""
         notes = [*self.notes]
         if self.reused:
             notes.append(f"{self.reused:,} of the prompt's {len(self.ids):,} tokens were known from the last run.")
@@ -166,7 +166,7 @@ class Writing:
         return ""
 
     def _mu(self) -> float | None:
-        """Return where mirostat begins behind a given beginning: as if that had been drawn."""
+        """Return mirostat's bound after the forced tokens, as if they had been drawn."""
         if not self.forced or not stages.acts("mirostat_tau", self._settings):
             return None
         kept = self.recorder.kept(0, self.ids, self.forced)
