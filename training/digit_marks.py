@@ -27,11 +27,11 @@ class Speaker:
         from diffusers import DDPMScheduler, UNet2DModel
 
         from models.sampling.mels import Mels
-        from models.sampling.spectrograms import read_meaning
+        from models.sampling.spectrograms import read_layout
 
         self.unet = UNet2DModel.from_pretrained(folder / "unet").float().eval()
         self.schedule = DDPMScheduler.from_pretrained(folder / "scheduler")
-        self.meaning = read_meaning(folder)
+        self.meaning = read_layout(folder)
         self.mels = Mels(self.meaning.mel)
 
     @torch.inference_mode()
@@ -46,10 +46,10 @@ class Speaker:
             generators = [seeds.generator(first_seed, at + number) for number in range(len(part))]
             scheduler = schedulers.make(config, USUAL[2])
             *_, last = spectrograms.denoise(
-                self.unet, scheduler, part, self.meaning.nothing, guidance, steps, generators, lambda: False
+                self.unet, scheduler, part, self.meaning.unconditional, guidance, steps, generators, lambda: False
             )
-            for mel in self.meaning.unfold(last.believed):
-                found.append(torch.from_numpy(spectrograms.spoken(self.mels, mel[None], 0.0, 64)))
+            for mel in self.meaning.unfold(last.x0):
+                found.append(torch.from_numpy(spectrograms.speak(self.mels, mel[None], 0.0, 64)))
         return found
 
 

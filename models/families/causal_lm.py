@@ -159,7 +159,7 @@ class CausalLM(Family):
             Transcript(lambda some: tokenizer.decode(some, skip_special_tokens=True), ids, params.stop)
             for _ in range(writing.rows)
         ]
-        watch, keeper = writing.begin(texts, context.stopped)
+        watch, recorder = writing.begin(texts, context.stopped)
         drawn: list[list[int]] = []
         yield Progress("prompt", 0, len(ids))
 
@@ -190,7 +190,7 @@ class CausalLM(Family):
             plain_text.text_output(_said(shown, text, chat is not None), context.stamp, index, _meta(shown, text))
             for index, text in enumerate(texts)
         ]
-        kept = kept_outputs(keeper, ids, whole, len(forced), vocabulary.fingerprint(spec.folder()))
+        kept = kept_outputs(recorder, ids, whole, len(forced), vocabulary.fingerprint(spec.folder()))
         yield Final((*outputs, *kept), stats)
 
     def microscope(self, spec: ModelSpec, data: dict[str, Any], blobs: Blobs) -> dict[str, Any]:

@@ -105,29 +105,29 @@ class SpectrogramDiffusion(SoundFamily):
         from diffusers import DDPMScheduler, UNet2DModel
 
         from models.sampling.mels import Mels
-        from models.sampling.spectrograms import read_meaning
+        from models.sampling.spectrograms import read_layout
 
         folder = spec.folder()
         unet = UNet2DModel.from_pretrained(folder / "unet", torch_dtype=torch.float32, use_safetensors=True).eval()
-        meaning = read_meaning(folder)
+        layout = read_layout(folder)
         schedule = DDPMScheduler.from_pretrained(folder / "scheduler")
-        return Loaded({"unet": unet, "schedule": schedule, "meaning": meaning, "mels": Mels(meaning.mel)})
+        return Loaded({"unet": unet, "schedule": schedule, "layout": layout, "mels": Mels(layout.mel)})
 
     def describe(self, spec: ModelSpec) -> dict[str, Any]:
         """Return words, speakers, rate and length, read from the folder."""
-        from models.sampling.spectrograms import read_meaning
+        from models.sampling.spectrograms import read_layout
 
         try:
-            meaning = read_meaning(spec.folder())
+            layout = read_layout(spec.folder())
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise WeightsError(f"{spec.id}: spectrogram.json is missing or damaged. Restore it.") from error
-        rate = meaning.mel.sample_rate
-        return {"speakers": list(meaning.speakers), "words": list(meaning.labels), "sample_rate": rate,
-                "word_s": round(meaning.frames * meaning.mel.hop_length / rate, 3)}  # fmt: skip
+        rate = layout.mel.sample_rate
+        return {"speakers": list(layout.speakers), "words": list(layout.labels), "sample_rate": rate,
+                "word_s": round(layout.frames * layout.mel.hop_length / rate, 3)}  # fmt: skip
 
     def check_inputs(self, spec: ModelSpec, request: Request, params: Any) -> None:
         """Refuse what the model has no sound for; see `Family.check_inputs`."""
-        said_words(request.inputs.get("prompt", ""), tuple(spec.facts["words"]))  # type: ignore[arg-type]
+        parse_words(request.inputs.get("prompt", ""), tuple(spec.facts["words"]))  # type: ignore[arg-type]
 
     def generate(
         self, spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context
@@ -138,9 +138,9 @@ class SpectrogramDiffusion(SoundFamily):
         from models import seeds
         from models.sampling import schedulers, sound_views, spectrograms
 
-        meaning, mels = loaded.parts["meaning"], loaded.parts["mels"]
-        words = said_words(request.inputs["prompt"], meaning.labels)
-        classes = meaning.classes(words, params.speaker)
+        layout, mels = loaded.parts["layout"], loaded.parts["mels"]
+        words = parse_words(request.inputs["prompt"], layout.labels)
+        classes = layout.classes(words, params.speaker)
         config = {**loaded.parts["schedule"].config, "_class_name": "DDPMScheduler"}
         outputs: list[Output] = []
         views: list[Output] = []
@@ -158,10 +158,10 @@ class SpectrogramDiffusion(SoundFamily):
             step = None
             with torch.inference_mode():
                 for step in spectrograms.denoise(
-                    loaded.parts["unet"], scheduler, classes, meaning.nothing, params.guidance_scale,
+                    loaded.parts["unet"], scheduler, classes, layout.unconditional, params.guidance_scale,
                     params.num_inference_steps, generators, context.stopped,
                 ):  # fmt: skip
-                    mel = torch.cat(list(meaning.unfold(step.believed)), 1).numpy()  # bands × frames of all words
+                    mel = torch.cat(list(layout.unfold(step.x0)), 1).numpy()  # bands × frames of all words
                     kept.append(mel)
                     times.append(step.time)
                     steps += 1
@@ -169,20 +169,20 @@ class SpectrogramDiffusion(SoundFamily):
                         "denoise", step.number, step.total, f"take {take + 1}" if params.num_takes > 1 else ""
                     )
                     view = sound_views.steps_view([mel], [step.time], take)
-                    seconds = round(mel.shape[1] * meaning.mel.hop_length / meaning.mel.sample_rate, 2)
+                    seconds = round(mel.shape[1] * layout.mel.hop_length / layout.mel.sample_rate, 2)
                     growing = Output("audio", take, meta={"seconds": seconds, "at_once": True})
                     yield Preview((*outputs, growing, view))
                 assert step is not None
                 stopped = step.number < step.total
                 yield Progress("decode", take, params.num_takes)
-                sound = spectrograms.spoken(
-                    mels, meaning.unfold(step.believed), params.pause_s, params.griffin_lim_rounds)  # fmt: skip
+                sound = spectrograms.speak(
+                    mels, layout.unfold(step.x0), params.pause_s, params.griffin_lim_rounds)  # fmt: skip
             meta = {"seed": (request.seed + take) % (SEED_MAX + 1), "peaks": sounds.peaks(sound)}
             if stopped:
                 meta["finish"] = "stopped"
             said = " ".join(words)
-            outputs.append(sounds.sound_output(sound, meaning.mel.sample_rate, context.stamp, take, said, meta))
-            views += [sound_views.mel_view(sound, meaning.mel.sample_rate, take),
+            outputs.append(sounds.sound_output(sound, layout.mel.sample_rate, context.stamp, take, said, meta))
+            views += [sound_views.mel_view(sound, layout.mel.sample_rate, take),
                       sound_views.steps_view(kept, times, take)]  # fmt: skip
         spent = time.monotonic() - begun
         stats = {
@@ -192,7 +192,7 @@ class SpectrogramDiffusion(SoundFamily):
         yield Final((*outputs, *views), stats)
 
 
-def said_words(text: str, labels: tuple[str, ...]) -> list[str]:
+def parse_words(text: str, labels: tuple[str, ...]) -> list[str]:
     """Return the words of a text as labels: "407", "4 0 7" and "four oh seven" alike. Raises `BadInput`."""
     words: list[str] = []
     for word in re.findall(r"[a-z]+|\d|[^\s,.;:!?-]", plain_text.check_text(text).lower()):

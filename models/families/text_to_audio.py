@@ -185,7 +185,7 @@ class TextToAudio(SoundFamily):
         made: list[Any] = []
 
         def work() -> None:
-            made.append(music.denoised(pipeline, request.inputs["prompt"], params, request.seed, watch))
+            made.append(music.run_pipeline(pipeline, request.inputs["prompt"], params, request.seed, watch))
 
         for _ in follow(work, watch):
             if watch.ended:
@@ -214,7 +214,7 @@ class TextToAudio(SoundFamily):
         made: list[Any] = []
 
         def work() -> None:
-            made.append(music.composed(model, processor, request.inputs["prompt"], params, request.seed, watch))
+            made.append(music.generate_codes(model, processor, request.inputs["prompt"], params, request.seed, watch))
 
         for _ in follow(work, watch):
             yield Progress("generate", min(watch.step, watch.total), watch.total)

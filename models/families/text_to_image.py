@@ -248,17 +248,17 @@ class TextToImage(Family):
         self, spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context
     ) -> Iterator[Event]:
         """Decode a run's kept steps (input `steps`): two strips of tiles, of x0 and of x_t."""
-        from models.sampling.making import steps
+        from models.sampling.making import decode_steps
 
-        yield from steps(request, loaded, context)
+        yield from decode_steps(request, loaded, context)
 
     def study_words(
         self, spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context
     ) -> Iterator[Event]:
         """Run the request again on a private copy and return the picture and one heat map per word of the prompt."""
-        from models.sampling.making import words
+        from models.sampling.making import word_maps
 
-        yield from words(request, params, loaded, context)
+        yield from word_maps(request, params, loaded, context)
 
 
 def mend_clip(pipeline: Any) -> None:

@@ -152,7 +152,7 @@ class TextToSpeech(SoundFamily):
         folder = spec.folder()
         small = spec.weights_bytes() < 100_000_000
         voice = voices.kind_of(voices.read_config(folder))(folder, torch.float32 if small else "auto")
-        return Loaded({**voice.parts, "voice": voice, "said": SaidBefore()})
+        return Loaded({**voice.parts, "voice": voice, "said": SentenceCache()})
 
     def describe(self, spec: ModelSpec) -> dict[str, Any]:
         """Return kind, honoured settings, sample rate and speakers, read from the folder."""
@@ -234,7 +234,7 @@ class TextToSpeech(SoundFamily):
         yield Final(outputs, stats)
 
 
-class SaidBefore:
+class SentenceCache:
     """Keep the newest sentences of a loaded model, at most `SAID_MAX_BYTES`: a changed row costs that row alone."""
 
     def __init__(self) -> None:

@@ -38,7 +38,7 @@ def attention(spec: ModelSpec, request: Request, loaded: Loaded, context: Contex
     start = len(ids) - shown
     watch = passes.LayerWatch(context.stopped, len(layers) * (2 if start else 1))
     watch.attach(layers)
-    listener = _Listener(shown)
+    recorder = _WeightRecorder(shown)
 
     def run() -> None:
         past = None
@@ -46,7 +46,7 @@ def attention(spec: ModelSpec, request: Request, loaded: Loaded, context: Contex
             past = private(input_ids=torch.tensor([ids[:start]]), use_cache=True, logits_to_keep=1).past_key_values
         private.set_attn_implementation("eager")
         for layer in layers:
-            listener.attach(layer)
+            recorder.attach(layer)
         private(
             input_ids=torch.tensor([ids[start:]]), past_key_values=past, use_cache=bool(start), logits_to_keep=1
         )  # fmt: skip
@@ -55,12 +55,12 @@ def attention(spec: ModelSpec, request: Request, loaded: Loaded, context: Contex
         yield event
         if event.kind == "final":
             return
-    if len(listener.weights) != len(layers) or len({one.shape for one in listener.weights}) > 1:
+    if len(recorder.weights) != len(layers) or len({one.shape for one in recorder.weights}) > 1:
         raise BadInput(f"{spec.id} keeps no attention to show: its layers attend in a way of their own.")
-    weights = np.stack(listener.weights)  # layers × heads × tokens × tokens
-    means = np.stack(listener.means)  # layers × tokens × tokens
+    weights = np.stack(recorder.weights)  # layers × heads × tokens × tokens
+    means = np.stack(recorder.means)  # layers × tokens × tokens
     parts = {
-        "attention": weights, "before": np.stack(listener.before), "thumbs": np.stack(listener.thumbs),
+        "attention": weights, "before": np.stack(recorder.before), "thumbs": np.stack(recorder.thumbs),
         "means": np.concatenate([means, means.mean(0, keepdims=True)]).astype(np.float16),
     }  # fmt: skip
     meta = {"what": "attention", "layers": len(layers), "heads": weights.shape[1],
@@ -74,7 +74,7 @@ def tokens_max(layers: int, heads: int) -> int:
     return int((BYTES_MAX / 2 / (layers * (heads + 1) + 1)) ** 0.5)
 
 
-class _Listener:
+class _WeightRecorder:
     """Take the weights of each layer as they leave its attention, small, and let go of the large ones."""
 
     def __init__(self, shown: int) -> None:
@@ -87,9 +87,9 @@ class _Listener:
     def attach(self, layer: nn.Module) -> None:
         """Listen to whatever part of a layer gives attention weights beside what it computes."""
         for part in layer.children():
-            part.register_forward_hook(self._hear)
+            part.register_forward_hook(self._record)
 
-    def _hear(self, part: nn.Module, given: Any, out: Any) -> None:
+    def _record(self, part: nn.Module, given: Any, out: Any) -> None:
         found = out[1] if isinstance(out, tuple) and len(out) > 1 else None
         if not isinstance(found, torch.Tensor) or found.dim() != 4 or found.shape[2] != self.shown:
             return

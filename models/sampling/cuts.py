@@ -1,4 +1,4 @@
-"""Stages of chance that look at the odds alone: they cut tokens off, or make the odds steeper or flatter."""
+"""Sampling stages that read the scores alone: they truncate the distribution, or make it steeper or flatter."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 def top_n_sigma(rows: Rows, params: Mapping[str, Any]) -> None:
     """Keep tokens whose score is within n standard deviations of the best one (Tang et al. 2024, "Top-nσ").
 
-    Temperature widens scores and deviation alike, so this comes before it. With the likeliest tokens alone the
-    deviation is that of those: smaller than the true one, so that it may cut more.
+    Temperature scales scores and deviation alike, so this comes first. Where the likeliest tokens alone were kept,
+    their deviation is smaller than that of all, and more may be cut.
     """
     named = rows.x[:, : rows.named]
     finite = named > -np.inf
@@ -34,16 +34,16 @@ def top_n_sigma(rows: Rows, params: Mapping[str, Any]) -> None:
     square = np.einsum("ij,ij->i", off, off)[:, None] / count
     sigma = np.sqrt(np.maximum(square - mean * mean, 0))
     gone = named < best - np.float32(params["top_n_sigma"]) * sigma.astype(np.float32)
-    rows.rest_goes(gone.any(axis=1))
+    rows.forbid_rest(gone.any(axis=1))
     np.copyto(named, -np.inf, where=gone)
 
 
 def dynatemp_range(rows: Rows, params: Mapping[str, Any]) -> None:
-    """Divide by a temperature of each position's own, from T − range where it is sure to T + range where it is not.
+    """Divide by a temperature that follows the entropy: T − range where it is low, T + range where it is high.
 
-    Dynamic temperature, as in koboldcpp and llama.cpp: the entropy as a share of the most that it could be, to the
-    power of the exponent, says how far between the two. It takes the place of the temperature. Of the likeliest tokens
-    alone the entropy is a lower bound.
+    Dynamic temperature, as in koboldcpp and llama.cpp: the entropy as a share of its maximum, to the power of the
+    exponent, interpolates between the two. It replaces the temperature. Where the likeliest tokens alone were kept, the
+    entropy is a lower bound.
     """
     middle, reach = float(params.get("temperature") or 1.0), float(params["dynatemp_range"])
     least = max(middle - reach, TEMPERATURE_LEAST)
@@ -56,12 +56,12 @@ def dynatemp_range(rows: Rows, params: Mapping[str, Any]) -> None:
 
 
 def xtc_probability(rows: Rows, params: Mapping[str, Any]) -> None:
-    """Strike out, now and then, all but the least likely of the tokens above a threshold.
+    """Forbid, with a probability, all but the least likely of the tokens above a threshold.
 
-    XTC, "exclude top choices" (P. E. Weidmann 2024). Whether it acts is drawn by `coins`.
+    XTC, "exclude top choices" (P. E. Weidmann 2024). `uniforms` decides whether it acts.
     """
     p = softmax(rows.x)[:, : rows.named]
-    acts = coins(rows) < float(params["xtc_probability"])
+    acts = uniforms(rows) < float(params["xtc_probability"])
     above = p >= np.float32(params.get("xtc_threshold") or XTC_THRESHOLD)
     above &= (acts & (above.sum(axis=1) > 1))[:, None]
     several = np.flatnonzero(above.any(axis=1))
@@ -70,26 +70,26 @@ def xtc_probability(rows: Rows, params: Mapping[str, Any]) -> None:
     np.copyto(rows.x[:, : rows.named], -np.inf, where=above)
 
 
-def coins(rows: Rows) -> NDArray[np.float64]:
-    """Return one number a row, 0 … 1, that its text's seed and its place in the answer alone decide.
+def uniforms(rows: Rows) -> NDArray[np.float64]:
+    """Return one uniform random number per row, 0 … 1, from its text's seed and its position in the answer alone.
 
-    So a text meets the same chances alone and among variants, and again in the microscope.
+    So a text gets the same numbers alone, among variants and in the microscope.
     """
     seeds = rows.seeds if rows.seeds is not None else np.zeros(len(rows.history), np.int64)
-    return np.array([_coin(int(seed), len(rows.answer(row))) for row, seed in enumerate(seeds)])
+    return np.array([_uniform(int(seed), len(rows.answer(row))) for row, seed in enumerate(seeds)])
 
 
-def _coin(seed: int, place: int) -> float:
-    # random by counter: a hash of where one is, and no state to carry along
+def _uniform(seed: int, place: int) -> float:
+    # a counter-based generator: a hash of seed and position, without state
     digest = blake2b(b"xtc %d %d" % (seed % (SEED_MAX + 1), place), digest_size=8).digest()
     return int.from_bytes(digest, "big") / 2**64
 
 
 def mirostat_tau(rows: Rows, params: Mapping[str, Any]) -> None:
-    """Strike out what is more surprising than a bound that steers the text's mean surprise to tau bits a token.
+    """Forbid tokens above a bound of surprise that steers the text's mean surprise to tau bits per token.
 
-    Mirostat 2.0 (Basu et al. 2021, algorithm 2). The bound begins at 2 tau and moves by eta times how far the drawn
-    token's surprise was off, so the odds that it came from say where it goes: those that arrive at this stage.
+    Mirostat 2.0 (Basu et al. 2021, algorithm 2). The bound starts at 2 tau and moves by eta times the drawn token's
+    surprise less tau. That surprise is measured on the probabilities that reach this stage.
     """
     p = softmax(rows.x)
     mu = rows.mu
@@ -104,9 +104,9 @@ def mirostat_tau(rows: Rows, params: Mapping[str, Any]) -> None:
 
 
 def bounds(surprises: NDArray[np.float64], params: Mapping[str, Any]) -> NDArray[np.float64]:
-    """Return mirostat's bound before each of a text's tokens and behind the last, in bits.
+    """Return mirostat's bound before each of a text's tokens and after the last, in bits.
 
-    A token that was impossible (surprise infinite) moves nothing.
+    A token of probability 0 (infinite surprise) moves nothing.
     """
     tau, eta = float(params["mirostat_tau"]), float(params.get("mirostat_eta") or MIROSTAT_ETA)
     off = np.where(np.isfinite(surprises), surprises - tau, 0.0)
@@ -114,6 +114,6 @@ def bounds(surprises: NDArray[np.float64], params: Mapping[str, Any]) -> NDArray
 
 
 def surprise(p: Floats, columns: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return −log2 of one probability a row; infinite for 0."""
+    """Return −log2 of one probability per row; infinite for 0."""
     with np.errstate(divide="ignore"):
         return np.asarray(-np.log2(pick(p, columns).astype(np.float64)))

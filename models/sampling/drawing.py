@@ -93,10 +93,10 @@ class _Run:
             self.notes = _prompt_notes(pipeline, request.inputs["prompt"])
         generators = [seeds.generator(request.seed, number) for number in numbers]
 
-        def spread(latents: torch.Tensor) -> torch.Tensor:
-            return pipelines.spread(pipeline, latents, params.height, params.width)
+        def unpack(latents: torch.Tensor) -> torch.Tensor:
+            return pipelines.unpack(pipeline, latents, params.height, params.width)
 
-        watch = denoising.DenoisingWatch(self.context.stopped, self.context.skipped, spread, keep=self.kept is None)
+        watch = denoising.DenoisingWatch(self.context.stopped, self.context.skipped, unpack, keep=self.kept is None)
         watch.attach(scheduler)
         if self.mask is not None and not pipelines.blends_itself(pipeline):
             watch.blend = pipelines.inpainting(pipeline, scheduler, self.picture, self.mask, request.seed, numbers)
@@ -113,7 +113,7 @@ class _Run:
                         pipeline, request.inputs["prompt"], params, generators, embeds=embeds, image=self.picture,
                         mask=self.mask,
                     )  # fmt: skip
-                    result.append(spread(last))
+                    result.append(unpack(last))
                 except Interrupted as reason:
                     interrupted.append(reason.reason)
 

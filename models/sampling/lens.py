@@ -37,7 +37,7 @@ def lens(spec: ModelSpec, request: Request, loaded: Loaded, context: Context) ->
     private = passes.private_copy(loaded.parts["model"])
     parent, layers = passes.layers_of(spec, private)
     start = max(0, len(ids) - 1 - passes.TOKENS_MAX)
-    listener = _Listener(parent, layers, start)
+    recorder = _StateRecorder(parent, layers, start)
     watch = passes.LayerWatch(context.stopped, len(layers))
     watch.attach(layers)
     own: list[torch.Tensor] = []
@@ -53,17 +53,17 @@ def lens(spec: ModelSpec, request: Request, loaded: Loaded, context: Context) ->
     head = private.get_output_embeddings()
     came = torch.tensor(ids[start + 1 :])
     rows: list[tuple[np.ndarray, ...]] = []
-    if not _ends_alike(listener, len(layers), head, own[0]):
+    if not _head_reproduces(recorder, len(layers), head, own[0]):
         raise BadInput(
             f"{spec.id} does not end as Llama, GPT-2 and Qwen do, in one norm and one table of tokens, so its layers "
             "cannot be read as text."
         )
-    for done, state in enumerate(listener.states):
+    for done, state in enumerate(recorder.states):
         if context.stopped():
             yield Final((), {"stopped": True})
             return
-        yield Progress("read", done, len(listener.states))
-        rows.append(_row(listener, state, head, came))
+        yield Progress("read", done, len(recorder.states))
+        rows.append(_row(recorder, state, head, came))
     top, top_p, came_p, rank = (np.stack(column) for column in zip(*rows, strict=True))
     named = np.unique(top).tolist()
     words = dict(zip(named, passes.pieces_of(loaded, named), strict=True))
@@ -76,11 +76,11 @@ def lens(spec: ModelSpec, request: Request, loaded: Loaded, context: Context) ->
 
 
 @torch.inference_mode()
-def _ends_alike(listener: _Listener, layers: int, head: nn.Module, own: torch.Tensor) -> bool:
+def _head_reproduces(recorder: _StateRecorder, layers: int, head: nn.Module, own: torch.Tensor) -> bool:
     """Say whether norm and head make the model's own logits of its last layer."""
-    if len(listener.states) != layers + 1:
+    if len(recorder.states) != layers + 1:
         return False
-    last = listener.read(listener.states[-1][-_CHECKED:], head)
+    last = recorder.read(recorder.states[-1][-_CHECKED:], head)
     own = own[-len(last) :]
     return last.shape == own.shape and bool(torch.allclose(last, own, rtol=1e-3, atol=1e-3))
 
@@ -93,11 +93,11 @@ def settled(best: np.ndarray) -> list[int]:
 
 
 @torch.inference_mode()
-def _row(listener: _Listener, state: torch.Tensor, head: nn.Module, came: torch.Tensor) -> tuple[np.ndarray, ...]:
+def _row(recorder: _StateRecorder, state: torch.Tensor, head: nn.Module, came: torch.Tensor) -> tuple[np.ndarray, ...]:
     """Return a layer's `top`, `top_p`, `came_p` and `rank`."""
     tops, chances, drawn, ranks = [], [], [], []
     for at in range(0, len(state), _CHUNK):
-        p = listener.read(state[at : at + _CHUNK], head).softmax(-1)  # positions × vocabulary
+        p = recorder.read(state[at : at + _CHUNK], head).softmax(-1)  # positions × vocabulary
         best = p.topk(min(LIKELIEST, p.shape[1]), dim=-1)
         own = p.gather(1, came[at : at + _CHUNK, None])  # positions × 1
         tops.append(best.indices.int())
@@ -107,7 +107,7 @@ def _row(listener: _Listener, state: torch.Tensor, head: nn.Module, came: torch.
     return tuple(torch.cat(parts).numpy() for parts in (tops, chances, drawn, ranks))
 
 
-class _Listener:
+class _StateRecorder:
     """Keep what goes into the first layer and comes out of each (tokens × width), and what follows the last one."""
 
     def __init__(self, parent: nn.Module, layers: list[nn.Module], start: int) -> None:

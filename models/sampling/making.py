@@ -30,7 +30,7 @@ TILE = 128  # px: the side of a strip's tiles at most
 WORDS_MAX = 24
 
 
-def steps(request: Request, loaded: Loaded, context: Context) -> Iterator[Event]:
+def decode_steps(request: Request, loaded: Loaded, context: Context) -> Iterator[Event]:
     """Yield progress and a `Final` of two strips: what the model believed at each step (x0), what it held (x_t)."""
     from PIL import Image
 
@@ -66,7 +66,7 @@ def steps(request: Request, loaded: Loaded, context: Context) -> Iterator[Event]
     yield Final(tuple(outputs), {"stopped": False, "notes": []})
 
 
-def words(request: Request, params: Any, loaded: Loaded, context: Context) -> Iterator[Event]:
+def word_maps(request: Request, params: Any, loaded: Loaded, context: Context) -> Iterator[Event]:
     """Yield progress and a `Final` of the picture and one heat map (grey, 0 … 255) for each word of the prompt.
 
     The U-Net's structure is copied, its weights are shared: what listens in the copy is nowhere else.
@@ -77,10 +77,10 @@ def words(request: Request, params: Any, loaded: Loaded, context: Context) -> It
         raise BadInput("This model has no U-Net with cross-attention, so there are no word maps to show.")
     shared = {id(tensor): tensor for tensor in (*unet.parameters(), *unet.buffers())}
     private = copy.deepcopy(unet, shared)
-    listener = _Listener()
+    attention_maps = _AttentionMaps()
     for name, module in private.named_modules():
         if name.endswith("attn2"):
-            module.set_processor(_Listening(listener))
+            module.set_processor(_RecordingProcessor(attention_maps))
     scheduler = pipelines.make_scheduler(base, params)
     pipeline = pipelines.for_task(base, params.task, scheduler)
     pipeline.register_modules(unet=private)
@@ -112,7 +112,7 @@ def words(request: Request, params: Any, loaded: Loaded, context: Context) -> It
         return
     yield Progress("decode", 0, 1)
     outputs = [images.image_output(pipelines.decode(base.vae, result[0]), context.stamp, 0, {"what": "picture"})]
-    maps = listener.maps(params.height, params.width)  # tokens × height × width
+    maps = attention_maps.maps(params.height, params.width)  # tokens × height × width
     for word, tokens in words_of(pipeline.tokenizer, request.inputs["prompt"])[:WORDS_MAX]:
         heat = maps[[token for token in tokens if token < len(maps)]].mean(0) if tokens[0] < len(maps) else None
         if heat is None:
@@ -148,14 +148,14 @@ def words_of(tokenizer: Any, prompt: str) -> list[tuple[str, list[int]]]:
     return found
 
 
-class _Listener:
+class _AttentionMaps:
     """Add up attention by the size of its grid."""
 
     def __init__(self) -> None:
         self.sums: dict[int, torch.Tensor] = {}  # positions -> tokens × positions
         self.counts: dict[int, int] = {}
 
-    def hear(self, attention: torch.Tensor) -> None:
+    def add(self, attention: torch.Tensor) -> None:
         """Take attention (batch × heads × positions × tokens); the last of the batch is the one with the prompt."""
         mean = attention[-1].mean(0).T.float()  # tokens × positions
         places = mean.shape[1]
@@ -172,11 +172,11 @@ class _Listener:
         return torch.stack(together).mean(0).clamp(min=0)
 
 
-class _Listening:
-    """Attend as diffusers' plain processor does, and tell the listener."""
+class _RecordingProcessor:
+    """Attend as diffusers' plain processor does, and tell the attention_maps."""
 
-    def __init__(self, listener: _Listener) -> None:
-        self.listener = listener
+    def __init__(self, attention_maps: _AttentionMaps) -> None:
+        self.attention_maps = attention_maps
 
     def __call__(
         self, attn: Any, hidden_states: torch.Tensor, encoder_hidden_states: torch.Tensor | None = None,
@@ -188,6 +188,6 @@ class _Listening:
         key = attn.head_to_batch_dim(attn.to_k(encoder_hidden_states))
         value = attn.head_to_batch_dim(attn.to_v(encoder_hidden_states))
         attention = attn.get_attention_scores(query, key, attention_mask)  # batch · heads × positions × tokens
-        self.listener.hear(attention.view(batch, -1, *attention.shape[1:]))
+        self.attention_maps.add(attention.view(batch, -1, *attention.shape[1:]))
         out: torch.Tensor = attn.to_out[0](attn.batch_to_head_dim(torch.bmm(attention, value)))
         return out / attn.rescale_output_factor

@@ -1,7 +1,7 @@
-"""The token microscope: a finished text seen again under other settings, from its stored logits, without the model.
+"""The token microscope: evaluate a finished text under other settings from its stored logits, without the model.
 
-Every stage is the one of `models.sampling.stages`, in that order: our own are those that `generate()` ran, and
-transformers' are done again in numpy; a property test holds them side by side. Many positions at once.
+It runs the stages of `models.sampling.stages` in their order, on many positions at once. Our own stages are those that
+`generate()` ran; transformers' are reimplemented in numpy, and a property test compares them. `look` answers the page.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ _CACHED = 3  # finished texts that are kept open
 
 @dataclass(frozen=True)
 class Kept:
-    """Hold what a run kept of one text.
+    """Hold the record of one generated text.
 
     `logits` is float16, tokens × vocabulary, as the model gave them (after guidance, where there was any); `ids` int32,
     the tokens that were drawn; `prompt` int32. `seed` (int64, one) is the text's own, the request's plus its place
-    among the variants; `end` (int32) the end tokens. Either is None in what was kept before they were: the seed then
-    counts as 0, and a schema cannot be seen again.
+    among the variants; `end` (int32) the end tokens. Both are None in older
+    records: the seed then counts as 0, and a schema cannot be replayed.
 
     Of a larger vocabulary `columns` (tokens × N) names the likeliest tokens, whose logits `logits` holds in falling
     order, and `rest` (float32, tokens) is the logarithm of the summed exponentials of all others.
@@ -72,7 +72,7 @@ def unpack(data: bytes) -> Kept:
 
 @dataclass(frozen=True)
 class Scored:
-    """Hold a text under some settings, an entry a token.
+    """Hold a text's numbers under some settings, one entry per token.
 
     `p` and `rank` (from 1) are the drawn token's before any stage, `entropy` the position's, in bits; `after` its
     probability after all stages, 0 where it is forbidden; `stage` the index in `STAGES` of the one that forbids it, −1
@@ -117,7 +117,7 @@ def score(kept: Kept, params: Mapping[str, Any], words: Spelling | None = None) 
 
 
 def _run(rows: Rows, params: Mapping[str, Any]) -> Iterator[str]:
-    """Let all stages act, and name each that did."""
+    """Run all stages, and yield the name of each that acted."""
     for name in STAGES:
         if stages.apply(name, rows, params):
             yield name
@@ -135,7 +135,7 @@ def position(
     """
     rows = table(kept, words, params, range(at, at + 1))
     assert rows.drawn is not None
-    if stages.acts("mirostat_tau", params):  # its bound depends on all that was drawn before
+    if stages.acts("mirostat_tau", params):  # its bound depends on all tokens before
         rows.mu = np.array([_mu(table(kept, words, params, range(at)), params)])
     steps = [softmax(rows.x[-1:])[0]]
     names = []
@@ -180,7 +180,7 @@ def table(kept: Kept, words: Spelling | None, params: Mapping[str, Any], places:
 
 
 def mu_after(kept: Kept, params: Mapping[str, Any], words: Spelling | None) -> float:
-    """Return mirostat's bound behind a text, in bits: what goes on from there begins with it."""
+    """Return mirostat's bound after a text, in bits: a continuation starts with it."""
     return _mu(table(kept, words, params), params)
 
 
@@ -210,7 +210,7 @@ class Opener:
 
 
 def colours(scored: Scored, measure: str) -> list[float]:
-    """Return one number a token, 0 … 1, for a heat map: "probability", "entropy" (of 8 bits), "rank" (logarithmic)."""
+    """Return one number per token, 0 … 1, for a heat map: "probability", "entropy" (of 8 bits), "rank" (log)."""
     if measure == "entropy":
         values = np.minimum(scored.entropy / 8, 1)
     elif measure == "rank":
@@ -245,7 +245,7 @@ def look(data: Mapping[str, Any], blobs: Blobs, tokenizer: Any) -> dict[str, Any
 
     `data`: `ref` of the kept logits, `params` (settings named as `generate()` names them), `own` (those that the run
     had), `measure` (one of `MEASURES`), `position` (or None), `pieces` (true: the tokens' texts, too). The answer:
-    `heat` (0 … 1 a token), `stage` (−1, or which of `stages` forbids the token), `forbidden` (tokens a stage),
+    `heat` (0 … 1 per token), `stage` (−1, or which of `stages` forbids the token), `forbidden` (tokens per stage),
     `whole` (false: entropy and some stages are bounds, see `models.sampling.stages`), `bits` (per token), and `at`, the
     position's odds before and after each stage. Raises `BadInput`. `tokenizer` is one of the library tokenizers.
     """
@@ -254,12 +254,12 @@ def look(data: Mapping[str, Any], blobs: Blobs, tokenizer: Any) -> dict[str, Any
         raise BadInput(f"There is no measure {measure!r}; there are {', '.join(MEASURES)}.")
     kept = open_kept(str(data["ref"]), blobs)
     params, own = _acting(data.get("params", {})), _acting(data.get("own", {}))
-    if kept.seed is None and "seed" in data:  # kept before seeds were
+    if kept.seed is None and "seed" in data:  # a record from before seeds were stored
         kept = replace(kept, seed=np.array([int(data["seed"]) + int(data.get("row", 0))], np.int64))
     named = any(stages.acts(name, params) for name in (*stages.WORDS, "dry_multiplier"))
     words = _spelling(tokenizer) if named else None
     scored = score(kept, params, words)
-    # a token lies on the edge of a cut at times: what was drawn was possible, whatever rounding says
+    # rounding may put a token at the edge of a cut outside it: under its own settings every drawn token was allowed
     stage = np.full(len(kept.ids), -1, np.int32) if params == own else scored.stage
     counts = {name: int((stage == number).sum()) for number, name in enumerate(STAGES)}
     answer: dict[str, Any] = {
@@ -285,7 +285,7 @@ def look(data: Mapping[str, Any], blobs: Blobs, tokenizer: Any) -> dict[str, Any
 
 
 def open_kept(ref: str, blobs: Blobs) -> Kept:
-    """Return what a run kept of a text. Raises `BadInput` for what is no kept text."""
+    """Return the record of a text. Raises `BadInput` where the reference is not one."""
     try:
         return _OPENER.open(ref, blobs)
     except (TypeError, ValueError, KeyError) as error:

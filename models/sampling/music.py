@@ -100,7 +100,7 @@ def load(folder: Path, dtype: Any) -> dict[str, Any]:
 class LatentWatch(DenoisingWatch):
     """Follow a diffusion pipeline and keep a picture of every step's latents, rows × frames each.
 
-    Stopped, it lets the pipeline go on to its decoder with what it believed in at that step (`ended`): the steps that
+    Stopped, it lets the pipeline go on to its decoder with what it PLACEHOLDER (`ended`): the steps that
     are left are passed over, as the net says again what it said last.
     """
 
@@ -120,8 +120,8 @@ class LatentWatch(DenoisingWatch):
         except Interrupted:
             if self.cancelled:  # nobody waits for it any more
                 raise
-            believed = predicted_x0(scheduler, output, time, sample).to(sample.dtype)
-            self.blend = lambda latents, later: believed
+            x0 = predicted_x0(scheduler, output, time, sample).to(sample.dtype)
+            self.blend = lambda latents, later: x0
             self.ended = True
 
     @contextmanager
@@ -151,8 +151,8 @@ class LatentWatch(DenoisingWatch):
         self.pictures.append(grid.numpy().copy())
 
 
-def denoised(pipeline: Any, prompt: str, params: Any, seed: int, watch: LatentWatch) -> np.ndarray | None:
-    """Return a diffusion pipeline's sound, float32, frames × channels: where it was stopped, what it believed in then.
+def run_pipeline(pipeline: Any, prompt: str, params: Any, seed: int, watch: LatentWatch) -> np.ndarray | None:
+    """Return a diffusion pipeline's sound, float32, frames × channels: where it was stopped, PLACEHOLDER.
 
     None where it was cancelled.
     """
@@ -174,10 +174,10 @@ def denoised(pipeline: Any, prompt: str, params: Any, seed: int, watch: LatentWa
         except Interrupted:
             return None
     sound = torch.as_tensor(made)[0].float()  # samples, or channels × samples
-    return levelled((sound if sound.ndim == 1 else sound.T).numpy())
+    return limit_peak((sound if sound.ndim == 1 else sound.T).numpy())
 
 
-def levelled(sound: np.ndarray) -> np.ndarray:
+def limit_peak(sound: np.ndarray) -> np.ndarray:
     """Return sound (frames, or frames × channels) as float32; what would clip is made quieter as a whole."""
     sound = sound[:, 0] if sound.ndim == 2 and sound.shape[1] == 1 else sound
     peak = float(np.abs(sound).max()) if sound.size else 0.0
@@ -224,7 +224,7 @@ def decode_codes(model: Any, ids: torch.Tensor) -> np.ndarray:
         rows = [ids[k * sides + side, 1 + k : 1 + k + length] for k in range(books)]
         codes = torch.stack(rows)[None, None].clamp(max=model.audio_encoder.config.codebook_size - 1)
         tracks.append(model.audio_encoder.decode(codes, audio_scales=[None]).audio_values[0, 0].float())
-    return levelled(torch.stack(tracks, 1).numpy())
+    return limit_peak(torch.stack(tracks, 1).numpy())
 
 
 def frames_of(model: Any, seconds: float) -> int:
@@ -232,7 +232,7 @@ def frames_of(model: Any, seconds: float) -> int:
     return max(1, round(seconds * float(model.config.audio_encoder.frame_rate)))
 
 
-def composed(model: Any, processor: Any, prompt: str, params: Any, seed: int, watch: CodeWatch) -> np.ndarray:
+def generate_codes(model: Any, processor: Any, prompt: str, params: Any, seed: int, watch: CodeWatch) -> np.ndarray:
     """Return MusicGen's sound, float32, frames (× channels); what there was where it was stopped."""
     given = processor(text=[prompt], padding=True, return_tensors="pt")
     books = int(model.decoder.config.num_codebooks) // int(model.decoder.config.audio_channels)
@@ -250,7 +250,7 @@ def composed(model: Any, processor: Any, prompt: str, params: Any, seed: int, wa
         except Interrupted:
             assert watch.sound is not None
             return watch.sound
-    return levelled(out[0].float().T.numpy())
+    return limit_peak(out[0].float().T.numpy())
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Stages that look at what was said, or at words that were named: they move single tokens up, down or out."""
+"""Stages that read the tokens so far, or words that were named: they raise, lower or forbid single tokens."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
     from models.sampling.rows import Ids, Rows
 
-DRY_BREAKERS = '\n:"*'  # where a repetition may begin anew: lines, speakers, quotations
-_DRY_LONGEST = 50  # tokens of a repetition that are counted; its penalty is beyond all bounds by then
+DRY_BREAKERS = '\n:"*'  # no repetition runs over these: lines, speakers, quotations
+_DRY_LONGEST = 50  # tokens of a repetition that are counted: the penalty is prohibitive by then
 
 
 def bias(rows: Rows, params: Mapping[str, Any]) -> None:
     """Add to the scores of named words, as `logit_bias` of OpenAI's API does for token ids.
 
-    What is raised is raised piece by piece, as the tokenizer spells it: a long word has to be begun before it can be
-    ended. What is lowered is lowered at the piece that completes it, whatever its pieces are, so that other words that
-    begin alike are not touched.
+    A raised word is raised token by token, as the tokenizer splits it: its first token has to come before its last. A
+    lowered word is lowered at the token that completes it, however it is split, so that other words with the same
+    beginning are not touched.
     """
     assert rows.words is not None
     for text, amount in read_bias(params["bias"]):
@@ -37,21 +37,21 @@ def bias(rows: Rows, params: Mapping[str, Any]) -> None:
 
 
 def frequency_penalty(rows: Rows, params: Mapping[str, Any]) -> None:
-    """Lower a token by this much for each time that the answer holds it (OpenAI's API); below 0 it is raised."""
+    """Lower a token's score for each time that the answer holds it (OpenAI's API); below 0 it is raised."""
     np.subtract.at(rows.x, rows.seen(answer=True), np.float32(params["frequency_penalty"]))
 
 
 def presence_penalty(rows: Rows, params: Mapping[str, Any]) -> None:
-    """Lower a token by this much once the answer holds it, however often (OpenAI's API)."""
+    """Lower a token's score once if the answer holds it, however often (OpenAI's API)."""
     seen = rows.seen(answer=True)
     rows.x[seen] = rows.x[seen] - np.float32(params["presence_penalty"])
 
 
 def dry_multiplier(rows: Rows, params: Mapping[str, Any]) -> None:
-    """Lower what would go on with a repetition: the longer it is, the more. Of all said, the prompt included.
+    """Lower tokens that would continue a repetition, the longer the more. The prompt counts too.
 
-    DRY, "don't repeat yourself" (P. E. Weidmann 2024): a token that would extend a run of n tokens that came before
-    loses multiplier × base^(n − allowed length), from that length on; no run reaches over a breaker (`DRY_BREAKERS`).
+    DRY, "don't repeat yourself" (P. E. Weidmann 2024): a token that would extend a repeated run of n tokens loses
+    multiplier × base^(n − allowed length), from that length on. No run reaches over a breaker (`DRY_BREAKERS`).
     """
     multiplier = float(params["dry_multiplier"])
     base = float(params.get("dry_base") or DRY_BASE)
@@ -66,19 +66,19 @@ def dry_multiplier(rows: Rows, params: Mapping[str, Any]) -> None:
 
 
 def banned(rows: Rows, params: Mapping[str, Any]) -> None:
-    """Forbid every token with which one of the texts would appear, whatever pieces it is made of."""
+    """Forbid every token that would complete one of the texts, however it is split into tokens."""
     for text in params["banned"]:
         for row in range(len(rows.history)):
             rows.forbid_ids(row, _completing(rows, row, text))
 
 
 def json_schema(rows: Rows, params: Mapping[str, Any]) -> None:
-    """Forbid what would break the schema. It wins over bans: where those leave nothing, what it allows is alike."""
+    """Forbid tokens that would break the schema. It overrides bans: if those leave nothing, all that fit are equal."""
     if rows.constraint is None:
         return
     lanes = rows.lanes or range(len(rows.history))
     for row, lane in enumerate(lanes):
-        fits = rows.constraint.allowed(rows.answer(row), lane)  # bool, a token each; None: it was broken before
+        fits = rows.constraint.allowed(rows.answer(row), lane)  # bool, one per token; None: it is broken already
         if fits is None:
             continue
         allowed = np.zeros(rows.x.shape[1], dtype=bool)
@@ -104,10 +104,10 @@ def _ends_with(said: Ids, part: list[int]) -> bool:
 
 
 def _repetitions(said: Ids, breaks: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the tokens that once followed what stands at the end now, each once, and how long that run was."""
+    """Return each token that would extend a repetition of the end, and the length of its longest run."""
     none = np.zeros(0, dtype=np.int64)
     count = len(said)
-    ends = np.flatnonzero(said[:-1] == said[-1:])  # where a run ended that ended alike
+    ends = np.flatnonzero(said[:-1] == said[-1:])  # earlier positions of the last token
     if not len(ends) or _breaks(breaks, said[-1:])[0]:
         return none, none
     ends = ends[~_breaks(breaks, said[ends + 1])]

@@ -73,7 +73,7 @@ def noise(pipeline: Any, params: Any, generators: Sequence[torch.Generator]) -> 
     return torch.cat(drawn)
 
 
-def spread(pipeline: Any, latents: torch.Tensor, height: int, width: int) -> torch.Tensor:
+def unpack(pipeline: Any, latents: torch.Tensor, height: int, width: int) -> torch.Tensor:
     """Return latents as batch × channels × height × width where the pipeline packs them into tokens."""
     if latents.ndim == 3 and hasattr(pipeline, "_unpack_latents"):
         unpacked: torch.Tensor = pipeline._unpack_latents(latents, height, width, pipeline.vae_scale_factor)

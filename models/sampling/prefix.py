@@ -1,4 +1,4 @@
-"""What a model has read last, kept with it: the keys and values of its attention, for a next run that begins alike."""
+"""The key-value cache of a model's last run, kept for a next run with the same beginning."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _KEY = "prefix"
 
 
 def supported(model: Any) -> bool:
-    """Say whether a model's memory can be cut back to an earlier place: no recurrent state, no sliding window."""
+    """Say whether a model's cache can be cropped: no recurrent state, no sliding window."""
     if getattr(model, "_is_stateful", False) or not model._supports_default_dynamic_cache():
         return False
     cache = _fresh(model)
@@ -18,9 +18,9 @@ def supported(model: Any) -> bool:
 
 
 def take(parts: dict[str, Any], model: Any, ids: Sequence[int]) -> tuple[Any, int]:
-    """Return a cache for a run on `ids` and how many of them it holds already. What was kept is taken out.
+    """Return a cache for a run on `ids`, and how many of them it holds. The kept cache is taken out of `parts`.
 
-    At least one token is left to read: its odds are where writing begins.
+    At least one token is left to compute: its logits give the first new token.
     """
     held, cache = parts.pop(_KEY, ((), None))
     same = 0
@@ -33,7 +33,7 @@ def take(parts: dict[str, Any], model: Any, ids: Sequence[int]) -> tuple[Any, in
 
 
 def keep(parts: dict[str, Any], cache: Any, ids: Sequence[int]) -> None:
-    """Keep the cache of a run whose whole text is `ids`, or its beginning where all of it is too large."""
+    """Keep the cache of a run whose whole text is `ids`, cropped to `MOST_BYTES`."""
     length = cache.get_seq_length()
     each = sum(layer.keys.nbytes + layer.values.nbytes for layer in cache.layers if layer.keys is not None)
     if not length or not each:
@@ -43,7 +43,7 @@ def keep(parts: dict[str, Any], cache: Any, ids: Sequence[int]) -> None:
         return
     if fits < length:
         cache.crop(fits - length)
-        for layer in cache.layers:  # what was cut off would else stay in memory behind it
+        for layer in cache.layers:  # a cropped view would keep the whole tensor in memory
             layer.keys, layer.values = layer.keys.clone(), layer.values.clone()
     parts[_KEY] = (tuple(ids[:fits]), cache)
 

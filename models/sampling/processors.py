@@ -24,7 +24,7 @@ from models.sampling.rows import Rows, softmax
 from models.sampling.schema import Constraint
 from models.sampling.spelling import Spelling
 
-_THEIRS = {
+_FROM_TRANSFORMERS = {
     "repetition_penalty": RepetitionPenaltyLogitsProcessor, "no_repeat_ngram_size": NoRepeatNGramLogitsProcessor,
     "temperature": TemperatureLogitsWarper, "top_k": TopKLogitsWarper, "top_p": TopPLogitsWarper,
     "min_p": MinPLogitsWarper, "typical_p": TypicalLogitsWarper,
@@ -37,24 +37,24 @@ def build(
 ) -> LogitsProcessorList:  # fmt: skip
     """Return the processors of all stages that act under these settings.
 
-    `start` is the prompt's length in tokens; `seed` the request's; `mu` where mirostat begins, for an answer whose
-    first tokens were given.
+    `start` is the prompt's length in tokens; `seed` the request's; `mu` is mirostat's first bound where the
+    answer's first tokens were given.
     """
     found = LogitsProcessorList()
     for name in stages.STAGES:
         if not stages.acts(name, params):
             continue
-        if name in _THEIRS:
-            found.append(_THEIRS[name](params[name]))
+        if name in _FROM_TRANSFORMERS:
+            found.append(_FROM_TRANSFORMERS[name](params[name]))
         elif name == "mirostat_tau":
             found.append(Mirostat(params, start, mu))
         else:
-            found.append(Ours(name, params, start, seed, words, constraint))
+            found.append(StageProcessor(name, params, start, seed, words, constraint))
     return found
 
 
-class Ours(LogitsProcessor):  # type: ignore[misc, unused-ignore]
-    """Run one stage of ours on a batch. What it does depends on what was said alone, however often it is asked."""
+class StageProcessor(LogitsProcessor):  # type: ignore[misc, unused-ignore]
+    """Run one of our stages on a batch. It depends on the tokens so far alone, so repeated calls agree."""
 
     def __init__(
         self, name: str, params: Mapping[str, Any], start: int, seed: int, words: Spelling | None,
@@ -78,22 +78,22 @@ class Ours(LogitsProcessor):  # type: ignore[misc, unused-ignore]
 
 
 class Mirostat(LogitsProcessor):  # type: ignore[misc, unused-ignore]
-    """Cut at a bound that moves with what was drawn: asked once a step, in turn."""
+    """Remove surprising tokens, by a bound that each drawn token moves. Call it once per step, in order."""
 
     def __init__(self, params: Mapping[str, Any], start: int, mu: float | None) -> None:
         self._params = params
         self._start = start
         self._first = 2 * float(params["mirostat_tau"]) if mu is None else mu
-        self._surprises: list[np.ndarray] = []  # bits, a row each, of every token so far
-        self._arrived: np.ndarray | None = None  # the last step's odds
+        self._surprises: list[np.ndarray] = []  # of every token so far: bits, one per row
+        self._last_p: np.ndarray | None = None  # the last step's probabilities
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """Take ids (rows × tokens) and scores (rows × vocabulary); return new scores."""
         rows = _rows(input_ids, scores, self._start)
-        if self._arrived is not None:
+        if self._last_p is not None:
             drawn = input_ids[:, -1].cpu().numpy()
-            self._surprises.append(cuts.surprise(self._arrived, drawn))
-        self._arrived = softmax(rows.x)
+            self._surprises.append(cuts.surprise(self._last_p, drawn))
+        self._last_p = softmax(rows.x)
         moved = [
             cuts.bounds(np.array([step[row] for step in self._surprises]), self._params)[-1]
             for row in range(len(rows.history))
@@ -103,18 +103,18 @@ class Mirostat(LogitsProcessor):  # type: ignore[misc, unused-ignore]
         return torch.from_numpy(rows.x).to(scores.device)
 
 
-class Horizon(LogitsProcessor):  # type: ignore[misc, unused-ignore]
-    """Let no token be guessed beyond a text's last place: a model may have no position there.
+class LengthLimit(LogitsProcessor):  # type: ignore[misc, unused-ignore]
+    """Stop speculative decoding at max length: a model may have no positions beyond it.
 
-    transformers asks the processors about each guess with scores that are all alike, and drops what they forbid; it
-    does not itself keep guesses within `last`, the most tokens of prompt and text.
+    transformers calls the processors for each candidate token with constant scores, and drops candidates that they
+    forbid. It does not limit candidates to `last`, the most tokens of prompt and text together.
     """
 
     def __init__(self, last: int) -> None:
         self._last = last
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        """Take ids (rows × tokens) and scores (rows × vocabulary); forbid all where this is a guess too far."""
+        """Take ids (rows × tokens) and scores (rows × vocabulary); forbid all for a candidate beyond `last`."""
         if input_ids.shape[1] < self._last or not bool((scores == scores[:, :1]).all()):
             return scores
         return torch.full_like(scores, -torch.inf)

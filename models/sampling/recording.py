@@ -1,4 +1,4 @@
-"""Keep a language model's raw logits while it writes, for the microscope."""
+"""Record a language model's logits while it generates, for the microscope."""
 
 from __future__ import annotations
 
@@ -17,40 +17,40 @@ from models.types import SEED_MAX, Output
 KEPT_BYTES = 64_000_000  # of all texts of one run together
 
 
-class Keeper(LogitsProcessor):  # type: ignore[misc, unused-ignore]
-    """Take every place's logits (rows × vocabulary) as float16, in full or the likeliest of a large vocabulary.
+class LogitsRecorder(LogitsProcessor):  # type: ignore[misc, unused-ignore]
+    """Record each position's logits (rows × vocabulary) as float16, in full or the largest of a large vocabulary.
 
-    It stands before all stages in `generate()`, behind guidance, and lets the scores pass as they are. `start` is the
-    prompt's length. Where several tokens are tried at once it is asked more than once for a place, last for the tokens
-    that came to stay: what it took before is written over. `end_ids` and `seed` are kept with the text.
+    A logits processor after guidance and before all stages, which returns the scores unchanged. `start` is the prompt's
+    length. Speculative decoding calls it more than once for a position, the last time for the accepted token: the last
+    call counts. `end_ids` and `seed` are stored with the text.
     """
 
     def __init__(
         self, rows: int, total: int, vocabulary: int, start: int, seed: int = 0, end_ids: Collection[int] = ()
     ) -> None:
         whole = rows * total * vocabulary * 2 <= KEPT_BYTES
-        # float16 and an id each, and the rest's mass
+        # float16 and an id (int32) for each
         self.count = None if whole else max(1, min(vocabulary, KEPT_BYTES // (rows * total * 6)))
         self._start = start
         self._seed = seed
         self._end = np.array(sorted(end_ids), np.int32)
-        self._steps: dict[int, np.ndarray] = {}  # by the place in the answer
+        self._steps: dict[int, np.ndarray] = {}  # by position in the answer
         self._columns: dict[int, np.ndarray] = {}
         self._rest: dict[int, np.ndarray] = {}
 
     def read(self, model: Any, ids: Sequence[int], forced: Sequence[int], guidance: Guidance | None = None) -> None:
-        """Take the logits of the tokens that an answer has to begin with, in one forward pass over prompt and them."""
+        """Record the logits of forced tokens, in one forward pass over prompt and forced tokens."""
         if not forced:
             return
         logits = _logits_of(model, ids, forced)
         if guidance is not None:
             logits = mix(logits, _logits_of(model, guidance.negative, forced), guidance.scale)
         for at, one in enumerate(logits):
-            self._take(at, _small(one[None]))
+            self._take(at, _as_half(one[None]))
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        """Take the scores of the next token behind `input_ids` (rows × tokens); return them."""
-        self._take(input_ids.shape[1] - self._start, _small(scores))
+        """Record the scores of the token after `input_ids` (rows × tokens); return them."""
+        self._take(input_ids.shape[1] - self._start, _as_half(scores))
         return scores
 
     def _take(self, at: int, logits: torch.Tensor) -> None:
@@ -64,7 +64,7 @@ class Keeper(LogitsProcessor):  # type: ignore[misc, unused-ignore]
         self._rest[at] = others.logsumexp(-1).numpy()
 
     def kept(self, row: int, prompt: Sequence[int], ids: Sequence[int]) -> Kept | None:
-        """Return what was kept of one row's tokens `ids`, or None where there is none."""
+        """Return the record of one row's tokens `ids`, or None where there is none."""
         count = min(len(ids), len(self._steps))
         if not count:
             return None
@@ -79,31 +79,35 @@ class Keeper(LogitsProcessor):  # type: ignore[misc, unused-ignore]
 
     @staticmethod
     def _row(steps: dict[int, np.ndarray], row: int, count: int) -> np.ndarray:
-        # what all rows begin with was read once
+        # forced tokens are the same in all rows and were read once
         return np.stack([step[row if len(step) > row else 0] for step in (steps[at] for at in range(count))])
 
 
 def _logits_of(model: Any, ids: Sequence[int], forced: Sequence[int]) -> torch.Tensor:
-    """Return the logits of each of `forced` behind `ids` (tokens × vocabulary)."""
+    """Return the logits of each of `forced` after `ids` (tokens × vocabulary)."""
     given = torch.tensor([[*ids, *forced[:-1]]], device=model.device)  # 1 × tokens
     logits: torch.Tensor = model(input_ids=given, use_cache=False, logits_to_keep=len(forced)).logits[0, -len(forced) :]
     return logits
 
 
-def _small(logits: torch.Tensor) -> torch.Tensor:
+def _as_half(logits: torch.Tensor) -> torch.Tensor:
     return logits.clamp(-65_000, 65_000).half().cpu()
 
 
 def kept_outputs(
-    keeper: Keeper, prompt: Sequence[int], drawn: Sequence[Sequence[int]], forced: int = 0, vocabulary: str = ""
+    recorder: LogitsRecorder,
+    prompt: Sequence[int],
+    drawn: Sequence[Sequence[int]],
+    forced: int = 0,
+    vocabulary: str = "",
 ) -> Iterator[Output]:
-    """Yield what was kept of each text as an output for looking into it; the first `forced` tokens were given.
+    """Yield each text's recorded logits as an output of kind "view"; the first `forced` tokens were given.
 
     Its `meta` says `what` ("logits"), the tokens' `ids`, `forced`, and whether the `whole` vocabulary was kept;
     `vocabulary` is its tokens' fingerprint.
     """
     for index, ids in enumerate(drawn):
-        kept = keeper.kept(index, prompt, ids)
+        kept = recorder.kept(index, prompt, ids)
         if kept is None:
             continue
         data = pack(kept, vocabulary)

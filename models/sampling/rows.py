@@ -1,6 +1,6 @@
 """Scores while stages act on them, in numpy: a row is a text's next token in `generate()`, or a position of one text.
 
-Whoever writes a stage writes it once, on `Rows`; the processors of `generate()` and the microscope both run it.
+Each stage is written once, on `Rows`: the processors of `generate()` and the microscope both run it.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 @dataclass
 class Rows:
-    """Hold scores (float32, rows × columns; −inf: forbidden) and what was said before each.
+    """Hold scores (float32, rows × columns; −inf: forbidden) and the tokens before each row.
 
-    `history` is, of each row, all ids so far; the first `start` of them are the prompt's. The first `named` columns
-    stand for one token each: for their ids, or for those in `columns` (rows × named); one more column stands for all
-    others together. `seeds` are the texts' own (int64, a row each; none: 0). `drawn` is the column that each row drew,
-    where the rows are the positions of one text from its first on. `mu` is mirostat's bound where it is known.
-    `lanes` say which text a row belongs to.
+    `history` holds each row's ids so far, the first `start` of them the prompt's. The first `named` columns stand for
+    one token each: for the id of that number, or for those in `columns` (rows × named); one more column stands for all
+    other tokens together. `seeds` are the texts' own (int64, one per row; None: 0). `drawn` is the column that each row
+    drew, where the rows are the positions of one text from its first on. `mu` is mirostat's bound where it is known.
+    `lanes` tell which text a row belongs to.
     """
 
     x: Floats
@@ -50,11 +50,11 @@ class Rows:
         return bool(self.named == self.x.shape[1])
 
     def answer(self, row: int) -> Ids:
-        """Return what was said behind the prompt."""
+        """Return a row's ids after the prompt."""
         return self.history[row][self.start :]
 
     def places(self, row: int, ids: Ids) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Return the columns of those of `ids` that have one, and where in `ids` they stand."""
+        """Return the columns of those of `ids` that have one, and their places in `ids`."""
         if self.columns is None:
             which = np.flatnonzero(ids < self.named)
             return np.asarray(ids[which], dtype=np.intp), which
@@ -66,7 +66,7 @@ class Rows:
         return found[which], which
 
     def seen(self, answer: bool) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Return row and column of every token said so far, as often as it was; of the answer alone or all of it."""
+        """Return row and column of every token so far, as often as it occurs, with or without the prompt."""
         said = [self.answer(row) if answer else self.history[row] for row in range(len(self.history))]
         if self.columns is None:
             rows = np.repeat(np.arange(len(said)), [len(one) for one in said])
@@ -77,9 +77,9 @@ class Rows:
         return np.repeat(np.arange(len(found)), [len(one) for one in found]), np.concatenate(found)
 
     def narrow(self) -> None:
-        """Leave out columns that are forbidden, once most are: later stages look at scores alone, and take less time.
+        """Drop forbidden columns once most are forbidden, so that later stages, which read scores alone, are faster.
 
-        The order stays; a drawn token that is forbidden gets a column that is. Then `columns` no longer names tokens.
+        The order stays; a forbidden drawn token gets a forbidden column. Afterwards columns no longer name tokens.
         """
         if not self.whole:
             return
@@ -99,12 +99,12 @@ class Rows:
         self.x, self.named, self.columns = x, width, None
 
     def forbid(self, gone: NDArray[np.bool_]) -> None:
-        """Strike out columns (bool, rows × columns); a row of which nothing would be left stays as it is."""
+        """Forbid columns (bool, rows × columns); a row of which nothing would be left stays as it is."""
         left: NDArray[np.bool_] = np.any(np.isfinite(self.x) & ~gone, axis=1, keepdims=True)
         self.x[gone & left] = -np.inf
 
     def forbid_ids(self, row: int, ids: Ids) -> None:
-        """Strike out tokens of one row, unless nothing would be left."""
+        """Forbid tokens of one row, unless nothing would be left."""
         if not len(ids):
             return
         gone = np.zeros(self.x.shape[1], dtype=bool)
@@ -117,7 +117,7 @@ class Rows:
         columns, which = self.places(row, ids)
         self.x[row, columns] += amounts if np.isscalar(amounts) else np.asarray(amounts, np.float32)[which]
 
-    def rest_goes(self, rows: NDArray[np.bool_]) -> None:
+    def forbid_rest(self, rows: NDArray[np.bool_]) -> None:
         """Forbid, in these rows, the tokens that have no column of their own."""
         self.x[rows, self.named :] = -np.inf
 
@@ -147,6 +147,6 @@ def _softmax(x: Floats) -> tuple[Floats, Floats, Floats]:
 
 
 def pick(table: NDArray[Any], columns: NDArray[np.int64]) -> NDArray[Any]:
-    """Return one entry a row."""
+    """Return one entry per row."""
     picked: NDArray[Any] = table[np.arange(len(table)), columns]
     return picked

@@ -1,9 +1,9 @@
-"""Text that has to be JSON of a given schema: which tokens fit at each place, by llguidance.
+"""Constrained decoding to a JSON schema: which tokens fit at each position, by llguidance.
 
 Of the maintained libraries that do this (each tried in an empty environment): llguidance 1.9 is one wheel of 8 MB with
 no dependencies, MIT, Microsoft's, and what vLLM, SGLang and llama.cpp can use; it reads byte-level BPE as it is (13 ms
 for 4,096 tokens), compiles a schema in a millisecond and finds a mask in a tenth of one; it knows recursive schemas,
-says in words what it does not know, and goes back by tokens. outlines-core 0.2 is as small (6 MB, Apache-2.0), but
+names what it does not support, and can roll back tokens. outlines-core 0.2 is as small (6 MB, Apache-2.0), but
 makes a regular expression of the schema and an index over all its states (0.1 s for six texts of 60 characters), and
 unrolls recursion to a fixed depth. xgrammar 0.x (Apache-2.0) is quick too, but requires torch and triton: 5.7 GB where
 no torch is there yet.
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from models.sampling.spelling import Spelling
 
 _MAX_CHARS = 300
-# JSON on one line: white space could go on for ever
+# JSON on one line: free white space could repeat endlessly
 _FORM = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
 
 
@@ -54,7 +54,9 @@ def grammar(schema: str) -> str:
 
 
 class Constraint:
-    """Say which tokens fit behind an answer so far. Goes on from where each lane was, or back to where they agree.
+    """Tell which tokens may follow an answer so far.
+
+    Each lane follows one text: it continues from its last state, or starts again where the answer was changed.
 
     `vocabulary` gives the tokenizer, `size` the model's number of tokens, `end` its end token, which fits where the
     JSON is complete. Raises `BadInput` for a schema that cannot be used.
@@ -91,7 +93,7 @@ class Constraint:
 
 
 class _Lane:
-    """Follow one text. `ended`: its end token came where the JSON was complete; `lost`: a token did not fit."""
+    """Follow one text. `ended`: the end token came when the JSON was complete; `lost`: a token did not fit."""
 
     def __init__(self, matcher: Any, size: int, end: int) -> None:
         self.matcher = matcher

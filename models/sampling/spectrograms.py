@@ -20,7 +20,7 @@ FADE_S = 0.008
 
 
 @dataclass(frozen=True)
-class Meaning:
+class SpectrogramLayout:
     """Say what a model's spectrograms mean: read from `FILE` beside its weights.
 
     `labels` × `speakers` are its classes, in this order; `nothing` is the class that says nothing. A spectrogram of
@@ -32,7 +32,7 @@ class Meaning:
     patch: tuple[int, int]
     labels: tuple[str, ...]
     speakers: tuple[str, ...]
-    nothing: int
+    unconditional: int
 
     def unfold(self, folded: torch.Tensor) -> torch.Tensor:
         """Return spectrograms, batch × bands × frames, of batch × patch area × bands / p × frames / q."""
@@ -47,10 +47,10 @@ class Meaning:
         return [self.labels.index(word) * len(self.speakers) + voice for word in words]
 
 
-def read_meaning(folder: Path) -> Meaning:
+def read_layout(folder: Path) -> SpectrogramLayout:
     """Read `FILE`. Raises `OSError`, `ValueError`, `KeyError` or `TypeError` where it is missing or damaged."""
     found = json.loads((folder / FILE).read_text("utf-8"))
-    return Meaning(
+    return SpectrogramLayout(
         MelSettings(**found["mel"]), int(found["frames"]), tuple(found["patch"]), tuple(found["labels"]),
         tuple(found["speakers"]), int(found["nothing"]),
     )  # fmt: skip
@@ -63,11 +63,11 @@ class Step:
     number: int
     total: int
     time: float
-    believed: torch.Tensor  # folded, batch × channels × rows × columns
+    x0: torch.Tensor  # folded, batch × channels × rows × columns
 
 
 def denoise(
-    unet: Any, scheduler: Any, classes: Sequence[int], nothing: int, guidance: float, steps: int,
+    unet: Any, scheduler: Any, classes: Sequence[int], unconditional: int, guidance: float, steps: int,
     generators: Sequence[torch.Generator], stopped: Callable[[], bool], eta: float = 0.0,
 ) -> Iterator[Step]:  # fmt: skip
     """Yield each step of drawing one folded spectrogram per class; ends early once `stopped()`.
@@ -87,22 +87,24 @@ def denoise(
     for number, time in enumerate(scheduler.timesteps, 1):
         scaled = scheduler.scale_model_input(x, time)
         if guidance != 1:
-            both = unet(torch.cat([scaled, scaled]), time, torch.cat([wanted, torch.full_like(wanted, nothing)])).sample
+            both = unet(
+                torch.cat([scaled, scaled]), time, torch.cat([wanted, torch.full_like(wanted, unconditional)])
+            ).sample
             said, free = both.chunk(2)
             predicted = free + guidance * (said - free)
         else:
             predicted = unet(scaled, time, wanted).sample
-        believed = schedulers.predicted_x0(scheduler, predicted, time, x)
+        x0 = schedulers.predicted_x0(scheduler, predicted, time, x)
         x = scheduler.step(predicted, time, x, **extra).prev_sample
-        yield Step(number, len(scheduler.timesteps), float(time), believed)
+        yield Step(number, len(scheduler.timesteps), float(time), x0)
         if stopped():
             return
 
 
-def spoken(mels: Mels, spectrograms: torch.Tensor, pause_s: float, rounds: int) -> np.ndarray:
+def speak(mels: Mels, spectrograms: torch.Tensor, pause_s: float, rounds: int) -> np.ndarray:
     """Return one sound, float32, of spectrograms (parts × bands × frames) said one after another with pauses."""
     rate = mels.settings.sample_rate
-    parts = [trimmed(part.numpy(), rate) for part in mels.to_sound(spectrograms, rounds)]
+    parts = [trim(part.numpy(), rate) for part in mels.to_sound(spectrograms, rounds)]
     gap = np.zeros(int(pause_s * rate), np.float32)
     pieces: list[np.ndarray] = []
     for part in parts:
@@ -113,7 +115,7 @@ def spoken(mels: Mels, spectrograms: torch.Tensor, pause_s: float, rounds: int) 
     return out
 
 
-def trimmed(sound: np.ndarray, rate: int, floor: float = 0.02) -> np.ndarray:
+def trim(sound: np.ndarray, rate: int, floor: float = 0.02) -> np.ndarray:
     """Return a sound without the near silence around it, faded at both ends, as loud as others."""
     window = max(1, rate // 100)
     energy = np.convolve(sound**2, np.ones(window) / window, "same") ** 0.5

@@ -1,4 +1,4 @@
-"""A tokenizer's tokens as bytes of text: which of them would complete a word, whatever pieces it is made of."""
+"""A tokenizer's tokens as bytes: which of them would complete a word, however it is split."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 class Spelling:
-    """Know every token's bytes. `core` is one of the library tokenizers; special tokens have no text.
+    """Hold every token's bytes. `core` is one of the library tokenizers; special tokens have no text.
 
-    What a piece stands for is said by `models.vocabulary`.
+    `models.vocabulary` turns pieces into bytes.
     """
 
     def __init__(self, core: Any) -> None:
@@ -46,13 +46,13 @@ class Spelling:
         return b"".join(reversed(parts))
 
     def completing(self, text: bytes, tail: bytes) -> NDArray[np.int64]:
-        """Return the ids of the tokens with which `text` would stand in what was said, given how that ends so far."""
+        """Return the ids of the tokens that would complete `text`, where `tail` ends the bytes so far."""
         found = [self._with(text, 0)]
         found += [self._with(text, said) for said in range(1, len(text)) if tail.endswith(text[:said])]
         return np.unique(np.concatenate(found)) if len(found) > 1 else found[0]
 
     def _with(self, text: bytes, said: int) -> NDArray[np.int64]:
-        """Return the tokens that hold `text` or, where its first `said` bytes were said, that begin with the rest."""
+        """Return the tokens that contain `text` or, if its first `said` bytes are there, begin with the rest."""
         if (text, said) not in self._found:
             rest = text[said:]
             matches = (rest in one if not said else one.startswith(rest) for one in self.texts)
@@ -60,12 +60,12 @@ class Spelling:
         return self._found[text, said]
 
     def spellings(self, text: str) -> list[list[int]]:
-        """Return how the tokenizer itself would write a word: at a text's beginning, and behind a space."""
+        """Return how the tokenizer itself splits a word: at a text's beginning, and after a space."""
         written = [self.core.encode(one, add_special_tokens=False).ids for one in (text, f" {text}")]
         return [one for at, one in enumerate(written) if one and one not in written[:at]]
 
     def breakers(self, characters: str) -> NDArray[np.bool_]:
-        """Return, a token each, whether it holds one of these characters."""
+        """Return, for each token, whether it contains one of these characters."""
         if characters not in self._breakers:
             wanted = [one.encode() for one in characters]
             found = [any(one in text for one in wanted) for text in self.texts]

@@ -1,13 +1,14 @@
-"""All that lies between logits and the drawn token, in one order: what `generate()` runs and the microscope replays.
+"""All stages between logits and the drawn token, in one order: `generate()` runs them, the microscope replays them.
 
-First what was said and named words move the scores (bias, penalties, bans, the schema), as greedy text has it too; then
-chance is shaped: top-nσ, temperature, the cuts from the widest to the narrowest, XTC upon what they left, and mirostat
-last, which steers by what is left. Among transformers' own the order is theirs; where it takes a processor from
-outside, between penalties and temperature, the first of ours stand. Guidance comes before all: it makes the logits.
+Stages that read the tokens so far or named words come first (bias, penalties, bans, the schema): they act on greedy
+text too. The sampling stages follow: top-nσ, temperature, the cuts from the widest to the narrowest, XTC on what they
+left, and mirostat last, which measures what is left. transformers' own stages keep transformers' order; the first of
+ours stand where it inserts custom processors, between penalties and temperature. Guidance comes before all: it makes
+the logits.
 
-Of a large vocabulary's likeliest tokens alone (`Kept.columns`) these are bounds: `json_schema` (others may fit),
-`top_n_sigma`, `dynatemp_range`, `typical_p` (how the others are spread was not kept) and `mirostat_tau` (a drawn one
-among the others is taken for as likely as all of them).
+Where a large vocabulary's likeliest tokens alone were kept (`Kept.columns`), some stages are bounds: `json_schema`
+(others may fit), `top_n_sigma`, `dynatemp_range`, `typical_p` (the distribution of the others was not kept) and
+`mirostat_tau` (a drawn one among the others is taken for as likely as all of them).
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _STAGES: dict[str, Stage] = {
     "xtc_probability": cuts.xtc_probability, "mirostat_tau": cuts.mirostat_tau,
 }  # fmt: skip
 STAGES = tuple(_STAGES)
-CHANCE = STAGES[STAGES.index("top_n_sigma") :]  # act only where tokens are drawn by chance
+CHANCE = STAGES[STAGES.index("top_n_sigma") :]  # act only where tokens are sampled
 CUTS = ("top_n_sigma", "top_k", "top_p", "min_p")  # may leave few tokens
 WORDS = ("bias", "banned", "json_schema")  # need the tokenizer
 # settings that a stage reads beside the one that it is named after
@@ -67,7 +68,7 @@ def beside(name: str) -> str:
 
 
 def apply(name: str, rows: Rows, params: Mapping[str, Any]) -> bool:
-    """Let a stage act on rows; say whether it did."""
+    """Run a stage on rows; say whether it acted."""
     if not acts(name, params) or (name in WORDS and rows.words is None):
         return False
     _STAGES[name](rows, params)

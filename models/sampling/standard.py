@@ -1,7 +1,7 @@
 """transformers' own processors in numpy, for the microscope; `generate()` runs the originals.
 
-A property test holds the two side by side. Where the likeliest tokens alone were kept, what a stage says of the others
-is a bound for typical-p; top-p takes each of them for less likely than any that was kept, as it is.
+A property test compares the two. Where the likeliest tokens alone were kept, typical-p gives a bound for the others;
+top-p takes each of those for less likely than any that was kept, which holds.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def repetition_penalty(rows: Rows, params: Mapping[str, Any]) -> None:
-    """Keskar et al. 2019: what was said before, the prompt included, is made less likely."""
+    """Make tokens that occurred before, the prompt's included, less likely (Keskar et al. 2019)."""
     penalty = np.float32(params["repetition_penalty"])
     seen = rows.seen(answer=False)
     held = rows.x[seen]
@@ -26,7 +26,7 @@ def repetition_penalty(rows: Rows, params: Mapping[str, Any]) -> None:
 
 
 def no_repeat_ngram_size(rows: Rows, params: Mapping[str, Any]) -> None:
-    """Forbid what would complete a run of so many tokens that came before."""
+    """Forbid tokens that would complete an n-gram of this size that occurred before."""
     before = int(params["no_repeat_ngram_size"]) - 1
     for row, said in enumerate(rows.history):
         if len(said) <= before:
@@ -39,31 +39,31 @@ def no_repeat_ngram_size(rows: Rows, params: Mapping[str, Any]) -> None:
 
 
 def temperature(rows: Rows, params: Mapping[str, Any]) -> None:
-    """Make the odds steeper (below 1) or flatter."""
+    """Make the distribution steeper (below 1) or flatter (above)."""
     rows.x /= np.float32(params["temperature"])
 
 
 def top_k(rows: Rows, params: Mapping[str, Any]) -> None:
-    """Fan et al. 2018."""
+    """Keep the k likeliest tokens (Fan et al. 2018)."""
     k = min(int(params["top_k"]), rows.named)
     named = rows.x[:, : rows.named]
-    # of the negatives: many equal ones at the lower end would make it slow
+    # of the negatives: many equal values at the lower end slow the partition down
     least = -np.partition(-named, k - 1, axis=1)[:, k - 1][:, None]
     np.copyto(named, -np.inf, where=named < least)
-    rows.rest_goes(np.full(len(rows.x), k < rows.named))
+    rows.forbid_rest(np.full(len(rows.x), k < rows.named))
 
 
 def top_p(rows: Rows, params: Mapping[str, Any]) -> None:
-    """Holtzman et al. 2020: from the least likely up, those that together hold at most 1 − p go."""
+    """Forbid the least likely tokens that together hold at most 1 − p (Holtzman et al. 2020)."""
     alone = _alone(rows, -np.inf)
-    rising = np.sort(alone, axis=1)  # values alone: many times quicker than their places
+    rising = np.sort(alone, axis=1)  # sorting values is many times faster than argsort
     if not rows.whole:
         rising[:, 0] = rows.x[:, rows.named]
     gone = (softmax(rising).cumsum(axis=1) <= np.float32(1 - float(params["top_p"]))).sum(axis=1)
     gone = np.minimum(gone, rising.shape[1] - 1)
     least = rising[np.arange(len(rising)), gone]
     below = alone < least[:, None]
-    # of those that are alike at the edge, the ones with the lowest ids go first
+    # of equal scores at the edge, the lowest ids go first
     for row in np.flatnonzero(gone > below.sum(axis=1)):
         alike = np.flatnonzero(alone[row] == least[row])
         below[row, alike[: gone[row] - below[row].sum()]] = True
@@ -71,17 +71,17 @@ def top_p(rows: Rows, params: Mapping[str, Any]) -> None:
 
 
 def min_p(rows: Rows, params: Mapping[str, Any]) -> None:
-    """Nguyen et al. 2024."""
+    """Forbid tokens below a share of the likeliest one's probability (Nguyen et al. 2024)."""
     p = softmax(rows.x)[:, : rows.named]
     most = p.max(axis=1, keepdims=True)
     gone = p < np.float32(params["min_p"]) * most
     gone[np.arange(len(p)), p.argmax(axis=1)] = False
     np.copyto(rows.x[:, : rows.named], -np.inf, where=gone)
-    rows.rest_goes(gone.any(axis=1))
+    rows.forbid_rest(gone.any(axis=1))
 
 
 def typical_p(rows: Rows, params: Mapping[str, Any]) -> None:
-    """Meister et al. 2023: the tokens about as surprising as the position is, until they hold the mass."""
+    """Keep the tokens whose surprise is nearest to the entropy, until they hold the mass (Meister et al. 2023)."""
     p, entropy = softmax_and_entropy(rows.x)
     with np.errstate(divide="ignore"):
         distance = np.abs(-np.log(p) - entropy.astype(np.float32)[:, None])
@@ -96,7 +96,7 @@ def typical_p(rows: Rows, params: Mapping[str, Any]) -> None:
 
 
 def _alone(rows: Rows, rest: float) -> Floats:
-    """Return the scores with `rest` in place of the sum of those that were not kept: each of them is small."""
+    """Return the scores with `rest` in the column that sums the tokens that were not kept: each of them is small."""
     if rows.whole:
         return rows.x
     alone: Floats = rows.x.copy()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 _BROKEN = "\ufffd"  # what a decoder writes for bytes that are not, or not yet, a character
-_WINDOW_MAX = 24  # tokens decoded anew for each token
+_WINDOW_MAX = 24  # tokens decoded again for each new token
 
 
 class Transcript:
@@ -59,7 +59,7 @@ class Transcript:
             self.finish = reason
 
     def _take(self, seen: str) -> None:
-        if not seen.startswith(self._known):  # a decoder that judges bytes by the ones after them
+        if not seen.startswith(self._known):  # this decoder's text of a token depends on later tokens
             self._window = self._window[-self._fresh :]
             self._known, seen = "", self._decode(self._window)
         new = seen[len(self._known) :].replace("\0", _BROKEN)
@@ -79,7 +79,7 @@ class Transcript:
             self.text = self._decoded[: min(found)]
             self.finish = "stop string"
             return
-        # a tail that begins a stop string may have to go
+        # hold back a tail that may become a stop string
         held = 0
         for stop in self._stops:
             for length in range(min(len(stop) - 1, len(self._decoded)), held, -1):

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from models.sampling.music import levelled
+from models.sampling.music import limit_peak
 from models.seeds import generator, seeded
 from models.watching import Interrupted
 
@@ -78,7 +78,7 @@ class Vits(Voice):
         speaker = int(params.speaker) if params.speaker and model.config.num_speakers > 1 else None
         with torch.inference_mode(), seeded(seed):
             wave = model(**ids, speaker_id=speaker, speaking_rate=params.speaking_rate).waveform[0]
-        return levelled(wave.float().numpy())
+        return limit_peak(wave.float().numpy())
 
 
 class SpeechT5(Voice):
@@ -113,7 +113,7 @@ class SpeechT5(Voice):
             wave = model.generate_speech(
                 ids, speaker, threshold=params.threshold, maxlenratio=params.maxlenratio, vocoder=self.parts["vocoder"]
             )
-        return levelled(wave.float().numpy())
+        return limit_peak(wave.float().numpy())
 
 
 class Bark(Voice):
@@ -159,7 +159,7 @@ class Bark(Voice):
                 if "ernel size" in str(error):  # it ended at once: fewer frames than its codec can decode
                     return None
                 raise
-        return levelled(wave[0].float().numpy())
+        return limit_peak(wave[0].float().numpy())
 
 
 class Latents(Voice):
@@ -206,7 +206,7 @@ class Latents(Voice):
                 max_new_tokens=frames, return_dict_in_generate=True,
             )  # fmt: skip
             wave = processor.decode(out.audio_latents, out.audio_latents_mask)[0]
-        return levelled(wave.float().numpy())
+        return limit_peak(wave.float().numpy())
 
 
 KINDS: tuple[type[Voice], ...] = (Vits, SpeechT5, Bark, Latents)

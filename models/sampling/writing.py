@@ -11,7 +11,7 @@ from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteria
 from models.errors import BadInput
 from models.sampling import microscope, prefix, processors, stages
 from models.sampling.guidance import Guidance, unprompted
-from models.sampling.recording import Keeper
+from models.sampling.recording import LogitsRecorder
 from models.sampling.schema import Constraint
 from models.sampling.spelling import Spelling
 from models.sampling.streaming import TokenWatch, left_pad
@@ -20,11 +20,11 @@ from models.sampling.transcript import Transcript
 
 @dataclass
 class Writing:
-    """Prepare a run and make it: `watch` and `keeper` look on while `write` writes.
+    """Prepare one call of `generate()` and run it, observed by `watch` and `recorder`.
 
-    `parts` are a loaded model's; `ids` the prompt's; `forced` those that the answer begins with; `negative` those of
-    the negative prompt, [] for none. `notes` say what a setting could not do, `unused` names such settings, and
-    `reused` counts the tokens of the prompt that were not read again. Raises `BadInput`.
+    `ids` are the prompt's tokens, `forced` those that the answer begins with, `negative` those of the negative prompt,
+    [] for none. `notes` say which settings could not act, and why; `unused` names them. `reused` counts the prompt's
+    tokens that came from the cache. Raises `BadInput`.
     """
 
     parts: dict[str, Any]
@@ -56,28 +56,28 @@ class Writing:
             behind = self.negative or unprompted(self.tokenizer, self.ids)
             self.guidance = Guidance(self.model, self.params.guidance_scale, behind, len(self.ids))
 
-    def begin(self, texts: Sequence[Transcript], stopped: Callable[[], bool]) -> tuple[TokenWatch, Keeper]:
-        """Return what looks on, for one transcript a row."""
+    def begin(self, texts: Sequence[Transcript], stopped: Callable[[], bool]) -> tuple[TokenWatch, LogitsRecorder]:
+        """Return the watch and the recorder, for one transcript per row."""
         for text in texts:
             for token in self.forced:
                 text.add(token)
         self.watch = TokenWatch(texts, self.end_ids, stopped, len(self.ids) + len(self.forced))
         count = len(self.forced) + self.total
-        self.keeper = Keeper(self.rows, count, self.vocabulary, len(self.ids), self.seed, self.end_ids)
-        return self.watch, self.keeper
+        self.recorder = LogitsRecorder(self.rows, count, self.vocabulary, len(self.ids), self.seed, self.end_ids)
+        return self.watch, self.recorder
 
     def write(self) -> list[list[int]]:
-        """Run `generate()`; return each row's ids behind the prompt, those it was given and its end token included.
+        """Run `generate()`; return each row's ids after the prompt, forced tokens and end token included.
 
         Call with the global generator seeded.
         """
-        self.keeper.read(self.model, self.ids, self.forced, self.guidance)
+        self.recorder.read(self.model, self.ids, self.forced, self.guidance)
         whole = [*self.ids, *self.forced]
         input_ids, mask = left_pad([whole] * self.rows, self.tokenizer.pad_token_id or 0)  # rows × tokens
         mine = processors.build(self._settings, len(self.ids), self.seed, self.words, self.constraint, self._mu())
-        before: list[Any] = [self.keeper] if self.guidance is None else [self.guidance, self.keeper]
+        before: list[Any] = [self.recorder] if self.guidance is None else [self.guidance, self.recorder]
         if self._lookup:
-            before = [processors.Horizon(len(whole) + self.total), *before]
+            before = [processors.LengthLimit(len(whole) + self.total), *before]
         memory: dict[str, Any] = {}
         if self._reuse:
             cache, self.reused = prefix.take(self.parts, self.model, whole)
@@ -96,7 +96,7 @@ class Writing:
         return drawn
 
     def said(self, texts: Sequence[Transcript], drawn: Sequence[Sequence[int]]) -> list[str]:
-        """Return what to tell of a finished run."""
+        """Return the notes of a finished run."""
         notes = [*self.notes]
         if self.reused:
             notes.append(f"{self.reused:,} of the prompt's {len(self.ids):,} tokens were known from the last run.")
@@ -166,10 +166,10 @@ class Writing:
         return ""
 
     def _mu(self) -> float | None:
-        """Return where mirostat begins behind a given beginning: as if that had been drawn."""
+        """Return mirostat's bound after the forced tokens, as if they had been drawn."""
         if not self.forced or not stages.acts("mirostat_tau", self._settings):
             return None
-        kept = self.keeper.kept(0, self.ids, self.forced)
+        kept = self.recorder.kept(0, self.ids, self.forced)
         assert kept is not None
         return microscope.mu_after(kept, self._settings, self.words)
 

@@ -14,7 +14,7 @@ guard()
 
 from models.nets.speech_ctc import SpeechCTC, SpeechCTCConfig  # noqa: E402
 from models.sampling.mels import Mels, MelSettings  # noqa: E402
-from models.sampling.spectrograms import Meaning  # noqa: E402
+from models.sampling.spectrograms import SpectrogramLayout  # noqa: E402
 from training import digit_diffusion, digit_recogniser  # noqa: E402
 from training.digits import SPEAKERS, load_digits  # noqa: E402
 
@@ -60,7 +60,9 @@ def test_a_spectrogram_is_folded_and_unfolded_again():
     mel = torch.arange(2 * 64 * 96, dtype=torch.float32).view(2, 64, 96)
     folded = digit_diffusion.fold(mel)
     assert folded.shape == (2, 32, 8, 24)
-    meaning = Meaning(MelSettings(), 96, digit_diffusion.PATCH, tuple("0123456789"), SPEAKERS, digit_diffusion.NOTHING)
+    meaning = SpectrogramLayout(
+        MelSettings(), 96, digit_diffusion.PATCH, tuple("0123456789"), SPEAKERS, digit_diffusion.NOTHING
+    )
     assert torch.equal(meaning.unfold(folded), mel)
     assert meaning.classes(["0", "7"], "jackson") == [1, 7 * len(SPEAKERS) + 1]
     assert digit_diffusion.label_of(7, 1) == meaning.classes(["7"], "jackson")[0]

@@ -157,7 +157,7 @@ def test_the_codes_that_stop_keeps_decode_as_the_library_decodes_them(engine, ki
         with torch.inference_mode(), seeded(1):
             wave = model.generate(**given, max_new_tokens=43, do_sample=True, stopping_criteria=[keep])
             own = music.decode_codes(model, kept[-1])
-    assert np.allclose(own, music.levelled(wave[0].T.numpy()), atol=1e-5)
+    assert np.allclose(own, music.limit_peak(wave[0].T.numpy()), atol=1e-5)
 
 
 def stopped_after(engine, kind, steps, monkeypatch, **params):

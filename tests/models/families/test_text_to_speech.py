@@ -163,7 +163,7 @@ def test_what_was_said_is_forgotten_in_time(monkeypatch):
     from models.families import text_to_speech
 
     monkeypatch.setattr(text_to_speech, "SAID_MAX_BYTES", 100)
-    before, made = text_to_speech.SaidBefore(), []
+    before, made = text_to_speech.SentenceCache(), []
 
     def say(key):
         return before.get(key, lambda: made.append(key) or np.zeros(10, np.float32))

@@ -186,7 +186,7 @@ def straight(name, x, prompt, answer, seed, params):
         high = params["temperature"] + params[name]
         return [one / (low + (high - low) * share ** params["dynatemp_exponent"]) for one in x]
     if name == "xtc_probability":
-        coin = cuts._coin(seed, len(answer))
+        coin = cuts._uniform(seed, len(answer))
         above = [token for token, one in enumerate(p) if one >= params["xtc_threshold"]]
         if coin >= params[name] or len(above) < 2:
             return x
@@ -313,10 +313,10 @@ def test_bans_that_would_leave_nothing_leave_what_there_was():
 
 
 def test_xtc_acts_as_often_as_it_says_and_each_place_and_seed_has_a_chance_of_its_own():
-    coins = np.array([[cuts._coin(seed, at) for at in range(100)] for seed in range(100)])
-    assert (coins < 0.3).mean() == pytest.approx(0.3, abs=0.02)
-    assert len(np.unique(coins)) == 10_000
-    assert abs(np.corrcoef(coins[:-1].ravel(), coins[1:].ravel())[0, 1]) < 0.05
+    uniforms = np.array([[cuts._uniform(seed, at) for at in range(100)] for seed in range(100)])
+    assert (uniforms < 0.3).mean() == pytest.approx(0.3, abs=0.02)
+    assert len(np.unique(uniforms)) == 10_000
+    assert abs(np.corrcoef(uniforms[:-1].ravel(), uniforms[1:].ravel())[0, 1]) < 0.05
 
 
 def test_greedy_text_meets_no_stage_of_chance():
