@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
+import json
 import platform
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from training.data import Stories
+from training.measure import bits_per_character, longest_copies
 
 PROMPTS = (
     "Once upon a time a small dragon", "Once upon a time", "One day, a little girl named Mia", "Tom had a red ball.",
@@ -63,9 +68,29 @@ def draw_samples(model: Any, tokenizer: Any, count: int) -> list[list[int]]:
     return samples
 
 
+def ship(
+    out: Path, shipped: Any, tokenizer: Any, encoded: list[list[int]], stories: Stories, trained: dict[str, Any],
+    options: argparse.Namespace, kind: Kind,
+) -> None:  # fmt: skip
+    """Measure the shipped weights, write card and curve, print the facts; `trained` is what the run returned."""
+    samples = draw_samples(shipped, tokenizer, options.samples)
+    facts = {
+        "bits_per_character": round(bits_per_character(shipped, tokenizer, stories.validation), 4),
+        "train_bits_per_character": round(
+            bits_per_character(shipped, tokenizer, stories.train[: len(stories.validation)]), 4
+        ),
+        "copied_samples": sum(longest_copies(samples, encoded)), "samples": len(samples), "steps": trained["steps"],
+        "tokens": trained["tokens"], "minutes": trained["minutes"], "parameters": shipped.num_parameters(),
+        "seed": options.seed, "device": hardware(options.device), "validation_stories": len(stories.validation),
+        "train_stories": len(stories.train), "extra_stories": len(stories.extra), "dropped": stories.dropped,
+    }  # fmt: skip
+    write(out, facts, trained["curve"], samples[:10], tokenizer, shipped.config, kind)
+    print(json.dumps(facts, indent=1))
+
+
 def write(
     out: Path, facts: dict[str, Any], curve: list[list[float]], samples: list[list[int]], tokenizer: Any, config: Any,
-    kind: Kind = GPT,
+    kind: Kind,
 ) -> None:  # fmt: skip
     """Write README.md, curve.csv and curve.png into the model's folder."""
     with (out / "curve.csv").open("w", newline="") as file:

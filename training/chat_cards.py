@@ -21,12 +21,12 @@ SAMPLES = (
 
 
 def counts(
-    model: Any, state: dict[str, Any], options: argparse.Namespace, precision: str = "bfloat16"
+    model: Any, trained: dict[str, Any], options: argparse.Namespace, precision: str = "bfloat16"
 ) -> dict[str, Any]:
-    """Return what a card says of the training."""
+    """Return what a card says of the training; `trained` is what the run returned."""
     own = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
-    return {"own_parameters": own, "steps": state["step"], "tokens": state.get("tokens", 0),
-            "minutes": round(state["seconds"] / 60, 1), "device": card.hardware(options.device, precision),
+    return {"own_parameters": own, "steps": trained["steps"], "tokens": trained.get("tokens", 0),
+            "minutes": trained["minutes"], "device": card.hardware(options.device, precision),
             "seed": options.seed}  # fmt: skip
 
 
