@@ -35,14 +35,14 @@ GPT = Kind(
     "story-gpt", "training/story_gpt.py",
     "Llama: {config.num_hidden_layers} layers, width {config.hidden_size}, {config.num_attention_heads} heads, "
     "context {config.max_position_embeddings} tokens, tied embeddings",
-    "A Transformer: every token looks back at all others.",
+    "A Transformer: each token attends to every token before it.",
 )  # fmt: skip
 LSTM = Kind(
     "story-lstm", "training/story_lstm.py",
     "LSTM: {config.num_hidden_layers} layers of {config.hidden_size} units, embeddings of {config.embedding_size} "
     "(tied), dropout {config.dropout}",
-    "A recurrent net: all that it knows of the text so far is a state of fixed size. Same stories, tokenizer and "
-    "held-out split as story-gpt, so that the difference of the numbers is what the architecture does.",
+    "A recurrent network: all that it remembers of the text so far is a state of fixed size. Stories, tokenizer and\n"
+    "held-out split are those of story-gpt; the time and the tokens of each training are in the tables.",
 )  # fmt: skip
 
 
@@ -50,7 +50,8 @@ def hardware(device: str, precision: str = "bfloat16") -> str:
     """Name the processor that trained, and on a CPU the precision of its sums."""
     if device.startswith("cuda"):
         return torch.cuda.get_device_name(device)
-    return f"{torch.get_num_threads()} CPU threads ({platform.machine()}), {precision}"
+    threads = torch.get_num_threads()
+    return f"{threads} CPU thread{'s' * (threads != 1)} ({platform.machine()}), {precision}"
 
 
 @torch.inference_mode()
@@ -127,8 +128,10 @@ pipeline_tag: text-generation
 ---
 # {kind.name}
 
-A small language model that writes short children's stories in simple English. {kind.note} Trained from scratch by
-`{kind.script}`; it ships with the playground so that the Text page works with no download.
+A small language model that writes short children's stories in simple English. Trained from scratch by
+`{kind.script}`; it ships with the playground, so the Text page works with no download.
+
+{kind.note}
 
 | | |
 |---|---|
@@ -139,15 +142,15 @@ A small language model that writes short children's stories in simple English. {
 | Copies | {copied_samples} of {samples} samples hold a run of 60 tokens of a training story |
 | Training | {steps:,} steps, {millions:.1f} million tokens, {minutes} minutes on {device}, seed {seed} |
 
-Bits per character: the sum of −log2 p over every story's tokens and its end token, the start token given, in windows
-that overlap by half the context, over its Unicode characters.
+Bits per character: −log₂ p summed over all tokens of the stories (end tokens included), divided by their Unicode
+characters; read in windows that overlap by half the context.
 
 ## Data
 - {train_stories:,} stories of TinyStories (Eldan & Li 2023, CDLA-Sharing-1.0).
 - {extra_stories:,} more: other parts of TinyStories (CDLA-Sharing-1.0) and fables written by Mistral-7B, SmolLM2,
   Phi-3-mini and Qwen2.5-7B (TinyFabulist, MIT).
-- Held out: {validation_stories} stories of the first set (5 %, chosen by hash). {dropped} training stories that nearly
-  repeat one of them were dropped.
+- Held out: {validation_stories} stories of the first set (5%, chosen by hash). Training stories that nearly repeat
+  one of them were dropped: {dropped}.
 
 The weights are a result of computing on this data and are released under Apache-2.0.
 

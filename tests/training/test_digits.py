@@ -8,14 +8,14 @@ import soundfile
 import torch
 
 from models.torchaudio_guard import guard
-from tests.training.runs import options
+from tests.training.runs import Ticking, options
 
 guard()
 
 from models.nets.speech_ctc import SpeechCTC, SpeechCTCConfig  # noqa: E402
 from models.sampling.mels import Mels, MelSettings  # noqa: E402
 from models.sampling.spectrograms import Meaning  # noqa: E402
-from training import digit_diffusion, digit_recogniser  # noqa: E402
+from training import digit_diffusion, digit_recogniser, loop  # noqa: E402
 from training.digits import SPEAKERS, load_digits  # noqa: E402
 
 
@@ -87,6 +87,7 @@ def test_sound_comes_back_from_its_spectrogram():
 
 
 def test_the_recogniser_is_trained_saved_and_goes_on(digits, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "time", Ticking())
     monkeypatch.setattr(digit_recogniser, "BATCH", 2)
     asked = options(tmp_path, minutes=0.02)
     torch.manual_seed(0)

@@ -11,8 +11,8 @@ from safetensors.torch import load_file
 
 from models.torchaudio_guard import guard
 from tests.training.emoji_toys import toy_set
-from tests.training.runs import options
-from training import emoji_gan
+from tests.training.runs import Ticking, options
+from training import emoji_gan, loop
 from training.emoji_gan import Discriminator, diff_augment, share
 
 guard()
@@ -138,6 +138,7 @@ def test_the_critic_joins_when_its_time_has_come(emoji, tmp_path, monkeypatch, a
         asked.append(1)
         return whole(self, picture, rows)
 
+    monkeypatch.setattr(loop, "time", Ticking())
     monkeypatch.setattr(emoji_gan, "BATCH", 4)
     monkeypatch.setattr(emoji_gan, "ALONE", alone)
     monkeypatch.setattr(Discriminator, "forward", forward)
@@ -146,6 +147,7 @@ def test_the_critic_joins_when_its_time_has_come(emoji, tmp_path, monkeypatch, a
 
 
 def test_an_interrupted_run_goes_on(emoji, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "time", Ticking())
     monkeypatch.setattr(emoji_gan, "BATCH", 4)
     asked = options(tmp_path, minutes=0.02)
     model = tiny(emoji)

@@ -7,8 +7,8 @@ import torch
 
 from models.torchaudio_guard import guard
 from tests.training.emoji_toys import toy_set
-from tests.training.runs import options
-from training import emoji_vae
+from tests.training.runs import Ticking, options
+from training import emoji_vae, loop
 from training.emoji import on_white
 
 guard()
@@ -87,6 +87,7 @@ def test_the_words_of_held_out_names_alone_stay_unknown(emoji):
 
 
 def test_an_interrupted_run_goes_on(emoji, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "time", Ticking())
     monkeypatch.setattr(emoji_vae, "BATCH", 4)
     asked = options(tmp_path, minutes=0.02)
     first = emoji_vae.train(tiny(emoji), emoji, asked)
