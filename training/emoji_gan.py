@@ -8,8 +8,8 @@ call continues. A call after the minutes are used exports again.
 Losses: hinge (Lim & Ye 2017) with a projection discriminator (Miyato & Koyama 2018), R1 every 16 steps (Mescheder et
 al. 2018), DiffAugment against the small set (Zhao et al. 2020). So that minutes on a CPU are enough, pix2pix's L1 term
 (Isola et al. 2017) at weight 10 pulls each picture towards a real one of its name; the adversary adds what an average
-leaves out. The generator learns by this term and squared error alone at first: a step without the critic costs a
-third, and a critic has little to say about pictures that are not yet of anything.
+leaves out. The generator learns by this term and squared error alone at first: a step without the
+discriminator costs a third, and a discriminator has little to say about pictures that are not yet of anything.
 
 There is one picture of most names, so that a generator may as well not listen to its noise (and did not: eight seeds
 of a name lay 6 % as far apart as names). So `varied` lets the first nine numbers of the noise turn, move, size, shear
@@ -37,7 +37,7 @@ LEARNING_RATE = 2e-3
 BATCH = 32
 EVERY = 200  # steps between points of the curve
 L1_WEIGHT = 10.0
-ALONE = 0.6  # share of the time before the critic joins
+ALONE = 0.6  # share of the time before the discriminator joins
 HEARD = 9  # numbers of the noise that `varied` listens to
 SOFT = 0.3  # how loud the others are beside the words at first
 R1_WEIGHT, R1_EVERY = 1.0, 16
