@@ -22,36 +22,33 @@ pipeline_tag: text-to-audio
 ---
 # {name}
 
-Writes folk tunes in words of ABC notation, given metre, key and kind; the playground plays them. Trained from scratch
-by `training/folk.py`, together with its twin of the other architecture.
+Writes folk tunes as tokens of ABC notation, given metre, key and kind; the playground plays them. Trained from scratch
+by `training/folk.py`, as its twin of the other architecture was.
 
 | | |
 |---|---|
-| Net | {net}; {parameters:,} parameters, {vocabulary} words |
-| Training | {words:,} words in {steps:,} steps, {minutes} minutes on one CPU core (x86-64), bfloat16 |
-| **Held out** | **{held_out_bits:.3f} bits per word** on {held_out} tunes that share neither title nor first \
-bars with others |
-| 200 samples (temperature 0.9, top-p 0.95) | {parsed:.1%} are read by music21, {well_formed:.1%} have every \
-repeat and \
-ending well formed, {filled:.1%} of the bars fill their metre |
+| Network | {net}; {parameters:,} parameters, {vocabulary} tokens |
+| Training | {words:,} tokens in {steps:,} steps, {minutes} minutes on one CPU core (x86-64), bfloat16 |
+| **Held out** | **{held_out_bits:.3f} bits per token** (a token is one note or bar) on {held_out} tunes that share \
+neither title nor first bars with others |
+| 200 samples (temperature 0.9, top-p 0.95) | {parsed:.1%} are read by music21, {well_formed:.1%} have every repeat \
+and ending well formed, {filled:.1%} of the bars fill their metre |
 | Copies | {copied:.1%} of the samples hold eight bars in a row of a training tune, in any key and octave |
 
 ## Data
 {train:,} tunes (and {held_out} held out): O'Neill's Music of Ireland (1903), Ryan's Mammoth Collection (1883) and
-Aird's
-Airs (1782), as the `music21` package (BSD) carries them, and Irish tunes of MIT's course 6.S191 (MIT). All music is of
-the public domain; tunes whose header claims a copyright were left out, as were those that change key, metre or unit,
-have
-several voices, or have more than one bar in twenty that does not fill its metre. Of a chord the top note was kept;
-ornaments, slurs and chord names were left out. Each tune was put into seven keys.
+Aird's Airs (1782), as the `music21` package (BSD) carries them, and Irish tunes of MIT's course 6.S191 (MIT).
+
+All music is in the public domain: tunes whose header claims a copyright were left out. So were tunes that change key,
+metre or unit, have several voices, or have more than one bar in twenty that does not fill its metre. Of a chord the top
+note was used; ornaments, slurs and chord names were left out. Each tune was put into seven keys.
 
 ## Curve
-![Held-out bits per word over minutes](curve.png)
+![Held-out bits per token over minutes](curve.png)
 
 ## Limits
 It knows melody alone: the chords that are heard come from a rule. Parts may fit each other loosely. A kind that does
-not
-go with the metre confuses it, and so do openings that no tune has. Hot temperatures break bars.
+not fit the metre confuses the model, and so do openings that no tune has. High temperatures break bars.
 
 ## Ten unpicked samples
 {samples}
@@ -65,31 +62,29 @@ pipeline_tag: text-to-audio
 # digits-diffusion
 
 Draws the mel spectrogram of a spoken digit in one of six voices. A `UNet2DModel` and a scheduler in diffusers' layout,
-with `spectrogram.json` that says what its pictures mean. Trained from scratch by `training/digit_diffusion.py`.
+with `spectrogram.json` that says what its values mean. Trained from scratch by `training/digit_diffusion.py`.
 
 | | |
 |---|---|
-| Net | U-Net, {parameters:,} parameters, on 64 bands × 96 frames folded into 32 × 8 × 24 |
-| Training | {steps:,} steps, {minutes} minutes on one CPU core (x86-64), bfloat16; v-prediction, min-SNR 5, 10 \
-% without label |
-| **Recognised** | digit-recogniser hears the asked-for digit in {recognised:.1%} of 200 samples (DDPM, \
-50 steps, guidance 3) |
+| Network | U-Net, {parameters:,} parameters, on 64 bands × 96 frames folded into 32 × 8 × 24 |
+| Training | {steps:,} steps, {minutes} minutes on one CPU core (x86-64), bfloat16; v-prediction, min-SNR 5, 10% \
+without label |
+| **Recognised** | digit-recogniser recognises the requested digit in {recognised:.1%} of 200 samples (DDPM, 50 steps, \
+guidance 3) |
 | Guidance | {by_guidance} |
 | Steps | {by_steps} |
 
 ## Data
 [Free Spoken Digit Dataset](https://github.com/Jakobovski/free-spoken-digit-dataset) (CC BY-SA 4.0): 3,000 recordings
-of ten digits by six speakers, 8 kHz. Recordings 0 to 4 of each are the test split and were not learnt from, nor were
-5 to
-7. The voices are those of the data set's speakers, who gave them for this use.
+of ten digits by six speakers, 8 kHz. Recordings 0 to 4 of each digit and speaker are the test split; neither they nor
+recordings 5 to 7 were used in training. The voices are those of the data set's speakers, who gave them for this use.
 
 ## Curve
 ![Loss over minutes](curve.png)
 
 ## Limits
-Telephone quality: 8 kHz, and phases found by Griffin-Lim, which rings. It says single digits of English by six voices
-and
-joins them; a number has no melody of its own.
+Telephone quality: 8 kHz, and phases found by Griffin-Lim, which rings. It says single English digits in six voices and
+joins them, so a number is spoken without natural intonation.
 
 ## Samples
 `samples.wav`: the digits 0 to 9, unpicked, each by the speakers in turn, seed 0.
@@ -102,39 +97,39 @@ pipeline_tag: automatic-speech-recognition
 ---
 # digit-recogniser
 
-Hears English digits in recordings and writes them down. Trained from scratch by `training/digit_recogniser.py`.
+Recognises spoken English digits in recordings and writes them down. Trained from scratch by
+`training/digit_recogniser.py`.
 
 | | |
 |---|---|
-| Net | log-mels, separable convolutions, a bidirectional GRU, CTC; {parameters:,} parameters |
+| Network | log-mels, separable convolutions, a bidirectional GRU, CTC; {parameters:,} parameters |
 | Training | {steps:,} steps, {minutes} minutes on one CPU core (x86-64) |
-| **Test split** | **{test:.1%}** of 300 recordings: exactly the one digit is heard |
+| **Test split** | **{test:.1%}** of 300 recordings: exactly the one digit is recognised |
 | Held out (5 to 7) | {held_out:.1%} of 180 |
-| Rows of test digits with noise, rooms, other speed | {row_error:.1%} digit errors over 200 rows |
+| Rows of test digits with noise, reverb, other speed | {row_error:.1%} digit errors over 200 rows |
 
 ## Data
 [Free Spoken Digit Dataset](https://github.com/Jakobovski/free-spoken-digit-dataset) (CC BY-SA 4.0): 3,000 recordings
-of ten digits by six speakers, 8 kHz; by its authors' rule recordings 0 to 4 of each digit and speaker are the test
-split.
-It learnt from 2,520 of them, put together into rows of up to six, with pauses, noise, rooms and other speeds.
+of ten digits by six speakers, 8 kHz. By its authors' rule recordings 0 to 4 of each digit and speaker are the test
+split. It learnt from 2,520 recordings, put together into rows of up to six, with pauses, noise, reverb and other
+speeds.
 
 ## Curve
 ![Share of held-out recordings that are right, over minutes](curve.png)
 
 ## Limits
-Six voices, all of men, and ten words. It hears digits in everything: a cough may be a two. Test recordings are by
-speakers
-that it knows.
+Six voices, all of men, and ten words. It hears digits in everything: a cough may be a two. The test recordings are by
+speakers whose other recordings it learnt from.
 """
 
 
 def main() -> None:
     """Write every card whose weights are there."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--out", type=Path, default=Path("models/embedded"))
+    parser.add_argument("--data", type=Path, help="not needed: the numbers lie in each model's training.json")
+    parser.add_argument("--out", type=Path, default=Path("models/embedded"), help="folder of the model folders")
     options = parser.parse_args()
-    nets = {"folk-gpt": "Llama-shaped Transformer, 4 layers, width 256", "folk-lstm": "LSTM, 2 layers, width 512"}
+    nets = {"folk-gpt": "Llama-style Transformer, 4 layers, width 256", "folk-lstm": "LSTM, 2 layers, width 512"}
     for name, net in nets.items():
         if (options.out / name / "training.json").exists():
             tune_card(options.out / name, net)
@@ -152,7 +147,7 @@ def _facts(out: Path) -> dict[str, Any]:
 def tune_card(out: Path, net: str) -> None:
     """Write a tune model's card."""
     facts = _facts(out)
-    cards.curve(out / "curve.png", [(row[1], row[3]) for row in facts["curve"]], "held-out bits per word")
+    cards.curve(out / "curve.png", [(row[1], row[3]) for row in facts["curve"]], "held-out bits per token")
     cards.write_csv(out / "curve.csv", ["step", "minutes", "loss_nats", "held_out_bits"], facts["curve"])
     texts = [tunes.to_abc(text, f"Sample {number}") for number, text in enumerate(facts["texts"], 1)]
     samples = "\n".join(f"```abc\n{text}```" for text in texts)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
+import json
 import platform
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from training.data import Stories
+from training.measure import bits_per_character, longest_copies
 
 PROMPTS = (
     "Once upon a time a small dragon", "Once upon a time", "One day, a little girl named Mia", "Tom had a red ball.",
@@ -30,14 +35,14 @@ GPT = Kind(
     "story-gpt", "training/story_gpt.py",
     "Llama: {config.num_hidden_layers} layers, width {config.hidden_size}, {config.num_attention_heads} heads, "
     "context {config.max_position_embeddings} tokens, tied embeddings",
-    "A Transformer: every token looks back at all others.",
+    "A Transformer: each token attends to every token before it.",
 )  # fmt: skip
 LSTM = Kind(
     "story-lstm", "training/story_lstm.py",
     "LSTM: {config.num_hidden_layers} layers of {config.hidden_size} units, embeddings of {config.embedding_size} "
     "(tied), dropout {config.dropout}",
-    "A recurrent net: all that it knows of the text so far is a state of fixed size. Same stories, tokenizer and "
-    "held-out split as story-gpt, so that the difference of the numbers is what the architecture does.",
+    "A recurrent network: all that it remembers of the text so far is a state of fixed size. Stories, tokenizer and\n"
+    "held-out split are those of story-gpt; the time and the tokens of each training are in the tables.",
 )  # fmt: skip
 
 
@@ -45,7 +50,8 @@ def hardware(device: str, precision: str = "bfloat16") -> str:
     """Name the processor that trained, and on a CPU the precision of its sums."""
     if device.startswith("cuda"):
         return torch.cuda.get_device_name(device)
-    return f"{torch.get_num_threads()} CPU threads ({platform.machine()}), {precision}"
+    threads = torch.get_num_threads()
+    return f"{threads} CPU thread{'s' * (threads != 1)} ({platform.machine()}), {precision}"
 
 
 @torch.inference_mode()
@@ -63,9 +69,29 @@ def draw_samples(model: Any, tokenizer: Any, count: int) -> list[list[int]]:
     return samples
 
 
+def ship(
+    out: Path, shipped: Any, tokenizer: Any, encoded: list[list[int]], stories: Stories, trained: dict[str, Any],
+    options: argparse.Namespace, kind: Kind,
+) -> None:  # fmt: skip
+    """Measure the shipped weights, write card and curve, print the facts; `trained` is what the run returned."""
+    samples = draw_samples(shipped, tokenizer, options.samples)
+    facts = {
+        "bits_per_character": round(bits_per_character(shipped, tokenizer, stories.validation), 4),
+        "train_bits_per_character": round(
+            bits_per_character(shipped, tokenizer, stories.train[: len(stories.validation)]), 4
+        ),
+        "copied_samples": sum(longest_copies(samples, encoded)), "samples": len(samples), "steps": trained["steps"],
+        "tokens": trained["tokens"], "minutes": trained["minutes"], "parameters": shipped.num_parameters(),
+        "seed": options.seed, "device": hardware(options.device), "validation_stories": len(stories.validation),
+        "train_stories": len(stories.train), "extra_stories": len(stories.extra), "dropped": stories.dropped,
+    }  # fmt: skip
+    write(out, facts, trained["curve"], samples[:10], tokenizer, shipped.config, kind)
+    print(json.dumps(facts, indent=1))
+
+
 def write(
     out: Path, facts: dict[str, Any], curve: list[list[float]], samples: list[list[int]], tokenizer: Any, config: Any,
-    kind: Kind = GPT,
+    kind: Kind,
 ) -> None:  # fmt: skip
     """Write README.md, curve.csv and curve.png into the model's folder."""
     with (out / "curve.csv").open("w", newline="") as file:
@@ -102,8 +128,10 @@ pipeline_tag: text-generation
 ---
 # {kind.name}
 
-A small language model that writes short children's stories in simple English. {kind.note} Trained from scratch by
-`{kind.script}`; it ships with the playground so that the Text page works with no download.
+A small language model that writes short children's stories in simple English. Trained from scratch by
+`{kind.script}`; it ships with the playground, so the Text page works with no download.
+
+{kind.note}
 
 | | |
 |---|---|
@@ -114,15 +142,15 @@ A small language model that writes short children's stories in simple English. {
 | Copies | {copied_samples} of {samples} samples hold a run of 60 tokens of a training story |
 | Training | {steps:,} steps, {millions:.1f} million tokens, {minutes} minutes on {device}, seed {seed} |
 
-Bits per character: the sum of −log2 p over every story's tokens and its end token, the start token given, in windows
-that overlap by half the context, over its Unicode characters.
+Bits per character: −log₂ p summed over all tokens of the stories (end tokens included), divided by their Unicode
+characters; read in windows that overlap by half the context.
 
 ## Data
 - {train_stories:,} stories of TinyStories (Eldan & Li 2023, CDLA-Sharing-1.0).
 - {extra_stories:,} more: other parts of TinyStories (CDLA-Sharing-1.0) and fables written by Mistral-7B, SmolLM2,
   Phi-3-mini and Qwen2.5-7B (TinyFabulist, MIT).
-- Held out: {validation_stories} stories of the first set (5 %, chosen by hash). {dropped} training stories that nearly
-  repeat one of them were dropped.
+- Held out: {validation_stories} stories of the first set (5%, chosen by hash). Training stories that nearly repeat
+  one of them were dropped: {dropped}.
 
 The weights are a result of computing on this data and are released under Apache-2.0.
 

@@ -41,8 +41,8 @@ def write_csv(file: Path, head: Sequence[str], rows: Sequence[Sequence[float]]) 
 _DATA = """## Data
 {pictures:,} colour emoji of [Noto Emoji](https://github.com/googlefonts/noto-emoji) (Apache-2.0), 72 px, scaled to 64
 px and laid on white. Captions: the English names and aliases of the `emoji` package (BSD) and CLDR's keywords (Unicode
-License). Skin tones and genders of one picture share a *base name*; 5 % of the base names, chosen by hash, were held
-out with all their files. The judge is a classifier of base names, trained on real emoji alone (99.9 % of held-out
+License). Skin tones and genders of one image share a *base name*; 5% of the base names, chosen by hash, were held out
+with all their files. The judge is a classifier of base names, trained on real emoji alone (99.9% of held-out
 augmentations right).
 """
 
@@ -61,6 +61,7 @@ no download, and every setting means what it means for Stable Diffusion:
 
 ```python
 from diffusers import AutoPipelineForText2Image
+
 AutoPipelineForText2Image.from_pretrained("models/embedded/emoji-diffusion")("red heart").images[0]
 ```
 
@@ -72,8 +73,8 @@ AutoPipelineForText2Image.from_pretrained("models/embedded/emoji-diffusion")("re
 | Training | {steps_trained} steps, about {passes} passes over {train_names:,} base names, {minutes} minutes after \
 {vae_minutes} minutes for the autoencoder, on {hardware} |
 | **Recognised** | see the table; real emoji: {top5_real:.1%} |
-| Held-out names | {top5_held_out:.1%} of {held_out_names} at guidance {best_guidance:g}: what it never saw it cannot \
-name; it draws a mixture of what the words share |
+| Held-out names | {top5_held_out:.1%} of {held_out_names} at guidance {best_guidance:g}. Names it never saw fail: it \
+draws a mixture of what the words share |
 | Colours | {colour_followed:.0%} of "<colour> <name>" come out nearest to that colour |
 
 Share of {names} training names that the judge ranks in its top five, {steps} steps, one seed each:
@@ -85,15 +86,16 @@ Share of {names} training names that the judge ranks in its top five, {steps} st
 """
     + _DATA
     + """
-One caption in ten was left empty. One picture in seven was tinted, with the colour's name before the caption.
+One caption in ten was left empty, so that guidance has an unprompted prediction to compare with. One image in seven was
+tinted, with the colour's name before the caption.
 
 ## Curve
 ![Weighted error over minutes](curve.png)
 ![PSNR of the autoencoder over minutes](vae-curve.png)
 
 ## Limits
-It knows emoji and nothing else. Small text, faces that differ in a detail and flags come out wrong. It paints on white.
-It reads 14 tokens. Words outside of emoji names have no meaning to it.
+It knows emoji and nothing else. Small text, faces that differ in a detail and flags come out wrong. It draws on white
+and reads 14 tokens. Words outside emoji names mean nothing to the model.
 
 ## Sixteen unpicked samples
 ![Samples](samples.png)
@@ -110,20 +112,21 @@ library_name: diffusers
 ---
 # emoji-gan
 
-Draws emoji from words in one pass: a caption-conditioned generator trained against a critic by `training/emoji_gan.py`.
+Draws emoji from words in one pass: a caption-conditioned generator trained against a discriminator (hinge loss) by
+`training/emoji_gan.py`.
 
 | | |
 |---|---|
 | Generator | {parameters:,} parameters; noise of 96 numbers and the mean of word vectors steer four upsampling blocks |
 | Training | {steps:,} steps, {minutes} minutes on one CPU core (x86-64), bfloat16; three fifths of the time by L1 and \
-squared error towards a real picture of the name, then with the critic: hinge loss, R1, DiffAugment, and L1 |
-| Chance | the first nine numbers of the noise turned, moved, sized, sheared and shaded the real pictures: so the \
-generator learnt to heed them |
+squared error towards a real image of the name, then with the discriminator: hinge loss, R1, DiffAugment, and L1 |
+| Noise | the first nine noise values set rotation, size, position, shear and colour of the training images, so the \
+generator learnt to use them |
 | **Recognised** | the judge ranks {top5_train:.1%} of 200 training names in its top five (real: {top5_real:.1%}) |
 | Held-out names | {top5_held_out:.1%} |
-| Diversity | pairs of pictures of different names lie {diversity} times as far apart as real ones |
-| Diversity of a name | eight seeds of one name: {diversity_of_a_name} of the distance between real pictures of \
-different names; without the real pictures varied by the noise it was 0.06 |
+| Diversity | the mean distance of drawn images of different names is {diversity} of that between real ones |
+| Diversity of a name | the mean distance of eight seeds of one name is {diversity_of_a_name} of that between real \
+images of different names; 0.06 when the noise did not vary the training images |
 
 """
     + _DATA
@@ -132,8 +135,8 @@ different names; without the real pictures varied by the noise it was 0.06 |
 ![L1 distance over minutes](curve.png)
 
 ## Limits
-Soft where the loss averages, smeared where the critic won. Words outside of emoji names have no meaning to it; word
-order is not read.
+Images are soft where the L1 loss averages, and smeared where the discriminator outweighed it. Words outside emoji names
+mean nothing to the model, and it does not read word order.
 
 ## Sixteen unpicked samples
 ![Samples](samples.png)
@@ -150,20 +153,21 @@ library_name: diffusers
 ---
 # emoji-vae
 
-Squeezes a 64 × 64 picture to 768 numbers and rebuilds it: a convolutional β-VAE trained by `training/emoji_vae.py`.
+Compresses a 64 × 64 image to 768 numbers (a latent) and rebuilds it: a convolutional β-VAE trained by
+`training/emoji_vae.py`.
 
 | | |
 |---|---|
-| Net | {parameters:,} numbers stored, the principal axes included |
-| **Rebuilt, held-out emoji** | **{psnr_held_out_db} dB** PSNR ({psnr_train_db} dB on training emoji) |
-| Through the first {axes} axes alone | {psnr_held_out_kept_axes_db} dB |
+| Network | {parameters:,} numbers stored, the principal components included |
+| **Held-out emoji, rebuilt** | **{psnr_held_out_db} dB** PSNR ({psnr_train_db} dB on training emoji) |
+| Through the first {axes} components alone | {psnr_held_out_kept_axes_db} dB |
 | Training | {steps:,} steps, {minutes} minutes on one CPU core (x86-64), bfloat16 |
 | Recognised when sampled by name | the judge ranks {top5_train:.1%} of 200 training names in its top five at \
 temperature 0.3; held-out names {top5_held_out:.1%} |
 
-The latent that the sliders move is the net's own, turned to the principal axes of the training pictures and scaled to
-spread 1. A small net, taught afterwards from the training captions, says where pictures of a name lie; the autoencoder
-was never told a name.
+The sliders move along the principal components of the training images' latents, scaled to unit variance. A small
+network, trained afterwards on the training captions, predicts where the latents of a name lie; the autoencoder was
+never told a name.
 
 """
     + _DATA
@@ -172,7 +176,7 @@ was never told a name.
 ![PSNR of held-out emoji over minutes](curve.png)
 
 ## Limits
-What it rebuilds is soft. Sampled pictures are mixtures; without a name they are shapes that recall emoji.
+Rebuilt images are soft. Sampled images are mixtures; without a name they are shapes that recall emoji.
 
 ## Sixteen unpicked samples
 ![Samples](samples.png)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,12 @@ SAMPLES = (
 
 
 def counts(
-    model: Any, state: dict[str, Any], options: argparse.Namespace, precision: str = "bfloat16"
+    model: Any, trained: dict[str, Any], options: argparse.Namespace, precision: str = "bfloat16"
 ) -> dict[str, Any]:
-    """Return what a card says of the training."""
+    """Return what a card says of the training; `trained` is what the run returned."""
     own = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
-    return {"own_parameters": own, "steps": state["step"], "tokens": state.get("tokens", 0),
-            "minutes": round(state["seconds"] / 60, 1), "device": card.hardware(options.device, precision),
+    return {"own_parameters": own, "steps": trained["steps"], "tokens": trained.get("tokens", 0),
+            "minutes": trained["minutes"], "device": card.hardware(options.device, precision),
             "seed": options.seed}  # fmt: skip
 
 
@@ -37,10 +38,10 @@ def samples(model: Any, tokenizer: Any) -> list[tuple[str, str]]:
 
 def table(rows: Sequence[tuple[str, dict[str, float]]]) -> str:
     """Return marks as a markdown table, one row a model."""
-    names = {"passed": "all demands kept", "words": "words used", "mood": "mood of the ending",
+    names = {"passed": "all requirements met", "words": "words used", "mood": "mood of the ending",
              "ended": "ended by itself", "no_repetition": "no repetition"}  # fmt: skip
     head = "| | " + " | ".join(names.values()) + " |\n|---|" + "---|" * len(names)
-    return "\n".join([head, *(f"| {who} | " + " | ".join(f"{100 * marks[name]:.1f} %" for name in names) + " |"
+    return "\n".join([head, *(f"| {who} | " + " | ".join(f"{marks[name]:.1%}" for name in names) + " |"
                               for who, marks in rows)])  # fmt: skip
 
 
@@ -58,7 +59,8 @@ def write_preference(out: Path, facts: dict[str, Any], curve: list[list[float]],
     cards.curve(out / "curve.png", [(row[0], row[3]) for row in curve], "pairs ranked right, over steps")
     marks = table([("story-gpt (base)", facts["base_marks"]), ("story-chat (supervised)", facts["chat_marks"]),
                    ("**story-chat-pref**", facts["marks"])])  # fmt: skip
-    (out / "README.md").write_text(PREFERENCE.format(**facts, table=marks, told=_told(told)))
+    bits = {"kl_bits": facts["kl"] / math.log(2), "kl_answer_bits": facts["kl_answer"] / math.log(2)}
+    (out / "README.md").write_text(PREFERENCE.format(**facts, **bits, table=marks, told=_told(told)))
 
 
 def _told(told: list[tuple[str, str]]) -> str:
@@ -75,10 +77,11 @@ pipeline_tag: text-generation
 """
 _LIMITS = """## Limits
 It knows nothing but small stories: a question about the world is answered with a story. Words that were rare in the
-training stories are often passed over. English only; the stereotypes of its data are its own.
+training stories are often ignored. It has the stereotypes of its data. English only.
 
 ## Ten unpicked answers
-Seeds 0 to 9, temperature 0.7, top-p 0.95. The first, seventh and last ask for words it never met, and for no story.
+Seeds 0 to 9, temperature 0.7, top-p 0.95. The first, seventh and last are outside its training data: unknown words, or
+no story at all.
 
 {told}"""
 
@@ -86,30 +89,35 @@ SUPERVISED = (
     _HEAD
     + """# story-chat
 
-story-gpt taught to follow instructions: the supervised step on the way from a text generator to a chat model. A LoRA
-adapter beside `../story-gpt`, trained by `training/story_chat.py`; the app merges it into a copy of its own at load.
+story-gpt taught to follow instructions: supervised fine-tuning (SFT), the step from a text generator to a chat model. A
+LoRA adapter beside `../story-gpt`, trained by `training/story_chat.py`; the app merges it into its own copy at load.
 
 {table}
 
-300 instructions whose words stand together in no training story (temperature 0.7, top-p 0.95), checked by the rules
-that made them. Bits per character of held-out stories: {bits_per_character} (base {base_bits_per_character}).
+300 instructions whose requested words never occur together in a training story (temperature 0.7, top-p 0.95), checked
+by rule. Bits per character of held-out stories: {bits_per_character} (base {base_bits_per_character}).
 
 ## Data
-Instructions made by rule from story-gpt's own training stories (`training/instructions.py`,
-`training/conversations.py`): which things a story names, how it ends, who is in it. Seven in ten conversations are
-about stories made for this: an opening by rule names the words, story-gpt goes on from there, and what ends by itself
-without repeating itself is kept (`training/story_answers.py`: {answers:,} stories). {endings:,} of them got a second,
-sad ending from the middle on, by a turn of our own wording and with sad words made likelier. The other answers are
-training stories, and sentences made from them. In six of ten, one to three things are swapped for others of their
-kind, in instruction and story alike (`training/word_swap.py`), so that only the instruction tells what the story is
-about. No person and no other model wrote any. The data's licences are those of story-gpt's card; the weights are
+Instructions are made by rule from story-gpt's own training stories (`training/instructions.py`,
+`training/conversations.py`): which things a story names, how it ends, who is in it.
+
+- Seven in ten conversations are about stories made for this purpose. A rule writes an opening that names the words, and
+  story-gpt continues. Stories that end by themselves without repetition were saved (`training/story_answers.py`):
+  {answers:,} stories.
+- {endings:,} of them got a second, sad ending from the middle on: a turn of our own wording, then story-gpt with sad
+  words made likelier.
+- The other answers are training stories, and sentences made from them.
+- In six of ten conversations, one to three things are swapped for others of their kind, in instruction and story alike
+  (`training/word_swap.py`). So only the instruction tells what the story is about.
+
+No person wrote or chose any conversation. The licences of the data are those in story-gpt's card; the weights are
 released under Apache-2.0.
 
 ## Training
 {own_parameters:,} parameters of rank 64 beside every linear layer, {steps:,} steps, {tokens:,} tokens, {minutes}
-minutes on {device}, seed {seed}. The loss counts the answers alone, eight times where a word
-that was asked for comes first, twice in the last three sentences where a mood was asked for and five times at the
-words there that count as happy or sad; 15 % of the rows are stories without instruction.
+minutes on {device}, seed {seed}. The loss covers answer tokens only: ×8 where a requested word first appears, ×2 in the
+last three sentences if a mood was asked for, ×5 on their happy or sad words. 15% of the rows are stories without an
+instruction.
 
 ![Loss on held-out answers over minutes](curve.png)
 
@@ -121,26 +129,29 @@ PREFERENCE = (
     _HEAD
     + """# story-chat-pref
 
-story-chat after reinforcement learning from feedback: direct preference optimisation (Rafailov et al. 2023) by the
-`trl` library. A LoRA adapter beside `../story-gpt`, trained by `training/story_pref.py`.
+story-chat after preference tuning: direct preference optimisation (DPO, Rafailov et al. 2023) on pairs of its own
+answers, ranked by a rule. A LoRA adapter beside `../story-gpt`, trained by `training/story_pref.py` with the `trl`
+library.
 
 {table}
 
-The same 300 held-out instructions as story-chat's. Bits per character of held-out stories: {bits_per_character}
-(base {base_bits_per_character}). **Divergence from story-chat: {kl:.3f} nats a token**, {kl_answer:.1f} nats an answer,
-over its own answers.
+The same 300 held-out instructions as for story-chat. Bits per character of held-out stories: {bits_per_character}
+(base {base_bits_per_character}). **KL divergence from story-chat: {kl_bits:.3f} bits per token**, {kl_answer_bits:.1f}
+bits per answer, over its own answers.
 
-## Feedback
-For each of {prompts:,} instructions the model of the time, at first story-chat, gave {takes} answers. A rule scored
-them (`training/chat_marks.py`): are the words there, is the mood right, does it end by itself, without repeating
-itself? The best and the worst make a pair, and the next two: {pairs:,} pairs. No person judged: what is learnt is the
-rule, with its blind spots. A story may name a word and forget it. It costs variety: most stories begin in one of few
-ways, since those openings name what was asked for at once and so earned praise.
+## Preferences
+For each of {prompts:,} instructions the newest model, at first story-chat, gave {takes} answers. A rule scored them
+(`training/chat_marks.py`): are the words there, is the mood right, does the answer end by itself, without repetition?
+The best and the worst answer make a pair, and so do the second best and the second worst: {pairs:,} pairs.
+
+No person judged: the model learns the rule, with its blind spots. A story may name a word and then forget it. Variety
+suffers: most stories begin in one of few ways, because those openings name the requested words at once and so scored
+well.
 
 ## Training
-{own_parameters:,} parameters, {steps:,} steps of {batch} pairs, β {beta}, learning rate {rate} falling to nothing in
-each of {rounds} rounds, {minutes} minutes in all on {device}, seed {seed}. The better answers' own loss counts
-{likelihood}: without it both answers of a pair grow unlikely, and fluency goes.
+{own_parameters:,} parameters, {steps:,} steps of {batch} pairs, β {beta}, learning rate {rate} falling to zero in each
+of {rounds} rounds, {minutes} minutes in all on {device}, seed {seed}. A supervised loss on the better answer (weight
+{likelihood}) keeps fluency: without it both answers of a pair grow unlikely.
 
 ![Share of pairs ranked right](curve.png)
 

@@ -15,8 +15,11 @@ from typing import Any
 
 import torch
 
+from training.chat_model import make_tokenizer
 from training.conversations import Conversations, held_out
+from training.data import load_stories
 from training.instructions import Asked
+from training.measure import bits_per_character
 
 COUNT = 300  # held-out instructions
 MAX_NEW_TOKENS = 300
@@ -101,8 +104,8 @@ def write_marks(folder: Path, learnt: str, marks: dict[str, float], bits_per_cha
 def main() -> None:
     """Measure the model that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--data", type=Path, required=True, help="folder that holds stories/ and stories-extra/")
+    parser.add_argument("--model", type=Path, required=True, help="folder of the model to measure")
     options = parser.parse_args()
     from models.torchaudio_guard import guard
 
@@ -110,9 +113,6 @@ def main() -> None:
     from transformers import AutoModelForCausalLM
 
     import models.nets.lstm  # noqa: F401 - registers the LSTM
-    from training.data import load_stories
-    from training.measure import bits_per_character
-    from training.story_chat import make_tokenizer
 
     stories = load_stories(options.data)
     model = AutoModelForCausalLM.from_pretrained(options.model, dtype=torch.float32).eval()

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import torch
 
 STORY_END = "<|endoftext|>"
 # the files of stories-extra/ in the same simple English as stories/
@@ -71,3 +75,41 @@ def _without_near_copies(stories: Sequence[str], held_out: Sequence[str]) -> lis
 def _runs(story: str, length: int = 8) -> set[tuple[str, ...]]:
     words = story.lower().split()
     return {tuple(words[start : start + length]) for start in range(max(1, len(words) - length + 1))}
+
+
+def encode(tokenizer: Any, stories: list[str]) -> list[list[int]]:
+    """Return each story as token ids, start and end tokens included."""
+    rows = tokenizer(stories, add_special_tokens=False, return_attention_mask=False)["input_ids"]
+    return [[tokenizer.bos_token_id, *row, tokenizer.eos_token_id] for row in rows]
+
+
+class Stream:
+    """Cut batches from stories laid end to end, in a new order each pass, without end."""
+
+    def __init__(self, encoded: list[list[int]], batch_tokens: int, choice: random.Random) -> None:
+        self._encoded, self._batch_tokens, self._choice = encoded, batch_tokens, choice
+        self._length = 0
+        self._tokens: list[int] = []  # cut off the last story
+        self._order: list[int] = []  # stories still to come in this pass, the next one last
+
+    def take(self, length: int) -> torch.Tensor:
+        """Return ids, int64, rows × `length` + 1; a change of length begins a new pass."""
+        if length != self._length:
+            self._length, self._tokens, self._order = length, [], []
+        rows = self._batch_tokens // length
+        need = rows * (length + 1)
+        while len(self._tokens) < need:
+            if not self._order:
+                self._order = self._choice.sample(range(len(self._encoded)), len(self._encoded))[::-1]
+            self._tokens += self._encoded[self._order.pop()]
+        batch = torch.tensor(self._tokens[:need]).view(rows, length + 1)
+        self._tokens = self._tokens[need:]
+        return batch
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return where in the pass the stream is."""
+        return {"length": self._length, "tokens": list(self._tokens), "order": list(self._order)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from what `state_dict` returned."""
+        self._length, self._tokens, self._order = state["length"], list(state["tokens"]), list(state["order"])

@@ -21,12 +21,14 @@ from torch.nn import functional as F
 from models.sampling.mels import Mels, MelSettings
 from training import loop
 from training.digits import RATE, SPEAKERS, Digits, Take, load_digits
+from training.optim import Average, Optimizers
 
 FRAMES = 96
 PATCH = (8, 4)  # bands × frames
 NOTHING = 10 * len(SPEAKERS)  # the label that says nothing
 LEARNING_RATE = 2e-3
 BATCH = 32
+EVERY = 100  # steps between points of the curve
 EMPTY = 0.1
 SNR_GAMMA = 5.0
 SCHEDULE = {"num_train_timesteps": 1000, "beta_schedule": "squaredcos_cap_v2", "prediction_type": "v_prediction",
@@ -36,14 +38,17 @@ GUIDANCE, STEPS = 2.0, 20
 
 def main() -> None:
     """Run the training that the command line asks for."""
-    options = loop.options(__doc__, "models/embedded/digits-diffusion", 40.0).parse_args()
+    options = loop.options(__doc__, "models/embedded/digits-diffusion", 40.0, "digits/").parse_args()
     loop.prepare(options)
     digits = load_digits(options.data)
     mels = Mels(MelSettings())
     model = make_model()
+    if options.from_shipped:
+        model.load_state_dict(type(model).from_pretrained(options.shipped / "unet").float().state_dict())
+    model.to(options.device)
     print(f"{sum(one.numel() for one in model.parameters()):,} parameters", flush=True)
-    state = train(model, mels, digits, options)
-    export(model, mels, state, options)
+    facts = train(model, mels, digits, options)
+    export(model, mels, facts, options)
 
 
 def make_model() -> Any:
@@ -108,46 +113,28 @@ def train(model: Any, mels: Mels, digits: Digits, options: argparse.Namespace) -
     """Train until the minutes are used and give the model the average of its weights."""
     from diffusers import DDPMScheduler
 
-    optimizer = loop.Optimizers(
-        model, LEARNING_RATE, weight_decay=0.01, edges=("conv_in", "conv_out", "class_embedding")
-    )
-    average = loop.Average(model, 0.998)
-    state: dict[str, Any] = {"step": 0, "seconds": 0.0, "curve": []}
-    found = loop.resume(options.work / "latest.pt", options.device)
-    if found:
-        model.load_state_dict(found["model"])
-        optimizer.load_state_dict(found["optimizer"])
-        average.weights, average.steps, state = found["average"], found["state"]["step"], found["state"]
-    levels = DDPMScheduler(**SCHEDULE).alphas_cumprod.to(options.device)
-    choice = random.Random(options.seed * 1_000_003 + state["step"])
-    clock = loop.Clock(options.minutes, state["seconds"])
-    saved, losses = clock.seconds, [0.0]
-    while clock.progress < 1:
-        clean, labels = batch(digits, mels, choice)
+    edges = ("conv_in", "conv_out", "class_embedding")
+    optimizers = Optimizers(model, LEARNING_RATE, weight_decay=0.01, edges=edges)
+    average = Average(model, 0.998)
+    choice = loop.draws(options)
+    run = loop.Run(
+        options, EVERY, "spectrograms", decay_from=0.6, model=model, optimizers=optimizers, average=average,
+        choice=choice,
+    )  # fmt: skip
+    levels = DDPMScheduler(**SCHEDULE).alphas_cumprod.to(options.device)  # ᾱ of each of 1000 steps
+    for rate in run:
+        clean, labels = batch(digits, mels, choice)  # batch × 32 × 8 × 24, batch
         loss = loss_of(model, clean.to(options.device), labels.to(options.device), levels)
         loss.backward()
-        optimizer.step(loop.falling(state["step"], clock.progress, 0.6))
+        optimizers.step(rate)
         average.update(model)
-        losses.append(float(loss.detach()))
-        usual = clock.step()
-        state["step"] += 1
-        state["seconds"] = clock.seconds
-        if state["step"] % 100 == 0:
-            mean = sum(losses) / len(losses)
-            state["curve"].append([state["step"], clock.seconds / 60, mean])
-            print(f"step {state['step']:,}  {clock.seconds / 60:.1f} min  loss {mean:.4f}  "
-                  f"{BATCH / usual:.0f} a second", flush=True)  # fmt: skip
-            losses = []
-        if clock.seconds - saved > 240 or clock.progress >= 1:
-            content = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "average": average.weights}
-            loop.save(options.work / "latest.pt", {**content, "state": state})
-            saved = clock.seconds
-            clock.restart()
+        if run.count(BATCH, loss=loss):
+            run.note()
     model.load_state_dict(average.weights)
-    return state
+    return run.facts()
 
 
-def export(model: Any, mels: Mels, state: dict[str, Any], options: argparse.Namespace) -> None:
+def export(model: Any, mels: Mels, trained: dict[str, Any], options: argparse.Namespace) -> None:
     """Write the folder of a diffusers pipeline (U-Net and scheduler, fp16) with what its spectrograms mean."""
     from diffusers import DDPMPipeline, DDPMScheduler
 
@@ -156,8 +143,7 @@ def export(model: Any, mels: Mels, state: dict[str, Any], options: argparse.Name
     meaning = {"mel": mels.settings.to_dict(), "frames": FRAMES, "patch": PATCH, "labels": list("0123456789"),
                "speakers": SPEAKERS, "nothing": NOTHING}  # fmt: skip
     (options.out / "spectrogram.json").write_text(json.dumps(meaning, indent=1))
-    facts = {"steps": state["step"], "minutes": round(state["seconds"] / 60, 1), "curve": state["curve"],
-             "parameters": sum(one.numel() for one in model.parameters())}  # fmt: skip
+    facts = {**trained, "parameters": sum(one.numel() for one in model.parameters())}
     (options.out / "training.json").write_text(json.dumps(facts))
     print({name: value for name, value in facts.items() if name != "curve"})
 

@@ -18,22 +18,24 @@ from torch.nn import functional as F
 
 from training import loop
 from training.digits import RATE, Digits, Take, load_digits
+from training.optim import Average, Optimizers
 
 LEARNING_RATE = 2e-3
 BATCH = 32
+EVERY = 100  # steps between measurements
 LABELS = ("<pad>", *"0123456789")
 
 
 def main() -> None:
     """Run the training that the command line asks for."""
-    options = loop.options(__doc__, "models/embedded/digit-recogniser", 15.0).parse_args()
+    options = loop.options(__doc__, "models/embedded/digit-recogniser", 15.0, "digits/").parse_args()
     loop.prepare(options)
     from models.nets.speech_ctc import SpeechCTC, SpeechCTCConfig
 
     digits = load_digits(options.data)
-    model = SpeechCTC(SpeechCTCConfig())
-    state = train(model, digits, options)
-    export(model, digits, state, options)
+    model = SpeechCTC.from_pretrained(options.shipped).float() if options.from_shipped else SpeechCTC(SpeechCTCConfig())
+    facts = train(model, digits, options)
+    export(model, digits, facts, options)
 
 
 def row(takes: list[Take], choice: random.Random, chance: torch.Generator) -> tuple[torch.Tensor, list[int]]:
@@ -90,44 +92,24 @@ def collate(rows: list[tuple[torch.Tensor, list[int]]]) -> tuple[torch.Tensor, t
 
 def train(model: Any, digits: Digits, options: Any) -> dict[str, Any]:
     """Train until the minutes are used and give the model the average of its weights."""
-    optimizer = loop.Optimizers(model, LEARNING_RATE, weight_decay=0.02, edges=("stem", "out", "along"))
-    average = loop.Average(model, 0.998)
-    state: dict[str, Any] = {"step": 0, "seconds": 0.0, "curve": []}
-    found = loop.resume(options.work / "latest.pt", "cpu")
-    if found:
-        model.load_state_dict(found["model"])
-        optimizer.load_state_dict(found["optimizer"])
-        average.weights, average.steps, state = found["average"], found["state"]["step"], found["state"]
-    choice = random.Random(options.seed * 1_000_003 + state["step"])
-    chance = torch.Generator().manual_seed(options.seed * 1_000_003 + state["step"])
-    clock = loop.Clock(options.minutes, state["seconds"])
-    saved, losses = clock.seconds, [0.0]
-    while clock.progress < 1:
+    optimizers = Optimizers(model, LEARNING_RATE, weight_decay=0.02, edges=("stem", "out", "along"))
+    average = Average(model, 0.998)
+    choice = loop.draws(options)
+    chance = torch.Generator().manual_seed(options.seed * 1_000_003)
+    run = loop.Run(
+        options, EVERY, "rows", model=model, optimizers=optimizers, average=average, choice=choice, chance=chance
+    )
+    for rate in run:
         model.train()
         sound, mask, labels = collate([row(digits.train, choice, chance) for _ in range(BATCH)])
         loss = model(sound, mask, labels).loss
         loss.backward()
-        optimizer.step(loop.falling(state["step"], clock.progress))
+        optimizers.step(rate)
         average.update(model)
-        losses.append(float(loss.detach()))
-        usual = clock.step()
-        state["step"] += 1
-        state["seconds"] = clock.seconds
-        if state["step"] % 100 == 0:
-            right = accuracy(model, digits.held_out)
-            mean = sum(losses) / len(losses)
-            state["curve"].append([state["step"], clock.seconds / 60, mean, right])
-            print(f"step {state['step']:,}  {clock.seconds / 60:.1f} min  loss {mean:.4f}  held out {right:.3f}  "
-                  f"{BATCH / usual:.0f} rows/s", flush=True)  # fmt: skip
-            losses = []
-            clock.restart()
-        if clock.seconds - saved > 120 or clock.progress >= 1:
-            content = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "average": average.weights}
-            loop.save(options.work / "latest.pt", {**content, "state": state})
-            saved = clock.seconds
-            clock.restart()
+        if run.count(BATCH, loss=loss):
+            run.note(held_out=accuracy(model, digits.held_out))
     model.load_state_dict(average.weights)
-    return state
+    return run.facts()
 
 
 @torch.inference_mode()
@@ -162,7 +144,7 @@ def row_errors(model: Any, takes: list[Take], rows: int, seed: int) -> float:
     return wrong / sum(len(labels) for _, labels in made)
 
 
-def export(model: Any, digits: Digits, state: dict[str, Any], options: Any) -> None:
+def export(model: Any, digits: Digits, trained: dict[str, Any], options: Any) -> None:
     """Write the fp16 folder with its processor, and what is measured on the shipped bytes."""
     from transformers import AutoModelForCTC, Wav2Vec2CTCTokenizer, Wav2Vec2FeatureExtractor, Wav2Vec2Processor
 
@@ -177,9 +159,8 @@ def export(model: Any, digits: Digits, state: dict[str, Any], options: Any) -> N
     shipped = AutoModelForCTC.from_pretrained(options.out, dtype=torch.float32).eval()
     facts = {
         "held_out": accuracy(shipped, digits.held_out), "test": accuracy(shipped, digits.test),
-        "row_error": row_errors(shipped, digits.test, 200, 1), "steps": state["step"],
-        "minutes": round(state["seconds"] / 60, 1), "parameters": sum(one.numel() for one in shipped.parameters()),
-        "curve": state["curve"],
+        "row_error": row_errors(shipped, digits.test, 200, 1), **trained,
+        "parameters": sum(one.numel() for one in shipped.parameters()),
     }  # fmt: skip
     (options.out / "training.json").write_text(json.dumps(facts))
     print({name: value for name, value in facts.items() if name != "curve"})

@@ -221,3 +221,9 @@ def _without_gender(name: str) -> str:
 
 def _fraction(name: str) -> float:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2**64
+
+
+def psnr(got: torch.Tensor, wanted: torch.Tensor) -> float:
+    """Return the mean over pictures (batch × 3 × height × width, −1 … 1) of the peak signal-to-noise ratio in dB."""
+    error = ((got.clamp(-1, 1) - wanted) / 2).square().flatten(1).mean(1)  # batch
+    return float((-10 * error.clamp(min=1e-10).log10()).mean())

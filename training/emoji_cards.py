@@ -78,7 +78,7 @@ def gan_card(out: Path, emoji: EmojiSet) -> None:
     noise = torch.randn(16, model.config.noise_size, generator=torch.Generator().manual_seed(0))
     cards.contact_sheet(out / "samples.png", model(noise, rows))
     cards.curve(out / "curve.png", [(row[1], row[4]) for row in facts["curve"]], "L1 distance to the real picture")
-    cards.write_csv(out / "curve.csv", ["step", "minutes", "critic", "generator", "l1"], facts["curve"])
+    cards.write_csv(out / "curve.csv", ["step", "minutes", "discriminator", "generator", "l1"], facts["curve"])
     _write(out, cards.GAN, facts, emoji)
 
 

@@ -3,8 +3,8 @@
     python -m training.emoji_kl --data ../shared/data --minutes 20
     python -m training.emoji_diffusion --data ../shared/data --minutes 60
 
-Reads top to bottom: tokenizer, nets, latents, loop, export. Interrupt it at any time: the next call goes on. Where no
-checkpoint is left but weights were shipped, it goes on from those (`--fresh` starts anew).
+Reads top to bottom: tokenizer, nets, latents, training, export. Interrupt it at any time: the next call continues from
+the checkpoint in `--work`.
 
 Architecture: latent diffusion (Rombach et al. 2022) in Stable Diffusion's layout: a CLIP text encoder and a U-Net with
 cross-attention, both learnt from nothing, together. The U-Net predicts v (Salimans & Ho 2022); steps are weighted by
@@ -24,9 +24,11 @@ from torch import nn
 
 from training import loop
 from training.emoji import COLOURS, EmojiSet, caption, load_emoji, on_white, recolour
+from training.optim import Average, Optimizers
 
 LEARNING_RATE = 2e-3
 BATCH = 64
+EVERY = 250  # steps between points of the curve
 VOCABULARY = 1280
 TOKENS = 16
 HIDDEN = 192
@@ -42,15 +44,17 @@ SCHEDULE = {
 def main() -> None:
     """Run the training that the command line asks for."""
     parser = loop.options(__doc__, "models/embedded/emoji-diffusion", 60.0)
-    parser.add_argument("--fresh", action="store_true", help="do not go on from shipped weights")
-    parser.add_argument("--export-only", action="store_true", help="write the newest checkpoint's weights and end")
+    parser.add_argument("--export-only", action="store_true", help="export the newest checkpoint without training")
     options = parser.parse_args()
     loop.prepare(options)
     emoji = load_emoji(options.data)
     tokenizer = make_tokenizer(emoji, options.work)
-    model = Conditioned(tokenizer).to(options.device)
-    state = train(model, tokenizer, emoji, options)
-    export(model, tokenizer, state, options)
+    model = Conditioned(tokenizer)
+    if options.from_shipped:
+        model.load(options.shipped)
+    model.to(options.device)
+    facts = train(model, tokenizer, emoji, options)
+    export(model, tokenizer, facts, options)
 
 
 def make_tokenizer(emoji: EmojiSet, work: Path) -> Any:
@@ -109,18 +113,24 @@ class Conditioned(nn.Module):
         predicted: torch.Tensor = self.unet(noisy, times, states).sample
         return predicted
 
+    def load(self, folder: Path) -> None:
+        """Take the weights of a pipeline's folder."""
+        for name in ("unet", "text_encoder"):
+            net = getattr(self, name)
+            net.load_state_dict(type(net).from_pretrained(folder / name).float().state_dict())
+
 
 @torch.inference_mode()
 def encode_latents(emoji: EmojiSet, options: argparse.Namespace) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the latents (fp16) of every picture, files × 16 × 8 × 8, and of each base name's first picture tinted.
 
-    The second is groups × colours × 16 × 8 × 8. Kept in `--work`; made anew where the autoencoder changed.
+    The second is groups × colours × 16 × 8 × 8. Kept in `--work`; made again where the autoencoder changed.
     """
     from diffusers import AutoencoderKL
 
     weights = options.out / "vae" / "diffusion_pytorch_model.safetensors"
     file = options.work / "latents.pt"
-    found = loop.resume(file, "cpu")
+    found = loop.resume(file)
     if found and found["of"] == [weights.stat().st_size, weights.stat().st_mtime_ns]:
         return found["plain"], found["tinted"]
     vae = AutoencoderKL.from_pretrained(options.out / "vae", dtype=torch.float32).eval().to(options.device)
@@ -159,69 +169,28 @@ def draw_batch(
 
 
 def train(model: Conditioned, tokenizer: Any, emoji: EmojiSet, options: argparse.Namespace) -> dict[str, Any]:
-    """Train until the minutes are used; return the average of the weights, the steps and the curve."""
+    """Train until the minutes are used and give the model the average of its weights."""
     from diffusers import DDPMScheduler
 
     plain, tinted = encode_latents(emoji, options)
-    optimizers = loop.Optimizers(model, LEARNING_RATE, weight_decay=0.01, edges=("conv_in", "conv_out"))
-    state: dict[str, Any] = {"step": 0, "seconds": 0.0, "curve": []}
-    found = loop.resume(options.work / "latest.pt", options.device)
-    if found:
-        model.load_state_dict(found["model"])
-        optimizers.load_state_dict(found["optimizers"])
-        state = found["state"]
-        print(f"resumed at step {state['step']}, minute {state['seconds'] / 60:.1f}", flush=True)
-    elif (options.out / "unet").is_dir() and not options.fresh:
-        state = warm(model, options)
-    average = loop.Average(model, 0.998)
-    if found:
-        average.weights, average.steps = found["average"], state["step"]
-    levels = DDPMScheduler(**SCHEDULE).alphas_cumprod.to(options.device)  # 1000
-    choice = random.Random(options.seed * 1_000_003 + state["step"])
-    clock = loop.Clock(options.minutes, state["seconds"])
-    losses: list[float] = []
-    saved = clock.seconds
-    while clock.progress < 1 and not options.export_only:
-        latents, captions = draw_batch(emoji, plain, tinted, choice)
-        ids = tokenize(tokenizer, captions).to(options.device)
+    optimizers = Optimizers(model, LEARNING_RATE, weight_decay=0.01, edges=("conv_in", "conv_out"))
+    average = Average(model, 0.998)
+    choice = loop.draws(options)
+    run = loop.Run(
+        options, EVERY, "pictures", decay_from=0.6, model=model, optimizers=optimizers, average=average, choice=choice
+    )
+    levels = DDPMScheduler(**SCHEDULE).alphas_cumprod.to(options.device)  # ᾱ of each of 1000 steps
+    for rate in () if options.export_only else run:
+        latents, captions = draw_batch(emoji, plain, tinted, choice)  # batch × 16 × 8 × 8
+        ids = tokenize(tokenizer, captions).to(options.device)  # batch × 16
         loss = loss_of(model, latents.to(options.device), ids, levels)
         loss.backward()
-        optimizers.step(loop.falling(state["step"], clock.progress, 0.6))
+        optimizers.step(rate)
         average.update(model)
-        losses.append(float(loss.detach()))
-        usual = clock.step()
-        state["step"] += 1
-        state["seconds"] = clock.seconds
-        if state["step"] % 250 == 0:
-            mean = sum(losses) / len(losses)
-            state["curve"].append([state["step"], clock.seconds / 60, mean])
-            print(f"step {state['step']:,}  {clock.seconds / 60:.1f} min  loss {mean:.4f}  "
-                  f"{BATCH / usual:.0f} pictures/s", flush=True)  # fmt: skip
-            losses = []
-        if clock.seconds - saved > 240:
-            _save(options, model, optimizers, average, state)
-            saved = clock.seconds
-            clock.restart()
-    if not options.export_only:
-        _save(options, model, optimizers, average, state)
-    state["average"] = average.weights
-    return state
-
-
-def _save(options: argparse.Namespace, model: nn.Module, optimizers: Any, average: Any, state: dict[str, Any]) -> None:
-    content = {"model": model.state_dict(), "optimizers": optimizers.state_dict(), "average": average.weights}
-    loop.save(options.work / "latest.pt", {**content, "state": state})
-
-
-def warm(model: Conditioned, options: argparse.Namespace) -> dict[str, Any]:
-    """Start from the shipped weights, with the time that they took."""
-    from diffusers import UNet2DConditionModel
-    from transformers import CLIPTextModel
-
-    model.unet.load_state_dict(UNet2DConditionModel.from_pretrained(options.out / "unet").float().state_dict())
-    model.text_encoder.load_state_dict(CLIPTextModel.from_pretrained(options.out / "text_encoder").float().state_dict())
-    history: dict[str, Any] = json.loads((options.out / "training.json").read_text())
-    return {"step": history["steps"], "seconds": 60 * history["minutes"], "curve": history["curve"]}
+        if run.count(BATCH, loss=loss):
+            run.note()
+    model.load_state_dict(average.weights)
+    return run.facts()
 
 
 def tokenize(tokenizer: Any, captions: list[str]) -> torch.Tensor:
@@ -246,11 +215,10 @@ def loss_of(model: Conditioned, latents: torch.Tensor, ids: torch.Tensor, levels
     return ((predicted.float() - wanted).square().mean((1, 2, 3)) * weight).mean()
 
 
-def export(model: Conditioned, tokenizer: Any, state: dict[str, Any], options: argparse.Namespace) -> None:
+def export(model: Conditioned, tokenizer: Any, facts: dict[str, Any], options: argparse.Namespace) -> None:
     """Write the pipeline's folder beside the autoencoder, fp16, and training.json with steps, minutes and curve."""
     from diffusers import AutoencoderKL, DPMSolverMultistepScheduler, StableDiffusionPipeline
 
-    model.load_state_dict(state.pop("average"))
     pipeline = StableDiffusionPipeline(
         vae=AutoencoderKL.from_pretrained(options.out / "vae", dtype=torch.float16),
         text_encoder=model.text_encoder.half().cpu(), tokenizer=tokenizer, unet=model.unet.half().cpu(),
@@ -261,7 +229,6 @@ def export(model: Conditioned, tokenizer: Any, state: dict[str, Any], options: a
     preview = kept.read_bytes()
     pipeline.save_pretrained(options.out)
     kept.write_bytes(preview)
-    facts = {"steps": state["step"], "minutes": round(state["seconds"] / 60, 1), "curve": state["curve"]}
     (options.out / "training.json").write_text(json.dumps(facts))
     print({name: value for name, value in facts.items() if name != "curve"})
 

@@ -2,14 +2,14 @@
 
     python -m training.emoji_gan --data ../shared/data --minutes 20
 
-Reads top to bottom: discriminator, augmentation, loop, words, marks, export. A call after the minutes are used exports
-again.
+Reads top to bottom: discriminator, augmentation, training, words, marks, export. Interrupt it at any time: the next
+call continues. A call after the minutes are used exports again.
 
 Losses: hinge (Lim & Ye 2017) with a projection discriminator (Miyato & Koyama 2018), R1 every 16 steps (Mescheder et
 al. 2018), DiffAugment against the small set (Zhao et al. 2020). So that minutes on a CPU are enough, pix2pix's L1 term
 (Isola et al. 2017) at weight 10 pulls each picture towards a real one of its name; the adversary adds what an average
-leaves out. The generator learns by this term and squared error alone at first: a step without the critic costs a
-third, and a critic has little to say about pictures that are not yet of anything.
+leaves out. The generator learns by this term and squared error alone at first: a step without the
+discriminator costs a third, and a discriminator has little to say about pictures that are not yet of anything.
 
 There is one picture of most names, so that a generator may as well not listen to its noise (and did not: eight seeds
 of a name lay 6 % as far apart as names). So `varied` lets the first nine numbers of the noise turn, move, size, shear
@@ -31,11 +31,13 @@ from torch.nn import functional as F
 from training import loop
 from training.emoji import EmojiSet, compose, load_emoji, on_white
 from training.emoji_judge import load_judge
+from training.optim import Average, Optimizers
 
 LEARNING_RATE = 2e-3
 BATCH = 32
+EVERY = 200  # steps between points of the curve
 L1_WEIGHT = 10.0
-ALONE = 0.6  # share of the time before the critic joins
+ALONE = 0.6  # share of the time before the discriminator joins
 HEARD = 9  # numbers of the noise that `varied` listens to
 SOFT = 0.3  # how loud the others are beside the words at first
 R1_WEIGHT, R1_EVERY = 1.0, 16
@@ -119,73 +121,53 @@ def main() -> None:
     options = loop.options(__doc__, "models/embedded/emoji-gan", 20.0).parse_args()
     loop.prepare(options)
     emoji = load_emoji(options.data)
-    model = GANGenerator(vocabulary=make_vocabulary(emoji.texts()))
-    with torch.no_grad():
-        model.mapping[0].weight[:, HEARD : model.config.noise_size] *= SOFT
-    state = train(model, emoji, options)
-    export(model, emoji, state, options)
+    if options.from_shipped:  # the discriminator is not shipped: it starts from scratch
+        model = GANGenerator.from_pretrained(options.shipped).float()
+    else:
+        model = GANGenerator(vocabulary=make_vocabulary(emoji.texts()))
+        with torch.no_grad():
+            model.mapping[0].weight[:, HEARD : model.config.noise_size] *= SOFT
+    facts = train(model, emoji, options)
+    export(model, emoji, facts, options)
 
 
 def train(model: Any, emoji: EmojiSet, options: argparse.Namespace) -> dict[str, Any]:
     """Train until the minutes are used and give the generator the average of its weights."""
     critic = Discriminator(len(model.config.vocabulary))
-    drawer = loop.Optimizers(model, LEARNING_RATE, edges=("paint", "words", "start", "pose"))
+    drawer = Optimizers(model, LEARNING_RATE, edges=("paint", "words", "start", "pose"))
     judge = torch.optim.AdamW(critic.parameters(), lr=4e-4, betas=(0.0, 0.99))
-    average = loop.Average(model, 0.998)
-    state: dict[str, Any] = {"step": 0, "seconds": 0.0, "curve": []}
-    found = loop.resume(options.work / "latest.pt", "cpu")
-    if found:
-        model.load_state_dict(found["model"])
-        critic.load_state_dict(found["critic"])
-        drawer.load_state_dict(found["drawer"])
-        judge.load_state_dict(found["judge"])
-        average.weights, average.steps, state = found["average"], found["state"]["step"], found["state"]
-    choice = random.Random(options.seed * 1_000_003 + state["step"])
+    average = Average(model, 0.998)
+    choice = loop.draws(options)
     words = _Words(emoji, model.config.vocabulary)
-    clock = loop.Clock(options.minutes, state["seconds"])
-    saved, sums = clock.seconds, [0.0, 0.0, 0.0]
-    while clock.progress < 1:
+    run = loop.Run(
+        options, EVERY, "pictures", model=model, critic=critic, drawer=drawer, judge=judge, average=average,
+        choice=choice,
+    )  # fmt: skip
+    for rate in run:
         files, rows = words.draw(choice)
         noise = torch.randn(BATCH, model.config.noise_size)
-        real = varied(emoji.pixels[files], noise)
+        real = varied(emoji.pixels[files], noise)  # batch × 3 × 64 × 64
         with torch.autocast(options.device, torch.bfloat16):
-            drawn = model(noise, rows).float()
+            drawn = model(noise, rows).float()  # batch × 3 × 64 × 64
         error = drawn - real
         distance = error.abs().mean()
-        if clock.progress < ALONE:
+        if run.progress < ALONE:
             loss = score = torch.zeros(1)
             (distance + error.square().mean()).backward()
         else:
-            loss = critic_loss(critic, real, drawn.detach(), rows, options.device, state["step"] % R1_EVERY == 0)
+            loss = critic_loss(critic, real, drawn.detach(), rows, options.device, run.step % R1_EVERY == 0)
             judge.zero_grad()
             loss.backward()
             judge.step()
             with torch.autocast(options.device, torch.bfloat16):
-                score = critic(diff_augment(drawn), rows)
+                score = critic(diff_augment(drawn), rows)  # batch
             (L1_WEIGHT * distance - score.mean()).backward()
-        factor = loop.falling(state["step"], clock.progress)
-        drawer.step(factor)
+        drawer.step(rate)
         average.update(model)
-        for place, value in enumerate((loss, -score.mean(), distance)):
-            sums[place] += float(value.detach())
-        usual = clock.step()
-        state["step"] += 1
-        state["seconds"] = clock.seconds
-        if state["step"] % 200 == 0:
-            means = [value / 200 for value in sums]
-            state["curve"].append([state["step"], clock.seconds / 60, *means])
-            print(f"step {state['step']:,}  {clock.seconds / 60:.1f} min  critic {means[0]:.3f}  "
-                  f"generator {means[1]:.3f}  L1 {means[2]:.4f}  {BATCH / usual:.0f} pictures/s",
-                  flush=True)  # fmt: skip
-            sums = [0.0, 0.0, 0.0]
-        if clock.seconds - saved > 240 or clock.progress >= 1:
-            content = {"model": model.state_dict(), "critic": critic.state_dict(), "drawer": drawer.state_dict(),
-                       "judge": judge.state_dict(), "average": average.weights, "state": state}  # fmt: skip
-            loop.save(options.work / "latest.pt", content)
-            saved = clock.seconds
-            clock.restart()
+        if run.count(BATCH, discriminator=loss, generator=-score.mean(), l1=distance):
+            run.note()
     model.load_state_dict(average.weights)
-    return state
+    return run.facts()
 
 
 def critic_loss(
@@ -275,7 +257,7 @@ def share(ranks: list[int]) -> float:
     return round(sum(rank < 5 for rank in ranks) / len(ranks), 4)
 
 
-def export(model: Any, emoji: EmojiSet, state: dict[str, Any], options: argparse.Namespace) -> None:
+def export(model: Any, emoji: EmojiSet, trained: dict[str, Any], options: argparse.Namespace) -> None:
     """Write the fp16 folder and what is measured on the shipped bytes."""
     from models.nets.generator import GANGenerator
 
@@ -285,8 +267,8 @@ def export(model: Any, emoji: EmojiSet, state: dict[str, Any], options: argparse
     model.half().save_pretrained(options.out)
     shipped = GANGenerator.from_pretrained(options.out).float().eval()
     facts = {
-        **measure(shipped, emoji), "steps": state["step"], "minutes": round(state["seconds"] / 60, 1),
-        "parameters": sum(one.numel() for one in shipped.state_dict().values()), "curve": state["curve"],
+        **measure(shipped, emoji), **trained,
+        "parameters": sum(one.numel() for one in shipped.state_dict().values()),
     }  # fmt: skip
     (options.out / "training.json").write_text(json.dumps(facts))
     print({name: value for name, value in facts.items() if name != "curve"})

@@ -23,9 +23,11 @@ from torch.nn import functional as F
 
 from training import loop
 from training.emoji import EmojiSet, augment, load_emoji
+from training.optim import Optimizers
 
 LEARNING_RATE = 3e-3
 BATCH = 64
+EVERY = 200  # steps between points of the curve
 FOLDER = Path("training/judge")
 
 
@@ -89,9 +91,9 @@ def main() -> None:
     options = loop.options(__doc__, str(FOLDER), 8.0).parse_args()
     loop.prepare(options)
     emoji = load_emoji(options.data)
-    net = JudgeNet(len(emoji.groups))
-    state = train(net, emoji, options)
-    facts = {**evaluate(Judge(net, []), emoji), **state, "parameters": sum(one.numel() for one in net.parameters())}
+    net = load_judge(options.shipped).net if options.from_shipped else JudgeNet(len(emoji.groups))
+    trained = train(net.train(), emoji, options)
+    facts = {**evaluate(Judge(net, []), emoji), **trained, "parameters": sum(one.numel() for one in net.parameters())}
     options.out.mkdir(parents=True, exist_ok=True)
     # counters of batch norm are whole numbers that nothing reads
     weights = {name: value.half() for name, value in net.state_dict().items() if value.is_floating_point()}
@@ -114,26 +116,22 @@ def draw(emoji: EmojiSet, groups: torch.Tensor, generator: torch.Generator) -> t
 
 def train(net: JudgeNet, emoji: EmojiSet, options: argparse.Namespace) -> dict[str, Any]:
     """Train until the minutes are used."""
-    optimizers = loop.Optimizers(net, LEARNING_RATE, weight_decay=0.05, edges=("stem", "head"))
+    optimizers = Optimizers(net, LEARNING_RATE, weight_decay=0.05, edges=("stem", "head"))
     generator = torch.Generator().manual_seed(options.seed)
-    feed = loop.batches(list(range(len(emoji.groups))), BATCH, generator)
-    clock = loop.Clock(options.minutes)
-    step, losses = 0, []
-    while clock.progress < 1:
-        groups = next(feed)
+    feed = loop.Shuffled(list(range(len(emoji.groups))), BATCH, generator)
+    run = loop.Run(options, EVERY, "pictures", net=net, optimizers=optimizers, feed=feed, generator=generator)
+    for rate in run:
+        groups = next(feed)  # batch
         with torch.autocast(options.device, torch.bfloat16):
-            scores = net(draw(emoji, groups, generator))
+            scores = net(draw(emoji, groups, generator))  # batch × names
         loss = F.cross_entropy(scores.float(), groups, label_smoothing=0.1)
         loss.backward()
-        optimizers.step(loop.falling(step, clock.progress))
-        losses.append(float(loss.detach()))
-        usual = clock.step()
-        step += 1
-        if step % 200 == 0:
-            print(f"step {step:,}  {clock.seconds / 60:.1f} min  loss {sum(losses) / len(losses):.3f}  "
-                  f"{BATCH / usual:.0f} pictures/s", flush=True)  # fmt: skip
-            losses = []
-    return {"steps": step, "minutes": round(clock.seconds / 60, 1)}
+        optimizers.step(rate)
+        if run.count(BATCH, loss=loss):
+            run.note()
+    facts = run.facts()
+    del facts["curve"]  # the judge has no card
+    return facts
 
 
 def evaluate(judge: Judge, emoji: EmojiSet) -> dict[str, float]:

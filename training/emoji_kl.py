@@ -2,7 +2,7 @@
 
     python -m training.emoji_kl --data ../shared/data --minutes 20
 
-Reads top to bottom: net, loop, whitening, export. Interrupt it at any time: the next call goes on.
+Reads top to bottom: net, training, whitening, export. Interrupt it at any time: the next call continues.
 
 Architecture: diffusers' AutoencoderKL (Rombach et al. 2022, f = 8), trained on squared and absolute error with a weak
 pull to the normal distribution. The last step whitens the latents: each channel's mean and spread over the training
@@ -14,16 +14,17 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from training import loop
-from training.emoji import EmojiSet, augment, load_emoji, on_white
+from training.emoji import EmojiSet, augment, load_emoji, on_white, psnr
+from training.optim import Average, Optimizers
 
 LEARNING_RATE = 2e-3
 BATCH = 32
+EVERY = 200  # steps between measurements
 KL_WEIGHT = 1e-6  # on nats per picture
 CHANNELS = (32, 64, 96, 128)
 LATENT_CHANNELS = 16
@@ -32,15 +33,16 @@ FACTOR = 2 ** (len(CHANNELS) - 1)
 
 def main() -> None:
     """Run the training that the command line asks for."""
-    parser = loop.options(__doc__, "models/embedded/emoji-diffusion/vae", 20.0)
-    parser.set_defaults(work=Path(".train/emoji-kl"))
-    options = parser.parse_args()
+    options = loop.options(__doc__, "models/embedded/emoji-diffusion/vae", 20.0, work="emoji-kl").parse_args()
     loop.prepare(options)
     emoji = load_emoji(options.data)
     print(f"{len(emoji.groups)} base names, {len(emoji.held_out)} held out, {len(emoji.pixels)} pictures", flush=True)
-    model = make_model().to(options.device)
-    state = train(model, emoji, options)
-    export(model, emoji, state, options)
+    model = make_model()
+    if options.from_shipped:
+        model = type(model).from_pretrained(options.shipped).float()
+    model.to(options.device)
+    facts = train(model, emoji, options)
+    export(model, emoji, facts, options)
 
 
 def make_model() -> Any:
@@ -55,53 +57,26 @@ def make_model() -> Any:
 
 
 def train(model: Any, emoji: EmojiSet, options: argparse.Namespace) -> dict[str, Any]:
-    """Train until the minutes are used; return the average of the weights, the steps and the curve."""
-    optimizers = loop.Optimizers(model, LEARNING_RATE, edges=("conv_in", "decoder.conv_out"))
-    average = loop.Average(model, 0.998)
-    state: dict[str, Any] = {"step": 0, "seconds": 0.0, "curve": []}
-    found = loop.resume(options.work / "latest.pt", options.device)
-    if found:
-        model.load_state_dict(found["model"])
-        optimizers.load_state_dict(found["optimizers"])
-        average.weights, average.steps = found["average"], found["state"]["step"]
-        state = found["state"]
-        print(f"resumed at step {state['step']}, minute {state['seconds'] / 60:.1f}", flush=True)
-    generator = torch.Generator().manual_seed(options.seed * 1_000_003 + state["step"])
-    feed = loop.batches(emoji.files(emoji.train), BATCH, generator)
-    validation = on_white(emoji.pixels[emoji.files(emoji.held_out)])
+    """Train until the minutes are used and give the model the average of its weights."""
+    optimizers = Optimizers(model, LEARNING_RATE, edges=("conv_in", "decoder.conv_out"))
+    average = Average(model, 0.998)
+    generator = torch.Generator().manual_seed(options.seed * 1_000_003)
+    feed = loop.Shuffled(emoji.files(emoji.train), BATCH, generator)
+    run = loop.Run(
+        options, EVERY, "pictures", model=model, optimizers=optimizers, average=average, feed=feed, generator=generator
+    )
+    held_out = on_white(emoji.pixels[emoji.files(emoji.held_out)])
     loss_of = _loss_function(model, options.device)
-    clock = loop.Clock(options.minutes, state["seconds"])
-    losses: list[float] = []
-    saved = clock.seconds
-    while clock.progress < 1:
-        picture = augment(emoji.pixels[next(feed)], generator)
+    for rate in run:
+        picture = augment(emoji.pixels[next(feed)], generator)  # batch × 3 × 64 × 64
         loss = loss_of(picture.to(options.device))
         loss.backward()
-        optimizers.step(loop.falling(state["step"], clock.progress))
+        optimizers.step(rate)
         average.update(model)
-        losses.append(float(loss.detach()))
-        usual = clock.step()
-        state["step"] += 1
-        state["seconds"] = clock.seconds
-        if state["step"] % 200 == 0:
-            quality = evaluate(average.weights, validation[::4], options.device)
-            state["curve"].append([state["step"], clock.seconds / 60, sum(losses) / len(losses), quality])
-            print(f"step {state['step']:,}  {clock.seconds / 60:.1f} min  loss {sum(losses) / len(losses):.4f}  "
-                  f"{quality:.2f} dB  {BATCH / usual:.0f} pictures/s", flush=True)  # fmt: skip
-            losses = []
-            clock.restart()
-        if clock.seconds - saved > 240:
-            _save(options, model, optimizers, average, state)
-            saved = clock.seconds
-            clock.restart()
-    _save(options, model, optimizers, average, state)
-    state["average"] = average.weights
-    return state
-
-
-def _save(options: argparse.Namespace, model: Any, optimizers: Any, average: Any, state: dict[str, Any]) -> None:
-    content = {"model": model.state_dict(), "optimizers": optimizers.state_dict(), "average": average.weights}
-    loop.save(options.work / "latest.pt", {**content, "state": state})
+        if run.count(BATCH, loss=loss):
+            run.note(psnr_db=evaluate(average.weights, held_out[::4], options.device))
+    model.load_state_dict(average.weights)
+    return run.facts()
 
 
 def _loss_function(model: Any, device: str) -> Any:
@@ -124,7 +99,7 @@ def evaluate(weights: dict[str, torch.Tensor], pictures: torch.Tensor, device: s
     model = make_model().to(device)
     model.load_state_dict(weights)
     back = [model.decode(model.encode(part.to(device)).latent_dist.mean).sample.cpu() for part in pictures.split(32)]
-    return loop.psnr(torch.cat(back), pictures)
+    return psnr(torch.cat(back), pictures)
 
 
 @torch.inference_mode()
@@ -160,12 +135,11 @@ def fit_preview(model: Any, pictures: torch.Tensor, device: str, patch: int = 4)
     return {"weight": solution[:-1].half().contiguous(), "bias": solution[-1].half().contiguous()}
 
 
-def export(model: Any, emoji: EmojiSet, state: dict[str, Any], options: argparse.Namespace) -> None:
+def export(model: Any, emoji: EmojiSet, trained: dict[str, Any], options: argparse.Namespace) -> None:
     """Write the fp16 folder, the preview map beside it, and what is measured on the shipped bytes."""
     from diffusers import AutoencoderKL
     from safetensors.torch import save_file
 
-    model.load_state_dict(state.pop("average"))
     model.eval()
     train = on_white(emoji.pixels[emoji.files(emoji.train)])
     whiten(model, train, options.device)
@@ -176,11 +150,10 @@ def export(model: Any, emoji: EmojiSet, state: dict[str, Any], options: argparse
     facts = {
         "psnr_held_out_db": round(evaluate(shipped.state_dict(), held_out, "cpu"), 2),
         "psnr_train_db": round(evaluate(shipped.state_dict(), train[::8], "cpu"), 2),
-        "steps": state["step"], "minutes": round(state["seconds"] / 60, 1),
-        "parameters": sum(weight.numel() for weight in shipped.parameters()),
-        "threads": torch.get_num_threads(), "device": options.device, "curve": state["curve"],
+        **trained, "parameters": sum(weight.numel() for weight in shipped.parameters()),
+        "threads": torch.get_num_threads(), "device": options.device,
     }  # fmt: skip
-    (options.work / "facts.json").write_text(json.dumps(facts))
+    (options.out / "training.json").write_text(json.dumps(facts))
     print({name: value for name, value in facts.items() if name != "curve"})
 
 

@@ -16,10 +16,12 @@ from typing import Any
 import torch
 
 from training import loop
-from training.emoji import EmojiSet, augment, caption, load_emoji, on_white
+from training.emoji import EmojiSet, augment, caption, load_emoji, on_white, psnr
+from training.optim import Average, Optimizers
 
 LEARNING_RATE = 2e-3
 BATCH = 32
+EVERY = 200  # steps between measurements
 BETA = 1e-5  # on nats per picture, beside squared error per number
 PRIOR_STEPS = 4000
 SPREAD_LEAST = 0.05
@@ -31,10 +33,12 @@ def main() -> None:
     loop.prepare(options)
     emoji = load_emoji(options.data)
     model = make_model(emoji)
-    state = train(model, emoji, options)
+    if options.from_shipped:
+        model = type(model).from_pretrained(options.shipped).float()
+    facts = train(model, emoji, options)
     fit_axes(model, emoji)
-    state["prior_nats"] = fit_prior(model, emoji, options)
-    export(model, emoji, state, options)
+    facts["prior_nats"] = fit_prior(model, emoji, options)
+    export(model, emoji, facts, options)
 
 
 def make_model(emoji: EmojiSet) -> Any:
@@ -47,53 +51,34 @@ def make_model(emoji: EmojiSet) -> Any:
 
 def train(model: Any, emoji: EmojiSet, options: argparse.Namespace) -> dict[str, Any]:
     """Train the autoencoder until the minutes are used and give it the average of its weights."""
-    optimizers = loop.Optimizers(model, LEARNING_RATE, edges=("read", "paint", "words", "prior"))
-    average = loop.Average(model, 0.998)
-    state: dict[str, Any] = {"step": 0, "seconds": 0.0, "curve": []}
-    found = loop.resume(options.work / "latest.pt", "cpu")
-    if found:
-        model.load_state_dict(found["model"])
-        optimizers.load_state_dict(found["optimizers"])
-        average.weights, average.steps, state = found["average"], found["state"]["step"], found["state"]
-    generator = torch.Generator().manual_seed(options.seed * 1_000_003 + state["step"])
-    feed = loop.batches(emoji.files(emoji.train), BATCH, generator)
+    optimizers = Optimizers(model, LEARNING_RATE, edges=("read", "paint", "words", "prior"))
+    average = Average(model, 0.998)
+    generator = torch.Generator().manual_seed(options.seed * 1_000_003)
+    feed = loop.Shuffled(emoji.files(emoji.train), BATCH, generator)
+    run = loop.Run(
+        options, EVERY, "pictures", model=model, optimizers=optimizers, average=average, feed=feed, generator=generator
+    )
     held_out = on_white(emoji.pixels[emoji.files(emoji.held_out)])
-    clock = loop.Clock(options.minutes, state["seconds"])
-    saved, losses = clock.seconds, []
-    while clock.progress < 1:
-        picture = augment(emoji.pixels[next(feed)], generator)
+    for rate in run:
+        picture = augment(emoji.pixels[next(feed)], generator)  # batch × 3 × 64 × 64
         with torch.autocast(options.device, torch.bfloat16):
-            mean, log_variance = model.encode(picture)
+            mean, log_variance = model.encode(picture)  # each batch × channels × 4 × 4
             latent = mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
             back = model.decode(latent)
         error = back.float() - picture
+        squared = error.square().mean()
         mean, log_variance = mean.float(), log_variance.float()
         kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum((1, 2, 3)).mean()
-        (error.square().mean() + 0.1 * error.abs().mean() + BETA * kl).backward()
-        optimizers.step(loop.falling(state["step"], clock.progress))
+        (squared + 0.1 * error.abs().mean() + BETA * kl).backward()
+        optimizers.step(rate)
         average.update(model)
-        losses.append(float(error.detach().square().mean()))
-        usual = clock.step()
-        state["step"] += 1
-        state["seconds"] = clock.seconds
-        if state["step"] % 200 == 0:
+        if run.count(BATCH, error=squared):
             kept = {name: value.clone() for name, value in model.state_dict().items()}
             model.load_state_dict(average.weights)
-            quality = evaluate(model, held_out[::4])
+            run.note(psnr_db=evaluate(model, held_out[::4]))
             model.load_state_dict(kept)
-            state["curve"].append([state["step"], clock.seconds / 60, sum(losses) / len(losses), quality])
-            print(f"step {state['step']:,}  {clock.seconds / 60:.1f} min  error {sum(losses) / len(losses):.4f}  "
-                  f"kl {float(kl.detach()):.0f}  {quality:.2f} dB  {BATCH / usual:.0f} pictures/s",
-                  flush=True)  # fmt: skip
-            losses = []
-            clock.restart()
-        if clock.seconds - saved > 240 or clock.progress >= 1:
-            content = {"model": model.state_dict(), "optimizers": optimizers.state_dict(), "average": average.weights}
-            loop.save(options.work / "latest.pt", {**content, "state": state})
-            saved = clock.seconds
-            clock.restart()
     model.load_state_dict(average.weights)
-    return state
+    return run.facts()
 
 
 @torch.inference_mode()
@@ -103,7 +88,7 @@ def evaluate(model: Any, pictures: torch.Tensor, kept_axes: bool = False) -> flo
     for part in pictures.split(64):
         latent = model.encode(part)[0]
         back.append(model.decode(model.from_axes(model.to_axes(latent)) if kept_axes else latent))
-    return loop.psnr(torch.cat(back), pictures)
+    return psnr(torch.cat(back), pictures)
 
 
 @torch.inference_mode()
@@ -155,7 +140,7 @@ def fit_prior(model: Any, emoji: EmojiSet, options: argparse.Namespace) -> float
     return round(sum(recent) / len(recent), 4)
 
 
-def export(model: Any, emoji: EmojiSet, state: dict[str, Any], options: argparse.Namespace) -> None:
+def export(model: Any, emoji: EmojiSet, trained: dict[str, Any], options: argparse.Namespace) -> None:
     """Write the fp16 folder and what is measured on the shipped bytes."""
     from models.nets.conv_vae import ConvVAE
 
@@ -166,8 +151,7 @@ def export(model: Any, emoji: EmojiSet, state: dict[str, Any], options: argparse
         "psnr_held_out_db": round(evaluate(shipped, held_out), 2),
         "psnr_held_out_kept_axes_db": round(evaluate(shipped, held_out, kept_axes=True), 2),
         "psnr_train_db": round(evaluate(shipped, on_white(emoji.pixels[emoji.files(emoji.train)[::8]])), 2),
-        "prior_nats": state["prior_nats"], "steps": state["step"], "minutes": round(state["seconds"] / 60, 1),
-        "parameters": sum(one.numel() for one in shipped.state_dict().values()), "curve": state["curve"],
+        **trained, "parameters": sum(one.numel() for one in shipped.state_dict().values()),
     }  # fmt: skip
     (options.out / "training.json").write_text(json.dumps(facts))
     print({name: value for name, value in facts.items() if name != "curve"})

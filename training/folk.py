@@ -24,6 +24,7 @@ from torch.nn import functional as F
 
 from models import tunes
 from training import loop
+from training.optim import Optimizers
 from training.tunes import Collection, Source, load_tunes, transpose
 
 CONTEXT = 512
@@ -37,14 +38,13 @@ BOS, EOS, PAD, UNK = "<|tune|>", "<|end|>", "<|pad|>", "<|unk|>"
 
 def main() -> None:
     """Run the training that the command line asks for."""
-    parser = loop.options(__doc__, "", 40.0)
-    parser.add_argument("--net", choices=("gpt", "lstm"), required=True)
+    parser = loop.options(__doc__, "models/embedded/folk-NET", 40.0, "tunes/")
+    parser.add_argument("--net", choices=("gpt", "lstm"), required=True, help="Transformer or LSTM")
     options = parser.parse_args()
-    name = f"folk-{options.net}"
-    if str(options.out) == ".":
-        options.out = loop.Path("models/embedded") / name
-    if str(options.work) == ".train":
-        options.work = loop.Path(".train") / name
+    for name in ("out", "work", "shipped"):
+        folder = getattr(options, name)
+        if folder.name == "folk-NET":
+            setattr(options, name, folder.with_name(f"folk-{options.net}"))
     loop.prepare(options)
     found = load_tunes(options.data)
     print(
@@ -52,10 +52,13 @@ def main() -> None:
         flush=True,
     )
     rows = Rows(found)
-    tokenizer = make_tokenizer(rows)
-    model = make_model(options.net, tokenizer)
-    state = train(model, tokenizer, rows, found, options)
-    export(model, tokenizer, rows, found, state, options)
+    if options.from_shipped:
+        tokenizer, model = load_shipped(options)
+    else:
+        tokenizer = make_tokenizer(rows)
+        model = make_model(options.net, tokenizer)
+    facts = train(model.to(options.device), tokenizer, rows, found, options)
+    export(model, tokenizer, rows, found, facts, options)
 
 
 class Rows:
@@ -128,6 +131,16 @@ def make_model(net: str, tokenizer: Any) -> Any:
     return model
 
 
+def load_shipped(options: argparse.Namespace) -> tuple[Any, Any]:
+    """Return the shipped tokenizer and net, float32."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    import models.nets.lstm  # noqa: F401 - registers the LSTM
+
+    tokenizer = AutoTokenizer.from_pretrained(options.shipped)
+    return tokenizer, AutoModelForCausalLM.from_pretrained(options.shipped, dtype=torch.float32)
+
+
 def batch(rows: list[list[int]], pad: int) -> torch.Tensor:
     """Return ids, int64, rows × longest, padded on the right."""
     longest = max(len(row) for row in rows)
@@ -144,74 +157,49 @@ def loss_of(model: Any, ids: torch.Tensor, pad: int, device: str) -> torch.Tenso
     return F.cross_entropy(logits.flatten(0, 1).float(), target.flatten())
 
 
-def batches(tokenizer: Any, rows: Rows, choice: random.Random) -> Any:
-    """Yield batches of about `BATCH_WORDS` words: tunes of like length together."""
-    while True:
-        drawn = [rows.draw(choice) for _ in range(512)]
-        ids = [
-            [tokenizer.bos_token_id, *tokenizer.convert_tokens_to_ids(words), tokenizer.eos_token_id] for words in drawn
-        ]
-        ids.sort(key=len)
-        found, at = [], 0
-        while at < len(ids):
-            size = max(1, BATCH_WORDS // len(ids[min(len(ids) - 1, at + 20)]))
-            found.append(batch(ids[at : at + size], tokenizer.pad_token_id))
-            at += size
-        choice.shuffle(found)
-        yield from found
+def draw_batches(tokenizer: Any, rows: Rows, choice: random.Random) -> list[torch.Tensor]:
+    """Return batches (int64, rows × longest) of about `BATCH_WORDS` tokens: 512 tunes, sorted by length."""
+    drawn = [rows.draw(choice) for _ in range(512)]
+    ids = [[tokenizer.bos_token_id, *tokenizer.convert_tokens_to_ids(words), tokenizer.eos_token_id] for words in drawn]
+    ids.sort(key=len)
+    found, at = [], 0
+    while at < len(ids):
+        size = max(1, BATCH_WORDS // len(ids[min(len(ids) - 1, at + 20)]))
+        found.append(batch(ids[at : at + size], tokenizer.pad_token_id))
+        at += size
+    choice.shuffle(found)
+    return found
 
 
 def train(model: Any, tokenizer: Any, rows: Rows, found: Collection, options: argparse.Namespace) -> dict[str, Any]:
-    """Train until the minutes are used; return what was seen."""
-    edges = ("embed", "lm_head")
-    optimizer = loop.Optimizers(model, LEARNING_RATE[options.net], weight_decay=0.1, edges=edges)
-    state: dict[str, Any] = {"step": 0, "seconds": 0.0, "words": 0, "curve": []}
-    resumed = loop.resume(options.work / "latest.pt", options.device)
-    if resumed:
-        model.load_state_dict(resumed["model"])
-        optimizer.load_state_dict(resumed["optimizer"])
-        state = resumed["state"]
-    clock = loop.Clock(options.minutes, state["seconds"])
-    feed = batches(tokenizer, rows, random.Random(options.seed * 1_000_003 + state["step"]))
-    saved, losses = clock.seconds, [0.0]
-    model.to(options.device).train()
-    while clock.progress < 1:
-        ids = next(feed).to(options.device)
+    """Train until the minutes are used; return steps, words, minutes and the curve."""
+    choice = loop.draws(options)
+    feed = loop.Feed(lambda: draw_batches(tokenizer, rows, choice))
+    optimizers = Optimizers(model, LEARNING_RATE[options.net], weight_decay=0.1, edges=("embed", "lm_head"))
+    run = loop.Run(options, EVERY, "words", model=model, optimizers=optimizers, feed=feed, choice=choice)
+    model.train()
+    for rate in run:
+        ids = next(feed).to(options.device)  # rows × longest
         loss = loss_of(model, ids, tokenizer.pad_token_id, options.device)
         loss.backward()
-        optimizer.step(loop.falling(state["step"], clock.progress))
-        losses.append(float(loss.detach()))
-        usual = clock.step()
-        state["step"] += 1
-        state["words"] += int((ids != tokenizer.pad_token_id).sum())
-        state["seconds"] = clock.seconds
-        if state["step"] % EVERY == 0:
-            bits = held_out_bits(model, tokenizer, rows, found.held_out[:80])
-            mean = sum(losses) / len(losses)
-            state["curve"].append([state["step"], clock.seconds / 60, mean, bits])
-            print(f"step {state['step']:,}  {clock.seconds / 60:.1f} min  loss {mean:.3f}  "
-                  f"held out {bits:.3f} bits/word  {BATCH_WORDS / usual:,.0f} words/s", flush=True)  # fmt: skip
-            losses = []
-            clock.restart()
-        if clock.seconds - saved > 240 or clock.progress >= 1:
-            content = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "state": state}
-            loop.save(options.work / "latest.pt", content)
-            saved = clock.seconds
-            clock.restart()
-    return state
+        optimizers.step(rate)
+        if run.count(int((ids != tokenizer.pad_token_id).sum()), loss=loss):
+            run.note(held_out_bits_per_token=held_out_bits(model, tokenizer, rows, found.held_out[:80]))
+    return run.facts()
 
 
 @torch.inference_mode()
 def held_out_bits(model: Any, tokenizer: Any, rows: Rows, held_out: list[Source]) -> float:
     """Return bits per word on tunes in their own key; those with a word that was never learnt are left out."""
     model.eval()
+    device = next(model.parameters()).device
     total, count = 0.0, 0
     for tune in held_out:
         words = words_of(tune, tune.rhythm)
         if not rows.known.issuperset(words):
             continue
         ids = batch([[tokenizer.bos_token_id, *tokenizer.convert_tokens_to_ids(words), tokenizer.eos_token_id]], 0)
-        total += float(loss_of(model, ids, -1, "cpu")) * (len(words) - 2)
+        total += float(loss_of(model, ids.to(device), -1, device.type)) * (len(words) - 2)
         count += len(words) - 2
     model.train()
     return total / count / 0.6931471805599453
@@ -283,7 +271,7 @@ def _music21_reads(abc: str) -> bool:
 
 
 def export(
-    model: Any, tokenizer: Any, rows: Rows, found: Collection, state: dict[str, Any], options: argparse.Namespace
+    model: Any, tokenizer: Any, rows: Rows, found: Collection, trained: dict[str, Any], options: argparse.Namespace
 ) -> None:
     """Write the fp16 folder and what is measured on the shipped bytes."""
     from transformers import AutoModelForCausalLM
@@ -297,9 +285,8 @@ def export(
     facts = {
         "held_out_bits": round(held_out_bits(shipped, tokenizer, rows, found.held_out), 4),
         **{name: round(value, 4) for name, value in marks(written, found).items()},
-        "steps": state["step"], "words": state["words"], "minutes": round(state["seconds"] / 60, 1),
-        "parameters": shipped.num_parameters(), "train": len(found.train), "held_out": len(found.held_out),
-        "vocabulary": len(tokenizer), "curve": state["curve"], "texts": written[:10],
+        **trained, "parameters": shipped.num_parameters(), "train": len(found.train), "held_out": len(found.held_out),
+        "vocabulary": len(tokenizer), "texts": written[:10],
     }  # fmt: skip
     (options.out / "training.json").write_text(json.dumps(facts))
     print({name: value for name, value in facts.items() if name not in ("curve", "texts")})

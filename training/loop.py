@@ -1,16 +1,75 @@
-"""What the training scripts of the image models share: a clock that a pause does not fool, optimizers, checkpoints."""
+"""The loop that every training script runs through: command line, clock, checkpoints, curve, batches.
+
+    run = loop.Run(options, every=200, unit="pictures", model=model, optimizers=optimizers, feed=feed)
+    for rate in run:  # until the minutes are used; `rate` is the factor on the learning rate, 0 … 1
+        loss = loss_of(model, next(feed))
+        loss.backward()
+        optimizers.step(rate)
+        if run.count(BATCH, loss=loss):  # true every 200 steps
+            run.note(held_out=evaluate(model))
+
+A call with the same `--work` continues where the last one ended, with the batches that were due next.
+"""
 
 from __future__ import annotations
 
 import argparse
+import csv
+import json
+import random
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+
+from training.optim import falling
+
+WORK = Path.home() / ".cache" / "playground-train"
+SAVE_EVERY_S = 240  # of training time
+
+
+def options(
+    description: str | None, out: str, minutes: float, data: str = "emoji/", work: str = "", begins: bool = True
+) -> argparse.ArgumentParser:
+    """Return a parser with the options that every script has; `data` names what the script reads below `--data`.
+
+    `begins` is False for a script whose first weights are always another model's: it has no `--from-shipped`.
+    """
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("--data", type=Path, required=True, help=f"folder that holds {data}")
+    add("--out", type=Path, default=Path(out), help=f"folder for the trained model (default: {out})")
+    add("--work", type=Path, default=WORK / (work or Path(out).name),
+        help="folder for checkpoints (not committed; default: %(default)s)")  # fmt: skip
+    add("--minutes", type=float, default=minutes, help="training time in all, over every call (default: %(default)s)")
+    add("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="cpu or cuda (here: %(default)s)")
+    add("--threads", type=int, default=0, help="CPU threads; 0: as many as torch takes")
+    add("--seed", type=int, default=0, help="fixes first weights and batches (default: 0)")
+    if begins:
+        add("--from-shipped", action="store_true",
+            help="without a checkpoint in --work: start from the shipped weights and train --minutes more "
+                 "(default: start from scratch)")  # fmt: skip
+    parser.set_defaults(shipped=Path(out), from_shipped=False)
+    return parser
+
+
+def prepare(found: argparse.Namespace) -> None:
+    """Fix the seed and the threads and make the folder for checkpoints."""
+    from models.torchaudio_guard import guard
+
+    guard()
+    torch.manual_seed(found.seed)
+    if found.threads:
+        torch.set_num_threads(found.threads)
+    found.work.mkdir(parents=True, exist_ok=True)
+
+
+def draws(found: argparse.Namespace) -> random.Random:
+    """Return the source of chance that a script draws its batches with."""
+    return random.Random(found.seed * 1_000_003)
 
 
 class Clock:
@@ -41,110 +100,153 @@ class Clock:
         return usual
 
 
-class Optimizers:
-    """Train matrices and convolutions by Muon (Jordan et al. 2024), all else by AdamW.
+class Run:
+    """Hold one training run: its clock, steps and curve, and the checkpoints that it continues from.
 
-    `torch.optim.Muon` takes matrices alone: a convolution is given to it as a matrix of output channels × the rest,
-    a view of the same memory, as Muon's authors do. The first and the last layer, embeddings, norms and biases go to
-    AdamW. `set(factor)` scales both learning rates.
+    `parts` are what a checkpoint holds: models, optimizers, feeds and all else with `state_dict` and
+    `load_state_dict`, sources of chance (`random.Random`, `torch.Generator`) and dicts. They are restored in place
+    where `--work` holds a checkpoint. `every` is the number of steps between points of the curve, `unit` what
+    `count` counts. The learning rate falls from the share `decay_from` of the minutes on; a checkpoint of that moment,
+    `stable.pt`, is kept, and a finished run that gets many more minutes continues from there. Raises `SystemExit`
+    with one sentence for a checkpoint that cannot be read or is another model's.
     """
 
-    def __init__(self, model: nn.Module, lr: float, weight_decay: float = 0.0, edges: tuple[str, ...] = ()) -> None:
-        self.lr = lr
-        self._model = model
-        self._views: list[tuple[nn.Parameter, nn.Parameter]] = []
-        others = []
-        for name, weight in model.named_parameters():
-            inner = weight.ndim >= 2 and not any(edge in name for edge in ("embed", *edges))
-            if inner and min(weight.shape[0], weight[0].numel()) > 8:
-                self._views.append((weight, nn.Parameter(_matrix(weight.data))))
-            else:
-                others.append(weight)
-        matrices = [view for _, view in self._views]
-        self._all = [
-            torch.optim.Muon(matrices, lr=lr, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"),
-            torch.optim.AdamW(others, lr=lr, betas=(0.9, 0.95), weight_decay=0.0),
-        ]
+    def __init__(
+        self, found: argparse.Namespace, every: int, unit: str, decay_from: float = 0.5, warm_up: int = 100,
+        **parts: Any,
+    ) -> None:  # fmt: skip
+        self.work, self.every, self.unit = found.work, every, unit
+        self.step = self.seen = 0
+        self.curve: list[list[float]] = []
+        self.before = {"steps": 0, "minutes": 0.0}  # what the weights had learnt in when the run began
+        self.clock = Clock(found.minutes)
+        self._decay_from, self._warm_up = decay_from, warm_up
+        self._parts, self._decayed = parts, False
+        self._sums: dict[str, float] = {}
+        self._losses = 0  # steps in the sums
+        self._speed = 0.0
+        if not self._resume() and found.from_shipped:
+            self._learnt_before(found.shipped)
 
-    def step(self, factor: float, clip: float = 1.0) -> None:
-        """Take one step at `factor` × the learning rate, gradients clipped to norm `clip`, then forget them."""
-        nn.utils.clip_grad_norm_(self._model.parameters(), clip)
-        for weight, view in self._views:
-            view.grad = None if weight.grad is None else _rows(weight.grad, weight).reshape(view.shape)
-        for optimizer in self._all:
-            for group in optimizer.param_groups:
-                group["lr"] = self.lr * factor
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-        self._model.zero_grad(set_to_none=True)
+    @property
+    def progress(self) -> float:
+        """Return the share of the minutes that is used, 0 … 1."""
+        return self.clock.progress
 
-    def state_dict(self) -> list[dict[str, Any]]:
-        """Return both optimizers' state."""
-        return [optimizer.state_dict() for optimizer in self._all]
+    def __iter__(self) -> Iterator[float]:
+        """Yield the factor on the learning rate, step by step, until the minutes are used; save on the way."""
+        saved = self.clock.seconds
+        self.clock.restart()
+        while self.progress < 1:
+            if self.progress >= self._decay_from and not self._decayed:
+                self.save("stable.pt")
+                self._decayed = True
+                self.clock.restart()
+            due = self.step + 1
+            yield falling(self.step, self.progress, self._decay_from, self._warm_up)
+            if self.step != due:
+                raise RuntimeError("count() is to be called once per step")
+            if self.clock.seconds - saved > SAVE_EVERY_S or self.progress >= 1:
+                self.save("latest.pt")
+                saved = self.clock.seconds
+                self.clock.restart()
 
-    def load_state_dict(self, states: list[dict[str, Any]]) -> None:
-        """Take up what `state_dict` returned."""
-        for optimizer, state in zip(self._all, states, strict=True):
-            optimizer.load_state_dict(state)
+    def count(self, seen: int, **losses: torch.Tensor) -> bool:
+        """Count one step that saw `seen` tokens or pictures; say whether a point of the curve is due.
+
+        `losses` are scalars by name; the curve holds their means, in this order.
+        """
+        for name, loss in losses.items():
+            self._sums[name] = self._sums.get(name, 0.0) + float(loss.detach())
+        self._losses += 1
+        self._speed = seen / max(1e-9, self.clock.step())
+        self.step += 1
+        self.seen += seen
+        return self.step % self.every == 0
+
+    def note(self, **measured: float) -> None:
+        """Add a point to the curve and print it: step, minutes, mean losses, `measured`. Takes no training time."""
+        means = {name: value / self._losses for name, value in self._sums.items()}
+        step, minutes = self.step + self.before["steps"], self.clock.seconds / 60 + self.before["minutes"]
+        self.curve.append([step, minutes, *means.values(), *measured.values()])
+        values = "  ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in {**means, **measured}.items())
+        print(f"step {step:,}  {minutes:.1f} min  {values}  {self._speed:,.0f} {self.unit}/s", flush=True)
+        self._sums, self._losses = {}, 0
+        self.clock.restart()
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a card says of the training: steps, minutes, `unit` by its name, curve."""
+        # of shipped weights only the steps are known: a step of the same recipe sees as much
+        seen = round(self.seen * (1 + self.before["steps"] / max(1, self.step)))
+        return {"steps": self.step + self.before["steps"], self.unit: seen,
+                "minutes": round(self.clock.seconds / 60 + self.before["minutes"], 1), "curve": self.curve}  # fmt: skip
+
+    def save(self, name: str = "latest.pt") -> None:
+        """Write a checkpoint: the run's own numbers, every part, torch's source of chance."""
+        numbers = {"step": self.step, "seen": self.seen, "seconds": self.clock.seconds, "curve": self.curve,
+                   "decayed": self._decayed, "before": self.before, "sums": self._sums,
+                   "losses": self._losses}  # fmt: skip
+        parts = {name: _state(part) for name, part in self._parts.items()}
+        save(self.work / name, {"run": numbers, "parts": parts, "chance": torch.get_rng_state()})
+
+    def _resume(self) -> bool:
+        """Take up the newest checkpoint; `stable.pt` where the learning rate of the newest fell too early."""
+        file = self.work / "latest.pt"
+        content = resume(file)
+        early = self.work / "stable.pt"
+        if content is None or _fell_early(content["run"], self._decay_from * self.clock.budget_s):
+            found = resume(early)
+            file, content = (early, found) if found else (file, content)
+        if content is None:
+            return False
+        try:
+            for name, part in self._parts.items():
+                _restore(part, content["parts"][name])
+        except (KeyError, RuntimeError, TypeError, ValueError) as problem:
+            raise SystemExit(_unfit(file)) from problem
+        numbers = content["run"]
+        self.step, self.seen, self.curve = numbers["step"], numbers["seen"], numbers["curve"]
+        self.clock.seconds, self._decayed, self.before = numbers["seconds"], numbers["decayed"], numbers["before"]
+        self._sums, self._losses = numbers["sums"], numbers["losses"]
+        torch.set_rng_state(content["chance"])
+        print(f"resumed {file.name} at step {self.step:,}, minute {self.clock.seconds / 60:.1f}", flush=True)
+        return True
+
+    def _learnt_before(self, folder: Path) -> None:
+        """Read how long the shipped weights learnt: from training.json, else from the last point of curve.csv."""
+        for file in (folder / "training.json", folder / "facts.json"):
+            if file.exists():
+                facts = json.loads(file.read_text("utf-8"))
+                self.before = {"steps": facts["steps"], "minutes": facts["minutes"]}
+                self.curve = facts.get("curve", [])
+                return
+        with (folder / "curve.csv").open(newline="") as stream:
+            _, *rows = csv.reader(stream)
+        self.curve = [[int(row[0]), *map(float, row[1:])] for row in rows]
+        self.before = {"steps": int(rows[-1][0]), "minutes": float(rows[-1][1])}
 
 
-def _rows(values: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-    """Return a convolution's values with the channels in the order in which `like` lies in memory."""
-    return values if like.is_contiguous() else values.permute(0, 2, 3, 1)
+def _fell_early(numbers: dict[str, Any], falls_at_s: float) -> bool:
+    return bool(numbers["decayed"] and numbers["seconds"] < falls_at_s)
 
 
-def _matrix(weight: torch.Tensor) -> torch.Tensor:
-    """Return a view of `weight` as outputs × the rest; the order of the rest does not matter to Muon."""
-    return _rows(weight, weight).view(len(weight), -1)
+def _state(part: Any) -> Any:
+    if isinstance(part, random.Random):
+        return part.getstate()
+    if isinstance(part, torch.Generator):
+        return part.get_state()
+    return dict(part) if isinstance(part, dict) else part.state_dict()
 
 
-def falling(step: int, progress: float, decay_from: float = 0.5, warm_up: int = 100) -> float:
-    """Return warm-up–stable–decay's factor on the learning rate (Hu et al. 2024) at a share `progress` of the time."""
-    return min(1.0, (step + 1) / warm_up) * min(1.0, max(0.0, (1 - progress) / (1 - decay_from)))
-
-
-class Average:
-    """Keep an exponential moving average of a model's weights, in float32, warmed up over the first steps."""
-
-    def __init__(self, model: nn.Module, decay: float) -> None:
-        self.decay = decay
-        self.steps = 0
-        self.weights = {name: value.detach().clone() for name, value in model.state_dict().items()}
-
-    @torch.no_grad()
-    def update(self, model: nn.Module) -> None:
-        """Move the average towards the model."""
-        self.steps += 1
-        keep = min(self.decay, (1 + self.steps) / (10 + self.steps))
-        for name, value in model.state_dict().items():
-            if value.is_floating_point():
-                self.weights[name].lerp_(value, 1 - keep)
-            else:
-                self.weights[name].copy_(value)
-
-
-def options(description: str | None, out: str, minutes: float) -> argparse.ArgumentParser:
-    """Return a parser with the options that every image script has."""
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder that holds emoji/")
-    parser.add_argument("--out", type=Path, default=Path(out))
-    parser.add_argument("--work", type=Path, default=Path(".train") / Path(out).name, help="checkpoints, outside git")
-    parser.add_argument("--minutes", type=float, default=minutes)
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0: as many as torch takes")
-    parser.add_argument("--seed", type=int, default=0)
-    return parser
-
-
-def prepare(found: argparse.Namespace) -> None:
-    """Fix the seed and the threads and make the folder for checkpoints."""
-    from models.torchaudio_guard import guard
-
-    guard()
-    torch.manual_seed(found.seed)
-    if found.threads:
-        torch.set_num_threads(found.threads)
-    found.work.mkdir(parents=True, exist_ok=True)
+def _restore(part: Any, state: Any) -> None:
+    if isinstance(part, random.Random):
+        part.setstate(state)
+    elif isinstance(part, torch.Generator):
+        part.set_state(state)
+    elif isinstance(part, dict):
+        part.update(state)
+    else:
+        part.load_state_dict(state)
 
 
 def save(file: Path, content: dict[str, Any]) -> None:
@@ -153,23 +255,62 @@ def save(file: Path, content: dict[str, Any]) -> None:
     file.with_suffix(".new").replace(file)
 
 
-def resume(file: Path, device: str) -> dict[str, Any] | None:
-    """Return a checkpoint's content, or None where there is none."""
-    return torch.load(file, map_location=device, weights_only=True) if file.exists() else None
+def resume(file: Path) -> dict[str, Any] | None:
+    """Return a checkpoint's content, or None where there is none. Raises `SystemExit` where it cannot be read."""
+    if not file.exists():
+        return None
+    try:
+        content: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as problem:  # torch, zipfile and pickle each raise their own
+        raise SystemExit(f"The checkpoint {file} is damaged: delete it, or choose another --work.") from problem
+    return content
 
 
-def batches(files: list[int], size: int, generator: torch.Generator) -> Iterator[torch.Tensor]:
-    """Yield indices (int64, `size`) in a new order each pass, without end."""
-    pool = torch.tensor(files)
-    queue = torch.empty(0, dtype=torch.int64)
-    while True:
-        while len(queue) < size:
-            queue = torch.cat([queue, pool[torch.randperm(len(pool), generator=generator)]])
-        yield queue[:size]
-        queue = queue[size:]
+def _unfit(file: Path) -> str:
+    return f"The checkpoint {file} belongs to another model or recipe: delete it, or choose another --work."
 
 
-def psnr(got: torch.Tensor, wanted: torch.Tensor) -> float:
-    """Return the mean over pictures (batch × 3 × height × width, −1 … 1) of the peak signal-to-noise ratio in dB."""
-    error = ((got.clamp(-1, 1) - wanted) / 2).square().flatten(1).mean(1)
-    return float((-10 * error.clamp(min=1e-10).log10()).mean())
+class Shuffled:
+    """Deal indices (int64, `size`) in a new order each pass, without end."""
+
+    def __init__(self, files: list[int], size: int, generator: torch.Generator) -> None:
+        self._pool, self._size, self._generator = torch.tensor(files), size, generator
+        self._queue = torch.empty(0, dtype=torch.int64)
+
+    def __next__(self) -> torch.Tensor:
+        """Return the next `size` indices."""
+        while len(self._queue) < self._size:
+            order = torch.randperm(len(self._pool), generator=self._generator)
+            self._queue = torch.cat([self._queue, self._pool[order]])
+        dealt, self._queue = self._queue[: self._size], self._queue[self._size :]
+        return dealt
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the indices that are next in this pass."""
+        return {"queue": self._queue.clone()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from what `state_dict` returned."""
+        self._queue = state["queue"]
+
+
+class Feed:
+    """Deal batches, without end; `draw` returns a list of them whenever the last list is used up."""
+
+    def __init__(self, draw: Callable[[], list[Any]]) -> None:
+        self._draw = draw
+        self._waiting: list[Any] = []
+
+    def __next__(self) -> Any:
+        """Return the next batch."""
+        if not self._waiting:
+            self._waiting = self._draw()
+        return self._waiting.pop(0)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the batches that are drawn and not yet dealt."""
+        return {"waiting": list(self._waiting)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from what `state_dict` returned."""
+        self._waiting = list(state["waiting"])

@@ -39,6 +39,14 @@ def bits_per_character(model: Any, tokenizer: Any, stories: Sequence[str], batch
     return bits / sum(len(story) for story in stories)
 
 
+def validate(model: Any, tokenizer: Any, stories: Sequence[str]) -> float:
+    """Return bits per character in evaluation mode; leave the model in training mode."""
+    model.eval()
+    bpc = bits_per_character(model, tokenizer, stories)
+    model.train()
+    return bpc
+
+
 def _bits(model: Any, batch: list[tuple[list[int], int]], device: torch.device) -> float:
     longest = max(len(ids) for ids, _ in batch)
     ids = torch.zeros(len(batch), longest, dtype=torch.long)  # rows × tokens, padded on the right

@@ -18,13 +18,14 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import time
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from training import loop
 from training.chat_marks import repeats
+from training.chat_model import BASE
 from training.instructions import HAPPY, SAD, THINGS, joined, mood_of, sentences, things, with_article
 
 NAMES = (
@@ -65,13 +66,15 @@ ROWS = 128
 def main() -> None:
     """Write `{"text", "words"}` for each kept story into `--out`, going on from what is there."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--base", type=Path, default=Path("models/embedded/story-gpt"))
-    parser.add_argument("--out", type=Path, default=Path(".train/story-chat/answers.json"))
-    parser.add_argument("--count", type=int, default=4000)
-    parser.add_argument("--minutes", type=float, default=15.0)
-    parser.add_argument("--threads", type=int, default=0)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--endings", action="store_true", help="give the happy stories of --out a sad ending each")
+    add = parser.add_argument
+    add("--base", type=Path, default=BASE, help="model that writes the stories (default: %(default)s)")
+    add("--out", type=Path, default=loop.WORK / "story-chat" / "answers.json",
+        help="file of stories, added to (default: %(default)s)")  # fmt: skip
+    add("--count", type=int, default=4000, help="stories in all (default: 4000)")
+    add("--minutes", type=float, default=15.0, help="time for this call (default: 15)")
+    add("--threads", type=int, default=0, help="CPU threads; 0: as many as torch takes")
+    add("--seed", type=int, default=0, help="fixes openings and draws (default: 0)")
+    add("--endings", action="store_true", help="give the happy stories of --out a sad ending each")
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
@@ -84,18 +87,20 @@ def main() -> None:
     model = AutoModelForCausalLM.from_pretrained(options.base, dtype=torch.float32).eval()
     options.out.parent.mkdir(parents=True, exist_ok=True)
     kept = json.loads(options.out.read_text("utf-8")) if options.out.exists() else []
-    until = time.monotonic() + 60 * options.minutes
+    clock = loop.Clock(options.minutes)
     choice = random.Random(options.seed * 1_000_003 + len(kept))
     if options.endings:
-        while time.monotonic() < until and (rest := [one for one in kept if lacks_sad(one)]):
+        while clock.progress < 1 and (rest := [one for one in kept if lacks_sad(one)]):
             end_sadly(model, tokenizer, choice.sample(rest, min(ROWS, len(rest))), choice)
             options.out.write_text(json.dumps(kept))
             print(f"{sum('sad' in one for one in kept):,} sad endings", flush=True)
+            clock.step()
         return
-    while len(kept) < options.count and time.monotonic() < until:
+    while len(kept) < options.count and clock.progress < 1:
         kept += batch(model, tokenizer, choice)
         options.out.write_text(json.dumps(kept))
         print(f"{len(kept):,} stories", flush=True)
+        clock.step()
 
 
 def lacks_sad(story: dict[str, Any]) -> bool:

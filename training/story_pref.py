@@ -2,10 +2,11 @@
 
     python -m training.story_pref --data ../shared/data --minutes 30 --threads 1
 
-Reinforcement learning from feedback in the form of Rafailov et al. 2023: story-chat answers each instruction several
-times, a rule scores the answers (`training/chat_marks.py`), and the model learns to prefer the best to the worst while
-a penalty (β) keeps it near to where it began. Sampling and learning take turns for `--rounds` rounds, each from the
-answers of the newest model (on-policy); the reference is always story-chat. Pairs are kept in `--work`.
+Preference tuning by DPO (Rafailov et al. 2023): story-chat answers each instruction several times, a rule scores the
+answers (`training/chat_marks.py`), and the model learns to prefer the best to the worst while a penalty (β) keeps it
+near to where it began. Sampling and learning take turns for `--rounds` rounds, each from the answers of the newest
+model (on-policy); the reference is always story-chat. The steps are trl's; minutes, curve and checkpoint are those of
+`training/loop.py`: an interrupted run continues from the last whole round, with the pairs that lie in `--work`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import time
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +22,17 @@ from torch.nn import functional as F
 
 from training import chat_cards, loop
 from training.chat_marks import COUNT, answers, measure, reward, write_marks
+from training.chat_model import BASE, load_base, load_merged, save_adapter
 from training.conversations import Conversations, held_out
 from training.data import load_stories
 from training.instructions import Asked, ask
 from training.instructions import pairs as pairs_of
 from training.measure import bits_per_character
-from training.story_chat import BASE, load_base, load_merged, save_adapter
 
 TAKES = 6
 PAIRS = 2  # of one instruction at most: the best and the worst, the second best and the second worst
 GAP = 0.25  # of reward: pairs closer than this teach little
+ROWS = 96  # instructions answered at a time
 BATCH = 8
 BETA = 0.1
 LIKELIHOOD = 0.2  # weight of the better answers' own loss: without it both answers grow unlikely, and fluency goes
@@ -40,11 +41,12 @@ LEARNING_RATE = 1.5e-4
 
 def main() -> None:
     """Run the training that the command line asks for."""
-    parser = loop.options(__doc__, "models/embedded/story-chat-pref", minutes=30.0)
-    parser.add_argument("--chat", type=Path, default=Path("models/embedded/story-chat"), help="the supervised adapter")
-    parser.add_argument("--base", type=Path, default=BASE)
-    parser.add_argument("--prompts", type=int, default=500, help="instructions in each round")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser = loop.options(__doc__, "models/embedded/story-chat-pref", 30.0, "stories/ and stories-extra/", begins=False)
+    parser.add_argument("--chat", type=Path, default=Path("models/embedded/story-chat"),
+                        help="the supervised adapter: start and reference (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--base", type=Path, default=BASE, help="model that the adapter sits on (default: %(default)s)")
+    parser.add_argument("--prompts", type=int, default=500, help="instructions in each round (default: 500)")
+    parser.add_argument("--rounds", type=int, default=3, help="at most; fewer where --minutes end (default: 3)")
     options = parser.parse_args()
     loop.prepare(options)
     from peft import PeftModel
@@ -55,15 +57,15 @@ def main() -> None:
     tokenizer = AutoTokenizer.from_pretrained(options.chat)
     reference = load_merged(options.chat).eval().requires_grad_(False)
     model = PeftModel.from_pretrained(load_base(options.base), options.chat, is_trainable=True)
-    state: dict[str, Any] = {"step": 0, "curve": [], "pairs": 0, "prompts": 0, "seconds": 0.0}
-    for number in range(options.rounds):
-        pairs = make_pairs(model, tokenizer, made, number, state, options)
-        began = time.monotonic()
-        learn(model, reference, tokenizer, pairs, number, state, options)
-        state["seconds"] += time.monotonic() - began
-        save_adapter(model, tokenizer, options.work / f"round-{number}", options.base)
-        if state["seconds"] / 60 * (number + 2) / (number + 1) > options.minutes:
-            break  # another round would not fit
+    done = {"rounds": 0, "pairs": 0, "prompts": 0}
+    run = loop.Run(options, 1, "pairs", model=model, done=done)
+    # another round must fit into the minutes, if it takes as long as the mean of those before
+    while done["rounds"] < options.rounds and run.progress * (done["rounds"] + 1) <= max(1, done["rounds"]):
+        pairs = make_pairs(model, tokenizer, made, done, run, options)
+        learn(model, reference, tokenizer, pairs, done["rounds"], run, options)
+        save_adapter(model, tokenizer, options.work / f"round-{done['rounds']}", options.base)
+        done["rounds"] += 1
+        run.save()
     save_adapter(model, tokenizer, options.out, options.base)
     merged = load_merged(options.out).eval()
     kl, kl_answer = divergence(merged, reference, tokenizer, made)
@@ -74,13 +76,12 @@ def main() -> None:
         "base_bits_per_character": round(
             bits_per_character(load_base(options.base).eval(), tokenizer, stories.validation), 4
         ),
-        "pairs": state["pairs"], "prompts": state["prompts"], "takes": TAKES, "batch": BATCH,
-        "beta": BETA, "rate": LEARNING_RATE, "likelihood": LIKELIHOOD, "rounds": number + 1,
-        **chat_cards.counts(model, state, options, "float32"),
+        **done, "takes": TAKES, "batch": BATCH, "beta": BETA, "rate": LEARNING_RATE, "likelihood": LIKELIHOOD,
+        **chat_cards.counts(model, run.facts(), options, "float32"),
     }  # fmt: skip
     (options.work / "facts.json").write_text(json.dumps(facts))
     write_marks(options.out, "preferred", facts["marks"], facts["bits_per_character"], divergence=round(kl, 4))
-    chat_cards.write_preference(options.out, facts, state["curve"], chat_cards.samples(merged, tokenizer))
+    chat_cards.write_preference(options.out, facts, run.curve, chat_cards.samples(merged, tokenizer))
     print(json.dumps(facts, indent=1))
 
 
@@ -98,17 +99,17 @@ def instructions(made: Conversations, count: int, seed: int) -> list[tuple[str, 
 
 
 def make_pairs(
-    model: Any, tokenizer: Any, made: Conversations, number: int, state: dict[str, Any], options: argparse.Namespace
+    model: Any, tokenizer: Any, made: Conversations, done: dict[str, int], run: loop.Run, options: argparse.Namespace
 ) -> list[dict[str, str]]:
     """Return up to `PAIRS` pairs of answers to each instruction, the better one first, as far apart as `GAP`."""
-    file = options.work / f"pairs-{number}.json"
+    file = options.work / f"pairs-{done['rounds']}.json"
     if not file.exists():
-        file.write_text(json.dumps(sample_pairs(model, tokenizer, made, number, options)))
+        file.write_text(json.dumps(sample_pairs(model, tokenizer, made, done["rounds"], options)))
     found = json.loads(file.read_text("utf-8"))
     pairs = list(found["pairs"])
-    state["pairs"] += len(pairs)
-    for name in ("prompts", "seconds"):
-        state[name] += found[name]
+    done["pairs"] += len(pairs)
+    done["prompts"] += found["prompts"]
+    run.clock.seconds += found["seconds"]
     return pairs
 
 
@@ -116,11 +117,14 @@ def sample_pairs(
     model: Any, tokenizer: Any, made: Conversations, number: int, options: argparse.Namespace
 ) -> dict[str, Any]:
     """Let the model answer, and return the pairs, the number of instructions and the seconds that it took."""
-    began = time.monotonic()
+    clock = loop.Clock(options.minutes)
     asked = instructions(made, options.prompts, number)
     texts = [text for text, _ in asked for _ in range(TAKES)]
     model.eval()
-    told = answers(model, tokenizer, texts, 10_000 * (number + 1), rows=96)
+    told = []
+    for start in range(0, len(texts), ROWS):
+        told += answers(model, tokenizer, texts[start : start + ROWS], 10_000 * (number + 1) + start, rows=ROWS)
+        clock.step()
     pairs, total = [], 0.0
     for at, (text, one) in enumerate(asked):
         takes = [(reward(one, *take), take[0]) for take in told[at * TAKES : (at + 1) * TAKES]]
@@ -135,17 +139,23 @@ def sample_pairs(
                 begun = prompt.removeprefix(tokenizer.bos_token)
                 pairs.append({"prompt": begun, "chosen": f" {best[1]}", "rejected": f" {worst[1]}"})
     print(f"round {number}: mean reward {total / len(asked):.3f}, {len(pairs)} pairs", flush=True)
-    return {"pairs": pairs, "prompts": len(asked), "seconds": time.monotonic() - began}
+    return {"pairs": pairs, "prompts": len(asked), "seconds": clock.seconds}
 
 
 def learn(
-    model: Any, reference: Any, tokenizer: Any, pairs: list[dict[str, str]], number: int, state: dict[str, Any],
+    model: Any, reference: Any, tokenizer: Any, pairs: list[dict[str, str]], number: int, run: loop.Run,
     options: argparse.Namespace,
 ) -> None:  # fmt: skip
-    """Go through the pairs once with trl's `DPOTrainer`."""
+    """Go through the pairs once with trl's `DPOTrainer`; each of its steps is counted by `run`."""
     from datasets import Dataset
+    from transformers import TrainerCallback
     from trl import DPOConfig, DPOTrainer
 
+    class Count(TrainerCallback):  # type: ignore[misc]
+        def on_step_end(self, *_: Any, **__: Any) -> None:
+            run.count(BATCH)
+
+    begun = run.step
     config = DPOConfig(
         loss_type=["sigmoid", "sft"], loss_weights=[1.0, LIKELIHOOD],
         output_dir=str(options.work / "trl"), per_device_train_batch_size=BATCH, num_train_epochs=1, beta=BETA,
@@ -154,14 +164,15 @@ def learn(
         seed=options.seed + number, gradient_checkpointing=False, disable_tqdm=True, dataloader_pin_memory=False,
     )  # fmt: skip
     trainer = DPOTrainer(
-        model, ref_model=reference, args=config, train_dataset=Dataset.from_list(pairs), processing_class=tokenizer
-    )
+        model, ref_model=reference, args=config, train_dataset=Dataset.from_list(pairs), processing_class=tokenizer,
+        callbacks=[Count()],
+    )  # fmt: skip
+    run.clock.restart()
     trainer.train()
     for row in trainer.state.log_history:
         if "loss" in row and "rewards/margins" in row:
-            point = [state["step"] + row["step"], row["loss"], row["rewards/margins"], row["rewards/accuracies"]]
-            state["curve"].append(point)
-    state["step"] += trainer.state.global_step
+            point = [begun + row["step"], row["loss"], row["rewards/margins"], row["rewards/accuracies"]]
+            run.curve.append(point)
 
 
 @torch.inference_mode()

@@ -1,6 +1,5 @@
 """Spoken digits: the split, rows put together, what is drawn of them and read back."""
 
-import argparse
 import random
 
 import numpy as np
@@ -9,13 +8,14 @@ import soundfile
 import torch
 
 from models.torchaudio_guard import guard
+from tests.training.runs import Ticking, options
 
 guard()
 
 from models.nets.speech_ctc import SpeechCTC, SpeechCTCConfig  # noqa: E402
 from models.sampling.mels import Mels, MelSettings  # noqa: E402
 from models.sampling.spectrograms import SpectrogramLayout  # noqa: E402
-from training import digit_diffusion, digit_recogniser  # noqa: E402
+from training import digit_diffusion, digit_recogniser, loop  # noqa: E402
 from training.digits import SPEAKERS, load_digits  # noqa: E402
 
 
@@ -89,12 +89,13 @@ def test_sound_comes_back_from_its_spectrogram():
 
 
 def test_the_recogniser_is_trained_saved_and_goes_on(digits, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "time", Ticking())
     monkeypatch.setattr(digit_recogniser, "BATCH", 2)
-    options = argparse.Namespace(work=tmp_path, device="cpu", seed=0, minutes=0.02)
+    asked = options(tmp_path, minutes=0.02)
     torch.manual_seed(0)
     model = SpeechCTC(SpeechCTCConfig(hidden_size=16, num_blocks=1))
-    first = digit_recogniser.train(model, digits, options)
-    assert first["step"] > 0
-    options.minutes = 0.04
+    first = digit_recogniser.train(model, digits, asked)
+    assert first["steps"] > 0
+    asked.minutes = 0.04
     model = SpeechCTC(SpeechCTCConfig(hidden_size=16, num_blocks=1))
-    assert digit_recogniser.train(model, digits, options)["step"] > first["step"]
+    assert digit_recogniser.train(model, digits, asked)["steps"] > first["steps"]

@@ -11,7 +11,8 @@ from safetensors.torch import load_file
 
 from models.torchaudio_guard import guard
 from tests.training.emoji_toys import toy_set
-from training import emoji_gan
+from tests.training.runs import Ticking, options
+from training import emoji_gan, loop
 from training.emoji_gan import Discriminator, diff_augment, share
 
 guard()
@@ -120,8 +121,7 @@ def test_words_that_no_caption_taught_are_left_out(emoji):
 
 def test_what_ships_knows_its_training_captions_and_no_other_word(emoji, tmp_path, monkeypatch):
     monkeypatch.setattr(emoji_gan, "measure", lambda *_: {})
-    options = argparse.Namespace(out=tmp_path)
-    emoji_gan.export(tiny(emoji), emoji, {"step": 1, "seconds": 60.0, "curve": []}, options)
+    emoji_gan.export(tiny(emoji), emoji, {"steps": 1, "minutes": 1.0, "curve": []}, argparse.Namespace(out=tmp_path))
     stored = load_file(tmp_path / "diffusion_pytorch_model.safetensors")
     assert {one.dtype for one in stored.values()} == {torch.float16}
     assert json.loads((tmp_path / "training.json").read_text())["parameters"] == sum(map(torch.numel, stored.values()))
@@ -138,22 +138,24 @@ def test_the_critic_joins_when_its_time_has_come(emoji, tmp_path, monkeypatch, a
         asked.append(1)
         return whole(self, picture, rows)
 
+    monkeypatch.setattr(loop, "time", Ticking())
     monkeypatch.setattr(emoji_gan, "BATCH", 4)
     monkeypatch.setattr(emoji_gan, "ALONE", alone)
     monkeypatch.setattr(Discriminator, "forward", forward)
-    emoji_gan.train(tiny(emoji), emoji, argparse.Namespace(work=tmp_path, device="cpu", seed=0, minutes=0.01))
+    emoji_gan.train(tiny(emoji), emoji, options(tmp_path, minutes=0.01))
     assert bool(asked) == (alone == 0.0)
 
 
 def test_an_interrupted_run_goes_on(emoji, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "time", Ticking())
     monkeypatch.setattr(emoji_gan, "BATCH", 4)
-    options = argparse.Namespace(work=tmp_path, device="cpu", seed=0, minutes=0.02)
+    asked = options(tmp_path, minutes=0.02)
     model = tiny(emoji)
     before = model.paint.weight.detach().clone()
-    first = emoji_gan.train(model, emoji, options)
-    assert first["step"] > 0
+    first = emoji_gan.train(model, emoji, asked)
+    assert first["steps"] > 0
     assert not torch.equal(model.paint.weight, before)
-    done = emoji_gan.train(tiny(emoji), emoji, options)
-    assert done["step"] == first["step"]  # nothing left to do
-    options.minutes = 0.05
-    assert emoji_gan.train(tiny(emoji), emoji, options)["step"] > first["step"]
+    done = emoji_gan.train(tiny(emoji), emoji, asked)
+    assert done["steps"] == first["steps"]  # nothing left to do
+    asked.minutes = 0.05
+    assert emoji_gan.train(tiny(emoji), emoji, asked)["steps"] > first["steps"]

@@ -7,7 +7,8 @@ import torch
 
 from models.torchaudio_guard import guard
 from tests.training.emoji_toys import toy_set
-from training import emoji_vae
+from tests.training.runs import Ticking, options
+from training import emoji_vae, loop
 from training.emoji import on_white
 
 guard()
@@ -86,12 +87,13 @@ def test_the_words_of_held_out_names_alone_stay_unknown(emoji):
 
 
 def test_an_interrupted_run_goes_on(emoji, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "time", Ticking())
     monkeypatch.setattr(emoji_vae, "BATCH", 4)
-    options = argparse.Namespace(work=tmp_path, device="cpu", seed=0, minutes=0.02)
-    first = emoji_vae.train(tiny(emoji), emoji, options)
-    assert first["step"] > 0
+    asked = options(tmp_path, minutes=0.02)
+    first = emoji_vae.train(tiny(emoji), emoji, asked)
+    assert first["steps"] > 0
     assert (tmp_path / "latest.pt").exists()
-    done = emoji_vae.train(tiny(emoji), emoji, options)
-    assert done["step"] == first["step"]  # nothing left to do
-    options.minutes = 0.04
-    assert emoji_vae.train(tiny(emoji), emoji, options)["step"] > first["step"]
+    done = emoji_vae.train(tiny(emoji), emoji, asked)
+    assert done["steps"] == first["steps"]  # nothing left to do
+    asked.minutes = 0.04
+    assert emoji_vae.train(tiny(emoji), emoji, asked)["steps"] > first["steps"]

@@ -10,6 +10,8 @@ import torch  # noqa: E402
 from torch import nn  # noqa: E402
 
 from training import loop  # noqa: E402
+from training.emoji import psnr  # noqa: E402
+from training.optim import Average, Optimizers, falling  # noqa: E402
 
 
 def test_a_pause_is_no_training_time(monkeypatch):
@@ -33,12 +35,12 @@ def test_a_pause_is_no_training_time(monkeypatch):
 
 
 def test_the_rate_warms_up_stays_and_falls_to_zero():
-    assert loop.falling(0, 0.0) == 0.01
-    assert loop.falling(99, 0.1) == 1.0
-    assert loop.falling(500, 0.5) == 1.0
-    assert loop.falling(500, 0.75) == 0.5
-    assert loop.falling(500, 1.0) == 0.0
-    assert loop.falling(500, 0.9, decay_from=0.8) == pytest.approx(0.5)
+    assert falling(0, 0.0) == 0.01
+    assert falling(99, 0.1) == 1.0
+    assert falling(500, 0.5) == 1.0
+    assert falling(500, 0.75) == 0.5
+    assert falling(500, 1.0) == 0.0
+    assert falling(500, 0.9, decay_from=0.8) == pytest.approx(0.5)
 
 
 def net():
@@ -53,15 +55,15 @@ def shared(optimizers):
 def test_matrices_and_convolutions_go_to_muon_and_the_edges_do_not():
     model = net()
     names = {id(weight): name for name, weight in model.named_parameters()}
-    assert [names[id(one)] for one in shared(loop.Optimizers(model, 1e-3))] == ["0.weight", "1.weight", "3.weight"]
-    few = loop.Optimizers(model, 1e-3, edges=("0.", "4."))
+    assert [names[id(one)] for one in shared(Optimizers(model, 1e-3))] == ["0.weight", "1.weight", "3.weight"]
+    few = Optimizers(model, 1e-3, edges=("0.", "4."))
     assert [names[id(one)] for one in shared(few)] == ["1.weight", "3.weight"]
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 def test_a_step_moves_every_weight_downhill_in_either_layout(layout):
     model = net().to(memory_format=layout)
-    optimizers = loop.Optimizers(model, 1e-2)
+    optimizers = Optimizers(model, 1e-2)
     x, y = torch.randn(16, 3, 5, 5), torch.randn(16, 2)
     before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
     losses = []
@@ -77,7 +79,7 @@ def test_a_step_moves_every_weight_downhill_in_either_layout(layout):
 
 def test_at_factor_zero_nothing_moves():
     model = net()
-    optimizers = loop.Optimizers(model, 1e-2)
+    optimizers = Optimizers(model, 1e-2)
     before = [weight.detach().clone() for weight in model.parameters()]
     model(torch.randn(2, 3, 5, 5)).sum().backward()
     optimizers.step(0.0)
@@ -93,16 +95,16 @@ def test_a_run_goes_on_from_its_checkpoint_as_if_it_had_not_ended(tmp_path):
             optimizers.step(1.0)
 
     whole = net()
-    train(whole, loop.Optimizers(whole, 1e-2), 6)
+    train(whole, Optimizers(whole, 1e-2), 6)
     part = net()
-    optimizers = loop.Optimizers(part, 1e-2)
+    optimizers = Optimizers(part, 1e-2)
     train(part, optimizers, 3)
     file = tmp_path / "latest.pt"
     loop.save(file, {"model": part.state_dict(), "optimizer": optimizers.state_dict()})
-    found = loop.resume(file, "cpu")
+    found = loop.resume(file)
     later = net()
     later.load_state_dict(found["model"])
-    optimizers = loop.Optimizers(later, 1e-2)
+    optimizers = Optimizers(later, 1e-2)
     optimizers.load_state_dict(found["optimizer"])
     train(later, optimizers, 3)
     assert all(torch.allclose(*pair, atol=1e-6) for pair in zip(whole.parameters(), later.parameters(), strict=True))
@@ -110,16 +112,16 @@ def test_a_run_goes_on_from_its_checkpoint_as_if_it_had_not_ended(tmp_path):
 
 def test_a_checkpoint_is_whole_or_not_there(tmp_path):
     file = tmp_path / "latest.pt"
-    assert loop.resume(file, "cpu") is None
+    assert loop.resume(file) is None
     loop.save(file, {"step": 1})
     with pytest.raises(Exception, match="pickle"):
         loop.save(file, {"step": lambda: 0})
-    assert loop.resume(file, "cpu") == {"step": 1}
+    assert loop.resume(file) == {"step": 1}
 
 
 def test_an_average_follows_slowly_and_copies_counters():
     model = nn.BatchNorm1d(2)
-    average = loop.Average(model, decay=0.9)
+    average = Average(model, decay=0.9)
     with torch.no_grad():
         model.weight += 1
     model.num_batches_tracked += 7
@@ -132,12 +134,12 @@ def test_an_average_follows_slowly_and_copies_counters():
 
 
 def test_batches_meet_every_file_once_before_any_twice():
-    feed = loop.batches([3, 5, 7, 9, 11], 2, torch.Generator().manual_seed(0))
+    feed = loop.Shuffled([3, 5, 7, 9, 11], 2, torch.Generator().manual_seed(0))
     drawn = torch.cat([next(feed) for _ in range(5)]).tolist()
     assert sorted(drawn[:5]) == sorted(drawn[5:]) == [3, 5, 7, 9, 11]
 
 
 def test_psnr_of_a_known_error():
     wanted = torch.zeros(2, 3, 4, 4)
-    assert loop.psnr(wanted + 0.2, wanted) == pytest.approx(20.0, abs=1e-3)
-    assert loop.psnr(wanted, wanted) == pytest.approx(100.0, abs=1e-3)
+    assert psnr(wanted + 0.2, wanted) == pytest.approx(20.0, abs=1e-3)
+    assert psnr(wanted, wanted) == pytest.approx(100.0, abs=1e-3)

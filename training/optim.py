@@ -1,0 +1,100 @@
+"""What moves the weights: Muon beside AdamW, the falling learning rate, the moving average of the weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+
+class Optimizers:
+    """Train matrices and convolutions by Muon (Jordan et al. 2024), all else by AdamW.
+
+    `torch.optim.Muon` takes matrices alone: a convolution is given to it as a matrix of output channels × the rest,
+    a view of the same memory, as Muon's authors do. The first and the last layer, embeddings, norms and biases go to
+    AdamW. `set(factor)` scales both learning rates.
+    """
+
+    def __init__(self, model: nn.Module, lr: float, weight_decay: float = 0.0, edges: tuple[str, ...] = ()) -> None:
+        self.lr = lr
+        self._model = model
+        self._views: list[tuple[nn.Parameter, nn.Parameter]] = []
+        others = []
+        for name, weight in model.named_parameters():
+            inner = weight.ndim >= 2 and not any(edge in name for edge in ("embed", *edges))
+            if inner and min(weight.shape[0], weight[0].numel()) > 8:
+                self._views.append((weight, nn.Parameter(_matrix(weight.data))))
+            else:
+                others.append(weight)
+        matrices = [view for _, view in self._views]
+        self._all = [
+            torch.optim.Muon(matrices, lr=lr, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"),
+            torch.optim.AdamW(others, lr=lr, betas=(0.9, 0.95), weight_decay=0.0),
+        ]
+
+    def step(self, factor: float, clip: float = 1.0) -> None:
+        """Take one step at `factor` × the learning rate, gradients clipped to norm `clip`, then clear them."""
+        nn.utils.clip_grad_norm_(self._model.parameters(), clip)
+        for weight, view in self._views:
+            view.grad = None if weight.grad is None else _rows(weight.grad, weight).reshape(view.shape)
+        for optimizer in self._all:
+            for group in optimizer.param_groups:
+                group["lr"] = self.lr * factor
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        self._model.zero_grad(set_to_none=True)
+
+    def state_dict(self) -> list[dict[str, Any]]:
+        """Return both optimizers' state."""
+        return [optimizer.state_dict() for optimizer in self._all]
+
+    def load_state_dict(self, states: list[dict[str, Any]]) -> None:
+        """Continue from what `state_dict` returned."""
+        for optimizer, state in zip(self._all, states, strict=True):
+            optimizer.load_state_dict(state)
+
+
+def _rows(values: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    """Return a convolution's values with the channels in the order in which `like` lies in memory."""
+    return values if like.is_contiguous() else values.permute(0, 2, 3, 1)
+
+
+def _matrix(weight: torch.Tensor) -> torch.Tensor:
+    """Return a view of `weight` as outputs × the rest; the order of the rest does not matter to Muon."""
+    return _rows(weight, weight).view(len(weight), -1)
+
+
+def falling(step: int, progress: float, decay_from: float = 0.5, warm_up: int = 100) -> float:
+    """Return warm-up–stable–decay's factor on the learning rate (Hu et al. 2024) at a share `progress` of the time."""
+    return min(1.0, (step + 1) / warm_up) * min(1.0, max(0.0, (1 - progress) / (1 - decay_from)))
+
+
+class Average:
+    """Keep an exponential moving average of a model's weights, in float32, warmed up over the first steps."""
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.steps = 0
+        self.weights = {name: value.detach().clone() for name, value in model.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, model: nn.Module) -> None:
+        """Move the average towards the model."""
+        self.steps += 1
+        keep = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        for name, value in model.state_dict().items():
+            if value.is_floating_point():
+                self.weights[name].lerp_(value, 1 - keep)
+            else:
+                self.weights[name].copy_(value)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the averaged weights and how many steps went into them."""
+        return {"weights": self.weights, "steps": self.steps}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from what `state_dict` returned."""
+        for name, value in self.weights.items():
+            value.copy_(state["weights"][name])
+        self.steps = state["steps"]
