@@ -186,7 +186,7 @@ def test_the_command_line_runs_it(tmp_path):
 def test_nothing_of_the_app_knows_it():
     for folder in ("models", "components", "pages"):
         for path in (PACKAGE_DIR.parent / folder).rglob("*.py"):
-            assert "waltz" not in path.read_text("utf-8"), path
+            assert "dance/" not in path.read_text("utf-8"), path
             assert "dancer" not in path.read_text("utf-8"), path
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from models.image.files import image_output
+from models.images import image_output
 from pydantic import Field
 
 from models.events import Event, Final, Preview, Progress
@@ -37,7 +37,7 @@ class DanceParams(Params):
                         json_schema_extra=hint(live=True))  # fmt: skip
 
 
-class Dancer(Family[DanceParams]):
+class Dancer(Family):
     """Make dances."""
 
     name: ClassVar[str] = "dancer"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import streamlit as st
-from models.image.files import decode_upload
+from models.images import decode_upload
 
 from components import inputs
 from components.modality import Act, InputType, Modality, RoomPage, Showing, Takes, Words
