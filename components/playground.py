@@ -87,7 +87,7 @@ class _Page:
         The worker counts. While it warms up it is not asked: the run itself checks again.
         """
         prompt = request.inputs.get("prompt", "")
-        short = len(prompt.encode()) < int(self.spec.facts.get("context_length") or 0)  # type: ignore[arg-type]
+        short = len(prompt.encode()) < self.spec.facts.get("context_length", 0)
         ready = self.jobs.engine.state().phase == "ready"
         if short or not ready or "count_tokens" not in self.family.tools or request.params.get("cut_prompt"):
             return

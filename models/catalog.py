@@ -11,13 +11,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from models.errors import BadInput, BadParam, CatalogError, UnknownModel, WeightsError
 from models.family import Family, acting_inputs, discover
 from models.params import Narrowing, Params, check
 from models.settings import Settings
-from models.types import Request
+from models.types import Facts, Request
 
 
 class Weights(BaseModel):
@@ -61,7 +61,7 @@ class ModelSpec(BaseModel):
     collection: str = ""
     weights: Weights
     params: dict[str, Narrowing] = Field(default_factory=dict)
-    facts: dict[str, JsonValue] = Field(default_factory=dict)
+    facts: Facts = Field(default_factory=Facts)
     examples: tuple[str, ...] = ()
     file: Path = Field(default=Path(), exclude=True)
 

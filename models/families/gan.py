@@ -14,7 +14,7 @@ from models.errors import BadInput, WeightsError
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, Family, InputField, Loaded, Modality
 from models.params import Params, above, hint
-from models.types import SEED_MAX, Output, Request
+from models.types import SEED_MAX, Output, Request, RunStats
 
 if TYPE_CHECKING:
     from models.catalog import ModelSpec
@@ -69,7 +69,7 @@ class GANParams(Params):
     )  # fmt: skip
 
 
-class GAN(Family):
+class GAN(Family[GANParams]):
     """Run a `GANGenerator`."""
 
     name: ClassVar[str] = "gan"
@@ -96,12 +96,12 @@ class GAN(Family):
         config = read_config(spec)
         return {"noise_size": config["noise_size"], "vocabulary_size": len(config["vocabulary"]), "size": 64}
 
-    def check_inputs(self, spec: ModelSpec, request: Request, params: Any) -> None:
+    def check_inputs(self, spec: ModelSpec, request: Request, params: GANParams) -> None:
         """Refuse an empty prompt; see `Family.check_inputs`."""
         check_prompts(request, params.prompt_mix)
 
     def generate(
-        self, spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context
+        self, spec: ModelSpec, request: Request, params: GANParams, loaded: Loaded, context: Context
     ) -> Iterator[Event]:
         """Draw one picture after another, each from its own seed; see `Family.generate`."""
         import torch
@@ -159,7 +159,7 @@ def check_prompts(request: Request, mix: float, required: bool = True) -> None:
         raise BadInput("There is no second prompt to go towards. Write one, or set “Towards a second prompt” to 0.")
 
 
-def run_stats(drawn: int, started: float, stopped: bool, unknown: list[str]) -> dict[str, Any]:
+def run_stats(drawn: int, started: float, stopped: bool, unknown: list[str]) -> RunStats:
     """Return a run's `Final.stats`: how quick it was, and the words that the model does not know."""
     seconds = time.monotonic() - started
     notes = [f"Words that it does not know and left out: {', '.join(dict.fromkeys(unknown))}."] if unknown else []

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -17,6 +17,9 @@ import torch
 from models import seeds
 from models.sampling.denoising import Interrupted, Watch
 from models.sampling.schedulers import predicted_x0
+
+if TYPE_CHECKING:
+    from models.families.text_to_audio import TextToAudioParams
 
 # what each call names the length; the first that it knows is taken
 LENGTH_NAMES = ("audio_length_in_s", "audio_end_in_s", "audio_duration_s", "audio_duration", "duration")
@@ -151,7 +154,7 @@ class LatentWatch(Watch):
         self.pictures.append(grid.numpy().copy())
 
 
-def denoised(pipeline: Any, prompt: str, params: Any, seed: int, watch: LatentWatch) -> np.ndarray | None:
+def denoised(pipeline: Any, prompt: str, params: TextToAudioParams, seed: int, watch: LatentWatch) -> np.ndarray | None:
     """Return a diffusion pipeline's sound, float32, frames × channels: where it was stopped, what it believed in then.
 
     None where it was cancelled.
@@ -233,7 +236,9 @@ def frames_of(model: Any, seconds: float) -> int:
     return max(1, round(seconds * float(model.config.audio_encoder.frame_rate)))
 
 
-def composed(model: Any, processor: Any, prompt: str, params: Any, seed: int, watch: CodeWatch) -> np.ndarray:
+def composed(
+    model: Any, processor: Any, prompt: str, params: TextToAudioParams, seed: int, watch: CodeWatch
+) -> np.ndarray:
     """Return MusicGen's sound, float32, frames (× channels); what there was where it was stopped."""
     given = processor(text=[prompt], padding=True, return_tensors="pt")
     books = int(model.decoder.config.num_codebooks) // int(model.decoder.config.audio_channels)

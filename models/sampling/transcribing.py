@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -13,6 +13,9 @@ import torch
 from models import sounds
 from models.sampling.denoising import Interrupted
 from models.seeds import seeded
+
+if TYPE_CHECKING:
+    from models.families.speech_to_text import SpeechToTextParams
 
 SETTINGS = {"whisper": ("language", "task", "temperature", "num_beams"), "moonshine": ("temperature", "num_beams")}
 TOKENS_PER_S = 6.5  # of speech: Moonshine's authors stop there, for it may repeat itself without end
@@ -77,7 +80,7 @@ class Ear:
 
 
 def transcribe(
-    model: Any, processor: Any, samples: np.ndarray, rate: int, params: Any, seed: int, ear: Ear
+    model: Any, processor: Any, samples: np.ndarray, rate: int, params: SpeechToTextParams, seed: int, ear: Ear
 ) -> tuple[str, list[dict[str, Any]]]:
     """Return the text, and of a long one and by Whisper its parts with start and end in seconds.
 
@@ -95,8 +98,9 @@ def transcribe(
 
 
 def _moonshine(
-    model: Any, processor: Any, samples: np.ndarray, rate: int, params: Any, ear: Ear, common: dict[str, Any]
-) -> tuple[str, list[dict[str, Any]]]:
+    model: Any, processor: Any, samples: np.ndarray, rate: int, params: SpeechToTextParams, ear: Ear,
+    common: dict[str, Any],
+) -> tuple[str, list[dict[str, Any]]]:  # fmt: skip
     """Hear part after part of a long recording: the model learnt from less than a minute at a time."""
     chance = {"do_sample": True, "temperature": params.temperature} if params.temperature > 0 else {
         "do_sample": False}  # fmt: skip
@@ -113,8 +117,9 @@ def _moonshine(
 
 
 def _whisper(
-    model: Any, processor: Any, samples: np.ndarray, rate: int, params: Any, ear: Ear, common: dict[str, Any]
-) -> tuple[str, list[dict[str, Any]]]:
+    model: Any, processor: Any, samples: np.ndarray, rate: int, params: SpeechToTextParams, ear: Ear,
+    common: dict[str, Any],
+) -> tuple[str, list[dict[str, Any]]]:  # fmt: skip
     long = len(samples) / rate > processor.feature_extractor.chunk_length
     more = {"truncation": False, "padding": "longest"} if long else {}
     given = processor(samples, sampling_rate=rate, return_tensors="pt", return_attention_mask=True, **more)
