@@ -17,7 +17,7 @@ from components.words import plain
 from models.catalog import Catalog
 from models.jobs import JobView
 from models.stamps import file_name
-from models.types import Output, Request
+from models.types import Output, Request, RunStats
 
 ASKED, ANSWERED = ":material/person:", ":material/auto_stories:"
 _component = frontend.component("playground_said", __file__, html='<p class="said"></p>')
@@ -170,7 +170,7 @@ def facts(catalog: Catalog, maker: Maker) -> str:
     return " · ".join(parts)
 
 
-def differing(catalog: Catalog, request: Request, stats: dict[str, Any]) -> dict[str, Any]:
+def differing(catalog: Catalog, request: Request, stats: RunStats) -> dict[str, Any]:
     """Return the settings in effect of a run that differ from its model's defaults, without the seed."""
     if request.model not in catalog:
         return {}

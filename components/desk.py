@@ -59,7 +59,7 @@ class Desk:
         """
         prompt = request.inputs.get("prompt", "")
         engine = self.session.jobs.engine
-        short = len(prompt.encode()) < int(self.spec.facts.get("context_length") or 0)  # type: ignore[arg-type]
+        short = len(prompt.encode()) < self.spec.facts.get("context_length", 0)
         ready = engine.state().phase == "ready"
         if short or not ready or "count_tokens" not in self.family.tools or request.params.get("cut_prompt"):
             return

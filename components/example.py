@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import cast
 
 from models.spec import ModelSpec
-from models.types import ASIDE, Output, Request, Run
+from models.types import ASIDE, Output, Request, Run, RunStats
 
 EXAMPLES = Path(__file__).parent / "examples"
 
@@ -33,5 +34,5 @@ def read_run(file: Path) -> Run:
     prompt = given.get("prompt") or outputs[0].text[: outputs[0].meta.get("prompt_chars", 0)]
     inputs = {"prompt": prompt, **({"messages": given["messages"]} if "messages" in given else {})}
     request = Request(model=said["model"], inputs=inputs, params=said["params"], seed=said["seed"])
-    stats = {name: said[name] for name in ("in_effect", "tokens", "steps", "notes") if name in said}
+    stats = cast("RunStats", {name: said[name] for name in ("in_effect", "tokens", "steps", "notes") if name in said})
     return Run("example", "", "", request, "done", 0.0, outputs, stats)

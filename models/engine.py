@@ -18,7 +18,7 @@ from models.family import Context
 from models.params import values_in_effect
 from models.registry import Registry
 from models.settings import Settings
-from models.types import Request
+from models.types import Request, RunStats
 
 Phase = Literal["starting", "warming", "ready", "stopped"]
 
@@ -140,18 +140,16 @@ def run_request(
                 first_output_s = time.monotonic() - started
             if event.kind == "final":
                 seconds = time.monotonic() - started
-                unused = event.stats.pop("unused", ())
-                event = Final(
-                    event.outputs,
-                    {
-                        "stopped": False,
-                        **event.stats,
-                        "in_effect": {name: value for name, value in acted.items() if name not in unused},
-                        "seconds": round(seconds, 3),
-                        "first_output_s": round(seconds if first_output_s is None else first_output_s, 3),
-                        "peak_bytes": memory.peak_bytes(),
-                    },
-                )
+                stats: RunStats = {
+                    "stopped": False,
+                    **event.stats,
+                    "seconds": round(seconds, 3),
+                    "first_output_s": round(seconds if first_output_s is None else first_output_s, 3),
+                    "peak_bytes": memory.peak_bytes(),
+                }
+                unused = stats.pop("unused", [])
+                stats["in_effect"] = {name: value for name, value in acted.items() if name not in unused}
+                event = Final(event.outputs, stats)
             yield event
 
 

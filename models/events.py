@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from models.types import Output
+from models.types import Output, RunStats
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Preview:
     """Show every output so far. It replaces the preview before it, so that dropping some loses nothing."""
 
     outputs: tuple[Output, ...]
-    stats: dict[str, Any] = field(default_factory=dict)
+    stats: RunStats = field(default_factory=RunStats)
     kind: Literal["preview"] = "preview"
 
 
@@ -36,7 +36,7 @@ class Final:
     """Close a run, once, as its last event. `stats["stopped"]` is true where a Stop cut it short."""
 
     outputs: tuple[Output, ...]
-    stats: dict[str, Any] = field(default_factory=dict)
+    stats: RunStats = field(default_factory=RunStats)
     kind: Literal["final"] = "final"
 
 

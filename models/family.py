@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic
+
+from typing_extensions import TypeVar
 
 from models.errors import CatalogError
 from models.events import Event
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from models.spec import ModelSpec
 
 Modality = str  # the first part of its models' ids, and the name of a room
+P = TypeVar("P", bound=Params, default=Any)  # the params of a family; of any, where a family is not named
 
 
 # types of input whose value in a request is text or JSON itself; every other type is a reference to stored bytes
@@ -103,14 +106,14 @@ class Context:
     stamp: dict[str, Any] = field(default_factory=dict)
 
 
-class Family(ABC):
+class Family(ABC, Generic[P]):
     """Load and run one kind of model. Import torch only inside methods.
 
-    `Params` declares the settings; `inputs` what it takes; `seed_shown_if` when the seed acts (see `ParamField`).
-    `tools` maps a tool's name to the method that serves it, called with the model, plain JSON and the stored files:
-    data work only, no forward pass. `studies` maps a short
-    job's name to the method that runs it with the arguments and events of `generate`. `how_it_works` is
-    markdown for the page's fold: a small mermaid diagram and two paragraphs with links to the papers.
+    `Params` declares the settings, and is the class that `Family[…]` names; `inputs` declares what it takes, and
+    `seed_shown_if` when the seed acts (see `ParamField`). `tools` maps a tool's name to the method that serves it,
+    called with the model, plain JSON and the stored files: data work only, no forward pass. `studies` maps a short
+    job's name to the method that runs it with the arguments and events of `generate`. `how_it_works` is markdown for
+    the page's fold: a small mermaid diagram and two paragraphs with links to the papers.
     """
 
     name: ClassVar[str]
@@ -138,7 +141,7 @@ class Family(ABC):
 
     @abstractmethod
     def generate(
-        self, spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context
+        self, spec: ModelSpec, request: Request, params: P, loaded: Loaded, context: Context
     ) -> Iterator[Event]:
         """Yield `Progress` and `Preview`s, then exactly one `Final`. Raises errors from `models.errors`."""
 
@@ -153,7 +156,7 @@ class Family(ABC):
         """
         return {}
 
-    def check_inputs(self, spec: ModelSpec, request: Request, params: Any) -> None:  # noqa: B027 - optional
+    def check_inputs(self, spec: ModelSpec, request: Request, params: P) -> None:
         """Check what can be checked without the model. Raises `BadInput`. Runs on page, CLI and API alike."""
 
     def fields(self, spec: ModelSpec) -> tuple[ParamField, ...]:

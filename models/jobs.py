@@ -342,7 +342,7 @@ class Jobs:
         last = final or preview
         return Run(
             id=uuid.uuid4().hex, owner=owner, job=job.id, request=request, status=status, created_at=created_at,
-            outputs=list(last.outputs) if last else [], stats=dict(last.stats) if last else {},
+            outputs=list(last.outputs) if last else [], stats=last.stats.copy() if last else {},
             error=error.to_dict() if error else None,
         )  # fmt: skip
 

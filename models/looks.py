@@ -40,7 +40,7 @@ def check_study(spec: ModelSpec, request: Request) -> None:
     """Check a request for a study before its model is loaded. Raises `BadInput`."""
     if request.study not in STUDIES:
         return
-    has: Any = spec.facts.get("insides", [])
+    has = spec.facts.get("insides", [])
     if request.study in SHOWN and request.study not in has:
         can = " and ".join(_NAMES[one] for one in has) or "nothing of this kind"
         raise BadInput(f"{spec.id} has no {_NAMES[request.study]} to show; it has {can}.")

@@ -13,7 +13,7 @@ import types
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import annotated_types
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
@@ -93,6 +93,9 @@ class Params(BaseModel):
                 raise TypeError(f"{cls.__name__}.{name}: only a number has a cost, not a {item.type}")
 
 
+_P = TypeVar("_P", bound=Params)
+
+
 @dataclass(frozen=True)
 class ParamField:
     """Describe one setting as drawn: plain data, no class of the family needed.
@@ -161,9 +164,7 @@ def describe(
     return (*(item for item in table if item is not None), seed)
 
 
-def check(
-    params: type[Params], fields: tuple[ParamField, ...], values: Mapping[str, Any], model: str = "this model"
-) -> Params:
+def check(params: type[_P], fields: tuple[ParamField, ...], values: Mapping[str, Any], model: str = "this model") -> _P:
     """Return validated params: `values` over the model's defaults.
 
     `fields` is the model's table from `describe`. Raises `BadParam` with one sentence per wrong value: what was

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from models.family import Family, Modality
+from models.family import Family, Modality, P
 
 if TYPE_CHECKING:
     from models.blobs import Blobs
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from models.spec import ModelSpec
 
 
-class SoundFamily(Family, ABC):
+class SoundFamily(Family[P], ABC):
     """Offer after-effects and the comparison of two sounds as tools."""
 
     modality: ClassVar[Modality] = "audio"

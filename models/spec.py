@@ -7,10 +7,11 @@ import json
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from models.errors import WeightsError
 from models.params import Narrowing
+from models.types import Facts
 
 
 class Weights(BaseModel):
@@ -54,7 +55,7 @@ class ModelSpec(BaseModel):
     collection: str = ""
     weights: Weights
     params: dict[str, Narrowing] = Field(default_factory=dict)
-    facts: dict[str, JsonValue] = Field(default_factory=dict)
+    facts: Facts = Field(default_factory=Facts)
     examples: tuple[str, ...] = ()
     file: Path = Field(default=Path(), exclude=True)
 

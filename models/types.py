@@ -7,7 +7,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, with_config
+from typing_extensions import TypedDict  # pydantic reads the standard library's from Python 3.12 on
 
 # an open word, told by the families and drawn by the rooms that know it
 OutputKind = str
@@ -15,6 +16,62 @@ ASIDE: frozenset[str] = frozenset({"steps", "view"})  # kinds for looking into a
 RunStatus = Literal["done", "stopped", "failed"]
 
 SEED_MAX = 2**32 - 1
+
+
+@with_config(ConfigDict(extra="allow"))
+class Facts(TypedDict, total=False):
+    """Hold what depends on a model's weights: the facts that code reads, each where the family has it; others pass.
+
+    Lengths in tokens, sizes in px, `sample_rate` in Hz, `max_s` in seconds. `settings` are those that the model's call
+    honours, `insides` the studies that it has, `words` and `speakers` those that it can say and be.
+    """
+
+    kind: str
+    settings: list[str]
+    context_length: int
+    vocabulary_size: int
+    chat: bool
+    insides: list[str]
+    learnt: str
+    marks: dict[str, int | float]
+    tasks: list[str]
+    schedulers: list[str]
+    max_steps: int
+    size_step: int
+    clip_layers: int
+    word_maps: bool
+    sample_rate: int
+    max_s: float
+    speakers: list[str]
+    words: list[str]
+    languages: list[str]
+
+
+class RunStats(TypedDict, total=False):
+    """Hold what there is to be told of a run, as plain JSON.
+
+    A family's `Final` gives `stopped`, `notes` (sentences), what was counted (`tokens` or `steps`, `counted` names the
+    latter) and `unused`: settings that could not act, for `run_request` alone, which adds `in_effect`, times in seconds
+    and `peak_bytes` of the process. `not_stored` says why a run is not kept.
+    """
+
+    stopped: bool
+    notes: list[str]
+    in_effect: dict[str, Any]
+    unused: list[str]
+    tokens: int
+    tokens_per_s: float
+    prompt_tokens: int
+    prompt_tokens_reused: int
+    steps: int
+    steps_per_s: float
+    counted: str
+    preview_s: float
+    listen_s: float
+    seconds: float
+    first_output_s: float
+    peak_bytes: int
+    not_stored: str
 
 
 class Request(BaseModel):
@@ -66,8 +123,7 @@ class Run:
     """Record one finished, stopped or failed request.
 
     `created_at` is UTC seconds since the epoch. `outputs` keep their text; artefact bytes are fetched from the
-    store by `sha256`. `stats` is plain JSON: `seconds`, `first_output_s`, `tokens_per_s` or `steps_per_s`,
-    `peak_bytes`, … `error` is `PlaygroundError.to_dict()` of a failed run.
+    store by `sha256`. `error` is `PlaygroundError.to_dict()` of a failed run.
     """
 
     id: str
@@ -77,7 +133,7 @@ class Run:
     status: RunStatus
     created_at: float
     outputs: list[Output] = field(default_factory=list)
-    stats: dict[str, Any] = field(default_factory=dict)
+    stats: RunStats = field(default_factory=RunStats)
     error: dict[str, Any] | None = None
 
     @property

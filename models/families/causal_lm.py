@@ -16,7 +16,7 @@ from models.family import Context, Family, InputField, Loaded, Modality
 from models.params import Params
 from models.prompts import encode, encode_latest, prompt_too_long, read_forced, read_messages, read_negative
 from models.text_settings import CausalLMParams, check_words
-from models.types import Output, Request
+from models.types import Output, Request, RunStats
 from models.watching import follow
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ fixes the draws, so that the same request gives the same text. This model learnt
 """
 
 
-class CausalLM(Family):
+class CausalLM(Family[CausalLMParams]):
     """Run any `AutoModelForCausalLM` on a prompt. Weights are cast to float32 at load."""
 
     name: ClassVar[str] = "causal_lm"
@@ -102,12 +102,12 @@ class CausalLM(Family):
             raise WeightsError(f"{spec.id}: {file.name} is missing or damaged. Restore it.") from error
         return {**facts, **_marks(spec)}
 
-    def check_inputs(self, spec: ModelSpec, request: Request, params: Any) -> None:
+    def check_inputs(self, spec: ModelSpec, request: Request, params: CausalLMParams) -> None:
         """Refuse an empty prompt and stop texts that could end every text at once; see `Family.check_inputs`."""
         prompt = plain_text.check_text(request.inputs["prompt"])
         if not prompt.strip():
             raise BadInput("The prompt is empty. Write the beginning of a text, such as “Once upon a time”.")
-        read_forced(request.inputs.get("forced", ""), int(spec.facts.get("vocabulary_size", 0)))  # type: ignore[arg-type]
+        read_forced(request.inputs.get("forced", ""), spec.facts.get("vocabulary_size", 0))
         if read_messages(request.inputs.get("messages", "")) is not None and not spec.facts.get("chat"):
             raise BadInput(f"{spec.id} has no chat template, so it takes no earlier messages. Give the prompt alone.")
         looks.check_study(spec, request)
@@ -128,7 +128,7 @@ class CausalLM(Family):
             tokens = len(encode(_chat_tokenizer(spec.folder()), text, chat))
         else:
             tokens = len(_tokenizer_of(spec).encode(text).ids)
-        context_length = int(spec.facts["context_length"])  # type: ignore[arg-type]
+        context_length = spec.facts["context_length"]
         fits = tokens < context_length
         return {
             "tokens": tokens, "context_length": context_length,
@@ -136,7 +136,7 @@ class CausalLM(Family):
         }  # fmt: skip
 
     def generate(
-        self, spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context
+        self, spec: ModelSpec, request: Request, params: CausalLMParams, loaded: Loaded, context: Context
     ) -> Iterator[Event]:
         """Stream the prompt and what the model adds, one output per variant; see `Family.generate`."""
         import torch
@@ -147,7 +147,7 @@ class CausalLM(Family):
         from models.seeds import seeded
 
         tokenizer = loaded.parts["tokenizer"]
-        size = int(spec.facts["vocabulary_size"])  # type: ignore[arg-type]
+        size = spec.facts["vocabulary_size"]
         chat = read_messages(request.inputs.get("messages", ""))
         shown = "" if chat is not None else request.inputs["prompt"]  # what a text begins with; an answer stands alone
         forced = read_forced(request.inputs.get("forced", ""), size)
@@ -177,15 +177,16 @@ class CausalLM(Family):
         whole = [row[: text.tokens] for row, text in zip(drawn, texts, strict=True)]
         notes += [*_notes(params), *writing.said(texts, whole)]
         tokens = sum(text.tokens - len(forced) for text in texts)
-        stats = {
+        stats: RunStats = {
             "tokens": tokens,
             "prompt_tokens": len(ids),
-            **({"prompt_tokens_reused": writing.reused} if writing.reused else {}),
             "tokens_per_s": round((tokens - len(texts)) / seconds, 2) if seconds > 0 and tokens > len(texts) else 0.0,
             "stopped": any(text.finish == "stopped" for text in texts),
             "unused": sorted(writing.unused | ({"negative_prompt"} if not negative else set())),
             "notes": notes,
         }
+        if writing.reused:
+            stats["prompt_tokens_reused"] = writing.reused
         outputs = [
             plain_text.text_output(_said(shown, text, chat is not None), context.stamp, index, _meta(shown, text))
             for index, text in enumerate(texts)
@@ -217,7 +218,7 @@ class CausalLM(Family):
         return {**answer, "prompt": len(kept.prompt), "anew": len(tokenizer.encode(text, add_special_tokens=False).ids)}
 
     def study(
-        self, spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context
+        self, spec: ModelSpec, request: Request, params: CausalLMParams, loaded: Loaded, context: Context
     ) -> Iterator[Event]:
         """Look into a text that was kept (input `view`): one of `models.looks.STUDIES`."""
         from models.sampling.attention import attention
@@ -230,14 +231,14 @@ class CausalLM(Family):
 
     def _fit(
         self, spec: ModelSpec, tokenizer: Any, prompt: str, chat: list[dict[str, str]] | None, forced: list[int],
-        params: Any, beside: int = 0,
+        params: CausalLMParams, beside: int = 0,
     ) -> tuple[list[int], int, list[str]]:  # fmt: skip
         """Return the prompt's ids, how many tokens fit after them and the `forced` ones, and what to tell.
 
         `beside` is the length of another prompt that the same answer has to fit behind.
         """
         ids = encode(tokenizer, prompt, chat)
-        whole = int(spec.facts["context_length"])  # type: ignore[arg-type]
+        whole = spec.facts["context_length"]
         limit = whole - len(forced)
         if limit < 2:
             raise BadInput(f"{len(forced):,} tokens to begin with leave no room: {spec.id} holds {whole:,} in all.")
@@ -302,7 +303,7 @@ def _meta(prompt: str, text: Any) -> dict[str, Any]:
     return {"prompt_chars": len(prompt), "tokens": text.tokens, "finish": text.finish}
 
 
-def _notes(params: Any) -> list[str]:
+def _notes(params: CausalLMParams) -> list[str]:
     if not params.do_sample:
         return ["Greedy: always the likeliest token, so no seed and no sampling setting acts."]
     if params.top_k == 1:

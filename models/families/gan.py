@@ -67,7 +67,7 @@ class GANParams(Params):
     )  # fmt: skip
 
 
-class GAN(Family):
+class GAN(Family[GANParams]):
     """Run a `GANGenerator`."""
 
     name: ClassVar[str] = "gan"
@@ -94,12 +94,12 @@ class GAN(Family):
         config = read_config(spec)
         return {"noise_size": config["noise_size"], "vocabulary_size": len(config["vocabulary"]), "size": 64}
 
-    def check_inputs(self, spec: ModelSpec, request: Request, params: Any) -> None:
+    def check_inputs(self, spec: ModelSpec, request: Request, params: GANParams) -> None:
         """Refuse an empty prompt; see `Family.check_inputs`."""
         check_prompts(request, params.prompt_mix)
 
     def generate(
-        self, spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context
+        self, spec: ModelSpec, request: Request, params: GANParams, loaded: Loaded, context: Context
     ) -> Iterator[Event]:
         """Draw one picture after another, each from its own seed; see `Family.generate`."""
         import torch

@@ -15,7 +15,7 @@ from models.events import Event, Final, Preview, Progress
 from models.family import Context, InputField, Loaded
 from models.params import Params, hint
 from models.sound_family import SoundFamily, with_speakers
-from models.types import SEED_MAX, Output, Request
+from models.types import SEED_MAX, Output, Request, RunStats
 
 if TYPE_CHECKING:
     from models.params import ParamField
@@ -83,7 +83,7 @@ class SpectrogramParams(Params):
     )  # fmt: skip
 
 
-class SpectrogramDiffusion(SoundFamily):
+class SpectrogramDiffusion(SoundFamily[SpectrogramParams]):
     """Run a `UNet2DModel` with class labels whose pictures are folded mel spectrograms."""
 
     name: ClassVar[str] = "spectrogram_diffusion"
@@ -96,8 +96,7 @@ class SpectrogramDiffusion(SoundFamily):
 
     def fields(self, spec: ModelSpec) -> tuple[ParamField, ...]:
         """Return the model's table of settings, with the speakers that it knows."""
-        speakers = tuple(str(one) for one in spec.facts.get("speakers", ()))  # type: ignore[union-attr]
-        return with_speakers(super().fields(spec), speakers)
+        return with_speakers(super().fields(spec), spec.facts.get("speakers", []))
 
     def load(self, spec: ModelSpec) -> Loaded:
         """Read U-Net and schedule into float32."""
@@ -125,12 +124,12 @@ class SpectrogramDiffusion(SoundFamily):
         return {"speakers": list(layout.speakers), "words": list(layout.labels), "sample_rate": rate,
                 "word_s": round(layout.frames * layout.mel.hop_length / rate, 3)}  # fmt: skip
 
-    def check_inputs(self, spec: ModelSpec, request: Request, params: Any) -> None:
+    def check_inputs(self, spec: ModelSpec, request: Request, params: SpectrogramParams) -> None:
         """Refuse what the model has no sound for; see `Family.check_inputs`."""
-        parse_words(request.inputs.get("prompt", ""), tuple(spec.facts["words"]))  # type: ignore[arg-type]
+        parse_words(request.inputs.get("prompt", ""), tuple(spec.facts["words"]))
 
     def generate(
-        self, spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context
+        self, spec: ModelSpec, request: Request, params: SpectrogramParams, loaded: Loaded, context: Context
     ) -> Iterator[Event]:
         """Draw the words' spectrograms together, one take after another, and make them sound; see `Family.generate`."""
         import torch
@@ -185,7 +184,7 @@ class SpectrogramDiffusion(SoundFamily):
             views += [sound_views.mel_view(sound, layout.mel.sample_rate, take),
                       sound_views.steps_view(kept, times, take)]  # fmt: skip
         spent = time.monotonic() - begun
-        stats = {
+        stats: RunStats = {
             "steps": steps, "steps_per_s": round(steps / spent, 2) if spent > 0 else 0.0, "stopped": stopped,
             "notes": [],
         }  # fmt: skip

@@ -16,7 +16,7 @@ from models.errors import BadInput, WeightsError
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, Family, InputField, Loaded, Modality
 from models.params import Params, above, hint
-from models.types import Output, Request
+from models.types import Output, Request, RunStats
 from models.watching import follow
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class SpeechToTextParams(Params):
     )  # fmt: skip
 
 
-class SpeechToText(Family):
+class SpeechToText(Family[SpeechToTextParams]):
     """Run any `AutoModelForCTC`, a Whisper or a Moonshine, with its processor, on a recording."""
 
     name: ClassVar[str] = "speech_to_text"
@@ -91,14 +91,14 @@ class SpeechToText(Family):
 
     def fields(self, spec: ModelSpec) -> tuple[ParamField, ...]:
         """Return the settings that act: for CTC what is kept, for the others how they write."""
-        honoured = {*spec.facts.get("settings", ["min_confidence"])}  # type: ignore[misc]
+        honoured = {*spec.facts.get("settings", ["min_confidence"])}
         table = []
         for item in super().fields(spec):
             if item.name == "seed":  # no chance is in CTC
                 item = replace(item, shown_if={"temperature": above(0.0)} if "temperature" in honoured else
                                {"min_confidence": ()})  # fmt: skip
             elif item.name == "language":
-                names = (FOUND_OUT, *spec.facts.get("languages", ()))  # type: ignore[misc]
+                names = (FOUND_OUT, *spec.facts.get("languages", []))
                 item = replace(item, type="choice", choices=names)
             if item.name == "seed" or item.name in honoured:
                 table.append(item)
@@ -142,13 +142,13 @@ class SpeechToText(Family):
         except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
             raise WeightsError(f"{spec.id}: its processor's files are missing or damaged. Restore them.") from error
 
-    def check_inputs(self, spec: ModelSpec, request: Request, params: Any) -> None:
+    def check_inputs(self, spec: ModelSpec, request: Request, params: SpeechToTextParams) -> None:
         """Refuse a request without a recording; see `Family.check_inputs`."""
         if not request.inputs.get("audio", "").startswith("sha256:"):
             raise BadInput("There is no recording. Record one, or give a file.")
 
     def generate(
-        self, spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context
+        self, spec: ModelSpec, request: Request, params: SpeechToTextParams, loaded: Loaded, context: Context
     ) -> Iterator[Event]:
         """Hear a recording: one text, its odds over time (CTC) and its spectrogram; see `Family.generate`."""
         from models.sampling import sound_views
@@ -170,15 +170,16 @@ class SpeechToText(Family):
             steps = 0
         meta |= {"seconds": round(len(samples) / rate, 3), "finish": "stopped" if stopped else ""}
         output = plain_text.text_output(text, context.stamp, 0, meta)
-        stats = {
+        stats: RunStats = {
             "steps": steps, "stopped": stopped, "listen_s": round(time.monotonic() - begun, 4),
             "notes": [] if text or stopped else ["Nothing was heard that it knows."],
         }  # fmt: skip
         yield Final((output, sound_views.mel_view(samples, rate, 0), *drawn), stats)
 
     def _write(
-        self, request: Request, params: Any, loaded: Loaded, context: Context, samples: np.ndarray, rate: int
-    ) -> Any:
+        self, request: Request, params: SpeechToTextParams, loaded: Loaded, context: Context, samples: np.ndarray,
+        rate: int,
+    ) -> Any:  # fmt: skip
         from models.sampling import transcribing
 
         model, processor = loaded.parts["model"], loaded.parts["processor"]
@@ -194,7 +195,9 @@ class SpeechToText(Family):
         text, parts = found[0]
         return text, {"segments": parts}, watch.step, watch.ended
 
-    def _spell(self, params: Any, loaded: Loaded, context: Context, samples: np.ndarray, rate: int) -> Any:
+    def _spell(
+        self, params: SpeechToTextParams, loaded: Loaded, context: Context, samples: np.ndarray, rate: int
+    ) -> Any:
         """Return a CTC model's text, what there is to say of it, its odds over time, and whether it was stopped."""
         import numpy as np
 

@@ -15,7 +15,7 @@ from models.events import Event, Final, Preview, Progress
 from models.family import Context, InputField, Loaded
 from models.params import Params, above, hint
 from models.sound_family import SoundFamily
-from models.types import Output, Request
+from models.types import Output, Request, RunStats
 from models.watching import follow
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class TextToAudioParams(Params):
     )  # fmt: skip
 
 
-class TextToAudio(SoundFamily):
+class TextToAudio(SoundFamily[TextToAudioParams]):
     """Run a text-to-audio pipeline of diffusers, or a `MusicgenForConditionalGeneration`."""
 
     name: ClassVar[str] = "text_to_audio"
@@ -115,7 +115,7 @@ class TextToAudio(SoundFamily):
 
     def fields(self, spec: ModelSpec) -> tuple[ParamField, ...]:
         """Return the settings that the model's call honours, the length as far as it goes."""
-        honoured = {"seed", *spec.facts.get("settings", ())}  # type: ignore[misc]
+        honoured = {"seed", *spec.facts.get("settings", [])}
         longest = spec.facts.get("max_s")
         table = []
         for item in super().fields(spec):
@@ -149,17 +149,17 @@ class TextToAudio(SoundFamily):
         except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
             raise WeightsError(f"{spec.id}: a config is missing, damaged or of another kind. Restore it.") from error
 
-    def check_inputs(self, spec: ModelSpec, request: Request, params: Any) -> None:
+    def check_inputs(self, spec: ModelSpec, request: Request, params: TextToAudioParams) -> None:
         """Refuse an empty description; see `Family.check_inputs`."""
         if not plain_text.check_text(request.inputs.get("prompt", "")).strip():
             raise BadInput("The description is empty. Write what it should sound like, such as “soft rain”.")
 
     def generate(
-        self, spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context
+        self, spec: ModelSpec, request: Request, params: TextToAudioParams, loaded: Loaded, context: Context
     ) -> Iterator[Event]:
         """Make one sound; diffusion shows its latents on the way, codes what they sound like so far."""
         begun = time.monotonic()
-        rate = int(spec.facts["sample_rate"])  # type: ignore[arg-type]
+        rate = spec.facts["sample_rate"]
         run = self._codes if "model" in loaded.parts else self._diffusion
         sound, views, steps, stopped = yield from run(request, params, loaded, context, rate)
         meta: dict[str, Any] = {"seed": request.seed, **({"finish": "stopped"} if stopped else {})}
@@ -171,13 +171,15 @@ class TextToAudio(SoundFamily):
             made = sounds.sound_output(sound, rate, context.stamp, 0, request.inputs["prompt"], meta)
             outputs = (made, mel_view(sound, rate, 0), *views)
         seconds = time.monotonic() - begun
-        stats = {
+        stats: RunStats = {
             "steps": steps, "steps_per_s": round(steps / seconds, 2) if seconds > 0 else 0.0, "stopped": stopped,
             "notes": _notes(steps, stopped, bool(outputs), "model" in loaded.parts),
         }  # fmt: skip
         yield Final(outputs, stats)
 
-    def _diffusion(self, request: Request, params: Any, loaded: Loaded, context: Context, rate: int) -> Any:
+    def _diffusion(
+        self, request: Request, params: TextToAudioParams, loaded: Loaded, context: Context, rate: int
+    ) -> Any:
         from models.sampling import music, sound_views
 
         pipeline = loaded.parts["pipeline"]
@@ -206,7 +208,7 @@ class TextToAudio(SoundFamily):
         )
         return sound, views, watch.step, watch.ended
 
-    def _codes(self, request: Request, params: Any, loaded: Loaded, context: Context, rate: int) -> Any:
+    def _codes(self, request: Request, params: TextToAudioParams, loaded: Loaded, context: Context, rate: int) -> Any:
         from models.sampling import music
 
         model, processor = loaded.parts["model"], loaded.parts["processor"]

@@ -136,7 +136,7 @@ class TextToImageParams(Params):
     )  # fmt: skip
 
 
-class TextToImage(Family):
+class TextToImage(Family[TextToImageParams]):
     """Run any text-to-image pipeline of diffusers that predicts noise, v or flow on latents."""
 
     name: ClassVar[str] = "text_to_image"
@@ -160,7 +160,7 @@ class TextToImage(Family):
 
     def fields(self, spec: ModelSpec) -> tuple[ParamField, ...]:
         """Return the model's table of settings: schedulers and tasks that run for it, sizes in its steps."""
-        facts: Any = spec.facts
+        facts = spec.facts
         table = []
         for item in super().fields(spec):
             if item.name == "scheduler" and "schedulers" in facts:
@@ -210,14 +210,14 @@ class TextToImage(Family):
         except (OSError, ValueError, KeyError, AttributeError) as error:
             raise WeightsError(f"{spec.id}: a config of the pipeline is missing or damaged. Restore it.") from error
 
-    def check_inputs(self, spec: ModelSpec, request: Request, params: Any) -> None:
+    def check_inputs(self, spec: ModelSpec, request: Request, params: TextToImageParams) -> None:
         """Check prompt, sizes and the pictures that a task needs; see `Family.check_inputs`."""
         prompt = check_text(request.inputs["prompt"])
         if not prompt.strip() and not (params.task != "text to image" and "image" in request.inputs):
             raise BadInput("The prompt is empty. Write what to draw, such as “red heart”.")
         if params.prompt_mix > 0 and not check_text(request.inputs.get("prompt_to", ""), "second prompt").strip():
             raise BadInput("There is no second prompt to go towards. Write one, or set “Towards a second prompt” to 0.")
-        step = int(spec.facts.get("size_step", 8))  # type: ignore[arg-type]
+        step = spec.facts.get("size_step", 8)
         for name, value in (("width", params.width), ("height", params.height)):
             if value % step:
                 raise BadInput(f"The {name} is {value} px; {spec.id} takes whole multiples of {step}. "
@@ -237,7 +237,7 @@ class TextToImage(Family):
             raise BadInput("The kept steps are missing: give the reference of the run's steps output.")
 
     def generate(
-        self, spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context
+        self, spec: ModelSpec, request: Request, params: TextToImageParams, loaded: Loaded, context: Context
     ) -> Iterator[Event]:
         """Denoise and decode, with previews, one output per picture and the kept steps; see `Family.generate`."""
         from models.sampling.drawing import draw
@@ -245,7 +245,7 @@ class TextToImage(Family):
         yield from draw(spec, request, params, loaded, context)
 
     def study_steps(
-        self, spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context
+        self, spec: ModelSpec, request: Request, params: TextToImageParams, loaded: Loaded, context: Context
     ) -> Iterator[Event]:
         """Decode a run's kept steps (input `steps`): two strips of tiles, of x0 and of x_t."""
         from models.sampling.making import decode_steps
@@ -253,7 +253,7 @@ class TextToImage(Family):
         yield from decode_steps(request, loaded, context)
 
     def study_words(
-        self, spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context
+        self, spec: ModelSpec, request: Request, params: TextToImageParams, loaded: Loaded, context: Context
     ) -> Iterator[Event]:
         """Run the request again on a private copy and return the picture and one heat map per word of the prompt."""
         from models.sampling.making import word_maps

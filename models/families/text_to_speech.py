@@ -17,7 +17,7 @@ from models.events import Event, Final, Preview, Progress
 from models.family import Context, InputField, Loaded
 from models.params import Params, check, hint
 from models.sound_family import SoundFamily, with_speakers
-from models.types import SEED_MAX, Output, Request
+from models.types import SEED_MAX, Output, Request, RunStats
 from models.watching import Interrupted
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class SpeechParams(Params):
     )  # fmt: skip
 
 
-class TextToSpeech(SoundFamily):
+class TextToSpeech(SoundFamily[SpeechParams]):
     """Run a text-to-speech model of transformers on a text."""
 
     name: ClassVar[str] = "text_to_speech"
@@ -139,9 +139,9 @@ class TextToSpeech(SoundFamily):
 
     def fields(self, spec: ModelSpec) -> tuple[ParamField, ...]:
         """Return the settings that the model's call honours; the speaker alone where there are several."""
-        honoured = {"pause_s", "seed", *spec.facts.get("settings", ())}  # type: ignore[misc]
-        speakers = [str(name) for name in spec.facts.get("speakers", ())]  # type: ignore[union-attr]
-        return with_speakers([item for item in super().fields(spec) if item.name in honoured], speakers)
+        honoured = {"pause_s", "seed", *spec.facts.get("settings", [])}
+        own = [item for item in super().fields(spec) if item.name in honoured]
+        return with_speakers(own, spec.facts.get("speakers", []))
 
     def load(self, spec: ModelSpec) -> Loaded:
         """Read tokenizer and weights; see `Family.load`."""
@@ -163,7 +163,7 @@ class TextToSpeech(SoundFamily):
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise WeightsError(f"{spec.id}: a config is missing, damaged or of another kind. Restore it.") from error
 
-    def check_inputs(self, spec: ModelSpec, request: Request, params: Any) -> None:
+    def check_inputs(self, spec: ModelSpec, request: Request, params: SpeechParams) -> None:
         """Refuse an empty and an endless text, and rows that are none; see `Family.check_inputs`."""
         text = plain_text.check_text(request.inputs.get("prompt", ""))
         if not text.strip():
@@ -178,7 +178,7 @@ class TextToSpeech(SoundFamily):
             row_params(self, spec, params, values)
 
     def generate(
-        self, spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context
+        self, spec: ModelSpec, request: Request, params: SpeechParams, loaded: Loaded, context: Context
     ) -> Iterator[Event]:
         """Say one sentence after another, sentence k from seed + k, and join them; see `Family.generate`.
 
@@ -225,7 +225,7 @@ class TextToSpeech(SoundFamily):
             if len(sound) else ()
         )  # fmt: skip
         seconds = time.monotonic() - begun
-        stats = {
+        stats: RunStats = {
             "steps": len(parts), "counted": "sentence" if len(parts) == 1 else "sentences",
             "steps_per_s": round(len(parts) / seconds, 2) if seconds > 0 else 0.0,
             "stopped": stopped, "notes": [*([SILENT.format(unread, len(texts))] if unread else []),
@@ -272,7 +272,9 @@ def read_rows(text: str) -> dict[int, dict[str, Any]]:
     return rows
 
 
-def row_params(family: TextToSpeech, spec: ModelSpec, params: Any, values: dict[str, Any]) -> tuple[int | None, Any]:
+def row_params(
+    family: TextToSpeech, spec: ModelSpec, params: SpeechParams, values: dict[str, Any]
+) -> tuple[int | None, SpeechParams]:
     """Return a sentence's seed (None: the text's) and settings: its own over the text's. Raises `BadInput`."""
     if not values:
         return None, params
@@ -284,7 +286,7 @@ def row_params(family: TextToSpeech, spec: ModelSpec, params: Any, values: dict[
     known = {item.name for item in fields}
     given = {name: value for name, value in params.model_dump().items() if name in known}
     try:
-        return seed, check(family.Params, fields, {**given, **own}, spec.id)
+        return seed, check(SpeechParams, fields, {**given, **own}, spec.id)
     except BadParam as error:
         raise BadInput(f"The settings of a sentence are wrong: {error}") from error
 

@@ -18,7 +18,7 @@ from models.events import Event, Final, Preview, Progress
 from models.family import Context, InputField, Loaded
 from models.params import Params, hint
 from models.sound_family import SoundFamily
-from models.types import SEED_MAX, Output, Request
+from models.types import SEED_MAX, Output, Request, RunStats
 from models.watching import follow
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class TuneParams(Params):
     )  # fmt: skip
 
 
-class TuneLM(SoundFamily):
+class TuneLM(SoundFamily[TuneParams]):
     """Run any causal language model over the words of `models.tunes`, and play what it wrote."""
 
     name: ClassVar[str] = "tune_lm"
@@ -161,7 +161,7 @@ class TuneLM(SoundFamily):
         except (OSError, ValueError, KeyError) as error:
             raise WeightsError(f"{spec.id}: config.json is missing or damaged. Restore it.") from error
 
-    def check_inputs(self, spec: ModelSpec, request: Request, params: Any) -> None:
+    def check_inputs(self, spec: ModelSpec, request: Request, params: TuneParams) -> None:
         """Refuse an opening with a word that the model never saw; see `Family.check_inputs`."""
         words = opening(request.inputs.get("prompt", ""))
         file = spec.folder() / "tokenizer.json"
@@ -172,12 +172,12 @@ class TuneLM(SoundFamily):
                 f"The opening has “{strange[0][:20]}”, which this model has no word for. Allowed are notes such as d, "
                 "^c2, B,/2 and z, the triplet sign (3, and bars |. Change it or leave the opening empty."
             )
-        limit = int(spec.facts["context_length"])  # type: ignore[arg-type]
+        limit = spec.facts["context_length"]
         if len(words) + 5 >= limit:
             raise BadInput(f"The opening has {len(words)} words; at most {limit - 5} are allowed. Shorten it.")
 
     def generate(
-        self, spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context
+        self, spec: ModelSpec, request: Request, params: TuneParams, loaded: Loaded, context: Context
     ) -> Iterator[Event]:
         """Write one tune after another, each from its own seed, and play each; see `Family.generate`."""
         outputs: list[Output] = []
@@ -198,7 +198,7 @@ class TuneLM(SoundFamily):
                 views += run.views
                 notes += run.notes
                 yield Preview(tuple(outputs))
-        stats = {
+        stats: RunStats = {
             "tokens": words, "tokens_per_s": round(words / seconds, 2) if seconds > 0 else 0.0, "stopped": stopped,
             "notes": list(dict.fromkeys(notes)),
         }  # fmt: skip
@@ -209,11 +209,11 @@ class _Writing:
     """Hold one tune while it is written and played."""
 
     def __init__(
-        self, spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context, number: int
+        self, spec: ModelSpec, request: Request, params: TuneParams, loaded: Loaded, context: Context, number: int
     ) -> None:
         self.request, self.params, self.context, self.number = request, params, context, number
         self.model, self.tokenizer = loaded.parts["model"], loaded.parts["tokenizer"]
-        self.limit = int(spec.facts["context_length"])  # type: ignore[arg-type]
+        self.limit = spec.facts["context_length"]
         self.words, self.seconds, self.stopped = 0, 0.0, False
         self.notes: list[str] = []
         self.output: Output | None = None
@@ -304,7 +304,7 @@ def vocabulary(file: Path, changed_ns: int) -> frozenset[str]:
         raise WeightsError(f"{file.parent.name}: {file.name} is missing or damaged. Restore it.") from error
 
 
-def _generate(model: Any, tokenizer: Any, ids: list[int], total: int, params: Any, watch: Any) -> None:
+def _generate(model: Any, tokenizer: Any, ids: list[int], total: int, params: TuneParams, watch: Any) -> None:
     import torch
     from transformers import GenerationConfig, StoppingCriteriaList
 

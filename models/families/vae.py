@@ -91,7 +91,7 @@ class VAEParams(Params):
     )  # fmt: skip
 
 
-class VAE(Family):
+class VAE(Family[VAEParams]):
     """Run a `ConvVAE`."""
 
     name: ClassVar[str] = "vae"
@@ -126,7 +126,7 @@ class VAE(Family):
         config = read_config(spec)
         return {"axes": config["axes"], "vocabulary_size": len(config["vocabulary"]), "size": 64}
 
-    def check_inputs(self, spec: ModelSpec, request: Request, params: Any) -> None:
+    def check_inputs(self, spec: ModelSpec, request: Request, params: VAEParams) -> None:
         """Check that the pictures which a task needs are there; see `Family.check_inputs`."""
         # prompts act in sampling alone
         check_prompts(request, params.prompt_mix if params.task == "sample" else 0.0, required=False)
@@ -137,7 +137,7 @@ class VAE(Family):
                 raise BadInput(f"“{params.task}” needs a {which}. Upload one, or choose the task “sample”.")
 
     def generate(
-        self, spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context
+        self, spec: ModelSpec, request: Request, params: VAEParams, loaded: Loaded, context: Context
     ) -> Iterator[Event]:
         """Decode places in the latent space; see `Family.generate`."""
         import torch
@@ -169,7 +169,7 @@ class VAE(Family):
                     yield Preview(tuple(outputs))
         yield Final(tuple(outputs), run_stats(len(outputs), started, stopped, unknown))
 
-    def _places(self, request: Request, params: Any, model: Any, context: Context, unknown: list[str]) -> Any:
+    def _places(self, request: Request, params: VAEParams, model: Any, context: Context, unknown: list[str]) -> Any:
         """Return a function from a picture's number to its place (1 × axes) and what lies across the kept axes."""
         import torch
 

@@ -14,10 +14,11 @@ from models import images, seeds
 from models.events import Event, Final, Preview, Progress
 from models.sampling import denoising, pipelines
 from models.sampling.previews import Budget
-from models.types import SEED_MAX, Output
+from models.types import SEED_MAX, Output, RunStats
 from models.watching import Interrupted, follow
 
 if TYPE_CHECKING:
+    from models.families.text_to_image import TextToImageParams
     from models.family import Context, Loaded
     from models.spec import ModelSpec
     from models.types import Request
@@ -27,7 +28,9 @@ BIG_BYTES = 500_000_000  # a model above this draws one picture at a time
 POLL_S = 0.05
 
 
-def draw(spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context) -> Iterator[Event]:
+def draw(
+    spec: ModelSpec, request: Request, params: TextToImageParams, loaded: Loaded, context: Context
+) -> Iterator[Event]:
     """Yield a run's events: progress and previews per step, then one `Final`; see `Family.generate`."""
     run = _Run(spec, request, params, loaded, context)
     yield from run.events()
@@ -37,7 +40,7 @@ def draw(spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context
     outputs: tuple[Output, ...] = tuple(run.outputs)
     if run.kept is not None:
         outputs = (*outputs, run.kept)
-    stats = {
+    stats: RunStats = {
         "steps": run.steps, "steps_per_s": round(run.steps / run.seconds, 2) if run.seconds > 0 else 0.0,
         "stopped": run.stopped, "notes": notes, "preview_s": round(run.preview_s, 4),
     }  # fmt: skip
@@ -47,7 +50,9 @@ def draw(spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context
 class _Run:
     """Hold one request while it is drawn."""
 
-    def __init__(self, spec: ModelSpec, request: Request, params: Any, loaded: Loaded, context: Context) -> None:
+    def __init__(
+        self, spec: ModelSpec, request: Request, params: TextToImageParams, loaded: Loaded, context: Context
+    ) -> None:
         self.request, self.params, self.context = request, params, context
         self.parts = loaded.parts
         self.outputs: list[Output] = []

@@ -23,6 +23,7 @@ from models.types import Output
 from models.watching import Interrupted, follow
 
 if TYPE_CHECKING:
+    from models.families.text_to_image import TextToImageParams
     from models.family import Context, Loaded
     from models.types import Request
 
@@ -66,7 +67,7 @@ def decode_steps(request: Request, loaded: Loaded, context: Context) -> Iterator
     yield Final(tuple(outputs), {"stopped": False, "notes": []})
 
 
-def word_maps(request: Request, params: Any, loaded: Loaded, context: Context) -> Iterator[Event]:
+def word_maps(request: Request, params: TextToImageParams, loaded: Loaded, context: Context) -> Iterator[Event]:
     """Yield progress and a `Final` of the picture and one heat map (grey, 0 … 255) for each word of the prompt.
 
     The U-Net's structure is copied, its weights are shared: what listens in the copy is nowhere else.
@@ -122,7 +123,7 @@ def word_maps(request: Request, params: Any, loaded: Loaded, context: Context) -
     yield Final(tuple(outputs), {"stopped": False, "notes": []})
 
 
-def _given(request: Request, params: Any, context: Context) -> tuple[Any, Any]:
+def _given(request: Request, params: TextToImageParams, context: Context) -> tuple[Any, Any]:
     if params.task == "text to image":
         return None, None
     assert context.open_ref is not None

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -17,6 +17,9 @@ from models import seeds
 from models.sampling.denoising import DenoisingWatch
 from models.sampling.schedulers import predicted_x0
 from models.watching import Interrupted, Watch
+
+if TYPE_CHECKING:
+    from models.families.text_to_audio import TextToAudioParams
 
 # what each call names the length; the first that it knows is taken
 LENGTH_NAMES = ("audio_length_in_s", "audio_end_in_s", "audio_duration_s", "audio_duration", "duration")
@@ -151,8 +154,10 @@ class LatentWatch(DenoisingWatch):
         self.pictures.append(grid.numpy().copy())
 
 
-def run_pipeline(pipeline: Any, prompt: str, params: Any, seed: int, watch: LatentWatch) -> np.ndarray | None:
-    """Return a diffusion pipeline's sound, float32, frames × channels: where it was stopped, PLACEHOLDER.
+def run_pipeline(
+    pipeline: Any, prompt: str, params: TextToAudioParams, seed: int, watch: LatentWatch
+) -> np.ndarray | None:
+    """Return a diffusion pipeline's sound, float32, frames × channels: where it was stopped, the sound predicted then.
 
     None where it was cancelled.
     """
@@ -232,7 +237,9 @@ def frames_of(model: Any, seconds: float) -> int:
     return max(1, round(seconds * float(model.config.audio_encoder.frame_rate)))
 
 
-def generate_codes(model: Any, processor: Any, prompt: str, params: Any, seed: int, watch: CodeWatch) -> np.ndarray:
+def generate_codes(
+    model: Any, processor: Any, prompt: str, params: TextToAudioParams, seed: int, watch: CodeWatch
+) -> np.ndarray:
     """Return MusicGen's sound, float32, frames (× channels); what there was where it was stopped."""
     given = processor(text=[prompt], padding=True, return_tensors="pt")
     books = int(model.decoder.config.num_codebooks) // int(model.decoder.config.audio_channels)

@@ -11,7 +11,7 @@ from models.errors import BadInput, WeightsError
 
 if TYPE_CHECKING:
     from models.spec import ModelSpec
-    from models.types import Request
+    from models.types import Request, RunStats
 
 
 def read_config(spec: ModelSpec) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def check_prompts(request: Request, mix: float, required: bool = True) -> None:
         raise BadInput("There is no second prompt to go towards. Write one, or set “Towards a second prompt” to 0.")
 
 
-def run_stats(drawn: int, started: float, stopped: bool, unknown: list[str]) -> dict[str, Any]:
+def run_stats(drawn: int, started: float, stopped: bool, unknown: list[str]) -> RunStats:
     """Return a run's `Final.stats`: how quick it was, and the words that the model does not know."""
     seconds = time.monotonic() - started
     notes = [f"Words that it does not know and left out: {', '.join(dict.fromkeys(unknown))}."] if unknown else []

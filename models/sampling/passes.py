@@ -78,9 +78,9 @@ def open_kept(spec: ModelSpec, request: Request, context: Context) -> tuple[micr
             f"This text was written with another vocabulary: {spec.id} does not know its tokens. "
             "Choose a model with the same tokenizer."
         )
-    if ids and max(ids) >= int(spec.facts["vocabulary_size"]):  # type: ignore[arg-type]
+    if ids and max(ids) >= spec.facts["vocabulary_size"]:
         raise BadInput(f"This text has tokens that {spec.id} does not know. Choose the model that wrote it.")
-    limit = int(spec.facts["context_length"])  # type: ignore[arg-type]
+    limit = spec.facts["context_length"]
     if len(ids) > limit:
         raise BadInput(f"The text has {len(ids):,} tokens; {spec.id} reads at most {limit:,}. Choose a shorter text.")
     if len(ids) < 2:

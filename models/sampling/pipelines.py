@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -15,6 +15,9 @@ from models.sampling import schedulers
 from models.sampling.denoising import Inpainting, slerp
 from models.sampling.pixels import to_tensor
 from models.sampling.previews import from_model_scale, to_model_scale
+
+if TYPE_CHECKING:
+    from models.families.text_to_image import TextToImageParams
 
 
 def for_task(pipeline: Any, task: str, scheduler: Any) -> Any:
@@ -51,13 +54,13 @@ def inpainting(pipeline: Any, scheduler: Any, picture: Any, mask: Any, seed: int
     return Inpainting(scheduler, latents, (share > 0).float(), torch.cat(drawn))
 
 
-def make_scheduler(pipeline: Any, params: Any) -> Any:
+def make_scheduler(pipeline: Any, params: TextToImageParams) -> Any:
     """Return the request's own scheduler on the schedule that the model was trained with."""
     config = {**pipeline.scheduler.config, "_class_name": type(pipeline.scheduler).__name__}
     return schedulers.make(config, params.scheduler, params.sigmas, params.timestep_spacing)
 
 
-def noise(pipeline: Any, params: Any, generators: Sequence[torch.Generator]) -> torch.Tensor:
+def noise(pipeline: Any, params: TextToImageParams, generators: Sequence[torch.Generator]) -> torch.Tensor:
     """Return the noise that pictures start from: pictures × channels × height / f × width / f, one draw per seed.
 
     With a variation strength each draw is moved along an arc towards the draw of the variation seed.
@@ -82,7 +85,7 @@ def unpack(pipeline: Any, latents: torch.Tensor, height: int, width: int) -> tor
 
 
 def call(
-    pipeline: Any, prompt: str, params: Any, generators: list[torch.Generator], *,
+    pipeline: Any, prompt: str, params: TextToImageParams, generators: list[torch.Generator], *,
     embeds: dict[str, Any] | None = None, image: Any = None, mask: Any = None,
 ) -> torch.Tensor:  # fmt: skip
     """Run the pipeline and return its last latents, in its own shape. Only what its call knows is passed."""
@@ -110,7 +113,7 @@ def call(
     return result
 
 
-def mixed_embeddings(pipeline: Any, prompt: str, other: str, params: Any) -> dict[str, Any]:
+def mixed_embeddings(pipeline: Any, prompt: str, other: str, params: TextToImageParams) -> dict[str, Any]:
     """Return the arguments that stand for a prompt `params.prompt_mix` of the way to another one.
 
     Every tensor that the pipeline's own `encode_prompt` makes is mixed linearly; Stable Diffusion, SDXL and SD3 give

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -12,6 +12,9 @@ from models.sampling.denoising import slerp
 if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
+
+    from models.families.gan import GANParams
+    from models.families.vae import VAEParams
 
 
 def to_pixels(picture: torch.Tensor) -> np.ndarray:
@@ -28,7 +31,7 @@ def to_tensor(picture: Image.Image) -> torch.Tensor:
     return (pixels / 127.5 - 1).permute(2, 0, 1)[None]
 
 
-def seeded_noise(shape: tuple[int, ...], seed: int, number: int, params: Any) -> torch.Tensor:
+def seeded_noise(shape: tuple[int, ...], seed: int, number: int, params: GANParams | VAEParams) -> torch.Tensor:
     """Return normal noise of picture `number`, moved towards the variation seed's as far as `params` say."""
     noise = torch.randn(shape, generator=seeds.generator(seed, number))
     if params.variation_strength > 0:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -12,6 +12,9 @@ import torch
 from models import sounds
 from models.seeds import seeded
 from models.watching import Interrupted, Watch
+
+if TYPE_CHECKING:
+    from models.families.speech_to_text import SpeechToTextParams
 
 SETTINGS = {"whisper": ("language", "task", "temperature", "num_beams"), "moonshine": ("temperature", "num_beams")}
 TOKENS_PER_S = 6.5  # of speech: Moonshine's authors stop there, for it may repeat itself without end
@@ -75,7 +78,13 @@ class RecognitionWatch(Watch):
 
 
 def transcribe(
-    model: Any, processor: Any, samples: np.ndarray, rate: int, params: Any, seed: int, watch: RecognitionWatch
+    model: Any,
+    processor: Any,
+    samples: np.ndarray,
+    rate: int,
+    params: SpeechToTextParams,
+    seed: int,
+    watch: RecognitionWatch,
 ) -> tuple[str, list[dict[str, Any]]]:
     """Return the text, and of a long one and by Whisper its parts with start and end in seconds.
 
@@ -97,7 +106,7 @@ def _moonshine(
     processor: Any,
     samples: np.ndarray,
     rate: int,
-    params: Any,
+    params: SpeechToTextParams,
     watch: RecognitionWatch,
     common: dict[str, Any],
 ) -> tuple[str, list[dict[str, Any]]]:
@@ -121,7 +130,7 @@ def _whisper(
     processor: Any,
     samples: np.ndarray,
     rate: int,
-    params: Any,
+    params: SpeechToTextParams,
     watch: RecognitionWatch,
     common: dict[str, Any],
 ) -> tuple[str, list[dict[str, Any]]]:

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
@@ -15,6 +15,9 @@ import torch
 from models.sampling.music import limit_peak
 from models.seeds import generator, seeded
 from models.watching import Interrupted
+
+if TYPE_CHECKING:
+    from models.families.text_to_speech import SpeechParams
 
 SEMANTIC_RATE = 49.9  # of Bark's semantic tokens, per second
 
@@ -39,7 +42,7 @@ class Voice(ABC):
         """Return `sample_rate` and `speakers` (names, where there are several), `settings` where fewer act."""
 
     @abstractmethod
-    def say(self, text: str, seed: int, params: Any, tick: Callable[[], None]) -> np.ndarray | None:
+    def say(self, text: str, seed: int, params: SpeechParams, tick: Callable[[], None]) -> np.ndarray | None:
         """Return one sentence, float32, −1 … 1, or None where nothing comes of it.
 
         That is: no letter that the model knows, or an end at once.
@@ -67,7 +70,7 @@ class Vits(Voice):
         return {"sample_rate": int(config["sampling_rate"]),
                 "speakers": [str(number) for number in range(count)] if count > 1 else []}  # fmt: skip
 
-    def say(self, text: str, seed: int, params: Any, tick: Callable[[], None]) -> np.ndarray | None:
+    def say(self, text: str, seed: int, params: SpeechParams, tick: Callable[[], None]) -> np.ndarray | None:
         """Say a sentence; see `Voice.say`."""
         model, tokenizer = self.parts["model"], self.parts["tokenizer"]
         ids = tokenizer(text, return_tensors="pt")
@@ -101,7 +104,7 @@ class SpeechT5(Voice):
         vocoder = json.loads((folder / "vocoder" / "config.json").read_text("utf-8"))
         return {"sample_rate": int(vocoder["sampling_rate"]), "speakers": []}
 
-    def say(self, text: str, seed: int, params: Any, tick: Callable[[], None]) -> np.ndarray | None:
+    def say(self, text: str, seed: int, params: SpeechParams, tick: Callable[[], None]) -> np.ndarray | None:
         """Say a sentence in the voice that a number stands for: a made-up x-vector of length 1."""
         model = self.parts["model"]
         ids = self.parts["processor"](text=text, return_tensors="pt")["input_ids"]
@@ -137,7 +140,7 @@ class Bark(Voice):
         return {"sample_rate": int(config["codec_config"].get("sampling_rate", 24_000)),
                 "speakers": [name for name in names if name != "repo_or_path"]}  # fmt: skip
 
-    def say(self, text: str, seed: int, params: Any, tick: Callable[[], None]) -> np.ndarray | None:
+    def say(self, text: str, seed: int, params: SpeechParams, tick: Callable[[], None]) -> np.ndarray | None:
         """Say a sentence; see `Voice.say`."""
         model = self.parts["model"]
         given = self.parts["processor"](text, voice_preset=params.speaker or None, return_tensors="pt")
@@ -187,7 +190,7 @@ class Latents(Voice):
                 "speakers": [file.stem for file in _voices(folder)],
                 "settings": [name for name in cls.settings if not (drifting and name == "num_flow_steps")]}  # fmt: skip
 
-    def say(self, text: str, seed: int, params: Any, tick: Callable[[], None]) -> np.ndarray | None:
+    def say(self, text: str, seed: int, params: SpeechParams, tick: Callable[[], None]) -> np.ndarray | None:
         """Say a sentence; see `Voice.say`."""
         model, processor = self.parts["model"], self.parts["processor"]
         content: list[dict[str, Any]] = [{"type": "text", "text": text}]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
 
@@ -17,6 +17,9 @@ from models.sampling.spelling import Spelling
 from models.sampling.streaming import TokenWatch, left_pad
 from models.sampling.transcript import Transcript
 
+if TYPE_CHECKING:
+    from models.text_settings import CausalLMParams
+
 
 @dataclass
 class Writing:
@@ -28,7 +31,7 @@ class Writing:
     """
 
     parts: dict[str, Any]
-    params: Any
+    params: CausalLMParams
     seed: int
     ids: list[int]
     forced: list[int]

@@ -101,6 +101,18 @@ def test_list_and_show_name_models_and_settings():
     assert "Licence: " in show
 
 
+def test_a_text_that_was_an_input_once_is_still_read_from_a_file(tmp_path):
+    file = tmp_path / "negative.txt"
+    file.write_text("The sad dog", "utf-8")
+    arguments = ["run", REQUEST.model, "--prompt", "Once", "--param", "guidance_scale=2", "--json"]
+    short = ["--param", "max_new_tokens=4"]
+    old = json.loads(shell(*arguments, *short, "--input", f"negative_prompt={file}").stdout)
+    new = json.loads(shell(*arguments, *short, "--param", "negative_prompt=The sad dog").stdout)
+    assert old["inputs"] == {"prompt": "Once"}
+    assert old["params"]["negative_prompt"] == "The sad dog"
+    assert old["output_sha256"] == new["output_sha256"]
+
+
 def test_a_prompt_from_a_file_is_the_same_request(tmp_path):
     file = tmp_path / "prompt.txt"
     file.write_text(REQUEST.inputs["prompt"], "utf-8")

@@ -49,6 +49,8 @@ def test_an_entry_is_read_with_its_weights_hashed(settings):
         ('id = "text/odd"', 'id = "image/odd"', ["text/"]),
         ('id = "text/odd"', 'id = "Odd!"', ["id"]),
         ("parameters = 1", "parameters = ", ["TOML"]),
+        ('path = "weights"', 'path = "weights"\n[facts]\ncontext_length = "long"', ["facts.context_length", "integer"]),
+        ('path = "weights"', 'path = "weights"\n[facts]\nspeakers = "me"', ["facts.speakers", "list"]),
     ],
 )
 def test_a_wrong_entry_names_the_file_and_what_is_allowed(settings, old, new, words):
@@ -57,6 +59,11 @@ def test_a_wrong_entry_names_the_file_and_what_is_allowed(settings, old, new, wo
         load_catalog(settings)
     for word in ["odd.toml", *words]:
         assert word in caught.value.message
+
+
+def test_facts_that_no_code_here_reads_pass(settings):
+    change(settings, 'path = "weights"', 'path = "weights"\n[facts]\ncontext_length = 9\nteeth = ["left"]')
+    assert load_catalog(settings)["text/odd"].facts == {"context_length": 9, "teeth": ["left"]}
 
 
 def test_an_id_used_twice_names_both_files(settings):

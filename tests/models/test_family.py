@@ -1,7 +1,7 @@
 """What families declare they take: which inputs act under which settings, and how large they may be."""
 
 from itertools import product
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 import pytest
 from pydantic import Field
@@ -105,6 +105,15 @@ def test_a_negative_prompt_is_asked_for_while_guidance_acts(model):
     values = {item.name: item.default for item in fields}
     assert "negative_prompt" not in in_effect(fields, values)
     assert "negative_prompt" in in_effect(fields, {**values, "guidance_scale": 1.1})
+
+
+@pytest.mark.parametrize("name", list(CATALOG.families))
+def test_a_family_names_the_class_of_its_settings_wherever_it_takes_them(name):
+    family = CATALOG.families[name]
+    bases = [get_args(base) for base in type(family).__orig_bases__]
+    assert (family.Params,) in bases
+    for method in (type(family).generate, type(family).check_inputs):
+        assert method.__annotations__["params"] == family.Params.__name__
 
 
 def test_pictures_differ_by_task():

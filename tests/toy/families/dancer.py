@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from models.images import image_output
 from pydantic import Field
 
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, Family, InputField, Loaded
+from models.images import image_output
 from models.params import Params, hint
 from models.types import Output, Request
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import streamlit as st
-from models.images import decode_upload
 
 from components import inputs
 from components.modality import Act, InputType, Modality, RoomPage, Showing, Takes, Words
+from models.images import decode_upload
 
 
 def _draw(showing: Showing) -> None:
