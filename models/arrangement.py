@@ -9,7 +9,7 @@ from models import tunes
 from models.synth import Sound
 from models.tunes import Note, Tune
 
-# how long a beat is, in eighths, and the tempo (beats a minute) that players take for a kind
+# how long a beat is, in eighths, and the tempo (beats per minute) that is usual for a kind
 BEATS = {
     "4/4": Fraction(2),
     "2/2": Fraction(4),
@@ -28,7 +28,7 @@ _SCALES = {"maj": (0, 2, 4, 5, 7, 9, 11), "min": (0, 2, 3, 5, 7, 8, 10), "dor": 
 
 
 def tempo_of(tune: Tune) -> int:
-    """Return the beats a minute that suit a tune's kind."""
+    """Return the beats per minute that suit a tune's kind."""
     usual = _TEMPI.get(tune.rhythm, _PLAIN_TEMPI[tune.metre])
     if tune.rhythm == "reel" and BEATS[tune.metre] == 2:
         return 2 * usual  # four beats are counted where two are felt
@@ -36,7 +36,7 @@ def tempo_of(tune: Tune) -> int:
 
 
 def melody(tune: Tune, tempo: float, swing: float = 0.5, repeats: bool = True) -> list[Sound]:
-    """Return the notes as played at `tempo` beats a minute.
+    """Return the notes as played at `tempo` beats per minute.
 
     `swing` 0.5 … 0.75 is the share of a pair of eighths that the first one takes; metres of three eighths have none.
     """
@@ -52,7 +52,7 @@ def melody(tune: Tune, tempo: float, swing: float = 0.5, repeats: bool = True) -
         places = (note.start + shift, note.start + note.length + shift)
         start, end = (_swung(at, swing) - float(shift) if pairs else float(at - shift) for at in places)
         loudness = 0.82 + 0.18 * (places[0] % beat == 0)
-        # a breath between notes, so that two alike are heard as two
+        # a short gap, so that two equal notes are heard as two
         found.append(Sound(start * second, max(0.03, (end - start) * second - 0.012), note.pitch, loudness))
     return found
 

@@ -1,6 +1,6 @@
-"""What can be looked at inside a language model that wrote a text, and how the pages read what was found. No torch.
+"""Which analyses of a finished text a language model supports, and how the pages read their results. No torch.
 
-A study's view is a safetensors file; a page reads only the part that it draws.
+The result of an analysis, its view, is a safetensors file; a page reads only the part that it draws.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from models.spec import ModelSpec
     from models.types import Request
 
-RECURRENT = ("playground_lstm",)  # architectures (config.json) whose memory is a hidden and a cell state
+RECURRENT = ("playground_lstm",)  # architectures (config.json) with a hidden and a cell state
 SHOWN = ("attention", "lens", "state")  # studies that only some models have; a model's fact `insides` names its own
 STUDIES = (*SHOWN, "rescore")
 _ATTENDING = ("full_attention", "sliding_attention", "chunked_attention")
@@ -49,7 +49,7 @@ def check_study(spec: ModelSpec, request: Request) -> None:
 
 
 def metadata(data: bytes) -> dict[str, str]:
-    """Return the free words in the header of safetensors bytes; {} where there are none or the bytes are damaged."""
+    """Return the metadata in the header of safetensors bytes; {} where there is none or the bytes are damaged."""
     try:
         head = json.loads(data[_SIZE : _SIZE + int.from_bytes(data[:_SIZE], "little")])
         found: dict[str, str] = head.get("__metadata__", {})
@@ -59,7 +59,7 @@ def metadata(data: bytes) -> dict[str, str]:
 
 
 def part(blobs: Blobs, ref: str, name: str, *place: int) -> NDArray[Any]:
-    """Return one tensor of a study's view, or the part of it at `place`; no more than that is read.
+    """Return one tensor of a view, or the part of it at `place`, and read no more than that from the file.
 
     Raises `BadInput` where the view was cleared from the store or is damaged.
     """

@@ -22,8 +22,8 @@ _TICKS = 480  # of a quarter
 def engrave(abc: str, width: int = 1400) -> str:
     """Return the first page of a score as SVG, black on white, `width` units wide and as high as the music.
 
-    In a process of its own: on notation that it does not expect, the library ends the whole process, and a model may
-    write any. Raises `PlaygroundError` where the notation cannot be engraved.
+    It runs in a process of its own: on malformed notation, which a model may write, the library ends the whole process.
+    Raises `PlaygroundError` where the notation cannot be engraved.
     """
     command = [sys.executable, "-m", "models.scores", str(width)]
     root = Path(__file__).resolve().parent.parent
@@ -58,7 +58,7 @@ def _engrave_here(abc: str, width: int) -> str:
 def midi(
     text: str, tempo: int, instrument: str = "plucked string", chords: bool = False, repeats: bool = True
 ) -> bytes:
-    """Return a tune as a MIDI file: melody, and chords on a track of their own. `tempo` is in beats a minute."""
+    """Return a tune as a MIDI file: melody, and chords on a track of their own. `tempo` is in beats per minute."""
     import mido
 
     tune = tunes.read(text)

@@ -1,4 +1,4 @@
-"""Chance that comes from the request's seed alone."""
+"""Random generators that depend on the request's seed alone."""
 
 from __future__ import annotations
 

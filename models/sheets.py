@@ -1,4 +1,4 @@
-"""Many pictures in one: strips, films, and maps of heat laid over a picture. PNG and GIF bytes in and out."""
+"""Many pictures in one: strips, animations, and heat maps over a picture. PNG and GIF bytes in and out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image
 from models.errors import PlaygroundError
 
 FILM_SIDE = 256  # px: small pictures are enlarged by a whole number in films, which players show as they are
-_PALE, _STRONG = (226, 219, 251), (66, 33, 184)  # the ends of the map of heat, RGB
+_PALE, _STRONG = (226, 219, 251), (66, 33, 184)  # the ends of the heat map's colours, RGB
 _COVER = 0.88  # how much of the picture the strongest heat hides
 _FADE = 0.45  # how far the grey picture below is lightened, so that colour alone is heat
 
@@ -41,7 +41,7 @@ def thumbnail(png: bytes, side: int) -> bytes:
 
 
 def gif(pngs: Sequence[bytes], fps: float = 8.0) -> bytes:
-    """Return a film that goes through the pictures and back, for ever; equal pictures give equal bytes.
+    """Return an endless animation through the pictures and back; equal pictures give equal bytes.
 
     `n` pictures give 2 n - 2 frames (n where there are fewer than 3). GIF counts hundredths of a second.
     """
@@ -61,7 +61,7 @@ def gif(pngs: Sequence[bytes], fps: float = 8.0) -> bytes:
 
 
 def heat_over(png: bytes, heat_png: bytes) -> bytes:
-    """Return a picture in pale grey under a map of heat: a grey PNG whose white is much and whose black is nothing."""
+    """Return a picture in pale grey under a heat map, which is a grey PNG: black is 0, white the maximum."""
     picture, heat = _read([png, heat_png])
     if heat.size != picture.size:
         heat = heat.resize(picture.size, Image.Resampling.BICUBIC)
@@ -70,13 +70,13 @@ def heat_over(png: bytes, heat_png: bytes) -> bytes:
 
 
 def heat_legend(width: int = 160, height: int = 10) -> bytes:
-    """Return the scale of `heat_over` as PNG, from nothing on the left to much on the right."""
+    """Return the colour scale of `heat_over` as PNG, from 0 on the left to the maximum on the right."""
     values = np.tile(np.linspace(0, 255, width).round().astype(np.uint8), (height, 1))
     return _png(_coloured(values, Image.new("RGB", (width, height), (205, 205, 205))))
 
 
 def _coloured(heat: np.ndarray, ground: Image.Image) -> Image.Image:
-    """Lay the colours of heat (uint8, height × width) over a picture."""
+    """Lay the colours of a heat map (uint8, height × width) over a picture."""
     share = np.linspace(0, 1, 256)[:, None]
     colours = np.array(_PALE) * (1 - share) + np.array(_STRONG) * share  # 256 × 3
     table = np.concatenate([colours, 255 * _COVER * share], 1).round().astype(np.uint8)  # 256 × RGBA

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 RATE = 32_000
 INSTRUMENTS = ("plucked string", "whistle", "accordion", "organ", "fiddle")
-_TAIL_S = 1.2  # what sounds on after the last note
+_TAIL_S = 1.2  # decay after the last note
 _PEAK = 0.89  # -1 dB
 
 
@@ -70,7 +70,7 @@ def _lay(
 ) -> None:
     """Add notes to both channels; `side` is -1 (left) … 1 (right)."""
     voice = _VOICES[instrument]
-    kept: dict[tuple[int, int], Samples] = {}  # equal notes sound alike
+    kept: dict[tuple[int, int], Samples] = {}  # equal notes are computed once
     gains = level * np.cos((side + 1) * np.pi / 4) * 2**0.5, level * np.sin((side + 1) * np.pi / 4) * 2**0.5
     for one in notes:
         frames = max(1, int(one.length_s * rate))
@@ -93,7 +93,7 @@ def _pluck(hertz: float, frames: int, rate: int) -> Samples:
     chance = np.random.default_rng(round(hertz * 100))
     burst = np.zeros(length)
     grain = chance.uniform(-1, 1, whole)
-    # a pick some way along the string takes harmonics out, and a soft one takes the high ones
+    # plucking at 0.18 of the string removes harmonics there, a soft pick the high ones
     pick = max(1, int(whole * 0.18))
     burst[:whole] = signal.lfilter([0.35, 0.65], [1.0], grain) - 0.7 * np.roll(grain, pick)
     loss = 0.5 ** (1 / (hertz * (1.4 if hertz < 400 else 0.9)))  # half as loud after about a second
@@ -180,7 +180,7 @@ def _shaped(sound: NDArray[np.float64], frames: int, rate: int, *, attack_s: flo
 
 
 def _room(both: Samples, rate: int) -> Samples:
-    """Return what a small hall gives back: noise that dies away, another for each ear (Moorer 1979)."""
+    """Return the reverberation of a small hall: the sound convolved with decaying noise, stereo (Moorer 1979)."""
     seconds = 1.1
     length = int(seconds * rate)
     chance = np.random.default_rng(3)

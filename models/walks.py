@@ -16,7 +16,7 @@ from models.types import SEED_MAX, Request
 Kind = Literal["seed", "prompt", "guidance"]
 
 FRAMES_MIN, FRAMES_MAX = 3, 16
-# what moves under each kind of walk; a model that lacks one of a kind's settings cannot be walked that way
+# the settings that each kind of walk interpolates; a model without all of them has no such walk
 _MOVES: dict[Kind, tuple[str, ...]] = {
     "seed": ("variation_strength", "variation_seed"), "prompt": ("prompt_mix",), "guidance": ("guidance_scale",),
 }  # fmt: skip
@@ -47,7 +47,7 @@ def single(fields: Sequence[ParamField], request: Request, index: int = 0) -> Re
 
 
 def start_target(fields: Sequence[ParamField], request: Request, kind: Kind) -> Any:
-    """Return a target to propose: the one that the run already leans to, else the next seed, "", a higher guidance."""
+    """Return a target to propose: the one that the run already has, else the next seed, "", a higher guidance."""
     values = _values(fields, request)
     if kind == "seed":
         leans = values["variation_strength"] > 0

@@ -83,7 +83,7 @@ class CausalLM(Family[CausalLMParams]):
             from peft import PeftModel
 
             model = PeftModel.from_pretrained(model, folder).merge_and_unload()
-        # our requests say everything: nothing may come from the model's own file
+        # a request names every setting: none may come from the model's own generation_config.json
         model.generation_config = GenerationConfig()
         return Loaded({"model": model.eval(), "tokenizer": tokenizer})
 

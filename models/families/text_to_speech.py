@@ -235,13 +235,13 @@ class TextToSpeech(SoundFamily[SpeechParams]):
 
 
 class SentenceCache:
-    """Keep the newest sentences of a loaded model, at most `SAID_MAX_BYTES`: a changed row costs that row alone."""
+    """Cache the newest sentences of a loaded model, at most `SAID_MAX_BYTES`: a changed sentence is computed alone."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[str, np.ndarray | None] = OrderedDict()
 
     def get(self, key: str, say: Callable[[], np.ndarray | None]) -> np.ndarray | None:
-        """Return what was kept under `key`, else what `say` makes."""
+        """Return the sound cached under `key`, else the one that `say` makes."""
         if key not in self._kept:
             self._kept[key] = say()
         self._kept.move_to_end(key)

@@ -308,7 +308,7 @@ def _generate(model: Any, tokenizer: Any, ids: list[int], total: int, params: Tu
     import torch
     from transformers import GenerationConfig, StoppingCriteriaList
 
-    # what a tune is was said at its beginning; it is no word of the tune
+    # header words stand at the beginning alone
     heads = [at for word, at in tokenizer.get_vocab().items() if word[:2] in ("M:", "K:", "R:")]
     never = [tokenizer.bos_token_id, tokenizer.pad_token_id, tokenizer.unk_token_id, *heads]
     config = GenerationConfig(

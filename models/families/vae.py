@@ -139,7 +139,7 @@ class VAE(Family[VAEParams]):
     def generate(
         self, spec: ModelSpec, request: Request, params: VAEParams, loaded: Loaded, context: Context
     ) -> Iterator[Event]:
-        """Decode places in the latent space; see `Family.generate`."""
+        """Decode points of the latent space; see `Family.generate`."""
         import torch
 
         from models import images
@@ -170,7 +170,7 @@ class VAE(Family[VAEParams]):
         yield Final(tuple(outputs), run_stats(len(outputs), started, stopped, unknown))
 
     def _places(self, request: Request, params: VAEParams, model: Any, context: Context, unknown: list[str]) -> Any:
-        """Return a function from a picture's number to its place (1 × axes) and what lies across the kept axes."""
+        """Return a function from a picture's number to its coordinates (1 × axes) and what lies outside."""
         import torch
 
         from models.nets.word_bag import word_ids

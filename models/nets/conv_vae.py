@@ -1,8 +1,8 @@
-"""A convolutional β-VAE (Kingma & Welling 2014, Higgins et al. 2017) whose latent a person can take in hand.
+"""A convolutional β-VAE (Kingma & Welling 2014, Higgins et al. 2017) whose latent can be edited by hand.
 
-The net's own latent is a small grid. What the user sees is the same numbers turned to the training set's principal
-axes and scaled to spread 1: the first ones change the picture most, and chance drawn from the normal distribution
-falls where pictures are. A word prior says where in that space the pictures of a name lie.
+The net's own latent is a small grid. The user edits its coordinates along the training set's principal components,
+scaled to a standard deviation of 1: the first ones change the picture most, and samples of the normal distribution lie
+where pictures are. A word prior predicts mean and standard deviation of the pictures of a name.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from models.nets.word_bag import WordBag
 
 
 class ConvVAE(ModelMixin, ConfigMixin):  # type: ignore[misc, unused-ignore]
-    """Squeeze 64 × 64 pictures to `channels` × 4 × 4 numbers and rebuild them."""
+    """Encode 64 × 64 pictures to `channels` × 4 × 4 numbers and decode them."""
 
     mean: torch.Tensor
     spread: torch.Tensor
@@ -65,16 +65,16 @@ class ConvVAE(ModelMixin, ConfigMixin):  # type: ignore[misc, unused-ignore]
         return picture
 
     def to_axes(self, latent: torch.Tensor) -> torch.Tensor:
-        """Return latents (batch × channels × 4 × 4) along the principal axes: batch × axes, spread 1, largest first."""
+        """Return latents (batch × channels × 4 × 4) in principal components: batch × axes, scaled, largest first."""
         return (latent.flatten(1) - self.mean) @ self.basis / self.spread
 
     def from_axes(self, place: torch.Tensor) -> torch.Tensor:
-        """Undo `to_axes`, without what lies across the kept axes."""
+        """Undo `to_axes`, without the part outside of the kept components."""
         flat = (place * self.spread) @ self.basis.T + self.mean
         return flat.view(len(place), -1, 4, 4)
 
     def where(self, rows: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return mean and spread, each batch × axes, of the places where pictures of these words (ids) lie."""
+        """Return mean and standard deviation, each batch × axes, of the coordinates that fit these words (ids)."""
         mean, log_spread = self.prior(self.words(rows)).chunk(2, 1)
         return mean, log_spread.clamp(-3, 1).exp()
 

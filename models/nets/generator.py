@@ -1,8 +1,8 @@
 """A small caption-conditioned generator: DCGAN's upsampling stack (Radford et al. 2016) steered by a mapped style.
 
 The style comes from noise and words through a mapping net (Karras et al. 2019) and acts in each block as a scale and a
-shift per channel (FiLM, Perez et al. 2018). It also turns, moves and sizes the features before the last block, by an
-affine map (as StyleGAN3 does with its input, Karras et al. 2021).
+shift per channel (FiLM, Perez et al. 2018). It also transforms the features before the last block by an affine map (as
+StyleGAN3 does with its input, Karras et al. 2021).
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ class GANGenerator(ModelMixin, ConfigMixin):  # type: ignore[misc, unused-ignore
 
     def style(self, noise: torch.Tensor, meaning: torch.Tensor) -> torch.Tensor:
         """Return styles, batch × style, for noise (batch × noise_size) and word vectors (batch × word_size)."""
-        # words are few and far apart: at unit length they weigh as much as the noise
+        # word vectors at a fixed length weigh as much as the noise
         style: torch.Tensor = self.mapping(torch.cat([noise, F.normalize(meaning, dim=1) * 8], 1))
         return style
 
     def centre(self, meaning: torch.Tensor) -> torch.Tensor:
         """Return the mean style over noise, batch × style, of each of these word vectors (batch × word_size).
 
-        Truncation pulls towards it (Mokady et al. 2022: a mean of one's own kind keeps the words, one over all loses
-        them). Taken over 64 fixed draws and their opposites.
+        Truncation pulls towards it (Mokady et al. 2022: the mean over the same words keeps them, one over all
+        words loses them). Taken over 64 fixed draws and their opposites.
         """
         draws = torch.randn(64, self.config.noise_size, generator=torch.Generator().manual_seed(0))
         noise = torch.cat([draws, -draws]).to(meaning)

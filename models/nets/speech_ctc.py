@@ -33,7 +33,7 @@ class SpeechCTCConfig(PreTrainedConfig):  # type: ignore[misc, unused-ignore]
 
 
 class SpeechCTC(PreTrainedModel):  # type: ignore[misc, unused-ignore]
-    """Give each frame of 2 × `hop_length` samples odds over the labels and "nothing new"."""
+    """Predict logits over the labels and the blank for each frame of 2 × `hop_length` samples."""
 
     config_class = SpeechCTCConfig
     base_model_prefix = "speech"
@@ -50,7 +50,7 @@ class SpeechCTC(PreTrainedModel):  # type: ignore[misc, unused-ignore]
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
-        """Fill the bank of mel filters; all else keeps PyTorch's own beginning."""
+        """Fill the bank of mel filters; all else keeps PyTorch's initial values."""
         from torchaudio.functional import melscale_fbanks
 
         own = self.config

@@ -1,4 +1,4 @@
-"""Words as one vector: the mean of the embeddings of those that the net learnt, in any order."""
+"""A bag of words as one vector: the mean of the embeddings of those that the net knows."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def word_ids(vocabulary: Sequence[str], text: str) -> tuple[list[int], list[str]
 
 
 class WordBag(nn.Module):
-    """Hold one embedding per word; id 0 stands for "nothing said"."""
+    """Hold one embedding per word; id 0 stands for a text without a known word."""
 
     def __init__(self, words: int, width: int) -> None:
         super().__init__()

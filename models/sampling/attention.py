@@ -1,4 +1,4 @@
-"""Where each token of a written text looked: the attention of every head (Vaswani et al. 2017), on an eager copy."""
+"""The attention weights of every head on a finished text (Vaswani et al. 2017), from an eager copy of the model."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from models.spec import ModelSpec
     from models.types import Request
 
-BYTES_MAX = 16_000_000  # of a view, so that a long text of a large model shows its end alone
-THUMB = 24  # the side of a head's small picture
+BYTES_MAX = 16_000_000  # of a view: of a long text in a large model only the end is shown
+THUMB = 24  # side of a head's thumbnail, in tokens
 
 
 def attention(spec: ModelSpec, request: Request, loaded: Loaded, context: Context) -> Iterator[Event]:
@@ -42,7 +42,7 @@ def attention(spec: ModelSpec, request: Request, loaded: Loaded, context: Contex
 
     def run() -> None:
         past = None
-        if start:  # what is not shown is read without its weights, which would be large
+        if start:  # tokens that are not shown need no weights, which would be large
             past = private(input_ids=torch.tensor([ids[:start]]), use_cache=True, logits_to_keep=1).past_key_values
         private.set_attn_implementation("eager")
         for layer in layers:
@@ -75,7 +75,7 @@ def tokens_max(layers: int, heads: int) -> int:
 
 
 class _WeightRecorder:
-    """Take the weights of each layer as they leave its attention, small, and let go of the large ones."""
+    """Record each layer's attention weights in a small form, and keep no reference to the large ones."""
 
     def __init__(self, shown: int) -> None:
         self.shown = shown
@@ -85,7 +85,7 @@ class _WeightRecorder:
         self.thumbs: list[np.ndarray] = []
 
     def attach(self, layer: nn.Module) -> None:
-        """Listen to whatever part of a layer gives attention weights beside what it computes."""
+        """Register hooks on the parts of a layer: one of them returns attention weights beside its output."""
         for part in layer.children():
             part.register_forward_hook(self._record)
 

@@ -1,8 +1,8 @@
-"""A diffusers pipeline seen from outside while it runs: every step's latents, Stop and Skip within a step.
+"""Watch a diffusers pipeline while it runs: every step's latents, Stop and Skip within a step.
 
-The one place that every pipeline passes at each step is its scheduler's `step`. Each request has a scheduler of its
-own, whose `step` is wrapped here: that works for pipelines with a callback, with the legacy one and with none, and for
-those that do not heed `_interrupt`.
+Every pipeline calls its scheduler's `step` at each step. Each request has a scheduler of its own, whose `step` is
+wrapped here: that works for pipelines with a callback, with the legacy one and with none, and for those that ignore
+`_interrupt`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from models.sampling.schedulers import predicted_x0
 from models.watching import Interrupted, Watch
 
 KEPT_BYTES = 4_000_000  # of one picture's kept steps
-SETTLED = 0.02  # share of the whole change below which a picture counts as settled
+SETTLED = 0.02  # relative distance to the final x0 below which a picture counts as settled
 
 
 class DenoisingWatch(Watch):
@@ -41,7 +41,7 @@ class DenoisingWatch(Watch):
         self._skipped, self._unpack, self._keep = skipped, unpack, keep
 
     def attach(self, scheduler: Any) -> None:
-        """Wrap a scheduler's `step`; its signature, which pipelines read, stays."""
+        """Wrap a scheduler's `step`, and keep its signature, which pipelines inspect."""
         step = scheduler.step
 
         @functools.wraps(step)
@@ -59,7 +59,7 @@ class DenoisingWatch(Watch):
         scheduler.step = watched
 
     def take(self, scheduler: Any, output: torch.Tensor, time: Any, sample: torch.Tensor) -> None:
-        """Take what a step shows: the net's output and the latents that it was given, in the pipeline's own shape."""
+        """Take a step's model output and noisy latents, in the pipeline's own shape."""
         x0 = predicted_x0(scheduler, output, time, sample)
         self.x0 = self._unpack(x0)
         if self._keep:
@@ -79,11 +79,11 @@ class DenoisingWatch(Watch):
 
 
 class Inpainting:
-    """Put the given picture back outside of the mask after each step, as noisy as the step leaves it.
+    """Restore the given picture outside of the mask after each step, with the noise of that step's level.
 
     This is what Stable Diffusion's own inpainting does with a plain U-Net (blended latent diffusion, Avrahami et al.
     2023). diffusers' pipeline does it for 4 latent channels alone; this is for all others. `latents` are the given
-    picture's (1 × channels × height × width), `mask` alike in size, 1 where it is to be painted anew; `noise` has one
+    picture's (1 × channels × height × width); `mask` has the same size, 1 where it is to be repainted; `noise` has one
     row per picture.
     """
 
@@ -91,7 +91,7 @@ class Inpainting:
         self.scheduler, self.latents, self.mask, self.noise = scheduler, latents, mask, noise
 
     def __call__(self, sample: torch.Tensor, later: Any) -> torch.Tensor:
-        """Return the blended latents; `later` is the coming step's time, None after the last."""
+        """Return the blended latents; `later` is the next step's timestep, None after the last."""
         given = self.latents.expand_as(self.noise)
         if later is not None:
             given = self.scheduler.add_noise(given, self.noise, later.reshape(1))
@@ -99,9 +99,9 @@ class Inpainting:
 
 
 def changes(kept: list[tuple[torch.Tensor, torch.Tensor]]) -> list[float]:
-    """Return how much the predicted picture changed at each step: root mean square of the difference of x0, latents.
+    """Return how much the predicted x0 changed at each step: root mean square of the difference, in latents.
 
-    The first step has nothing before it: its change is taken from zero.
+    The first step's change is measured from zero.
     """
     x0 = torch.stack([pair[1].float() for pair in kept])  # steps × channels × height × width
     before = torch.cat([torch.zeros_like(x0[:1]), x0[:-1]])
@@ -109,21 +109,21 @@ def changes(kept: list[tuple[torch.Tensor, torch.Tensor]]) -> list[float]:
 
 
 def settled(kept: list[tuple[torch.Tensor, torch.Tensor]]) -> int | None:
-    """Return after how many steps the picture stood still, or None if it changed until the end.
+    """Return the number of steps after which the picture was settled, or None if it changed until the end.
 
-    Settled: the predicted x0 lies within `SETTLED` of the last one, measured against the last one's own size.
+    Settled: the distance of the predicted x0 to the last one is at most `SETTLED` of the last one's norm.
     """
     x0 = torch.stack([pair[1].float() for pair in kept]).flatten(1)
     distance = (x0 - x0[-1]).square().mean(1).sqrt() / x0[-1].square().mean().sqrt().clamp(min=1e-6)
     far = (distance > SETTLED).nonzero()
-    steps = int(far[-1]) + 2 if len(far) else 1  # the first step from which on it stays near
+    steps = int(far[-1]) + 2 if len(far) else 1  # the first step from which on it stays within
     return steps if steps < len(kept) else None
 
 
 def slerp(start: torch.Tensor, end: torch.Tensor, share: float) -> torch.Tensor:
-    """Return the point at `share` (0–1) of the arc from `start` to `end`, alike in shape (Shoemake 1985).
+    """Return the point at `share` (0–1) of the arc from `start` to `end`, of one shape (spherical lerp, Shoemake 1985).
 
-    A straight line between two draws of noise leaves the shell on which noise lies; an arc stays on it.
+    Gaussian noise lies near a sphere: an arc stays on it, a straight line between two draws does not.
     """
     if share <= 0:
         return start

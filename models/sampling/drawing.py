@@ -159,7 +159,7 @@ class _Run:
             self.kept = _steps_output(watch, numbers[0])
 
     def _preview(self, numbers: list[int], watch: Any) -> list[Output]:
-        """Return a small picture of each picture so far: finished ones, those at hand."""
+        """Return a small preview of each picture so far, finished or under way."""
         begun = time.monotonic()
         pixels = self.parts["colours"](watch.x0)
         shown = dict(self._shown)
@@ -180,7 +180,7 @@ def _keep_unmasked(pixels: Any, picture: Any, mask: Any) -> Any:
 
 
 def _prompt_notes(pipeline: Any, prompt: str) -> list[str]:
-    """Say what of a long prompt the text encoder does not read."""
+    """Return a note for a prompt that is longer than the text encoder reads."""
     tokenizer = getattr(pipeline, "tokenizer", None)
     limit = getattr(tokenizer, "model_max_length", 0)
     if tokenizer is None or not 0 < limit < 10_000:

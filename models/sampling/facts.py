@@ -1,4 +1,4 @@
-"""What a pipeline's folder says of itself: sizes, schedulers that run, tasks. Configs are read, weights are not."""
+"""Facts from a diffusers folder: sizes, schedulers that run, tasks. It reads configs, not weights."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from models.sampling import schedulers
 def describe_folder(folder: Path) -> dict[str, Any]:
     """Return the catalogue's facts of a diffusers folder.
 
-    `schedulers` were each tried on the model's own schedule; `size_step` is what width and height are multiples of,
-    in pixels; `size` what the model learnt. Raises `OSError`, `KeyError` and `ValueError` for a damaged folder.
+    `schedulers` were each tried on the model's own schedule; `size_step` is what width and height are multiples of, in
+    pixels; `size` the size that the model was trained on, in pixels. Raises `OSError`, `KeyError` and `ValueError` for
+    a damaged folder.
     """
     index = _read(folder / "model_index.json")
     config = _read(folder / "scheduler" / "scheduler_config.json")
@@ -31,12 +32,12 @@ def describe_folder(folder: Path) -> dict[str, Any]:
         "tasks": _tasks(str(index["_class_name"])),
     }  # fmt: skip
     if "original_inference_steps" in _told(str(index["_class_name"])):
-        found["max_steps"] = config.get("original_inference_steps", 50)  # those that the teacher knew
+        found["max_steps"] = config.get("original_inference_steps", 50)  # the teacher's steps
     if isinstance(denoiser.get("sample_size"), int):
         found["size"] = denoiser["sample_size"] * factor
     if schedulers.is_flow(config):
         found["prediction_type"] = "flow"
-    found["word_maps"] = "unet" in index  # cross-attention that the word lens can listen to
+    found["word_maps"] = "unet" in index  # cross-attention that `making.word_maps` can record
     if "text_encoder" in index:
         text = _read(folder / "text_encoder" / "config.json")
         if text.get("model_type", "").startswith("clip"):
@@ -46,9 +47,9 @@ def describe_folder(folder: Path) -> dict[str, Any]:
 
 
 def _schedulers(pipeline: str, config: dict[str, Any], channels: int) -> list[str]:
-    """Return the schedulers that run on this schedule and take what this kind of pipeline tells them.
+    """Return the schedulers that run on this schedule and accept the arguments that this kind of pipeline passes.
 
-    A consistency model's pipeline names the steps of its teacher, Flux's its own noise levels.
+    A consistency model's pipeline passes its teacher's number of steps, Flux's its own noise levels.
     """
     import diffusers
 
@@ -61,7 +62,7 @@ def _schedulers(pipeline: str, config: dict[str, Any], channels: int) -> list[st
 
 
 def _told(pipeline: str) -> set[str]:
-    """Return what this kind of pipeline tells its scheduler beside the number of steps."""
+    """Return the names of what this kind of pipeline passes to `set_timesteps` beside the number of steps."""
     import diffusers
 
     cls = getattr(diffusers, pipeline)

@@ -1,4 +1,4 @@
-"""The logit lens (nostalgebraist 2020): what a model would have written if it had ended after each layer."""
+"""The logit lens (nostalgebraist 2020): each layer's hidden state decoded by the final norm and the output head."""
 
 from __future__ import annotations
 
@@ -20,18 +20,17 @@ if TYPE_CHECKING:
     from models.types import Request
 
 LIKELIEST = 5
-_CHUNK = 64  # positions whose logits are held at a time
+_CHUNK = 64  # positions whose logits are in memory at a time
 _CHECKED = 8  # positions at which the last layer must give the model's own logits
 
 
 def lens(spec: ModelSpec, request: Request, loaded: Loaded, context: Context) -> Iterator[Event]:
     """Yield progress and a `Final` of one view.
 
-    Its parts, for L layers, the embedding before them as row 0, and the last N tokens that have one before them:
-    `top` (int32, L + 1 × N × `LIKELIEST`: the likeliest tokens in each one's place) and `top_p` (float16), `came_p`
-    (float32, L + 1 × N: the probability of the token that came) and `rank` (int32, from 1), and `words`, the texts of
-    all named tokens as JSON bytes. Raises `BadInput` for a model whose last layer does not give its own logits by norm
-    and head alone.
+    Its parts, for L layers, the embedding before them as row 0, and the last N tokens that have one before them: `top`
+    (int32, L + 1 × N × `LIKELIEST`: the likeliest next tokens) and `top_p` (float16), `came_p` (float32, L + 1 × N: the
+    probability of the token that followed) and `rank` (int32, from 1), and `words`, the texts of all named tokens as
+    JSON bytes. Raises `BadInput` for a model whose logits are not those of norm and head on its last layer.
     """
     kept, ids, _ = passes.open_kept(spec, request, context)
     private = passes.private_copy(loaded.parts["model"])
@@ -77,7 +76,7 @@ def lens(spec: ModelSpec, request: Request, loaded: Loaded, context: Context) ->
 
 @torch.inference_mode()
 def _head_reproduces(recorder: _StateRecorder, layers: int, head: nn.Module, own: torch.Tensor) -> bool:
-    """Say whether norm and head make the model's own logits of its last layer."""
+    """Say whether norm and head turn the last layer's state into the model's own logits."""
     if len(recorder.states) != layers + 1:
         return False
     last = recorder.read(recorder.states[-1][-_CHECKED:], head)
@@ -86,7 +85,7 @@ def _head_reproduces(recorder: _StateRecorder, layers: int, head: nn.Module, own
 
 
 def settled(best: np.ndarray) -> list[int]:
-    """Return from which layer on each position's likeliest token (layers × positions) stayed the last layer's."""
+    """Return, per position, the layer from which on the likeliest token (layers × positions) is the last layer's."""
     same = best == best[-1]  # layers × positions
     found: list[int] = np.flip(np.flip(same, 0).cumprod(0), 0).argmax(0).tolist()
     return found
@@ -108,7 +107,7 @@ def _row(recorder: _StateRecorder, state: torch.Tensor, head: nn.Module, came: t
 
 
 class _StateRecorder:
-    """Keep what goes into the first layer and comes out of each (tokens × width), and what follows the last one."""
+    """Record the first layer's input and each layer's output (tokens × width), and the modules after the last layer."""
 
     def __init__(self, parent: nn.Module, layers: list[nn.Module], start: int) -> None:
         self.states: list[torch.Tensor] = []
@@ -134,7 +133,7 @@ class _StateRecorder:
                 module.register_forward_hook(after)
 
     def read(self, state: torch.Tensor, head: nn.Module) -> torch.Tensor:
-        """Return the logits (float32) of a state: what follows the last layer, then the head."""
+        """Return the logits (float32) of a hidden state: the modules after the last layer, then the head."""
         weight = next(head.parameters())
         out = state.to(weight.dtype)
         for module in list(self.tail):

@@ -1,4 +1,4 @@
-"""Short jobs that look into a picture's making: its kept steps decoded, and where each word of the prompt acted.
+"""Short jobs that show how a picture was made: its kept steps decoded, and where each word of the prompt acted.
 
 Word maps: cross-attention averaged over heads, layers and steps, as in DAAM (Tang et al. 2022).
 """
@@ -32,7 +32,7 @@ WORDS_MAX = 24
 
 
 def decode_steps(request: Request, loaded: Loaded, context: Context) -> Iterator[Event]:
-    """Yield progress and a `Final` of two strips: what the model believed at each step (x0), what it held (x_t)."""
+    """Yield progress and a `Final` of two strips: each step's predicted x0, and its noisy latents x_t, decoded."""
     from PIL import Image
 
     assert context.open_ref is not None
@@ -70,7 +70,7 @@ def decode_steps(request: Request, loaded: Loaded, context: Context) -> Iterator
 def word_maps(request: Request, params: TextToImageParams, loaded: Loaded, context: Context) -> Iterator[Event]:
     """Yield progress and a `Final` of the picture and one heat map (grey, 0 … 255) for each word of the prompt.
 
-    The U-Net's structure is copied, its weights are shared: what listens in the copy is nowhere else.
+    The recording attention processors are set on a copy of the U-Net that shares its weights.
     """
     base = loaded.parts["pipeline"]
     unet = getattr(base, "unet", None)
@@ -150,14 +150,14 @@ def words_of(tokenizer: Any, prompt: str) -> list[tuple[str, list[int]]]:
 
 
 class _AttentionMaps:
-    """Add up attention by the size of its grid."""
+    """Add up cross-attention, separately for each size of grid."""
 
     def __init__(self) -> None:
         self.sums: dict[int, torch.Tensor] = {}  # positions -> tokens × positions
         self.counts: dict[int, int] = {}
 
     def add(self, attention: torch.Tensor) -> None:
-        """Take attention (batch × heads × positions × tokens); the last of the batch is the one with the prompt."""
+        """Add attention (batch × heads × positions × tokens); the last of the batch is the one with the prompt."""
         mean = attention[-1].mean(0).T.float()  # tokens × positions
         places = mean.shape[1]
         self.sums[places] = self.sums.get(places, 0) + mean
@@ -174,7 +174,7 @@ class _AttentionMaps:
 
 
 class _RecordingProcessor:
-    """Attend as diffusers' plain processor does, and tell the attention_maps."""
+    """Attend as diffusers' plain processor does, and add the weights to the maps."""
 
     def __init__(self, attention_maps: _AttentionMaps) -> None:
         self.attention_maps = attention_maps

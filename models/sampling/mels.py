@@ -1,6 +1,6 @@
-"""Log-mel spectrograms and the way back to sound, by torchaudio's transforms.
+"""Log-mel spectrograms and their inversion to sound, by torchaudio's transforms.
 
-The way back: least squares from mel bands to frequencies, then Griffin & Lim 1984 in its fast form (Perraudin et al.
+Inversion: least squares from mel bands to frequencies, then Griffin & Lim 1984 in its fast form (Perraudin et al.
 2013), from a phase of zero, so that the same spectrogram gives the same sound.
 """
 
@@ -17,7 +17,7 @@ FLOOR = 1e-5  # of magnitude, before the logarithm
 
 @dataclass(frozen=True)
 class MelSettings:
-    """Say how sound and spectrogram belong together; `mean` and `spread` bring the logarithm to about −1 … 1."""
+    """Hold the transform's parameters; `mean` and `spread` normalise the logarithm to about −1 … 1."""
 
     sample_rate: int = 8000
     n_fft: int = 256

@@ -21,10 +21,10 @@ from models.watching import Interrupted, Watch
 if TYPE_CHECKING:
     from models.families.text_to_audio import TextToAudioParams
 
-# what each call names the length; the first that it knows is taken
+# names of the length among a call's arguments; the first that a call has is used
 LENGTH_NAMES = ("audio_length_in_s", "audio_end_in_s", "audio_duration_s", "audio_duration", "duration")
 CODE_SETTINGS = ("seconds", "guidance_scale", "temperature", "top_k", "top_p")
-PREVIEW_EVERY = 50  # frames of codes between two decodings of what there is
+PREVIEW_EVERY = 50  # frames of codes between two previews
 _DIRECT = ("num_inference_steps", "guidance_scale", "negative_prompt", "lyrics", "vocal_language", "bpm", "keyscale",
            "timesignature", "shift")  # fmt: skip
 
@@ -101,10 +101,10 @@ def load(folder: Path, dtype: Any) -> dict[str, Any]:
 
 
 class LatentWatch(DenoisingWatch):
-    """Follow a diffusion pipeline and keep a picture of every step's latents, rows × frames each.
+    """Watch a diffusion pipeline and keep every step's latents as a grid, rows × frames.
 
-    Stopped, it lets the pipeline go on to its decoder with what it PLACEHOLDER (`ended`): the steps that
-    are left are passed over, as the net says again what it said last.
+    After Stop the pipeline goes on to its decoder with the x0 predicted at that step (`ended`): in the steps that are
+    left the denoiser returns its last output without computing.
     """
 
     def __init__(self, stopped: Callable[[], bool], channels_last: bool) -> None:
@@ -121,7 +121,7 @@ class LatentWatch(DenoisingWatch):
         try:
             super()._observe(scheduler, output, time, sample)
         except Interrupted:
-            if self.cancelled:  # nobody waits for it any more
+            if self.cancelled:  # nobody waits for the result
                 raise
             x0 = predicted_x0(scheduler, output, time, sample).to(sample.dtype)
             self.blend = lambda latents, later: x0
@@ -129,7 +129,7 @@ class LatentWatch(DenoisingWatch):
 
     @contextmanager
     def passing(self, net: torch.nn.Module) -> Iterator[None]:
-        """Have a denoiser repeat its last answer once the run has ended, for as long as this lasts."""
+        """Make a denoiser return its last output again once the run has ended, within this context."""
         forward = net.forward
         said: list[Any] = []
 
@@ -146,9 +146,9 @@ class LatentWatch(DenoisingWatch):
             del net.forward
 
     def take(self, scheduler: Any, output: torch.Tensor, time: Any, sample: torch.Tensor) -> None:
-        """Keep the first sound's latents: of four axes the channels' mean is shown, time runs to the right."""
+        """Keep the first sound's latents as a grid, time to the right; of four axes the channels are averaged."""
         first = sample[0].float()
-        grid = first.mean(0) * first.shape[0] ** 0.5 if first.ndim == 3 else first  # so that noise keeps its size
+        grid = first.mean(0) * first.shape[0] ** 0.5 if first.ndim == 3 else first  # so that noise keeps its scale
         if self._channels_last or first.ndim == 3:
             grid = grid.T
         self.pictures.append(grid.numpy().copy())
@@ -157,12 +157,12 @@ class LatentWatch(DenoisingWatch):
 def run_pipeline(
     pipeline: Any, prompt: str, params: TextToAudioParams, seed: int, watch: LatentWatch
 ) -> np.ndarray | None:
-    """Return a diffusion pipeline's sound, float32, frames × channels: where it was stopped, the sound predicted then.
+    """Return a diffusion pipeline's sound, float32, frames × channels; after Stop, decoded from the x0 predicted then.
 
     None where it was cancelled.
     """
     scheduler = type(pipeline.scheduler).from_config(pipeline.scheduler.config)
-    own = type(pipeline)(**{**pipeline.components, "scheduler": scheduler})  # what a call keeps is this request's
+    own = type(pipeline)(**{**pipeline.components, "scheduler": scheduler})  # state of a call is this request's alone
     own.set_progress_bar_config(disable=True)
     watch.attach(scheduler)
     known = inspect.signature(type(own).__call__).parameters
@@ -171,7 +171,7 @@ def run_pipeline(
     if params.guidance_scale <= 1 or not params.negative_prompt:
         values.pop("negative_prompt", None)
     given = {name: value for name, value in values.items() if value not in (None, "any")}
-    # some draw from the global generator as well: AudioLDM2's reader, the Brownian tree of SDE schedulers
+    # some use the global generator as well: AudioLDM2's language model, the Brownian tree of SDE schedulers
     net = own.transformer if "transformer" in own.components else own.unet
     with torch.inference_mode(), seeds.seeded(seed), watch.passing(net):
         try:
@@ -183,7 +183,7 @@ def run_pipeline(
 
 
 def limit_peak(sound: np.ndarray) -> np.ndarray:
-    """Return sound (frames, or frames × channels) as float32; what would clip is made quieter as a whole."""
+    """Return sound (frames, or frames × channels) as float32, scaled down as a whole where it would clip."""
     sound = sound[:, 0] if sound.ndim == 2 and sound.shape[1] == 1 else sound
     peak = float(np.abs(sound).max()) if sound.size else 0.0
     return np.asarray(sound * (0.89 / peak) if peak > 1 else sound, dtype=np.float32)
@@ -216,8 +216,8 @@ class CodeWatch(Watch):
 def decode_codes(model: Any, ids: torch.Tensor) -> np.ndarray:
     """Return sound, float32, frames (× channels), of codes in the delay pattern (Copet et al. 2023).
 
-    `ids` is codebooks × columns, the first column a start token; codebook k lags k columns, in stereo left and right
-    take turns and lag alike.
+    `ids` is codebooks × columns, the first column a start token; codebook k lags k columns. In stereo, left and right
+    alternate and lag by the same number.
     """
     sides = int(model.decoder.config.audio_channels)
     books = ids.shape[0] // sides
@@ -233,14 +233,14 @@ def decode_codes(model: Any, ids: torch.Tensor) -> np.ndarray:
 
 
 def frames_of(model: Any, seconds: float) -> int:
-    """Return how many frames of codes a length takes."""
+    """Return the number of frames of codes for a length in seconds."""
     return max(1, round(seconds * float(model.config.audio_encoder.frame_rate)))
 
 
 def generate_codes(
     model: Any, processor: Any, prompt: str, params: TextToAudioParams, seed: int, watch: CodeWatch
 ) -> np.ndarray:
-    """Return MusicGen's sound, float32, frames (× channels); what there was where it was stopped."""
+    """Return MusicGen's sound, float32, frames (× channels); after Stop, the sound so far."""
     given = processor(text=[prompt], padding=True, return_tensors="pt")
     books = int(model.decoder.config.num_codebooks) // int(model.decoder.config.audio_channels)
     length = frames_of(model, params.seconds)

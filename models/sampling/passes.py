@@ -1,4 +1,4 @@
-"""What every look into a language model needs: the text as it was kept, a private copy, a pass that Stop can end."""
+"""What every analysis of a finished text needs: its record, a private copy of the model, a pass that Stop can end."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class LayerWatch(Watch):
 
 
 def follow_pass(run: Callable[[], None], watch: LayerWatch) -> Iterator[Event]:
-    """Run `run` in a thread, in inference mode, and yield how far it is; where Stop ended it, one empty `Final`."""
+    """Run `run` in a thread, in inference mode, and yield its progress; where Stop ended it, one empty `Final`."""
     left: list[bool] = []
 
     def work() -> None:
@@ -60,10 +60,10 @@ def follow_pass(run: Callable[[], None], watch: LayerWatch) -> Iterator[Event]:
 
 
 def open_kept(spec: ModelSpec, request: Request, context: Context) -> tuple[microscope.Kept, list[int], str]:
-    """Return what a run kept of a text, all its tokens from the prompt on, and its vocabulary's fingerprint.
+    """Return a text's record, all its tokens from the prompt on, and its vocabulary's fingerprint.
 
-    The fingerprint is "" where the text was kept before there were any. Raises `BadInput` for what is no kept text, and
-    for one of another vocabulary or longer than the model reads.
+    The fingerprint is "" in records from before there were any. Raises `BadInput` for a file that is not a record, and
+    for a text of another vocabulary or longer than the model reads.
     """
     assert context.open_ref is not None
     data = context.open_ref(request.inputs["view"])
@@ -89,7 +89,7 @@ def open_kept(spec: ModelSpec, request: Request, context: Context) -> tuple[micr
 
 
 def private_copy(model: Any) -> Any:
-    """Return a copy of a model's structure that shares its weights: hooks and settings in it are nowhere else."""
+    """Return a copy of a model's modules with shared weights: hooks and settings on it do not reach the original."""
     shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
     return copy.deepcopy(model, shared)
 
@@ -105,7 +105,7 @@ def layers_of(spec: ModelSpec, model: Any) -> tuple[nn.Module, list[nn.Module]]:
 
 
 def pieces_of(loaded: Loaded, ids: Sequence[int]) -> list[str]:
-    """Return each token's text; of one that is no whole character its bytes."""
+    """Return each token's text, or its bytes where it is not a whole character."""
     tokenizer = loaded.parts["tokenizer"]
     core = getattr(tokenizer, "backend_tokenizer", None)  # the library tokenizer, where there is one
     if core is not None:

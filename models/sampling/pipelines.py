@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 def for_task(pipeline: Any, task: str, scheduler: Any) -> Any:
     """Return a new pipeline for `task` that shares the weights of `pipeline` and owns `scheduler`.
 
-    Whatever a call keeps on its pipeline (guidance, an interrupt, the scheduler's place) is then this request's alone.
+    State that a call keeps on its pipeline (guidance, an interrupt, the scheduler's step) is then this request's alone.
     """
     from diffusers import AutoPipelineForImage2Image, AutoPipelineForInpainting, AutoPipelineForText2Image
 
     auto = {"text to image": AutoPipelineForText2Image, "image to image": AutoPipelineForImage2Image,
             "inpaint": AutoPipelineForInpainting}[task]  # fmt: skip
     if task == "inpaint" and not blends_itself(pipeline):
-        auto = AutoPipelineForImage2Image  # `inpainting` keeps what is outside of the mask
+        auto = AutoPipelineForImage2Image  # `inpainting` restores what is outside of the mask
     made = auto.from_pipe(pipeline, scheduler=scheduler)
     made.set_progress_bar_config(disable=True)
     return made
@@ -44,12 +44,12 @@ def blends_itself(pipeline: Any) -> bool:
 
 @torch.inference_mode()
 def inpainting(pipeline: Any, scheduler: Any, picture: Any, mask: Any, seed: int, numbers: Sequence[int]) -> Inpainting:
-    """Return what keeps `picture` outside of `mask` (both PIL, in the run's size) for a model that needs it."""
+    """Return the blending that restores `picture` outside of `mask` (both PIL, in the run's size) after each step."""
     vae = pipeline.vae
     latents = to_model_scale(vae, vae.encode(to_tensor(picture)).latent_dist.mean)
     small = mask.convert("L").resize(latents.shape[:1:-1], Image.Resampling.BOX)
     share = torch.from_numpy(np.asarray(small, dtype=np.float32) / 255)[None, None]
-    # another draw than the one that the picture starts from would leave a seam of noise: the same seeds
+    # the same seeds as for the first noise: another draw would leave a seam
     drawn = [torch.randn(latents.shape, generator=seeds.generator(seed, number)) for number in numbers]
     return Inpainting(scheduler, latents, (share > 0).float(), torch.cat(drawn))
 
@@ -114,7 +114,7 @@ def call(
 
 
 def mixed_embeddings(pipeline: Any, prompt: str, other: str, params: TextToImageParams) -> dict[str, Any]:
-    """Return the arguments that stand for a prompt `params.prompt_mix` of the way to another one.
+    """Return call arguments with prompt embeddings `params.prompt_mix` of the way from one prompt to another.
 
     Every tensor that the pipeline's own `encode_prompt` makes is mixed linearly; Stable Diffusion, SDXL and SD3 give
     (un)conditional pairs, Flux its two and the token places. Raises `ValueError` where a pipeline has none.

@@ -1,4 +1,4 @@
-"""Pictures from latents on the way: a small linear map in place of the decoder, and how often it may be used."""
+"""Previews of intermediate latents: a small linear map in place of the decoder, and a budget of time for it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 FILE = "latent_rgb.safetensors"
 SHARE = 0.05  # of a run's time
-SHORT_RUN_S = 0.25  # what previews of a run under 5 s may take together
+SHORT_RUN_S = 0.25  # the budget of a run under 5 s
 GAP_S = 0.2
 
 
@@ -68,7 +68,7 @@ def fit_colours(vae: Any, pictures: int = 24) -> LatentColours:
     small = F.adaptive_avg_pool2d(shown, latents.shape[-2:])
     known = latents.permute(0, 2, 3, 1).flatten(0, 2)
     known = torch.cat([known, torch.ones(len(known), 1)], 1)
-    # a little pull to zero: an untrained or narrow autoencoder may not tell its channels apart
+    # ridge regression: an untrained or narrow autoencoder may give collinear channels
     target = small.permute(0, 2, 3, 1).flatten(0, 2)
     gram = known.T @ known + 1e-3 * len(known) * torch.eye(known.shape[1])
     solution = torch.linalg.solve(gram, known.T @ target)

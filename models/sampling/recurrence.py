@@ -1,4 +1,4 @@
-"""A recurrent model's memory while it read a text: hidden and cell state (Hochreiter & Schmidhuber 1997) per token."""
+"""A recurrent model's hidden and cell state (Hochreiter & Schmidhuber 1997) after each token of a text."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from models.types import Request
 
 UNITS = 64
-_EVERY = 16  # tokens between two words of progress
+_EVERY = 16  # tokens between two `Progress` events
 
 
 def state(spec: ModelSpec, request: Request, loaded: Loaded, context: Context) -> Iterator[Event]:
     """Yield progress and a `Final` of one view.
 
     Its parts, for L layers and the last N tokens, hidden state first and cell state second: `state` (float16, L × 2 ×
-    units × N: of each layer's units those that vary most), `units` (int16, their numbers) and `change` (float32,
-    L × 2 × N: the root mean square of what a token changed, over all units).
+    units × N: in each layer the units that vary most), `units` (int16, their numbers) and `change` (float32,
+    L × 2 × N: root mean square change by each token, over all units).
     """
     kept, ids, _ = passes.open_kept(spec, request, context)
     model = loaded.parts["model"]

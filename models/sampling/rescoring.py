@@ -1,6 +1,6 @@
-"""A text of one model scored by another with the same vocabulary: how likely each finds it, and how far they differ.
+"""A text of one model scored by another with the same vocabulary: log-probabilities under both, and their divergence.
 
-The distance is the Kullback–Leibler divergence (1951) of the writer's odds from the reader's, in bits a token.
+The divergence is that of Kullback & Leibler 1951, KL(writer ‖ reader), in bits per token.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from models.spec import ModelSpec
     from models.types import Request
 
-_CHUNK = 64  # tokens whose distributions are held at a time
-_LEAST = 1e-12  # a probability that is not named is at least this
+_CHUNK = 64  # tokens whose distributions are in memory at a time
+_LEAST = 1e-12  # the least probability of all tokens that are not named
 
 
 def rescore(spec: ModelSpec, request: Request, loaded: Loaded, context: Context) -> Iterator[Event]:
@@ -33,8 +33,9 @@ def rescore(spec: ModelSpec, request: Request, loaded: Loaded, context: Context)
 
     `{"pieces", "theirs", "ours", "kl", "rank", "bits": {"theirs", "ours", "kl"}, "whole"}`: of each token its text, the
     base-2 logarithm of its probability for the model that wrote it and for this one, KL(theirs ‖ ours) in bits and its
-    rank here (from 1); `bits` are means a token (−log2 p). Before any setting, temperature included. Where `whole` is
-    false the writer's odds were kept in part and `kl` is a lower bound. Raises `BadInput` for another vocabulary.
+    rank here (from 1); `bits` are means per token (−log2 p). All before any setting, temperature included. Where
+    `whole` is false the writer's distribution was kept in part, and `kl` is a lower bound. Raises `BadInput` for
+    another vocabulary.
     """
     kept, ids, mark = passes.open_kept(spec, request, context)
     if not mark:
@@ -68,7 +69,7 @@ def rescore(spec: ModelSpec, request: Request, loaded: Loaded, context: Context)
 
 
 def _watched(spec: ModelSpec, model: Any) -> list[Any]:
-    """Return what a pass is followed by: the layers, or the head alone where a model has no stack of them."""
+    """Return the modules whose calls count as progress: the layers, or the head where there is no stack of them."""
     try:
         return passes.layers_of(spec, model)[1]
     except BadInput:
@@ -81,7 +82,7 @@ def _compare(kept: Kept, logits: torch.Tensor, part: slice) -> tuple[np.ndarray,
     given = torch.from_numpy(kept.logits[part].astype(np.float32))  # tokens × named
     rank = 1 + (logits > logits.gather(1, own)).sum(-1)
     if kept.columns is None:
-        # one may be padded to a rounder size than the other: no token lies there
+        # one output layer may be padded to a rounder size: no token has those columns
         width = min(given.shape[1], logits.shape[1])
         p, q = given[:, :width].log_softmax(-1), logits[:, :width].log_softmax(-1)
         theirs, ours = p.gather(1, own)[:, 0], q.gather(1, own)[:, 0]

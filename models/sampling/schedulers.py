@@ -1,6 +1,6 @@
-"""diffusers' schedulers as settings: which of them run for a model, and one made anew for each request.
+"""diffusers' schedulers as settings: which of them run for a model, and a new one for each request.
 
-A scheduler keeps state while it runs, so a request never borrows the loaded pipeline's own.
+A scheduler keeps state while it runs, so a request never uses the loaded pipeline's own.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def make(config: Mapping[str, Any], name: str, sigmas: str = "default", spacing:
     known = inspect.signature(cls.__init__).parameters
     kept = {key: value for key, value in config.items() if key in known}
     if "clip_sample" in known:
-        kept.setdefault("clip_sample", False)  # latents are no pixels: nothing holds them within −1 … 1
+        kept.setdefault("clip_sample", False)  # latents are not pixels: they are not limited to −1 … 1
     if name == "PNDMScheduler":
         kept["skip_prk_steps"] = True  # as Stable Diffusion runs it
     if name == "DPMSolverMultistepScheduler":
@@ -86,14 +86,14 @@ def _runs(config: Mapping[str, Any], name: str, channels: int) -> bool:
             given = scheduler.scale_model_input(sample, time) if hasattr(scheduler, "scale_model_input") else sample
             sample = scheduler.step(given * 0.1, time, sample, return_dict=False)[0]
         return bool(torch.isfinite(sample).all())
-    except Exception:  # each scheduler refuses in its own way: it is not offered then
+    except Exception:  # each scheduler fails in its own way; it is then not offered
         return False
 
 
 def predicted_x0(scheduler: Any, output: torch.Tensor, time: Any, sample: torch.Tensor) -> torch.Tensor:
-    """Return the picture that the model believes in at this step, before `scheduler.step` moves on.
+    """Return the x0 that the model predicts at this step; call it before `scheduler.step`.
 
-    `output` is what the model said (after guidance), `sample` the noisy latents: any shape, alike. The formulas are
+    `output` is the model's output (after guidance), `sample` the noisy latents, both of one shape. The formulas are
     those of Salimans & Ho 2022, appendix D, in each scheduler's own scaling.
     """
     name = type(scheduler).__name__
@@ -108,7 +108,7 @@ def predicted_x0(scheduler: Any, output: torch.Tensor, time: Any, sample: torch.
         return sample + float(sigmas[-1] - sigmas[index]) * output  # to the last level: 0, or 1 where it is inverted
     if sigmas is not None and index is not None:
         if name.startswith("KDPM2") and not scheduler.state_in_first_order:
-            sigmas = scheduler.sigmas_interpol  # its second half step looks from between two levels
+            sigmas = scheduler.sigmas_interpol  # its second half step starts between two levels
             index -= "Ancestral" in name  # which this one counts from the step before
         sigma = float(sigmas[min(index, len(sigmas) - 1)])
         alpha = 1.0 if name in _EXPLODING else (sigma**2 + 1) ** -0.5

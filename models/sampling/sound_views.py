@@ -14,14 +14,14 @@ from PIL import Image
 from models.types import Output
 
 BANDS = 96
-COLUMNS_MAX = 2400  # it can be zoomed
+COLUMNS_MAX = 2400  # the page can zoom in
 ROWS_MIN = 48  # of a step's picture
 VIEW_SIZE = (800, 220)  # of the picture, at least
 RANGE_DB = 80.0
 Colour = tuple[int, int, int]
-# blue below the middle, orange above it, nothing to see at it
+# diverging: blue below the middle, near white at it, orange above
 DIFFERENCE: tuple[Colour, ...] = ((24, 62, 160), (120, 150, 210), (246, 244, 240), (232, 150, 80), (176, 70, 10))
-# dark to light by way of violet and orange, even in lightness, so that it reads in grey, too
+# sequential: dark violet to light orange with rising lightness, readable in grey too
 _COLOURS = ((8, 6, 20), (53, 20, 92), (120, 38, 122), (190, 60, 98), (238, 110, 62), (252, 181, 80), (252, 246, 190))
 
 

@@ -1,4 +1,4 @@
-"""Draw spectrograms of labelled sounds by diffusion, with guidance, and make them sound."""
+"""Sample spectrograms of labelled sounds by diffusion with guidance, and invert them to sound."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ FADE_S = 0.008
 
 @dataclass(frozen=True)
 class SpectrogramLayout:
-    """Say what a model's spectrograms mean: read from `FILE` beside its weights.
+    """Say how a model's spectrograms are laid out: read from `FILE` beside its weights.
 
-    `labels` × `speakers` are its classes, in this order; `nothing` is the class that says nothing. A spectrogram of
-    bands × `frames` is folded into patches of `patch` (bands × frames).
+    `labels` × `speakers` are its classes, in this order; `unconditional` is the class without a condition. A
+    spectrogram of bands × `frames` is folded into patches of `patch` (bands × frames).
     """
 
     mel: MelSettings
@@ -58,7 +58,7 @@ def read_layout(folder: Path) -> SpectrogramLayout:
 
 @dataclass
 class Step:
-    """Hold one step of a run: which it was, of how many, its time and the spectrograms that it believes in."""
+    """Hold one step of a run: its number, of how many, its timestep and the predicted x0."""
 
     number: int
     total: int
@@ -70,10 +70,10 @@ def denoise(
     unet: Any, scheduler: Any, classes: Sequence[int], unconditional: int, guidance: float, steps: int,
     generators: Sequence[torch.Generator], stopped: Callable[[], bool], eta: float = 0.0,
 ) -> Iterator[Step]:  # fmt: skip
-    """Yield each step of drawing one folded spectrogram per class; ends early once `stopped()`.
+    """Yield each step of sampling one folded spectrogram per class; ends early once `stopped()`.
 
-    Guidance: Ho & Salimans 2022. At 1 the class alone is asked for, in half the time; at 0 it has no say. The
-    fresh noise of schedulers that add some comes from the first generator.
+    Classifier-free guidance: Ho & Salimans 2022. 1: conditional alone, in half the time; 0: unconditional. The noise
+    that some schedulers add at each step comes from the first generator.
     """
     size = unet.config.sample_size
     rows, columns = (size, size) if isinstance(size, int) else tuple(size)
@@ -102,7 +102,7 @@ def denoise(
 
 
 def speak(mels: Mels, spectrograms: torch.Tensor, pause_s: float, rounds: int) -> np.ndarray:
-    """Return one sound, float32, of spectrograms (parts × bands × frames) said one after another with pauses."""
+    """Return one sound, float32, of spectrograms (parts × bands × frames) one after another, with pauses."""
     rate = mels.settings.sample_rate
     parts = [trim(part.numpy(), rate) for part in mels.to_sound(spectrograms, rounds)]
     gap = np.zeros(int(pause_s * rate), np.float32)
@@ -116,7 +116,7 @@ def speak(mels: Mels, spectrograms: torch.Tensor, pause_s: float, rounds: int) -
 
 
 def trim(sound: np.ndarray, rate: int, floor: float = 0.02) -> np.ndarray:
-    """Return a sound without the near silence around it, faded at both ends, as loud as others."""
+    """Return a sound without the near silence at its ends, faded in and out, at a root mean square of 0.1."""
     window = max(1, rate // 100)
     energy = np.convolve(sound**2, np.ones(window) / window, "same") ** 0.5
     loud = np.flatnonzero(energy > floor * max(1e-6, float(energy.max())))

@@ -1,4 +1,4 @@
-"""Recognisers that write what they hear token by token: Whisper and Moonshine of transformers."""
+"""Speech recognisers that generate text token by token: Whisper and Moonshine of transformers."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class RecognitionWatch(Watch):
 
     @property
     def text(self) -> str:
-        """Return what was written so far."""
+        """Return the text so far."""
         return str(self._processor.decode([*self._done, *self._now], skip_special_tokens=True)).strip()
 
     def __call__(self, input_ids: torch.Tensor, scores: Any, **kwargs: Any) -> torch.Tensor:
@@ -71,7 +71,7 @@ class RecognitionWatch(Watch):
         self.advance(float(frames[0, 0] / frames[0, 1].clamp(min=1)))
 
     def advance(self, share: float) -> None:
-        """Take a part as done: the coming tokens belong to the next one."""
+        """Mark a part of the sound as done: the next tokens belong to the next part."""
         self._done, self._now = [*self._done, *self._now], []
         self.share = share
         self.changed.set()
@@ -86,9 +86,9 @@ def transcribe(
     seed: int,
     watch: RecognitionWatch,
 ) -> tuple[str, list[dict[str, Any]]]:
-    """Return the text, and of a long one and by Whisper its parts with start and end in seconds.
+    """Return the text and its segments, with start and end in seconds; Moonshine gives segments of long sounds alone.
 
-    `samples` are mono float32 at `rate`, of any length. What there was, where it was stopped.
+    `samples` are mono float32 at `rate`, of any length. After Stop, the text so far.
     """
     whisper = model.config.model_type == "whisper"
     common = {"num_beams": params.num_beams, "stopping_criteria": [watch]}
@@ -110,7 +110,7 @@ def _moonshine(
     watch: RecognitionWatch,
     common: dict[str, Any],
 ) -> tuple[str, list[dict[str, Any]]]:
-    """Hear part after part of a long recording: the model learnt from less than a minute at a time."""
+    """Transcribe a long recording part by part: the model was trained on less than a minute at a time."""
     chance = {"do_sample": True, "temperature": params.temperature} if params.temperature > 0 else {
         "do_sample": False}  # fmt: skip
     parts: list[dict[str, Any]] = []

@@ -43,10 +43,10 @@ class Voice(ABC):
 
     @abstractmethod
     def say(self, text: str, seed: int, params: SpeechParams, tick: Callable[[], None]) -> np.ndarray | None:
-        """Return one sentence, float32, −1 … 1, or None where nothing comes of it.
+        """Return one sentence, float32, −1 … 1, or None where there is no sound.
 
-        That is: no letter that the model knows, or an end at once.
-        `tick` is called at every forward pass and may raise `Interrupted`.
+        That is: no letter that the model knows, or an end token at once. `tick` is called at every forward pass and may
+        raise `Interrupted`.
         """
 
 
@@ -76,7 +76,7 @@ class Vits(Voice):
         ids = tokenizer(text, return_tensors="pt")
         if ids["input_ids"].shape[1] < 2:
             return None
-        # the model reads these from itself: one run has it at a time
+        # the model reads these attributes of its own: one run uses it at a time
         model.noise_scale, model.noise_scale_duration = params.noise_scale, params.noise_scale_duration
         speaker = int(params.speaker) if params.speaker and model.config.num_speakers > 1 else None
         with torch.inference_mode(), seeded(seed):
@@ -149,7 +149,7 @@ class Bark(Voice):
             heat = getattr(params, f"{stage}_temperature")
             chance |= {f"{stage}_do_sample": True, f"{stage}_temperature": heat} if heat > 0 else {
                 f"{stage}_do_sample": False}  # fmt: skip
-        # its last stage takes exactly 1, and none, for "the likeliest"
+        # its last stage is greedy at None and at exactly 1
         chance["fine_temperature"] = {0.0: None, 1.0: 1.0 + 1e-6}.get(params.fine_temperature, params.fine_temperature)
         chance["semantic_max_new_tokens"] = max(1, round(params.max_seconds * SEMANTIC_RATE))
         if params.min_eos_p is not None:
@@ -159,7 +159,7 @@ class Bark(Voice):
             try:
                 wave = model.generate(**given, **chance)
             except RuntimeError as error:
-                if "ernel size" in str(error):  # it ended at once: fewer frames than its codec can decode
+                if "ernel size" in str(error):  # an end token at once: fewer frames than the codec can decode
                     return None
                 raise
         return limit_peak(wave[0].float().numpy())
@@ -185,7 +185,7 @@ class Latents(Voice):
     def describe(cls, folder: Path, config: dict[str, Any]) -> dict[str, Any]:
         """Return the facts; the speakers are the files in the folder `voices`: one tensor each, frames × dimension."""
         settings = json.loads((folder / "processor_config.json").read_text("utf-8"))
-        drifting = config.get("flow_head_config", {}).get("flow_type") == "drifting"  # it draws in one call
+        drifting = config.get("flow_head_config", {}).get("flow_type") == "drifting"  # it samples in one call
         return {"sample_rate": int(settings["feature_extractor"]["sampling_rate"]),
                 "speakers": [file.stem for file in _voices(folder)],
                 "settings": [name for name in cls.settings if not (drifting and name == "num_flow_steps")]}  # fmt: skip
@@ -242,7 +242,7 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 @contextmanager
 def watching(modules: list[Any], tick: Callable[[], None]) -> Iterator[None]:
-    """Call `tick` before every forward pass of the modules: the one place that all kinds of generation pass."""
+    """Call `tick` before every forward pass of the modules, within this context."""
     handles = [module.register_forward_pre_hook(lambda *_: tick()) for module in modules]
     try:
         yield
