@@ -8,6 +8,10 @@ for name in list(os.environ):
     if name.startswith("PLAYGROUND_"):
         del os.environ[name]
 os.environ["HF_HUB_OFFLINE"] = "1"
+# Nets of tests are so small that a second thread only waits, and longest when tests run side by side. Set before
+# torch or numpy is imported; processes that tests start inherit it.
+for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "PLAYGROUND_THREADS"):
+    os.environ[name] = "1"
 
 
 @pytest.fixture(autouse=True)

@@ -75,7 +75,8 @@ def test_the_stamps_facts_are_plain_json_and_true():
     assert facts["threads"] == torch.get_num_threads()
 
 
-def test_the_settings_decide_the_threads():
+def test_the_settings_decide_the_threads(monkeypatch):
+    monkeypatch.delenv("PLAYGROUND_THREADS")  # so that the default is the program's own
     said = run_fresh("""
 import json, os
 from models import Settings, device

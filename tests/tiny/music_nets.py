@@ -90,12 +90,12 @@ def _t5() -> Any:
     ))  # fmt: skip
 
 
-def _oobleck(rate: int = 8000) -> Any:
+def _oobleck(ratios: tuple[int, int] = (4, 8)) -> Any:
     from diffusers import AutoencoderOobleck
 
     return AutoencoderOobleck(
-        encoder_hidden_size=8, downsampling_ratios=[4, 8], channel_multiples=[1, 2], decoder_channels=8,
-        decoder_input_channels=4, audio_channels=2, sampling_rate=rate,
+        encoder_hidden_size=8, downsampling_ratios=list(ratios), channel_multiples=[1, 2], decoder_channels=8,
+        decoder_input_channels=4, audio_channels=2, sampling_rate=8000,
     )  # fmt: skip
 
 
@@ -222,8 +222,9 @@ def _ace(folder: Path, turbo: bool = False) -> None:
         num_hidden_layers=2, in_channels=12, audio_acoustic_hidden_dim=4, patch_size=2, sliding_window=16,
         is_turbo=turbo, **size,
     )  # fmt: skip
+    # frames of 160 samples: it always listens to half a minute of silence, with attention over all pairs of frames
     AceStepPipeline(
-        vae=_oobleck(), text_encoder=text, tokenizer=_tokenizer(256), transformer=transformer,
+        vae=_oobleck((8, 20)), text_encoder=text, tokenizer=_tokenizer(256), transformer=transformer,
         condition_encoder=condition, scheduler=FlowMatchEulerDiscreteScheduler(num_train_timesteps=1, shift=1.0),
     ).save_pretrained(folder)  # fmt: skip
 

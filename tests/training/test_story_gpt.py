@@ -34,11 +34,11 @@ def data(tmp_path_factory):
     return folder
 
 
-def train(data, folder, minutes):
+def train(data, folder, minutes, samples):
     run = subprocess.run(
         [sys.executable, "-m", "training.story_gpt", "--data", str(data), "--out", str(folder / "out"), "--work",
          str(folder / "work"), "--minutes", str(minutes), "--device", "cpu", "--hidden", "64", "--layers", "1",
-         "--eager", "--log-every", "5", "--samples", "10"],
+         "--eager", "--log-every", "2", "--samples", str(samples)],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert run.returncode == 0, run.stderr[-3000:]
@@ -46,8 +46,8 @@ def train(data, folder, minutes):
 
 
 def test_it_learns_resumes_and_writes_what_ships(data, tmp_path):
-    first = json.loads("{" + train(data, tmp_path, 0.1).split("\n{", 1)[1])
-    again = train(data, tmp_path, 0.3)
+    first = json.loads("{" + train(data, tmp_path, 0.05, samples=1).split("\n{", 1)[1])
+    again = train(data, tmp_path, 0.2, samples=10)
     assert "resumed" in again
     second = json.loads("{" + again.split("\n{", 1)[1])
     assert second["steps"] > first["steps"]

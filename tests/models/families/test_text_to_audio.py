@@ -99,7 +99,7 @@ def test_temperature_zero_leaves_nothing_to_chance(engine):
 
 @pytest.mark.parametrize("kind", DIFFUSION)
 def test_diffusion_shows_its_latents_step_by_step(engine, kind):
-    events = list(engine.generate(ask(kind, num_inference_steps=5)))
+    events = list(engine.generate(ask(kind, num_inference_steps=5, seconds=1.0)))
     final = events[-1]
     assert [output.meta.get("what") for output in final.outputs] == [None, "mel", "steps"]
     steps = final.outputs[2].meta
