@@ -37,7 +37,7 @@ class DanceParams(Params):
                         json_schema_extra=hint(live=True))  # fmt: skip
 
 
-class Dancer(Family):
+class Dancer(Family[DanceParams]):
     """Make dances."""
 
     name: ClassVar[str] = "dancer"
