@@ -1,0 +1,1 @@
+"""Drawn things that two rooms share. They know no modality."""

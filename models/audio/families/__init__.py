@@ -1,0 +1,1 @@
+"""Families that make or hear sound; one file each, see `models.family`."""

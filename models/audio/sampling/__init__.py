@@ -1,0 +1,1 @@
+"""What happens while a sound is made or heard: spectrograms, voices, music, transcribing."""

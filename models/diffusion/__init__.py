@@ -1,0 +1,1 @@
+"""What removes noise step by step, whatever is drawn so: schedulers, progress and Stop."""

@@ -1,1 +1,0 @@
-"""One file per family of models; see `models.family`."""

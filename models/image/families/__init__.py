@@ -1,0 +1,1 @@
+"""Families that draw images; one file each, see `models.family`."""

@@ -1,0 +1,1 @@
+"""Architectures of image models in Hugging Face layout. Importing one imports torch."""

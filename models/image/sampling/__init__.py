@@ -1,0 +1,1 @@
+"""What happens between two denoising steps of an image: pipelines, previews, seeds."""

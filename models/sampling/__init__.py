@@ -1,1 +1,0 @@
-"""What happens between two tokens or two denoising steps: samplers, stopping and streaming of our own."""

@@ -1,0 +1,1 @@
+"""Families that write text; one file each, see `models.family`."""

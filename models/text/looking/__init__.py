@@ -1,0 +1,1 @@
+"""What reads a finished text: its probabilities, attention, layers and states."""
