@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from models.engine import LocalEngine
+from models.runtime.engine import LocalEngine
 from models.settings import Settings
 from models.types import Request
 

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from models.sampling.microscope import Kept, position, score
-from models.sampling.spelling import Spelling
+from models.text.looking.microscope import Kept, position, score
+from models.text.sampling.spelling import Spelling
 
 TOKENIZER = Path(__file__).resolve().parent.parent / "models" / "embedded" / "story-gpt" / "tokenizer.json"
 SCHEMA = json.dumps({"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]})

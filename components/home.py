@@ -6,9 +6,9 @@ import streamlit as st
 
 from components import example, result, rooms
 from components import session as sessions
+from components.escape import plain
 from components.modality import Modality
 from components.session import Session
-from components.words import plain
 
 
 def show() -> None:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from components import params_form, rooms, state
+from components.escape import plain
 from components.modality import InputType
-from components.words import plain
 from models.blobs import REFERENCE
 from models.errors import PlaygroundError
 from models.family import Family, InputField, acting_inputs

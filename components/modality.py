@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from components.desk import Desk
     from components.session import Session
     from models.catalog import Catalog
-    from models.jobs import JobView
+    from models.runtime.jobs import JobView
     from models.stamps import Recovered
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
+from components.escape import plain
 from components.state import model_key
-from components.words import plain
 from models.catalog import Catalog
 from models.spec import ModelSpec
 

@@ -28,11 +28,11 @@ from components import (
 )
 from components import status_line as status
 from components.desk import Desk
+from components.escape import plain
 from components.example import example_run
-from components.words import plain
 from models.errors import PlaygroundError
 from models.family import InputField
-from models.jobs import STUDY, JobView
+from models.runtime.jobs import STUDY, JobView
 from models.types import Run
 
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from components import links, rooms, state
+from components.escape import plain
 from components.modality import Act, Modality, Showing, Takes
-from components.words import plain
 from models.errors import PlaygroundError
-from models.jobs import Jobs
+from models.runtime.jobs import Jobs
 from models.stamps import file_name
 from models.types import ASIDE, Output, Request, Run
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from components import result, rooms
-from components.words import plain
+from components.escape import plain
 from models.errors import PlaygroundError
 from models.types import Run
 

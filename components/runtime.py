@@ -6,10 +6,10 @@ import logging
 
 from components import presence
 from models.catalog import Catalog, load_catalog
-from models.jobs import Jobs
+from models.runtime.jobs import Jobs
+from models.runtime.worker_client import WorkerEngine
 from models.settings import Settings
 from models.store import Store
-from models.worker_client import WorkerEngine
 
 KEEP_BYTES = 2_000_000_000
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from models.jobs import Jobs
+from models.runtime.jobs import Jobs
 
 
 @st.cache_resource(show_spinner=False)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from components import presence, runtime, services
 from models.catalog import Catalog
-from models.jobs import Jobs
+from models.runtime.jobs import Jobs
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from pydantic import ValidationError
 from components import desk as desks
 from components import inputs, params_form, state
 from models.errors import BadInput, PlaygroundError
-from models.jobs import Jobs
 from models.plain_text import check_text
+from models.runtime.jobs import Jobs
 from models.types import Request
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from components import rooms, theme
-from components.words import plain
+from components.escape import plain
 from models.errors import PlaygroundError
 
 log = logging.getLogger(__name__)

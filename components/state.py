@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from components.words import plain
+from components.escape import plain
 
 Level = Literal["error", "warning", "info"]
 _NOTICES = "notices"

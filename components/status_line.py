@@ -7,8 +7,8 @@ import time
 import streamlit as st
 
 from components.model_picker import size
-from models.engine import EngineState
-from models.jobs import Jobs
+from models.runtime.engine import EngineState
+from models.runtime.jobs import Jobs
 
 BUSY_S, IDLE_S = 3.0, 15.0
 RESTART_S = 10.0  # a worker that ended is replaced within seconds

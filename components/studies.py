@@ -5,10 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from components import result
+from components.escape import plain
 from components.session import Session
-from components.words import plain
 from models.errors import PlaygroundError
-from models.jobs import STUDY, JobView
+from models.runtime.jobs import STUDY, JobView
 from models.types import Output, Request, Run
 
 _ASKED, _FOUND = "studies-asked", "studies-found"

@@ -21,7 +21,7 @@ from models.settings import Settings
 from models.types import Output, Request, Run
 
 if TYPE_CHECKING:
-    from models.engine import LocalEngine, StopSignal
+    from models.runtime.engine import LocalEngine, StopSignal
     from models.spec import ModelSpec
 
 __all__ = [
@@ -53,6 +53,6 @@ def generate(request: Request, stop: StopSignal | None = None) -> Iterator[Event
 
 @cache
 def _engine() -> LocalEngine:
-    from models.engine import LocalEngine
+    from models.runtime.engine import LocalEngine
 
     return LocalEngine(Settings())

@@ -23,10 +23,10 @@ import tomlkit
 from models import plain_text
 from models.catalog import load_catalog
 from models.device import import_libraries
-from models.engine import LocalEngine, StopSignal
 from models.errors import BadInput, BadParam, PlaygroundError
 from models.events import Final
 from models.params import ParamField, allowed, in_effect
+from models.runtime.engine import LocalEngine, StopSignal
 from models.settings import Settings
 from models.store import Store
 from models.types import ASIDE, SEED_MAX, Request, combined_sha256

@@ -116,7 +116,7 @@ def load_catalog(settings: Settings, *, strict: bool = True) -> Catalog:
     that does not exist, an id used twice, missing weights. With `strict=False` a bad entry is left out and its
     error kept in `Catalog.problems`, so that one bad file does not take the other models away.
     """
-    families = discover(tuple(settings.family_dirs))
+    families = discover(settings.family_folders())
     specs: dict[str, ModelSpec] = {}
     problems: list[CatalogError] = []
     for folder in settings.catalog_dirs:

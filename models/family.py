@@ -1,4 +1,4 @@
-"""The base class of families, and their discovery: one file per family in `Settings.family_dirs`."""
+"""The base class of families, and their discovery: one file per family in the folders of `Settings.family_dirs`."""
 
 from __future__ import annotations
 
@@ -187,9 +187,9 @@ def discover(family_dirs: tuple[Path, ...]) -> Mapping[str, Family]:
 
 
 def _import(path: Path) -> Any:
-    own = Path(__file__).resolve().parent / "families"
-    if path.resolve().parent == own:
-        return importlib.import_module(f"models.families.{path.stem}")
+    own = Path(__file__).resolve().parent
+    if (here := path.resolve()).is_relative_to(own):
+        return importlib.import_module(".".join((own.name, *here.relative_to(own).with_suffix("").parts)))
     name = f"_playground_families_{path.stem}_{abs(hash(path.resolve())):x}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None

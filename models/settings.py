@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from pathlib import Path
 
 from pydantic import Field
@@ -22,7 +23,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="PLAYGROUND_", frozen=True)
 
     catalog_dirs: tuple[Path, ...] = (PACKAGE_DIR / "catalog",)
-    family_dirs: tuple[Path, ...] = (PACKAGE_DIR / "families",)
+    family_dirs: tuple[Path, ...] = (PACKAGE_DIR / "*" / "families",)
     room_dirs: tuple[Path, ...] = (PACKAGE_DIR.parent / "components",)
     data_dir: Path = PACKAGE_DIR.parent / ".data"
     database_url: str = ""
@@ -33,3 +34,11 @@ class Settings(BaseSettings):
     gone_after_s: float = Field(default=3.0, gt=0)
     keep_alone_s: float = Field(default=600.0, gt=0)
     stop_grace_s: float = Field(default=5.0, gt=0)
+
+    def family_folders(self) -> tuple[Path, ...]:
+        """Return the folders that `family_dirs` names: a pattern stands for every folder it fits, by name."""
+        found: list[Path] = []
+        for pattern in self.family_dirs:
+            fits = [pattern] if pattern.is_dir() else [Path(name) for name in sorted(glob.glob(str(pattern)))]
+            found += [folder for folder in fits if folder not in found]
+        return tuple(found)

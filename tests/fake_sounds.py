@@ -5,9 +5,11 @@ import json
 
 import numpy as np
 
-from models import images, plain_text, sounds
-from models.engine import StopSignal
+from models import plain_text
+from models.audio import sounds
 from models.events import Final, Preview, Progress
+from models.image import files
+from models.runtime.engine import StopSignal
 from models.types import Output
 from tests.fakes import FakeEngine
 
@@ -92,5 +94,5 @@ class FakeSoundEngine(FakeEngine):
 
 
 def _view(what, **meta):
-    drawn = images.image_output(np.zeros((8, 8, 3), np.uint8), {}, 0)
+    drawn = files.image_output(np.zeros((8, 8, 3), np.uint8), {}, 0)
     return Output("view", 0, "", drawn.data, "image/png", drawn.sha256, {"what": what, **meta})

@@ -8,10 +8,11 @@ from collections import Counter
 
 import numpy as np
 
-from models import images, plain_text
-from models.engine import EngineState, StopSignal
+from models import plain_text
 from models.errors import WorkerDied
 from models.events import Final, Preview, Progress
+from models.image import files
+from models.runtime.engine import EngineState, StopSignal
 from models.types import Output
 
 
@@ -88,7 +89,7 @@ class FakeImageEngine(FakeEngine):
         count = request.params.get("num_images", 1)
         outputs, skipped = [], 0
         for number in range(count):
-            yield Preview((*outputs, images.preview_output(pixels(request, number), number)))
+            yield Preview((*outputs, files.preview_output(pixels(request, number), number)))
             yield Progress("denoise", 1, self.steps, f"picture {number + 1} of {count}")
             passed_over = False
             while not (stop.asked or passed_over or self.gate.wait(0.01)):
@@ -101,7 +102,7 @@ class FakeImageEngine(FakeEngine):
             finish = {"finish": "stopped"} if stop.asked else {}
             stamp = {"request": request.model_dump()}
             meta = {"seed": request.seed + number, **finish}
-            outputs.append(images.image_output(pixels(request, number), stamp, number, meta))
+            outputs.append(files.image_output(pixels(request, number), stamp, number, meta))
             if stop.asked:
                 break
         if request.model.endswith("diffusion") and outputs:

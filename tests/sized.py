@@ -3,7 +3,7 @@
 import threading
 
 from models.catalog import load_catalog
-from models.registry import Registry
+from models.runtime.registry import Registry
 from tests.odd import odd_settings
 
 MB = 1_000_000

@@ -81,14 +81,14 @@ def test_a_model_is_added_by_one_toml_file(tmp_path):
 def test_a_setting_is_added_by_one_field(tmp_path):
     families = tmp_path / "families"
     families.mkdir()
-    code = (PACKAGE_DIR / "families" / "causal_lm.py").read_text("utf-8")
-    settings = (PACKAGE_DIR / "text_settings.py").read_text("utf-8")
+    code = (PACKAGE_DIR / "text" / "families" / "causal_lm.py").read_text("utf-8")
+    settings = (PACKAGE_DIR / "text" / "settings.py").read_text("utf-8")
     marker = "    cut_prompt: bool = Field("
     assert settings.count(marker) == 1
     (tmp_path / "my_settings.py").write_text(settings.replace(marker, SHOUT + marker), "utf-8")
-    assert code.count("from models.text_settings import") == 1
+    assert code.count("from models.text.settings import") == 1
     mine = f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\nfrom my_settings import"
-    (families / "causal_lm.py").write_text(code.replace("from models.text_settings import", mine), "utf-8")
+    (families / "causal_lm.py").write_text(code.replace("from models.text.settings import", mine), "utf-8")
     catalog = tmp_path / "catalog"
     catalog.mkdir()
     shipped = models.get_model("text/story-gpt")

@@ -56,8 +56,8 @@ pipeline_tag: text-to-image
 # emoji-diffusion
 
 Draws emoji from words. A latent diffusion model in exact Stable Diffusion layout, every part trained from scratch by
-`training/emoji_kl.py` and `training/emoji_diffusion.py`; it ships with the playground so that the Image page works with
-no download, and every setting means what it means for Stable Diffusion:
+`training/image/emoji_kl.py` and `training/image/emoji_diffusion.py`; it ships with the playground so that the Image
+page works with no download, and every setting means what it means for Stable Diffusion:
 
 ```python
 from diffusers import AutoPipelineForText2Image
@@ -113,7 +113,7 @@ library_name: diffusers
 # emoji-gan
 
 Draws emoji from words in one pass: a caption-conditioned generator trained against a discriminator (hinge loss) by
-`training/emoji_gan.py`.
+`training/image/emoji_gan.py`.
 
 | | |
 |---|---|
@@ -154,7 +154,7 @@ library_name: diffusers
 # emoji-vae
 
 Compresses a 64 × 64 image to 768 numbers (a latent) and rebuilds it: a convolutional β-VAE trained by
-`training/emoji_vae.py`.
+`training/image/emoji_vae.py`.
 
 | | |
 |---|---|

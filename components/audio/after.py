@@ -10,11 +10,12 @@ from functools import partial
 
 import streamlit as st
 
-from components import result, sentence_rows, sound_effects, sound_view, studies
+from components import result, studies
+from components.audio import sentence_rows, sound_effects, sound_view
+from components.escape import plain
 from components.session import Session
-from components.words import plain
 from models.catalog import Catalog
-from models.jobs import Jobs
+from models.runtime.jobs import Jobs
 from models.spec import ModelSpec
 from models.types import Output, Request, Run
 

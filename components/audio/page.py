@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from components import run_list, sentence_rows, shell, sound_actions, sound_after, sound_pair, sound_view, state
-from components.audio import recording_input
+from components import run_list, shell, state
+from components.audio import after as sound_after
+from components.audio import recording_input, sentence_rows, sound_actions, sound_pair, sound_view
+from components.escape import plain
 from components.modality import Modality, RoomPage, SettingsFile, Showing, Takes, Words
-from components.words import plain
-from models import sounds
+from models.audio import sounds
 from models.types import Output, Run
 
 if TYPE_CHECKING:

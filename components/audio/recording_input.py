@@ -8,7 +8,7 @@ import streamlit as st
 
 from components import inputs
 from components.modality import InputType
-from models import sounds
+from models.audio import sounds
 from models.family import InputField
 
 if TYPE_CHECKING:

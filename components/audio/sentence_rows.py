@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from components.escape import plain
 from components.modality import InputType
-from components.words import plain
 from models.catalog import Catalog
 from models.params import ParamField
 from models.types import Output, Request, Run

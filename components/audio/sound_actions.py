@@ -8,7 +8,7 @@ import streamlit as st
 
 from components import services
 from components.modality import Act
-from models import scores, sounds, tunes
+from models.audio import scores, sounds, tunes
 from models.stamps import file_name
 from models.types import Output, Run
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import streamlit as st
 
-from components import sound_view
-from components.words import plain
-from models.effects import Effects
+from components.audio import sound_view
+from components.escape import plain
+from models.audio.effects import Effects
 from models.errors import PlaygroundError
-from models.jobs import Jobs
 from models.params import ParamField, describe
+from models.runtime.jobs import Jobs
 from models.stamps import file_name
 from models.types import Output, Run
 

@@ -6,11 +6,12 @@ from typing import Any
 
 import streamlit as st
 
-from components import result, sound_view, spectrogram
+from components import result
+from components.audio import sound_view, spectrogram
+from components.escape import plain
 from components.session import Session
-from components.words import plain
 from models.errors import PlaygroundError
-from models.jobs import Jobs
+from models.runtime.jobs import Jobs
 from models.types import Output, Run
 
 _NUMBERS = {

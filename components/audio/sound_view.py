@@ -9,9 +9,10 @@ from typing import Any
 import altair as alt
 import streamlit as st
 
-from components import frame_player, spectrogram
-from components.words import plain
-from models import scores, tunes
+from components.audio import spectrogram
+from components.escape import plain
+from components.widgets import frame_player
+from models.audio import scores, tunes
 from models.errors import PlaygroundError
 from models.types import Output
 

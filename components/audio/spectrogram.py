@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from components import frontend, picture_parts
+from components import frontend
+from components.widgets import picture_parts
 
 MARKS_HZ = (125, 250, 500, 1000, 2000, 4000, 8000)
 HEIGHT_PX = 240  # as in spectrogram.css

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from components import frontend, picture_parts
+from components import frontend
+from components.widgets import picture_parts
 
 _component = frontend.component("playground_ab_slider", __file__, shared=(picture_parts,))
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
-from components import image_view, job_panel, result, state
+from components import job_panel, result, state
 from components.desk import Desk
+from components.escape import plain
+from components.image import image_view
 from components.session import Session
-from components.words import plain
 from models.catalog import Catalog
 from models.errors import PlaygroundError
-from models.jobs import JobView
+from models.runtime.jobs import JobView
 from models.spec import ModelSpec
 from models.types import Output, Request, Run
 

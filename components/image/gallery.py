@@ -7,13 +7,13 @@ from itertools import groupby
 
 import streamlit as st
 
-from components import ab_slider, picture_wall, result, run_list
+from components import result, run_list
 from components.desk import Desk
-from components.image import picture_input
-from components.picture_wall import Cell
-from components.words import plain
+from components.escape import plain
+from components.image import ab_slider, picture_input, picture_wall
+from components.image.picture_wall import Cell
 from models.errors import PlaygroundError
-from models.jobs import Jobs
+from models.runtime.jobs import Jobs
 from models.types import Output, Run
 
 GROUPS = 20

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from components import frontend, picture_parts
+from components import frontend
+from components.widgets import picture_parts
 from models.types import Output
 
 _component = frontend.component("playground_pictures", __file__, shared=(picture_parts,))

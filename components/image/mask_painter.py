@@ -8,7 +8,8 @@ import hashlib
 import struct
 from typing import Any
 
-from components import frontend, picture_parts
+from components import frontend
+from components.widgets import picture_parts
 
 _LONGEST = 2 * 1024 * 1024  # characters of a mask's address; what is longer was not painted here
 _PNG_START = b"\x89PNG\r\n\x1a\n"

@@ -8,22 +8,11 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from components import (
-    compare,
-    gallery,
-    image_view,
-    inputs,
-    result,
-    shell,
-    state,
-    theatre,
-    walk_view,
-    word_lens,
-)
 from components import desk as desks
-from components.image import picture_input
+from components import inputs, result, shell, state
+from components.image import compare, gallery, image_view, picture_input, theatre, walk_view, word_lens
 from components.modality import Act, Look, Modality, RoomPage, SettingsFile, Showing, Takes, Words
-from models.images import read_settings
+from models.image.files import read_settings
 from models.types import SEED_MAX, Output, Request
 
 if TYPE_CHECKING:

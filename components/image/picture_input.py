@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from components import inputs, mask_painter, params_form
+from components import inputs, params_form
+from components.image import mask_painter
 from components.modality import InputType
-from models import images
 from models.errors import PlaygroundError
 from models.family import InputField
-from models.images import UPLOAD_MAX_BYTES
+from models.image import files
+from models.image.files import UPLOAD_MAX_BYTES
 
 if TYPE_CHECKING:
     from components.desk import Desk
@@ -27,7 +28,7 @@ _TASK = "task"
 @st.cache_data(max_entries=200, show_spinner=False)
 def thumbnail(ref: str, side: int, _data: bytes) -> bytes:
     """Return a picture, upright, as a PNG of at most `side` px a side. `ref` names the bytes."""
-    picture = images.decode_upload(_data)
+    picture = files.decode_upload(_data)
     picture.thumbnail((side, side))
     return _png(picture)
 
@@ -35,7 +36,7 @@ def thumbnail(ref: str, side: int, _data: bytes) -> bytes:
 @st.cache_data(max_entries=20, show_spinner=False)
 def _fitted(ref: str, size: tuple[int, int], _data: bytes) -> bytes:
     """Return a picture as a PNG in the size in which a run takes it."""
-    return _png(images.fit(images.decode_upload(_data), *size))
+    return _png(files.fit(files.decode_upload(_data), *size))
 
 
 def _png(picture: Any) -> bytes:
@@ -123,7 +124,7 @@ def _keep_painted(desk: Desk, item: InputField, painted: bytes | None) -> None:
 
 
 def _check(data: bytes, name: str) -> object:
-    return images.decode_upload(data, name=name)
+    return files.decode_upload(data, name=name)
 
 
 def _restore(desk: Desk, item: InputField, given: Mapping[str, str]) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypedDict
 
-from components import frontend, picture_parts
+from components import frontend
+from components.widgets import picture_parts
 
 
 class Cell(TypedDict):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import altair as alt
 import streamlit as st
 
-from components import frame_player, studies
+from components import studies
 from components.session import Session
+from components.widgets import frame_player
 from models.catalog import Catalog
 from models.types import Output, Run
 

@@ -7,14 +7,16 @@ from typing import Any
 
 import streamlit as st
 
-from components import frame_player, image_view, job_panel, result, state
+from components import job_panel, result, state
 from components.desk import Desk
+from components.escape import plain
+from components.image import image_view
 from components.session import Session
-from components.words import plain
-from models import sheets, walks
+from components.widgets import frame_player
 from models.catalog import Catalog
 from models.errors import PlaygroundError
-from models.jobs import JobView
+from models.image import sheets, walks
+from models.runtime.jobs import JobView
 from models.stamps import file_name
 from models.types import Output, Run
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from components import image_view, studies
+from components import studies
+from components.escape import plain
+from components.image import image_view
 from components.session import Session
-from components.words import plain
-from models import sheets
 from models.catalog import Catalog
+from models.image import sheets
 from models.types import Output, Run
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from components import frontend, token_parts
+from components import frontend
+from components.text import token_parts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

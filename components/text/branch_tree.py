@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from components import frontend
-from components.branches import Node
+from components.text.branches import Node
 
 _component = frontend.component(
     "playground_branches", __file__, html='<nav class="tree" aria-label="Branches of this text"></nav>'

@@ -1,5 +1,6 @@
 """Chat: the Text page for models with a chat template. The conversation is what the session's runs hold; see
-`components.conversation`. The session keeps the way that is shown, the draft, the system prompt and what is edited.
+`components.text.conversation`. The session keeps the way that is shown, the draft, the system prompt and what is
+edited.
 """
 
 from __future__ import annotations
@@ -10,9 +11,14 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from components import chat_tools, chat_view, inputs, job_panel, links, look_closer, params_form, state
 from components import desk as desks
-from components.conversation import (
+from components import inputs, job_panel, links, look_closer, params_form, state
+from components.desk import Desk
+from components.escape import plain
+from components.example import example_run
+from components.session import Session
+from components.text import chat_tools, chat_view
+from components.text.conversation import (
     Maker,
     Tree,
     Way,
@@ -24,15 +30,11 @@ from components.conversation import (
     read,
     siblings,
 )  # fmt: skip
-from components.desk import Desk
-from components.example import example_run
-from components.session import Session
-from components.words import plain
 from models.errors import BadInput, PlaygroundError, PromptTooLong
 from models.family import InputField
-from models.jobs import JobView
 from models.params import ParamField
 from models.plain_text import check_text
+from models.runtime.jobs import JobView
 from models.spec import ModelSpec
 from models.types import Request, Run
 

@@ -6,12 +6,13 @@ from typing import Any
 
 import streamlit as st
 
-from components import job_panel, lesson_table, state
-from components.chat import ASK_ALL, shown, stay
+from components import job_panel, state
 from components.session import Session
+from components.text import lesson_table
+from components.text.chat import ASK_ALL, shown, stay
 from models.catalog import Catalog
 from models.errors import PlaygroundError
-from models.jobs import JobView
+from models.runtime.jobs import JobView
 from models.spec import ModelSpec
 from models.types import Request, Run
 

@@ -9,10 +9,10 @@ from typing import Any
 import streamlit as st
 
 from components import links
-from components.conversation import Tree, Way, messages_before, read, starts, transcript
-from components.words import plain
+from components.escape import plain
+from components.text.conversation import Tree, Way, messages_before, read, starts, transcript
 from models.errors import PlaygroundError
-from models.jobs import Jobs
+from models.runtime.jobs import Jobs
 from models.spec import ModelSpec
 
 _COUNTED = "chat-counted"

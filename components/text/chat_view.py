@@ -11,11 +11,11 @@ from typing import Any
 import streamlit as st
 
 from components import frontend, result
-from components.conversation import Maker, Tree, Way, siblings
 from components.desk import Desk
-from components.words import plain
+from components.escape import plain
+from components.text.conversation import Maker, Tree, Way, siblings
 from models.catalog import Catalog
-from models.jobs import JobView
+from models.runtime.jobs import JobView
 from models.stamps import file_name
 from models.types import Output, Request, RunStats
 

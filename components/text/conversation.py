@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from models.errors import PlaygroundError
-from models.prompts import Message, read_messages
+from models.text.prompts import Message, read_messages
 from models.types import SEED_MAX, Output, Request, Run
 
 Way = tuple[str, ...]

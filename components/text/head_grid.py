@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from components import frontend, token_parts
+from components import frontend
+from components.text import token_parts
 
 if TYPE_CHECKING:
     import numpy as np

@@ -12,24 +12,15 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from components import (
-    attention_view,
-    head_grid,
-    inputs,
-    lens_view,
-    rooms,
-    state_view,
-    studies,
-    text_box,
-    tokenizer_view,
-)
-from components.lens_view import Cell
+from components import inputs, rooms, studies
+from components.escape import plain
 from components.session import Session
-from components.words import plain
-from models import looks
+from components.text import attention_view, head_grid, lens_view, state_view, text_box, tokenizer_view
+from components.text.lens_view import Cell
 from models.catalog import Catalog
 from models.errors import PlaygroundError
-from models.jobs import Jobs
+from models.runtime.jobs import Jobs
+from models.text import looks
 from models.types import Output, Request, Run
 
 WINDOW = 32  # tokens across a table of layers
@@ -50,7 +41,7 @@ def request(run: Run, output: Output, study: str, model: str = "") -> Request:
 
 
 def rescored(session: Session, run: Run, output: Output, model: str) -> dict[str, Any] | None:
-    """Return how another model finds a kept text (see `models.sampling.rescoring`); None while it is looked for."""
+    """Return how another model finds a kept text (see `models.text.looking.rescoring`); None while it is looked for."""
     asked = request(run, output, "rescore", model)
     found = studies.study(session, run, asked, f"rescore-{output.index}-{model}")
     if not found:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypedDict
 
-from components import frontend, token_parts
+from components import frontend
+from components.text import token_parts
 
 
 class Cell(TypedDict):

@@ -10,17 +10,18 @@ from typing import Any
 
 import streamlit as st
 
-from components import branch_tree, job_panel, params_form, state, token_map
-from components.branches import Written, is_view, root, tree, written_from
+from components import job_panel, params_form, state
+from components.escape import plain
 from components.session import Session
-from components.words import plain
+from components.text import branch_tree, token_map
+from components.text.branches import Written, is_view, root, tree, written_from
 from models.catalog import Catalog
 from models.errors import PlaygroundError
-from models.jobs import Jobs
 from models.params import ParamField, in_effect
-from models.sampling.stages import SETTINGS, STAGES, beside, effective
+from models.runtime.jobs import Jobs
 from models.spec import ModelSpec
-from models.text_settings import NEUTRAL
+from models.text.sampling.stages import SETTINGS, STAGES, beside, effective
+from models.text.settings import NEUTRAL
 from models.types import Run
 
 TOOL = "microscope"

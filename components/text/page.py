@@ -6,20 +6,10 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from components import (
-    chat,
-    chat_lesson,
-    example,
-    insides,
-    microscope,
-    run_list,
-    shell,
-    side_by_side,
-    state,
-    story_view,
-)
+from components import example, run_list, shell, state
+from components.escape import plain
 from components.modality import Act, InputType, Look, Modality, Mode, RoomPage, Showing, Words
-from components.words import plain
+from components.text import chat, chat_lesson, insides, microscope_view, side_by_side, story_view
 from models.errors import PlaygroundError
 from models.types import Output, Request, Run
 
@@ -123,7 +113,7 @@ ROOM = Modality(
     line=_line,
     actions={"text": _draw_actions},
     looks=(
-        Look("Microscope", microscope.fits, microscope.draw),
+        Look("Microscope", microscope_view.fits, microscope_view.draw),
         Look("Attention", insides.fits_attention, insides.draw_attention),
         Look("Layers", insides.fits_lens, insides.draw_lens),
         Look("State", insides.fits_state, insides.draw_state),

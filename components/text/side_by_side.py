@@ -7,14 +7,15 @@ from typing import Any
 
 import streamlit as st
 
-from components import insides, job_panel, params_form, result, state, story_view, token_map
+from components import job_panel, params_form, result, state
 from components.desk import Desk
+from components.escape import plain
 from components.session import Session
-from components.words import plain
+from components.text import insides, story_view, token_map
 from models.catalog import Catalog
 from models.errors import PlaygroundError
-from models.jobs import JobView
 from models.params import check
+from models.runtime.jobs import JobView
 from models.spec import ModelSpec
 from models.types import Output, Request, Run
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import streamlit as st
 
-from components import frontend, token_parts
-from components.words import plain
+from components import frontend
+from components.escape import plain
+from components.text import token_parts
 from models.errors import PlaygroundError
-from models.jobs import Jobs
+from models.runtime.jobs import Jobs
 
 _component = frontend.component("playground_tokens", __file__, shared=(token_parts,))
 

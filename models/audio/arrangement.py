@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 
-from models import tunes
-from models.synth import Sound
-from models.tunes import Note, Tune
+from models.audio import tunes
+from models.audio.synth import Sound
+from models.audio.tunes import Note, Tune
 
 # how long a beat is, in eighths, and the tempo (beats per minute) that is usual for a kind
 BEATS = {

@@ -69,7 +69,7 @@ def apply_effects(data: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
     """
     import torch
 
-    from models import sounds
+    from models.audio import sounds
 
     effects = check(Effects, describe(Effects), data["effects"], "an after-effect")
     source = blobs.get_bytes(data["ref"])

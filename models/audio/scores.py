@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from models import arrangement, tunes
+from models.audio import arrangement, tunes
 from models.errors import PlaygroundError
 
 log = logging.getLogger(__name__)
@@ -25,8 +25,8 @@ def engrave(abc: str, width: int = 1400) -> str:
     It runs in a process of its own: on malformed notation, which a model may write, the library ends the whole process.
     Raises `PlaygroundError` where the notation cannot be engraved.
     """
-    command = [sys.executable, "-m", "models.scores", str(width)]
-    root = Path(__file__).resolve().parent.parent
+    command = [sys.executable, "-m", "models.audio.scores", str(width)]
+    root = Path(__file__).resolve().parent.parent.parent
     try:
         done = subprocess.run(
             command, input=abc.encode(), capture_output=True, timeout=TIMEOUT_S, cwd=root, check=False

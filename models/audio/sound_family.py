@@ -22,14 +22,14 @@ class SoundFamily(Family[P], ABC):
     tools: ClassVar[Mapping[str, str]] = {"effects": "change", "compare": "compare"}
 
     def change(self, spec: ModelSpec, data: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
-        """Apply after-effects to a stored sound; see `models.effects.apply_effects`."""
-        from models.effects import apply_effects
+        """Apply after-effects to a stored sound; see `models.audio.effects.apply_effects`."""
+        from models.audio.effects import apply_effects
 
         return apply_effects(data, blobs)
 
     def compare(self, spec: ModelSpec, data: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
-        """Measure two stored sounds; see `models.sampling.sound_measures.compare`."""
-        from models.sampling.sound_measures import compare
+        """Measure two stored sounds; see `models.audio.looking.sound_measures.compare`."""
+        from models.audio.looking.sound_measures import compare
 
         return compare(data, blobs)
 

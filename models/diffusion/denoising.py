@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from models.sampling.schedulers import predicted_x0
+from models.diffusion.schedulers import predicted_x0
 from models.watching import Interrupted, Watch
 
 KEPT_BYTES = 4_000_000  # of one picture's kept steps

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from models.sampling import schedulers
+from models.diffusion import schedulers
 
 
 def describe_folder(folder: Path) -> dict[str, Any]:

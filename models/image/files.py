@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from models.errors import BadInput
-from models.image_settings import parameters_text, parse_parameters
+from models.image.webui import parameters_text, parse_parameters
 from models.stamps import TEXT_MAX_CHARS, Recovered, own_settings
 from models.types import Output
 

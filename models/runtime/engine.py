@@ -9,14 +9,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from models import device, memory
+from models import device
 from models.blobs import Blobs
 from models.catalog import Catalog, load_catalog
 from models.errors import BadRequest
 from models.events import Event, Final, Progress
 from models.family import Context
 from models.params import values_in_effect
-from models.registry import Registry
+from models.runtime import memory
+from models.runtime.registry import Registry
 from models.settings import Settings
 from models.types import Request, RunStats
 

@@ -17,9 +17,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from models.engine import Engine, StopSignal
 from models.errors import BadRequest, PlaygroundError, QueueFull
 from models.events import Event, Final, Preview, Progress
+from models.runtime.engine import Engine, StopSignal
 from models.settings import Settings
 from models.store import Store
 from models.types import Request, Run, RunStatus

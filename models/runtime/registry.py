@@ -15,10 +15,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from models import memory
 from models.catalog import Catalog
 from models.errors import NotEnoughMemory, PlaygroundError, WeightsError
 from models.family import Loaded
+from models.runtime import memory
 
 log = logging.getLogger(__name__)
 

@@ -1,7 +1,7 @@
 """The worker process: it alone holds torch, the registry and the models.
 
-Started by `models.worker_client` as `python -m models.worker`, it reads one JSON line from stdin (port, key,
-settings), connects back, imports the libraries at once, and then runs one request at a time in its main thread.
+Started by `models.runtime.worker_client` as `python -m models.runtime.worker`, it reads one JSON line from stdin (port,
+key, settings), connects back, imports the libraries at once, and then runs one request at a time in its main thread.
 A reader thread takes messages, a tools thread answers data questions, a sender thread writes. It ends when the
 app's end of the connection closes, whatever it is doing.
 """
@@ -22,17 +22,18 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import IO, Any
 
-from models import device, memory, wire
+from models import device
 from models.blobs import Blobs
 from models.catalog import Catalog, load_catalog
-from models.engine import call_tool, run_request
 from models.errors import NotEnoughMemory, PlaygroundError
 from models.events import Progress, to_wire
-from models.registry import Registry
+from models.runtime import memory, wire
+from models.runtime.engine import call_tool, run_request
+from models.runtime.registry import Registry
 from models.settings import Settings
 from models.types import Request
 
-log = logging.getLogger("models.worker")
+log = logging.getLogger("models.runtime.worker")
 
 
 class Worker:

@@ -16,12 +16,12 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Literal
 
-from models.engine import EngineState, StopSignal
 from models.errors import ModelRefused, PlaygroundError, WorkerDied, error_from_dict
 from models.events import Event, Final, Progress, from_wire
+from models.runtime.engine import EngineState, StopSignal
+from models.runtime.worker_process import TICK_S, WorkerProcess, fingerprint
 from models.settings import Settings
 from models.types import Request
-from models.worker_process import TICK_S, WorkerProcess, fingerprint
 
 log = logging.getLogger(__name__)
 

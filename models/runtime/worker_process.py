@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from models import memory, wire
+from models.runtime import memory, wire
 from models.settings import PACKAGE_DIR, Settings
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class WorkerProcess:
         self._listener.settimeout(TICK_S)
         with self.log_file.open("ab") as sink:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "models.worker"],
+                [sys.executable, "-m", "models.runtime.worker"],
                 stdin=subprocess.PIPE, stdout=sink, stderr=sink,
                 cwd=PACKAGE_DIR.parent, start_new_session=True,
             )  # fmt: skip
@@ -169,7 +169,7 @@ class WorkerProcess:
 def fingerprint(settings: Settings) -> str:
     """Return what changes when a worker's code or catalogue does: the files' names, sizes and times."""
     own = [path for path in PACKAGE_DIR.rglob("*.py") if "__pycache__" not in path.parts]
-    folders: list[Path] = [*settings.family_dirs, *settings.catalog_dirs]
+    folders: list[Path] = [*settings.family_folders(), *settings.catalog_dirs]
     more = [path for folder in folders for path in folder.glob("*.*") if path.suffix in (".py", ".toml")]
     parts = []
     for path in sorted({*own, *more}):

@@ -13,7 +13,7 @@ from models import plain_text
 from models.errors import BadInput, PromptTooLong
 
 if TYPE_CHECKING:
-    from models.text_settings import CausalLMParams
+    from models.text.settings import CausalLMParams
 
 ROLES = ("system", "user", "assistant")
 MESSAGES_MAX = 200

@@ -27,7 +27,7 @@ class CausalLMParams(Params):
     top-k: Fan et al. 2018; top-p: Holtzman et al. 2020; min-p: Nguyen et al. 2024; typical-p: Meister et al. 2023;
     repetition penalty: Keskar et al. 2019 (CTRL). Frequency and presence penalty: OpenAI's API. DRY and XTC:
     P. E. Weidmann 2024. Mirostat 2: Basu et al. 2021. Top-nσ: Tang et al. 2024. Dynamic temperature: koboldcpp and
-    llama.cpp. Guidance: Sanchez et al. 2023. Prompt lookup: Saxena 2023. Their order: `models.sampling.stages`.
+    llama.cpp. Guidance: Sanchez et al. 2023. Prompt lookup: Saxena 2023. Their order: `models.text.sampling.stages`.
     """
 
     max_new_tokens: int = Field(

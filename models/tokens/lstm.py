@@ -13,8 +13,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
-from transformers import AutoConfig, AutoModelForCausalLM, GenerationMixin, PreTrainedConfig, PreTrainedModel
-from transformers.utils import ModelOutput
+
+from models.torchaudio_guard import guard
+
+guard()
+
+from transformers import AutoConfig, AutoModelForCausalLM, GenerationMixin, PreTrainedConfig, PreTrainedModel  # noqa: E402
+from transformers.utils import ModelOutput  # noqa: E402
 
 State = tuple[torch.Tensor, torch.Tensor]  # hidden and cell, layers × batch × hidden_size each
 

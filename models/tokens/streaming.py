@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from models.sampling.transcript import Transcript
+from models.tokens.transcript import Transcript
 from models.watching import Watch
 
 

@@ -56,7 +56,7 @@ class App:
         environment = {
             **os.environ,
             "PLAYGROUND_CATALOG_DIRS": json.dumps([str(PACKAGE_DIR / "catalog"), str(odd.catalog_dirs[0])]),
-            "PLAYGROUND_FAMILY_DIRS": json.dumps([str(PACKAGE_DIR / "families"), str(FAMILIES)]),
+            "PLAYGROUND_FAMILY_DIRS": json.dumps([str(PACKAGE_DIR / "*" / "families"), str(FAMILIES)]),
             "PLAYGROUND_DATA_DIR": str(folder / "data"),
             "PLAYGROUND_MEMORY_BYTES": "300000000",
             "PLAYGROUND_STOP_GRACE_S": "1",
@@ -84,7 +84,7 @@ class App:
         """Return the worker process; there is never more than one."""
         found = [
             child for child in psutil.Process(self.process.pid).children(recursive=True)
-            if child.status() != psutil.STATUS_ZOMBIE and "models.worker" in " ".join(child.cmdline())
+            if child.status() != psutil.STATUS_ZOMBIE and "models.runtime.worker" in " ".join(child.cmdline())
         ]  # fmt: skip
         assert len(found) <= 1, found
         return found[0] if found else None

@@ -6,7 +6,9 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from components import ab_slider, frame_player, mask_painter, theme
+from components import theme
+from components.image import ab_slider, mask_painter
+from components.widgets import frame_player
 
 SIDE = 64
 

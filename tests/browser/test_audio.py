@@ -7,7 +7,7 @@ import pytest
 from scipy.io import wavfile
 
 import models
-from models import sounds
+from models.audio import sounds
 from models.types import Request
 from tests.browser.conftest import FLAGS, Session, browser_path, until
 

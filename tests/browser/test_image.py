@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models import images
-from models.images import read_settings
+from models.image import files
+from models.image.files import read_settings
 from tests.browser.conftest import until
 
 SLOW = {"emoji-diffusion.num_inference_steps": 100, "emoji-diffusion.num_images": 8}
@@ -85,7 +85,7 @@ def test_an_upload_is_the_picture_to_start_from(session, photo):
     viewer.run()
     finished(viewer)
     got = pixels(download(viewer))
-    given = np.asarray(images.fit(Image.open(photo), 64, 64)).astype(int)
+    given = np.asarray(files.fit(Image.open(photo), 64, 64)).astype(int)
     assert np.abs(got - given).mean() < 30  # a tenth of noise leaves most of it
 
 
@@ -107,7 +107,7 @@ def test_inpainting_changes_what_is_painted_and_nothing_else(session, photo):
     viewer.run()
     finished(viewer)
     got = pixels(download(viewer))
-    given = np.asarray(images.fit(Image.open(photo), 64, 64)).astype(int)
+    given = np.asarray(files.fit(Image.open(photo), 64, 64)).astype(int)
     changed = (got != given).any(2)
     inside = np.zeros((64, 64), bool)
     inside[15:49, 15:49] = True

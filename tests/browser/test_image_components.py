@@ -15,7 +15,8 @@ from urllib.parse import urlencode
 import pytest
 from PIL import Image
 
-from components import mask_painter, picture_parts
+from components.image import mask_painter
+from components.widgets import picture_parts
 from tests.browser.conftest import ROOT, App, until
 
 

@@ -141,7 +141,7 @@ def test_the_streamlit_process_never_imports_torch(session, app):
     reader.run()
     reader.done()
     names = app.modules()
-    assert "models.jobs" in names
+    assert "models.runtime.jobs" in names
     heavy = ("torch", "transformers", "diffusers", "torchaudio")
     assert [name for name in names if name.split(".")[0] in heavy] == []
     with open(f"/proc/{app.process.pid}/maps") as maps:

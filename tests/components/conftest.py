@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from components import presence, services
 from models.catalog import load_catalog
-from models.jobs import Jobs
+from models.runtime.jobs import Jobs
 from models.settings import Settings
 from models.store import Store
 from tests.components.image_desk import OWNER, Desk

@@ -6,12 +6,12 @@ import time
 import numpy as np
 from streamlit.testing.v1 import AppTest
 
-from models import images
 from models.catalog import load_catalog
-from models.engine import StopSignal
 from models.errors import BadInput
 from models.events import Final, Preview, Progress
-from models.jobs import Jobs
+from models.image import files
+from models.runtime.engine import StopSignal
+from models.runtime.jobs import Jobs
 from models.settings import Settings
 from models.store import Store
 from models.types import Output, Request
@@ -45,12 +45,12 @@ class Pictures(FakeEngine):
         self.ran.append(request)
         for step in range(3):
             yield Progress("denoise", step + 1, 3)
-            preview = images.preview_output(flat(step), 0, {"step": step + 1, "total": 3})
+            preview = files.preview_output(flat(step), 0, {"step": step + 1, "total": 3})
             yield Preview((preview,))
             while self.held():
                 time.sleep(0.005)
                 if stop.asked:
-                    half = images.image_output(flat(1), {}, 0, {"finish": "stopped", "seed": request.seed})
+                    half = files.image_output(flat(1), {}, 0, {"finish": "stopped", "seed": request.seed})
                     yield Final((half,), {"stopped": True, "seconds": 0.1})
                     return
         if self.fail_with is not None or request.model in self.fail_models:
@@ -61,7 +61,7 @@ class Pictures(FakeEngine):
     def pictures(self, request):
         count = request.params.get("num_images", 1)
         made = [
-            images.image_output(flat(10 * (request.seed + place)), {}, place, {"seed": request.seed + place})
+            files.image_output(flat(10 * (request.seed + place)), {}, place, {"seed": request.seed + place})
             for place in range(count)
         ]
         if CATALOG[request.model].family != "text_to_image":
@@ -73,14 +73,14 @@ class Pictures(FakeEngine):
 
     def strips(self, request):
         meta = {"count": COUNT, "tile": [SIDE, SIDE]}
-        return [images.image_output(flat(90, COUNT * SIDE), {}, index, {"what": what, **meta})
+        return [files.image_output(flat(90, COUNT * SIDE), {}, index, {"what": what, **meta})
                 for index, what in enumerate(("x0", "x_t"))]  # fmt: skip
 
     def heats(self, request):
         words = request.inputs["prompt"].split()
         heat = np.linspace(0, 1, SIDE * SIDE).reshape(SIDE, SIDE)
-        return [images.image_output(flat(40), {}, 0, {"what": "picture"}),
-                *(images.heat_output(heat, index, {"word": word, "what": "heat"})
+        return [files.image_output(flat(40), {}, 0, {"what": "picture"}),
+                *(files.heat_output(heat, index, {"word": word, "what": "heat"})
                   for index, word in enumerate(words, 1))]  # fmt: skip
 
 
@@ -91,7 +91,7 @@ def page():
     from components import desk as desks
     from components import look_closer, playground, rooms, state
     from components import session as sessions
-    from components.words import plain
+    from components.escape import plain
 
     session = sessions.here()
     views = [view for view in session.jobs.jobs_of(session.owner) if not view.requests[0].study]

@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 
 from components import job_panel, status_line
-from components.words import plain
-from models.engine import EngineState
+from components.escape import plain
 from models.events import Progress
-from models.jobs import JobView
+from models.runtime.engine import EngineState
+from models.runtime.jobs import JobView
 from models.types import Request
 
 NOW = 1_000.0

@@ -10,9 +10,9 @@ import models
 from components import inputs
 from components.example import EXAMPLES, read_run
 from components.text import page
-from models import sounds
+from models.audio import sounds
 from models.blobs import Blobs
-from models.engine import LocalEngine
+from models.runtime.engine import LocalEngine
 from models.settings import Settings
 from models.types import ASIDE, Request
 

@@ -14,13 +14,13 @@ from streamlit.testing.v1 import AppTest
 from components import home, inputs, presence, rooms, services
 from components import session as sessions
 from models.catalog import load_catalog
-from models.engine import LocalEngine
-from models.jobs import Jobs
+from models.runtime.engine import LocalEngine
+from models.runtime.jobs import Jobs
 from models.settings import PACKAGE_DIR, Settings
 from models.store import Store
+from tests.components.image.image_steps import png, upload
 from tests.components.image_desk import said
-from tests.components.image_steps import png, upload
-from tests.components.test_text_page import press, widget
+from tests.components.text.test_text_page import press, widget
 
 ROOT = Path(__file__).parents[2]
 OWNER = "ann"

@@ -5,8 +5,8 @@ import json
 import pytest
 from PIL import PngImagePlugin
 
-from tests.components.image_steps import ID, MODEL, PAGE, choose, drawn, kept, pictures, png, run, upload
-from tests.components.test_text_page import messages, press, settle, widget
+from tests.components.image.image_steps import ID, MODEL, PAGE, choose, drawn, kept, pictures, png, run, upload
+from tests.components.text.test_text_page import messages, press, settle, widget
 from tests.fakes import FakeImageEngine
 
 ENGINE = FakeImageEngine

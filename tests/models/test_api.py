@@ -7,11 +7,11 @@ import sys
 import pytest
 
 import models
-from models.engine import LocalEngine
 from models.errors import BadInput, WeightsError
+from models.runtime.engine import LocalEngine
+from models.runtime.worker_client import WorkerEngine
 from models.settings import Settings
 from models.store import Store
-from models.worker_client import WorkerEngine
 
 REQUEST = models.Request(
     model="text/story-gpt",

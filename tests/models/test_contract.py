@@ -8,13 +8,13 @@ import pytest
 from PIL import Image
 from safetensors import safe_open
 
-from models import sounds
+from models.audio import sounds
 from models.blobs import Blobs
 from models.catalog import load_catalog
 from models.device import import_libraries
-from models.engine import LocalEngine, StopSignal
-from models.jobs import STEPPING
 from models.params import describe
+from models.runtime.engine import LocalEngine, StopSignal
+from models.runtime.jobs import STEPPING
 from models.settings import Settings
 from models.types import Request
 from tests.tiny.audio_nets import recording

@@ -6,15 +6,15 @@ from typing import ClassVar, Literal, get_args
 import pytest
 from pydantic import Field
 
-from models import memory
 from models.blobs import Blobs
 from models.catalog import Catalog, load_catalog
-from models.engine import run_request
 from models.errors import BadInput
 from models.events import Final
 from models.family import Family, InputField, Loaded, acting_inputs
 from models.params import Params, above, hint, in_effect
-from models.registry import Registry
+from models.runtime import memory
+from models.runtime.engine import run_request
+from models.runtime.registry import Registry
 from models.settings import Settings
 from models.spec import ModelSpec
 from models.types import Request

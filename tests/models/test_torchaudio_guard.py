@@ -2,9 +2,9 @@
 
 import pytest
 
+from models.runtime.worker_client import WorkerEngine
 from models.torchaudio_guard import _fail_if_no_align
 from models.types import Request
-from models.worker_client import WorkerEngine
 from tests.fresh import run_fresh
 from tests.odd import odd_settings
 
@@ -188,7 +188,7 @@ def test_the_local_engine_goes_through_the_guard(settings):
         """
 import json, sys
 from pathlib import Path
-from models.engine import LocalEngine
+from models.runtime.engine import LocalEngine
 from models.settings import Settings
 from models.types import Request
 catalog, families, data = map(Path, sys.argv[1:])
@@ -206,7 +206,7 @@ def test_the_training_goes_through_the_guard(tmp_path):
     said = run_fresh(
         f"""{FACTS}
 import json, sys
-from training import story_gpt
+from training.text import story_gpt
 folder = sys.argv[1]
 before = "torchaudio" in sys.modules
 sys.argv = ["story_gpt", "--data", folder + "/none", "--work", folder + "/work", "--out", folder + "/out"]

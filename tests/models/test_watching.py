@@ -7,7 +7,7 @@ import pytest
 
 from models.watching import Interrupted, Watch, follow
 from tests.fresh import run_fresh
-from tests.models.sampling.test_streaming import step, watched
+from tests.models.tokens.test_streaming import step, watched
 
 
 def generating():

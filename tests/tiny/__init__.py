@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from models.device import import_libraries
-from models.engine import LocalEngine
 from models.events import Final
-from models.families.causal_lm import CausalLM
+from models.runtime.engine import LocalEngine
 from models.settings import Settings
+from models.text.families.causal_lm import CausalLM
 from models.types import ASIDE, Request
 
 BOS, EOS, PAD = "<|story|>", "<|end|>", "<|pad|>"
@@ -35,7 +35,7 @@ insides = ["attention", "lens"]
 
 
 def make_tokenizer() -> Any:
-    """Return a byte-level BPE tokenizer of 300 tokens, made as `training/story_gpt.py` makes its own."""
+    """Return a byte-level BPE tokenizer of 300 tokens, made as `training/text/story_gpt.py` makes its own."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from models import sounds, tunes
+from models.audio import sounds, tunes
 from models.device import import_libraries
-from models.engine import LocalEngine
+from models.runtime.engine import LocalEngine
 from models.types import Request
 from tests.tiny import tiny_settings
 
@@ -55,7 +55,7 @@ def _tunes(folder: Path) -> None:
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-    from models.nets.lstm import LSTMConfig, LSTMForCausalLM
+    from models.tokens.lstm import LSTMConfig, LSTMForCausalLM
 
     heads = [f"M:{one}" for one in tunes.METRES]
     heads += [f"K:{tonic}{mode}" for tonic in tunes.TONICS for mode in tunes.MODES]
@@ -78,7 +78,7 @@ def _tunes(folder: Path) -> None:
 def _digits(folder: Path) -> None:
     from diffusers import DDPMScheduler, UNet2DModel
 
-    from models.sampling.mels import MelSettings
+    from models.audio.sampling.mels import MelSettings
 
     unet = UNet2DModel(
         sample_size=(8, 8), in_channels=32, out_channels=32, block_out_channels=(16, 16), layers_per_block=1,
@@ -103,7 +103,7 @@ def _hearing(folder: Path) -> None:
         Wav2Vec2Processor,
     )
 
-    from models.nets.speech_ctc import SpeechCTC, SpeechCTCConfig
+    from models.audio.nets.speech_ctc import SpeechCTC, SpeechCTCConfig
 
     words = folder / "vocab.json"
     words.write_text(json.dumps({"<pad>": 0, "0": 1, "1": 2, "4": 3, "7": 4}))

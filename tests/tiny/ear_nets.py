@@ -9,7 +9,7 @@ from typing import Any
 from models.blobs import Blobs
 from models.catalog import load_catalog
 from models.device import import_libraries
-from models.engine import LocalEngine
+from models.runtime.engine import LocalEngine
 from models.types import Request
 from tests.tiny import tiny_settings
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from models.device import import_libraries
-from models.engine import LocalEngine
+from models.runtime.engine import LocalEngine
 from models.types import Request
 from tests.tiny import tiny_settings
 
@@ -32,8 +32,8 @@ def nets_engine(folder: Path) -> LocalEngine:
     import_libraries(settings)
     import torch
 
-    from models.nets.conv_vae import ConvVAE
-    from models.nets.generator import GANGenerator
+    from models.image.nets.conv_vae import ConvVAE
+    from models.image.nets.generator import GANGenerator
 
     torch.manual_seed(1)
     gan = GANGenerator(vocabulary=WORDS, noise_size=8, word_size=8, style_size=16, channels=(16, 16, 16, 8, 8))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from models.blobs import Blobs
-from models.engine import LocalEngine
+from models.runtime.engine import LocalEngine
 from models.types import Request
 from tests.tiny import CONTEXT, ask, final_of, make_model, make_tokenizer, tiny_engine, write_model
 
@@ -16,7 +16,7 @@ def make_lstm(tokenizer: Any) -> Any:
     """Return a random recurrent model."""
     import torch
 
-    from models.nets.lstm import LSTMConfig, LSTMForCausalLM
+    from models.tokens.lstm import LSTMConfig, LSTMForCausalLM
 
     torch.manual_seed(2)
     config = LSTMConfig(

@@ -11,7 +11,7 @@ import numpy as np
 
 from models.catalog import load_catalog
 from models.device import import_libraries
-from models.engine import LocalEngine
+from models.runtime.engine import LocalEngine
 from models.types import Request
 from tests.tiny import tiny_settings
 

@@ -11,14 +11,16 @@ from models.torchaudio_guard import guard
 
 guard()
 
-from training import audio_cards, card, cards, chat_cards  # noqa: E402
+from training import cards  # noqa: E402
+from training.audio import sound_cards  # noqa: E402
+from training.text import chat_cards, story_card  # noqa: E402
 
 EMBEDDED = Path(__file__).parents[2] / "models/embedded"
 TEMPLATES = {
-    "story-gpt": card.CARD, "story-lstm": card.CARD, "story-chat": chat_cards.SUPERVISED,
+    "story-gpt": story_card.CARD, "story-lstm": story_card.CARD, "story-chat": chat_cards.SUPERVISED,
     "story-chat-pref": chat_cards.PREFERENCE, "emoji-gan": cards.GAN, "emoji-vae": cards.VAE,
-    "emoji-diffusion": cards.DIFFUSION, "folk-gpt": audio_cards.TUNES, "folk-lstm": audio_cards.TUNES,
-    "digits-diffusion": audio_cards.DIGITS, "digit-recogniser": audio_cards.RECOGNISER,
+    "emoji-diffusion": cards.DIFFUSION, "folk-gpt": sound_cards.TUNES, "folk-lstm": sound_cards.TUNES,
+    "digits-diffusion": sound_cards.DIGITS, "digit-recogniser": sound_cards.RECOGNISER,
 }  # fmt: skip
 
 
@@ -60,17 +62,17 @@ def test_steps_and_minutes_are_those_of_the_training(name):
     assert float(told["minutes"]) == facts["minutes"]
 
 
-@pytest.mark.parametrize("kind", [card.GPT, card.LSTM])
+@pytest.mark.parametrize("kind", [story_card.GPT, story_card.LSTM])
 def test_the_two_story_models_differ_by_their_kind(kind):
     told = fields(kind.name)
     assert (told["kind.note"], told["kind.script"]) == (kind.note, kind.script)
 
 
 def test_a_card_speaks_of_one_thread_and_of_two(monkeypatch):
-    monkeypatch.setattr(card.torch, "get_num_threads", lambda: 1)
-    assert card.hardware("cpu").startswith("1 CPU thread (")
-    monkeypatch.setattr(card.torch, "get_num_threads", lambda: 2)
-    assert card.hardware("cpu").startswith("2 CPU threads (")
+    monkeypatch.setattr(story_card.torch, "get_num_threads", lambda: 1)
+    assert story_card.hardware("cpu").startswith("1 CPU thread (")
+    monkeypatch.setattr(story_card.torch, "get_num_threads", lambda: 2)
+    assert story_card.hardware("cpu").startswith("2 CPU threads (")
 
 
 def test_divergence_is_told_in_bits(tmp_path):

@@ -5,19 +5,19 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 FOLDER = Path(__file__).parents[2] / "training"
-TREES = {file.stem: ast.parse(file.read_text("utf-8")) for file in FOLDER.glob("*.py")}
+TREES = {file.stem: ast.parse(file.read_text("utf-8")) for file in FOLDER.rglob("*.py")}
 
 
 def imported(tree):
     """Return the modules of training/ that a module imports, inside functions too."""
     found = set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module == "training":
-            found |= {one.name for one in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("training."):
-            found.add(node.module.split(".")[1])
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "training":
+            package = FOLDER.parent.joinpath(*node.module.split("."))
+            found |= {one.name for one in node.names if (package / f"{one.name}.py").exists()}
+            found.add(node.module.split(".")[-1])
         elif isinstance(node, ast.Import):
-            found |= {one.name.split(".")[1] for one in node.names if one.name.startswith("training.")}
+            found |= {one.name.split(".")[-1] for one in node.names if one.name.startswith("training.")}
     return found & set(TREES)
 
 

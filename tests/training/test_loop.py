@@ -10,7 +10,7 @@ import torch  # noqa: E402
 from torch import nn  # noqa: E402
 
 from training import loop  # noqa: E402
-from training.emoji import psnr  # noqa: E402
+from training.image.emoji import psnr  # noqa: E402
 from training.optim import Average, Optimizers, falling  # noqa: E402
 
 

@@ -16,8 +16,8 @@ import torch  # noqa: E402
 from torch import nn  # noqa: E402
 
 from training import loop  # noqa: E402
-from training.data import Stream  # noqa: E402
 from training.optim import Average, Optimizers  # noqa: E402
+from training.text.story_data import Stream  # noqa: E402
 
 
 class Time:

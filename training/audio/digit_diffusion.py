@@ -1,6 +1,6 @@
 """Train audio/digits-diffusion: draws the mel spectrogram of a spoken digit, in a chosen speaker's voice.
 
-    python -m training.digit_diffusion --data ../shared/data --minutes 40
+    python -m training.audio.digit_diffusion --data ../shared/data --minutes 40
 
 A U-Net (`UNet2DModel` of diffusers; Ho et al. 2020) on spectrograms of 64 bands × 96 frames, folded into patches of
 8 × 4 (32 channels × 8 × 24), so that two weak cores are enough. The label is the pair of digit and speaker; one in ten
@@ -18,9 +18,9 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from models.sampling.mels import Mels, MelSettings
+from models.audio.sampling.mels import Mels, MelSettings
 from training import loop
-from training.digits import RATE, SPEAKERS, Digits, Take, load_digits
+from training.audio.digits import RATE, SPEAKERS, Digits, Take, load_digits
 from training.optim import Average, Optimizers
 
 FRAMES = 96

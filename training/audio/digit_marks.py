@@ -1,6 +1,6 @@
 """Measure speech by the ear of a machine: what digit-recogniser hears in what digits-diffusion says.
 
-python -m training.digit_marks
+python -m training.audio.digit_marks
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class Speaker:
     def __init__(self, folder: Path) -> None:
         from diffusers import DDPMScheduler, UNet2DModel
 
-        from models.sampling.mels import Mels
-        from models.sampling.spectrograms import read_layout
+        from models.audio.sampling.mels import Mels
+        from models.audio.sampling.spectrograms import read_layout
 
         self.unet = UNet2DModel.from_pretrained(folder / "unet").float().eval()
         self.schedule = DDPMScheduler.from_pretrained(folder / "scheduler")
@@ -37,7 +37,8 @@ class Speaker:
     @torch.inference_mode()
     def say(self, classes: list[int], first_seed: int, guidance: float, steps: int) -> list[torch.Tensor]:
         """Return one sound per class, at the model's rate, each from a seed of its own."""
-        from models.sampling import schedulers, spectrograms
+        from models.audio.sampling import spectrograms
+        from models.diffusion import schedulers
 
         config = {**self.schedule.config, "_class_name": "DDPMScheduler"}
         found = []
@@ -55,7 +56,7 @@ class Speaker:
 
 def rate(speaker: Speaker, recogniser: Any, count: int, guidance: float, steps: int) -> float:
     """Return the share of samples in which exactly the asked-for digit is heard."""
-    from training.digit_recogniser import heard
+    from training.audio.digit_recogniser import heard
 
     choice = random.Random(0)
     voices = len(speaker.meaning.speakers)
@@ -72,8 +73,8 @@ def measure(folder: Path) -> dict[str, Any]:
     guard()
     from transformers import AutoModelForCTC
 
-    import models.nets.speech_ctc  # noqa: F401 - registers the recogniser with the Auto classes
-    from models import sounds
+    import models.audio.nets.speech_ctc  # noqa: F401 - registers the recogniser with the Auto classes
+    from models.audio import sounds
 
     speaker = Speaker(folder / "digits-diffusion")
     recogniser = AutoModelForCTC.from_pretrained(folder / "digit-recogniser", dtype=torch.float32).eval()

@@ -1,6 +1,6 @@
 """Train audio/digit-recogniser: hears digits in recordings of people and writes them down.
 
-    python -m training.digit_recogniser --data ../shared/data --minutes 15
+    python -m training.audio.digit_recogniser --data ../shared/data --minutes 15
 
 It learns from rows of one to six digits put together from single recordings, with pauses, other loudness, speed and
 colour of sound, noise and room: so that a microphone's recording of "four, zero, seven" is not new to it. CTC (Graves
@@ -17,7 +17,7 @@ import torch
 from torch.nn import functional as F
 
 from training import loop
-from training.digits import RATE, Digits, Take, load_digits
+from training.audio.digits import RATE, Digits, Take, load_digits
 from training.optim import Average, Optimizers
 
 LEARNING_RATE = 2e-3
@@ -30,7 +30,7 @@ def main() -> None:
     """Run the training that the command line asks for."""
     options = loop.options(__doc__, "models/embedded/digit-recogniser", 15.0, "digits/").parse_args()
     loop.prepare(options)
-    from models.nets.speech_ctc import SpeechCTC, SpeechCTCConfig
+    from models.audio.nets.speech_ctc import SpeechCTC, SpeechCTCConfig
 
     digits = load_digits(options.data)
     model = SpeechCTC.from_pretrained(options.shipped).float() if options.from_shipped else SpeechCTC(SpeechCTCConfig())

@@ -1,7 +1,7 @@
 """Train audio/folk-gpt and audio/folk-lstm: a Transformer and an LSTM that write folk tunes in words of ABC notation.
 
-    python -m training.folk --net gpt --data ../shared/data --minutes 40
-    python -m training.folk --net lstm --data ../shared/data --minutes 40
+    python -m training.audio.folk --net gpt --data ../shared/data --minutes 40
+    python -m training.audio.folk --net lstm --data ../shared/data --minutes 40
 
 Both read the same tunes, each in seven keys, with the same words, order and number of minutes, so that their held-out
 bits per token can be laid side by side. Reads top to bottom: words, nets, batches, loop, marks, export.
@@ -22,10 +22,10 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from models import tunes
+from models.audio import tunes
 from training import loop
+from training.audio.tune_data import Collection, Source, load_tunes, transpose
 from training.optim import Optimizers
-from training.tunes import Collection, Source, load_tunes, transpose
 
 CONTEXT = 512
 BATCH_WORDS = 4096
@@ -113,7 +113,7 @@ def make_model(net: str, tokenizer: Any) -> Any:
     ends = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id,
             "pad_token_id": tokenizer.pad_token_id}  # fmt: skip
     if net == "lstm":
-        from models.nets.lstm import LSTMConfig, LSTMForCausalLM
+        from models.tokens.lstm import LSTMConfig, LSTMForCausalLM
 
         return LSTMForCausalLM(LSTMConfig(
             vocab_size=len(tokenizer), embedding_size=256, hidden_size=512, num_hidden_layers=2, dropout=0.2,
@@ -135,7 +135,7 @@ def load_shipped(options: argparse.Namespace) -> tuple[Any, Any]:
     """Return the shipped tokenizer and net, float32."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    import models.nets.lstm  # noqa: F401 - registers the LSTM
+    import models.tokens.lstm  # noqa: F401 - registers the LSTM
 
     tokenizer = AutoTokenizer.from_pretrained(options.shipped)
     return tokenizer, AutoModelForCausalLM.from_pretrained(options.shipped, dtype=torch.float32)
@@ -209,7 +209,7 @@ def sample(model: Any, tokenizer: Any, found: Collection, count: int, seed: int)
     """Return tunes written under the headers of training tunes at random, at temperature 0.9 and top-p 0.95."""
     from transformers import GenerationConfig
 
-    from models.sampling.streaming import left_pad
+    from models.tokens.streaming import left_pad
 
     choice = random.Random(seed)
     torch.manual_seed(seed)
@@ -276,7 +276,7 @@ def export(
     """Write the fp16 folder and what is measured on the shipped bytes."""
     from transformers import AutoModelForCausalLM
 
-    import models.nets.lstm  # noqa: F401 - registers the LSTM
+    import models.tokens.lstm  # noqa: F401 - registers the LSTM
 
     model.cpu().eval().half().save_pretrained(options.out)
     tokenizer.save_pretrained(options.out)

@@ -1,6 +1,6 @@
 """Write the cards of the audio models from what their training measured and made.
 
-    python -m training.audio_cards --data ../shared/data
+    python -m training.audio.sound_cards --data ../shared/data
 
 For each model whose weights lie in `--out`: README.md, curve.png, curve.csv, and unpicked samples.
 """
@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from models import tunes
+from models.audio import tunes
 from training import cards
 
 TUNES = """---
@@ -23,7 +23,7 @@ pipeline_tag: text-to-audio
 # {name}
 
 Writes folk tunes as tokens of ABC notation, given metre, key and kind; the playground plays them. Trained from scratch
-by `training/folk.py`, as its twin of the other architecture was.
+by `training/audio/folk.py`, as its twin of the other architecture was.
 
 | | |
 |---|---|
@@ -62,7 +62,7 @@ pipeline_tag: text-to-audio
 # digits-diffusion
 
 Draws the mel spectrogram of a spoken digit in one of six voices. A `UNet2DModel` and a scheduler in diffusers' layout,
-with `spectrogram.json` that says what its values mean. Trained from scratch by `training/digit_diffusion.py`.
+with `spectrogram.json` that says what its values mean. Trained from scratch by `training/audio/digit_diffusion.py`.
 
 | | |
 |---|---|
@@ -98,7 +98,7 @@ pipeline_tag: automatic-speech-recognition
 # digit-recogniser
 
 Recognises spoken English digits in recordings and writes them down. Trained from scratch by
-`training/digit_recogniser.py`.
+`training/audio/digit_recogniser.py`.
 
 | | |
 |---|---|
@@ -164,7 +164,7 @@ def recogniser_card(out: Path) -> None:
 
 def digits_card(folder: Path) -> None:
     """Write the card of digits-diffusion: what the recogniser hears in its samples."""
-    from training.digit_marks import measure
+    from training.audio.digit_marks import measure
 
     out = folder / "digits-diffusion"
     facts = {**_facts(out), **measure(folder)}

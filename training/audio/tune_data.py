@@ -1,4 +1,4 @@
-"""Read folk tunes in ABC notation into the words of `models.tunes`.
+"""Read folk tunes in ABC notation into the words of `models.audio.tunes`.
 
 The sources are the tunes of MIT's course 6.S191 (Irish, from the Session's collections by Norbeck and others) and the
 collections that the `music21` package carries as files: O'Neill's Music of Ireland (1850 tunes), Ryan's Mammoth
@@ -15,7 +15,7 @@ from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import Path
 
-from models import tunes
+from models.audio import tunes
 
 HELD_OUT = 0.05
 COLLECTIONS = ("oneills1850", "ryansMammoth", "airdsAirs")

@@ -1,6 +1,6 @@
 """Write the cards of image/emoji-gan and image/emoji-vae from what their training measured and drew.
 
-python -m training.emoji_cards --data ../shared/data
+python -m training.image.emoji_cards --data ../shared/data
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any
 import torch
 
 from training import cards
-from training.emoji import EmojiSet, load_emoji, on_white
-from training.emoji_gan import share
-from training.emoji_judge import Judge, load_judge
-from training.emoji_marks import training_names
+from training.image.emoji import EmojiSet, load_emoji, on_white
+from training.image.emoji_gan import share
+from training.image.emoji_judge import Judge, load_judge
+from training.image.emoji_marks import training_names
 
 TEMPERATURE = 0.3
 
@@ -40,8 +40,8 @@ def main() -> None:
 @torch.inference_mode()
 def vae_card(out: Path, emoji: EmojiSet, judge: Judge) -> None:
     """Measure sampling by name and write the card."""
-    from models.nets.conv_vae import ConvVAE
-    from models.nets.word_bag import word_ids
+    from models.image.nets.conv_vae import ConvVAE
+    from models.image.nets.word_bag import word_ids
 
     model = ConvVAE.from_pretrained(out).float().eval()
 
@@ -69,8 +69,8 @@ def vae_card(out: Path, emoji: EmojiSet, judge: Judge) -> None:
 @torch.inference_mode()
 def gan_card(out: Path, emoji: EmojiSet) -> None:
     """Write the card; training measured the numbers."""
-    from models.nets.generator import GANGenerator
-    from models.nets.word_bag import word_ids
+    from models.image.nets.generator import GANGenerator
+    from models.image.nets.word_bag import word_ids
 
     model = GANGenerator.from_pretrained(out).float().eval()
     facts: dict[str, Any] = json.loads((out / "training.json").read_text())

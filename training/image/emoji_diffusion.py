@@ -1,7 +1,8 @@
-"""Train the rest of image/emoji-diffusion: tokenizer, text encoder and U-Net, on the latents of training.emoji_kl.
+"""Train the rest of image/emoji-diffusion: tokenizer, text encoder and U-Net, on the latents of
+training.image.emoji_kl.
 
-    python -m training.emoji_kl --data ../shared/data --minutes 20
-    python -m training.emoji_diffusion --data ../shared/data --minutes 60
+    python -m training.image.emoji_kl --data ../shared/data --minutes 20
+    python -m training.image.emoji_diffusion --data ../shared/data --minutes 60
 
 Reads top to bottom: tokenizer, nets, latents, training, export. Interrupt it at any time: the next call continues from
 the checkpoint in `--work`.
@@ -23,7 +24,7 @@ import torch
 from torch import nn
 
 from training import loop
-from training.emoji import COLOURS, EmojiSet, caption, load_emoji, on_white, recolour
+from training.image.emoji import COLOURS, EmojiSet, caption, load_emoji, on_white, recolour
 from training.optim import Average, Optimizers
 
 LEARNING_RATE = 2e-3

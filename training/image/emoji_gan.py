@@ -1,6 +1,6 @@
 """Train image/emoji-gan: a caption-conditioned GAN on emoji.
 
-    python -m training.emoji_gan --data ../shared/data --minutes 20
+    python -m training.image.emoji_gan --data ../shared/data --minutes 20
 
 Reads top to bottom: discriminator, augmentation, training, words, marks, export. Interrupt it at any time: the next
 call continues. A call after the minutes are used exports again.
@@ -29,8 +29,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from training import loop
-from training.emoji import EmojiSet, compose, load_emoji, on_white
-from training.emoji_judge import load_judge
+from training.image.emoji import EmojiSet, compose, load_emoji, on_white
+from training.image.emoji_judge import load_judge
 from training.optim import Average, Optimizers
 
 LEARNING_RATE = 2e-3
@@ -47,7 +47,7 @@ class Discriminator(nn.Module):
     """Score pictures (batch × 3 × 64 × 64) under words: real high, drawn low."""
 
     def __init__(self, words: int, widths: tuple[int, ...] = (32, 64, 96, 160, 192)) -> None:
-        from models.nets.word_bag import WordBag
+        from models.image.nets.word_bag import WordBag
 
         super().__init__()
         self.read = nn.Conv2d(3, widths[0], 3, 1, 1)
@@ -115,8 +115,8 @@ def diff_augment(picture: torch.Tensor) -> torch.Tensor:
 
 def main() -> None:
     """Run the training that the command line asks for."""
-    from models.nets.generator import GANGenerator
-    from models.nets.word_bag import make_vocabulary
+    from models.image.nets.generator import GANGenerator
+    from models.image.nets.word_bag import make_vocabulary
 
     options = loop.options(__doc__, "models/embedded/emoji-gan", 20.0).parse_args()
     loop.prepare(options)
@@ -188,7 +188,7 @@ class _Words:
     """Draw files and the ids of a caption of each: every base name is as likely."""
 
     def __init__(self, emoji: EmojiSet, vocabulary: list[str]) -> None:
-        from models.nets.word_bag import word_ids
+        from models.image.nets.word_bag import word_ids
 
         self.emoji = emoji
         self.ids = [word_ids(vocabulary, text)[0] for text in emoji.captions]
@@ -210,7 +210,7 @@ def keep_words(model: Any, learnt: set[int]) -> Any:
 
     The others were in no caption that it was trained on: their vectors are still the noise that they began as.
     """
-    from models.nets.generator import GANGenerator
+    from models.image.nets.generator import GANGenerator
 
     kept = sorted(learnt - {0})
     vocabulary = [model.config.vocabulary[one - 1] for one in kept]
@@ -228,7 +228,7 @@ def measure(model: Any, emoji: EmojiSet) -> dict[str, float]:
     `diversity`: mean distance of pairs among the 200 pictures over that of real ones; `diversity_of_a_name`: the same
     among eight seeds of one name, mean over 50 names, over the distance of real pictures of different names.
     """
-    from models.nets.word_bag import word_ids
+    from models.image.nets.word_bag import word_ids
 
     judge = load_judge()
     train = random.Random(0).sample(sorted(emoji.train, key=lambda index: emoji.groups[index].name), 200)
@@ -259,7 +259,7 @@ def share(ranks: list[int]) -> float:
 
 def export(model: Any, emoji: EmojiSet, trained: dict[str, Any], options: argparse.Namespace) -> None:
     """Write the fp16 folder and what is measured on the shipped bytes."""
-    from models.nets.generator import GANGenerator
+    from models.image.nets.generator import GANGenerator
 
     words = _Words(emoji, model.config.vocabulary)
     captions = (words.ids[file] for file in emoji.files(emoji.train))

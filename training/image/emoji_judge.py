@@ -1,6 +1,6 @@
 """Train the judge: a classifier of base names that says whether a drawn emoji can be recognised.
 
-    python -m training.emoji_judge --data ../shared/data --minutes 8
+    python -m training.image.emoji_judge --data ../shared/data --minutes 8
 
 It learns every base name, the held-out ones too, from augmented real emoji, and never sees a generated one. Its own
 mark: at least 90 % of held-out augmentations (draws from a seed that training never uses) named right. Kept under
@@ -22,13 +22,13 @@ from torch import nn
 from torch.nn import functional as F
 
 from training import loop
-from training.emoji import EmojiSet, augment, load_emoji
+from training.image.emoji import EmojiSet, augment, load_emoji
 from training.optim import Optimizers
 
 LEARNING_RATE = 3e-3
 BATCH = 64
 EVERY = 200  # steps between points of the curve
-FOLDER = Path("training/judge")
+FOLDER = Path("training/image/judge")
 
 
 class Residual(nn.Module):

@@ -1,6 +1,6 @@
 """Train the autoencoder of image/emoji-diffusion: 64 × 64 pictures to 8 × 8 × 16 latents and back.
 
-    python -m training.emoji_kl --data ../shared/data --minutes 20
+    python -m training.image.emoji_kl --data ../shared/data --minutes 20
 
 Reads top to bottom: net, training, whitening, export. Interrupt it at any time: the next call continues.
 
@@ -19,7 +19,7 @@ from typing import Any
 import torch
 
 from training import loop
-from training.emoji import EmojiSet, augment, load_emoji, on_white, psnr
+from training.image.emoji import EmojiSet, augment, load_emoji, on_white, psnr
 from training.optim import Average, Optimizers
 
 LEARNING_RATE = 2e-3

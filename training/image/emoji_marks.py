@@ -1,6 +1,6 @@
 """Measure image/emoji-diffusion by the judge and write its card with an unpicked contact sheet.
 
-    python -m training.emoji_marks --data ../shared/data
+    python -m training.image.emoji_marks --data ../shared/data
 
 For 200 fixed training names (the same for every model) and every held-out name: the share whose name the judge ranks
 among its first five, for several guidance scales; and how often a picture asked for in a colour has that hue.
@@ -17,9 +17,9 @@ from typing import Any
 import torch
 
 from training import cards
-from training.emoji import COLOURS, EmojiSet, load_emoji, on_white
-from training.emoji_gan import share
-from training.emoji_judge import Judge, load_judge
+from training.image.emoji import COLOURS, EmojiSet, load_emoji, on_white
+from training.image.emoji_gan import share
+from training.image.emoji_judge import Judge, load_judge
 
 STEPS = 20
 SCALES = (1.0, 2.0, 3.0, 5.0, 7.5)

@@ -1,6 +1,6 @@
 """Train image/emoji-vae: a convolutional β-VAE on emoji, principal axes of its latents, and a word prior on them.
 
-    python -m training.emoji_vae --data ../shared/data --minutes 12
+    python -m training.image.emoji_vae --data ../shared/data --minutes 12
 
 Reads top to bottom: autoencoder, axes, word prior, export. The autoencoder is never told a name; the prior learns
 afterwards, from the training captions alone, where the latents of a name lie.
@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from training import loop
-from training.emoji import EmojiSet, augment, caption, load_emoji, on_white, psnr
+from training.image.emoji import EmojiSet, augment, caption, load_emoji, on_white, psnr
 from training.optim import Average, Optimizers
 
 LEARNING_RATE = 2e-3
@@ -43,8 +43,8 @@ def main() -> None:
 
 def make_model(emoji: EmojiSet) -> Any:
     """Return an untrained ConvVAE that knows the words of the training captions."""
-    from models.nets.conv_vae import ConvVAE
-    from models.nets.word_bag import make_vocabulary
+    from models.image.nets.conv_vae import ConvVAE
+    from models.image.nets.word_bag import make_vocabulary
 
     return ConvVAE(vocabulary=make_vocabulary(emoji.texts()))
 
@@ -113,7 +113,7 @@ def fit_axes(model: Any, emoji: EmojiSet) -> None:
 
 def fit_prior(model: Any, emoji: EmojiSet, options: argparse.Namespace) -> float:
     """Teach the word prior by Gaussian likelihood; return its last loss in nats per axis."""
-    from models.nets.word_bag import word_ids
+    from models.image.nets.word_bag import word_ids
 
     vocabulary = model.config.vocabulary
     with torch.no_grad():
@@ -142,7 +142,7 @@ def fit_prior(model: Any, emoji: EmojiSet, options: argparse.Namespace) -> float
 
 def export(model: Any, emoji: EmojiSet, trained: dict[str, Any], options: argparse.Namespace) -> None:
     """Write the fp16 folder and what is measured on the shipped bytes."""
-    from models.nets.conv_vae import ConvVAE
+    from models.image.nets.conv_vae import ConvVAE
 
     model.half().save_pretrained(options.out)
     shipped = ConvVAE.from_pretrained(options.out).float().eval()

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from training import card, cards
-from training.chat_marks import answers
+from training import cards
+from training.text import story_card
+from training.text.chat_marks import answers
 
 # not those that are measured: fixed, so that the models' cards can be read side by side
 SAMPLES = (
@@ -27,7 +28,7 @@ def counts(
     """Return what a card says of the training; `trained` is what the run returned."""
     own = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
     return {"own_parameters": own, "steps": trained["steps"], "tokens": trained.get("tokens", 0),
-            "minutes": trained["minutes"], "device": card.hardware(options.device, precision),
+            "minutes": trained["minutes"], "device": story_card.hardware(options.device, precision),
             "seed": options.seed}  # fmt: skip
 
 
@@ -90,7 +91,8 @@ SUPERVISED = (
     + """# story-chat
 
 story-gpt taught to follow instructions: supervised fine-tuning (SFT), the step from a text generator to a chat model. A
-LoRA adapter beside `../story-gpt`, trained by `training/story_chat.py`; the app merges it into its own copy at load.
+LoRA adapter beside `../story-gpt`, trained by `training/text/story_chat.py`; the app merges it into its own copy at
+load.
 
 {table}
 
@@ -98,17 +100,17 @@ LoRA adapter beside `../story-gpt`, trained by `training/story_chat.py`; the app
 by rule. Bits per character of held-out stories: {bits_per_character} (base {base_bits_per_character}).
 
 ## Data
-Instructions are made by rule from story-gpt's own training stories (`training/instructions.py`,
-`training/conversations.py`): which things a story names, how it ends, who is in it.
+Instructions are made by rule from story-gpt's own training stories (`training/text/instructions.py`,
+`training/text/conversations.py`): which things a story names, how it ends, who is in it.
 
 - Seven in ten conversations are about stories made for this purpose. A rule writes an opening that names the words, and
-  story-gpt continues. Stories that end by themselves without repetition were saved (`training/story_answers.py`):
+  story-gpt continues. Stories that end by themselves without repetition were saved (`training/text/story_answers.py`):
   {answers:,} stories.
 - {endings:,} of them got a second, sad ending from the middle on: a turn of our own wording, then story-gpt with sad
   words made likelier.
 - The other answers are training stories, and sentences made from them.
 - In six of ten conversations, one to three things are swapped for others of their kind, in instruction and story alike
-  (`training/word_swap.py`). So only the instruction tells what the story is about.
+  (`training/text/word_swap.py`). So only the instruction tells what the story is about.
 
 No person wrote or chose any conversation. The licences of the data are those in story-gpt's card; the weights are
 released under Apache-2.0.
@@ -130,7 +132,7 @@ PREFERENCE = (
     + """# story-chat-pref
 
 story-chat after preference tuning: direct preference optimisation (DPO, Rafailov et al. 2023) on pairs of its own
-answers, ranked by a rule. A LoRA adapter beside `../story-gpt`, trained by `training/story_pref.py` with the `trl`
+answers, ranked by a rule. A LoRA adapter beside `../story-gpt`, trained by `training/text/story_pref.py` with the `trl`
 library.
 
 {table}
@@ -141,8 +143,8 @@ bits per answer, over its own answers.
 
 ## Preferences
 For each of {prompts:,} instructions the newest model, at first story-chat, gave {takes} answers. A rule scored them
-(`training/chat_marks.py`): are the words there, is the mood right, does the answer end by itself, without repetition?
-The best and the worst answer make a pair, and so do the second best and the second worst: {pairs:,} pairs.
+(`training/text/chat_marks.py`): are the words there, is the mood right, does the answer end by itself, without
+repetition? The best and the worst answer make a pair, and so do the second best and the second worst: {pairs:,} pairs.
 
 No person judged: the model learns the rule, with its blind spots. A story may name a word and then forget it. Variety
 suffers: most stories begin in one of few ways, because those openings name the requested words at once and so scored

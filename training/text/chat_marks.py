@@ -1,6 +1,6 @@
 """Measure how well a model follows instructions, by the rules that made them; the reward of the preference step.
 
-    python -m training.chat_marks --data ../shared/data --model models/embedded/story-lstm
+    python -m training.text.chat_marks --data ../shared/data --model models/embedded/story-lstm
 
 measures a model that learnt from texts alone (asked in the words of the chat template) and writes its marks.json.
 """
@@ -15,11 +15,11 @@ from typing import Any
 
 import torch
 
-from training.chat_model import make_tokenizer
-from training.conversations import Conversations, held_out
-from training.data import load_stories
-from training.instructions import Asked
-from training.measure import bits_per_character
+from training.text.chat_model import make_tokenizer
+from training.text.conversations import Conversations, held_out
+from training.text.instructions import Asked
+from training.text.measure import bits_per_character
+from training.text.story_data import load_stories
 
 COUNT = 300  # held-out instructions
 MAX_NEW_TOKENS = 300
@@ -112,7 +112,7 @@ def main() -> None:
     guard()
     from transformers import AutoModelForCausalLM
 
-    import models.nets.lstm  # noqa: F401 - registers the LSTM
+    import models.tokens.lstm  # noqa: F401 - registers the LSTM
 
     stories = load_stories(options.data)
     model = AutoModelForCausalLM.from_pretrained(options.model, dtype=torch.float32).eval()

@@ -1,7 +1,7 @@
 """Draw conversations to learn from: instructions with stories that keep them, and second turns.
 
 The stories are those of the training set that happen to keep what is asked, and stories made for it
-(`training/story_answers.py`); in either, the things may be swapped for others (`training/word_swap.py`).
+(`training/text/story_answers.py`); in either, the things may be swapped for others (`training/text/word_swap.py`).
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
-from training import word_swap
-from training.instructions import (
+from training.text import word_swap
+from training.text.instructions import (
     ADVERB,
     HAPPENED,
     LONG,

@@ -1,7 +1,7 @@
 """Make stories that keep an instruction, for story-chat to learn from: an opening by rule, the rest by story-gpt.
 
-    python -m training.story_answers --count 4000 --threads 1
-    python -m training.story_answers --endings --threads 1
+    python -m training.text.story_answers --count 4000 --threads 1
+    python -m training.text.story_answers --endings --threads 1
 
 The words asked for stand in an opening sentence of our own wording; story-gpt goes on from there. What ends by itself
 and repeats no run of words is kept, and the mood of its ending becomes part of what was asked (hindsight relabelling,
@@ -24,9 +24,9 @@ from typing import Any
 import torch
 
 from training import loop
-from training.chat_marks import repeats
-from training.chat_model import BASE
-from training.instructions import HAPPY, SAD, THINGS, joined, mood_of, sentences, things, with_article
+from training.text.chat_marks import repeats
+from training.text.chat_model import BASE
+from training.text.instructions import HAPPY, SAD, THINGS, joined, mood_of, sentences, things, with_article
 
 NAMES = (
     "Lily", "Tom", "Mia", "Ben", "Anna", "Max", "Sue", "Tim", "Lucy", "Sam", "Ella", "Jack", "Rosa", "Leo", "Kim", "Bob"

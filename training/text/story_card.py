@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 
-from training.data import Stories
-from training.measure import bits_per_character, longest_copies
+from training.text.measure import bits_per_character, longest_copies
+from training.text.story_data import Stories
 
 PROMPTS = (
     "Once upon a time a small dragon", "Once upon a time", "One day, a little girl named Mia", "Tom had a red ball.",
@@ -32,13 +32,13 @@ class Kind:
 
 
 GPT = Kind(
-    "story-gpt", "training/story_gpt.py",
+    "story-gpt", "training/text/story_gpt.py",
     "Llama: {config.num_hidden_layers} layers, width {config.hidden_size}, {config.num_attention_heads} heads, "
     "context {config.max_position_embeddings} tokens, tied embeddings",
     "A Transformer: each token attends to every token before it.",
 )  # fmt: skip
 LSTM = Kind(
-    "story-lstm", "training/story_lstm.py",
+    "story-lstm", "training/text/story_lstm.py",
     "LSTM: {config.num_hidden_layers} layers of {config.hidden_size} units, embeddings of {config.embedding_size} "
     "(tied), dropout {config.dropout}",
     "A recurrent network: all that it remembers of the text so far is a state of fixed size. Stories, tokenizer and\n"

@@ -1,11 +1,11 @@
 """Train text/story-chat: story-gpt taught to follow instructions (supervised fine-tuning), as a LoRA adapter.
 
-    python -m training.story_chat --data ../shared/data --minutes 40 --threads 1
+    python -m training.text.story_chat --data ../shared/data --minutes 40 --threads 1
 
 Ouyang et al. 2022 call this the first step of learning from human feedback: answers to instructions are shown, and the
-model learns to say what they say. Instructions and answers are made by rule (`training/instructions.py`). LoRA: Hu et
-al. 2021. The loss covers answer tokens only. Interrupt it at any time: the next call continues from the checkpoint in
-`--work`.
+model learns to say what they say. Instructions and answers are made by rule (`training/text/instructions.py`). LoRA: Hu
+et al. 2021. The loss covers answer tokens only. Interrupt it at any time: the next call continues from the checkpoint
+in `--work`.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from training import chat_cards, loop
-from training.chat_marks import COUNT, measure, write_marks
-from training.chat_model import BASE, load_base, load_merged, make_tokenizer, save_adapter
-from training.conversations import Conversations, held_out
-from training.data import load_stories
-from training.instructions import HAPPY, SAD, first_place, pairs, sentences, things
-from training.measure import bits_per_character
+from training import loop
+from training.text import chat_cards
+from training.text.chat_marks import COUNT, measure, write_marks
+from training.text.chat_model import BASE, load_base, load_merged, make_tokenizer, save_adapter
+from training.text.conversations import Conversations, held_out
+from training.text.instructions import HAPPY, SAD, first_place, pairs, sentences, things
+from training.text.measure import bits_per_character
+from training.text.story_data import load_stories
 
 CONTEXT = 512
 BATCH_TOKENS = 2048
@@ -44,7 +45,7 @@ def main() -> None:
     parser = loop.options(__doc__, "models/embedded/story-chat", 40.0, "stories/ and stories-extra/")
     parser.add_argument("--base", type=Path, default=BASE, help="model that the adapter sits on (default: %(default)s)")
     parser.add_argument("--answers", type=Path, default=loop.WORK / "story-chat" / "answers.json",
-                        help="what training.story_answers wrote (default: %(default)s)")  # fmt: skip
+                        help="what training.text.story_answers wrote (default: %(default)s)")  # fmt: skip
     parser.add_argument("--rate", type=float, default=LEARNING_RATE, help="learning rate (default: %(default)s)")
     options = parser.parse_args()
     loop.prepare(options)

@@ -1,6 +1,6 @@
 """Train text/story-gpt: a small Llama-style language model that writes children's stories.
 
-    python -m training.story_gpt --data ../shared/data --minutes 90 --out models/embedded/story-gpt
+    python -m training.text.story_gpt --data ../shared/data --minutes 90 --out models/embedded/story-gpt
 
 Reads top to bottom: tokenizer, net, loss, training, export. Interrupt it at any time: the next call continues from the
 checkpoint in `--work`.
@@ -20,10 +20,11 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from training import card, loop
-from training.data import Stories, Stream, encode, load_stories
-from training.measure import validate
+from training import loop
 from training.optim import Optimizers
+from training.text import story_card
+from training.text.measure import validate
+from training.text.story_data import Stories, Stream, encode, load_stories
 
 VOCABULARY = 4096
 CONTEXT = 512
@@ -165,7 +166,7 @@ def export(
 
     write_weights(model, tokenizer, options.out)
     shipped = LlamaForCausalLM.from_pretrained(options.out, dtype=torch.float32).eval()
-    card.ship(options.out, shipped, tokenizer, encoded, stories, facts, options, card.GPT)
+    story_card.ship(options.out, shipped, tokenizer, encoded, stories, facts, options, story_card.GPT)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """Train text/story-lstm: a recurrent language model on the stories, tokenizer and split of text/story-gpt.
 
-    python -m training.story_lstm --data ../shared/data --minutes 80 --threads 1
+    python -m training.text.story_lstm --data ../shared/data --minutes 80 --threads 1
 
-All that differs from `training/story_gpt.py` is the net: what the held-out numbers differ by is what the architecture
-does. Interrupt it at any time: the next call continues from the checkpoint in `--work`.
+All that differs from `training/text/story_gpt.py` is the net: what the held-out numbers differ by is what the
+architecture does. Interrupt it at any time: the next call continues from the checkpoint in `--work`.
 
 Architecture: LSTM (Hochreiter & Schmidhuber 1997), tied embeddings (Press & Wolf 2017), dropout between the layers
 and before the output (Merity et al. 2018). Matrices learn by Muon, the rest by AdamW.
@@ -19,12 +19,13 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from training import card, loop
-from training.data import Stories, Stream, encode, load_stories
-from training.measure import validate
+from training import loop
 from training.optim import Optimizers
+from training.text import story_card
+from training.text.measure import validate
+from training.text.story_data import Stories, Stream, encode, load_stories
 
-BATCH_TOKENS = 4096  # as in training/story_gpt.py
+BATCH_TOKENS = 4096  # as in training/text/story_gpt.py
 CONTEXT = 512
 LEARNING_RATE = 1e-2
 LENGTH = 256  # tokens in a row; the state starts at zero in each
@@ -43,7 +44,7 @@ def main() -> None:
     loop.prepare(options)
     from transformers import AutoTokenizer
 
-    from models.nets.lstm import LSTMForCausalLM
+    from models.tokens.lstm import LSTMForCausalLM
 
     tokenizer = AutoTokenizer.from_pretrained(options.teacher)
     stories = load_stories(options.data)
@@ -59,7 +60,7 @@ def main() -> None:
 
 def make_model(tokenizer: Any, options: argparse.Namespace) -> Any:
     """Return an untrained LSTM of about the size of story-gpt."""
-    from models.nets.lstm import LSTMConfig, LSTMForCausalLM
+    from models.tokens.lstm import LSTMConfig, LSTMForCausalLM
 
     return LSTMForCausalLM(LSTMConfig(
         vocab_size=len(tokenizer), embedding_size=256, hidden_size=options.hidden, num_hidden_layers=2,
@@ -104,7 +105,7 @@ def export(
     copy.deepcopy(model).cpu().half().save_pretrained(options.out)
     tokenizer.save_pretrained(options.out)
     shipped = AutoModelForCausalLM.from_pretrained(options.out, dtype=torch.float32).eval()
-    card.ship(options.out, shipped, tokenizer, encoded, stories, facts, options, card.LSTM)
+    story_card.ship(options.out, shipped, tokenizer, encoded, stories, facts, options, story_card.LSTM)
 
 
 if __name__ == "__main__":

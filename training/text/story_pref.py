@@ -1,10 +1,10 @@
 """Train text/story-chat-pref: story-chat optimised by feedback, with direct preference optimisation by the trl library.
 
-    python -m training.story_pref --data ../shared/data --minutes 30 --threads 1
+    python -m training.text.story_pref --data ../shared/data --minutes 30 --threads 1
 
 Preference tuning by DPO (Rafailov et al. 2023): story-chat answers each instruction several times, a rule scores the
-answers (`training/chat_marks.py`), and the model learns to prefer the best to the worst while a penalty (β) keeps it
-near to where it began. Sampling and learning take turns for `--rounds` rounds, each from the answers of the newest
+answers (`training/text/chat_marks.py`), and the model learns to prefer the best to the worst while a penalty (β) keeps
+it near to where it began. Sampling and learning take turns for `--rounds` rounds, each from the answers of the newest
 model (on-policy); the reference is always story-chat. The steps are trl's; minutes, curve and checkpoint are those of
 `training/loop.py`: an interrupted run continues from the last whole round, with the pairs that lie in `--work`.
 """
@@ -20,14 +20,15 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from training import chat_cards, loop
-from training.chat_marks import COUNT, answers, measure, reward, write_marks
-from training.chat_model import BASE, load_base, load_merged, save_adapter
-from training.conversations import Conversations, held_out
-from training.data import load_stories
-from training.instructions import Asked, ask
-from training.instructions import pairs as pairs_of
-from training.measure import bits_per_character
+from training import loop
+from training.text import chat_cards
+from training.text.chat_marks import COUNT, answers, measure, reward, write_marks
+from training.text.chat_model import BASE, load_base, load_merged, save_adapter
+from training.text.conversations import Conversations, held_out
+from training.text.instructions import Asked, ask
+from training.text.instructions import pairs as pairs_of
+from training.text.measure import bits_per_character
+from training.text.story_data import load_stories
 
 TAKES = 6
 PAIRS = 2  # of one instruction at most: the best and the worst, the second best and the second worst

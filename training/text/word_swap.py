@@ -11,7 +11,7 @@ import random
 import re
 from collections.abc import Collection, Mapping, Sequence
 
-from training.instructions import THINGS, UNCOUNTED, with_article, words_of
+from training.text.instructions import THINGS, UNCOUNTED, with_article, words_of
 
 ANIMALS = words_of(
     "ant bear bee bird bug bunny butterfly cat chicken cow crab deer dog dolphin dragon duck elephant fish fox frog "

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from models import plain_text, sounds
+from models import plain_text
+from models.audio import sounds
+from models.audio.sound_family import SoundFamily, with_speakers
 from models.errors import BadInput, WeightsError
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, InputField, Loaded
 from models.params import Params, hint
-from models.sound_family import SoundFamily, with_speakers
 from models.types import SEED_MAX, Output, Request, RunStats
 
 if TYPE_CHECKING:
@@ -103,8 +104,8 @@ class SpectrogramDiffusion(SoundFamily[SpectrogramParams]):
         import torch
         from diffusers import DDPMScheduler, UNet2DModel
 
-        from models.sampling.mels import Mels
-        from models.sampling.spectrograms import read_layout
+        from models.audio.sampling.mels import Mels
+        from models.audio.sampling.spectrograms import read_layout
 
         folder = spec.folder()
         unet = UNet2DModel.from_pretrained(folder / "unet", torch_dtype=torch.float32, use_safetensors=True).eval()
@@ -114,7 +115,7 @@ class SpectrogramDiffusion(SoundFamily[SpectrogramParams]):
 
     def describe(self, spec: ModelSpec) -> dict[str, Any]:
         """Return words, speakers, rate and length, read from the folder."""
-        from models.sampling.spectrograms import read_layout
+        from models.audio.sampling.spectrograms import read_layout
 
         try:
             layout = read_layout(spec.folder())
@@ -135,7 +136,9 @@ class SpectrogramDiffusion(SoundFamily[SpectrogramParams]):
         import torch
 
         from models import seeds
-        from models.sampling import schedulers, sound_views, spectrograms
+        from models.audio.looking import sound_views
+        from models.audio.sampling import spectrograms
+        from models.diffusion import schedulers
 
         layout, mels = loaded.parts["layout"], loaded.parts["mels"]
         words = parse_words(request.inputs["prompt"], layout.labels)

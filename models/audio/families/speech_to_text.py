@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from models import plain_text, sounds
+from models import plain_text
+from models.audio import sounds
 from models.errors import BadInput, WeightsError
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, Family, InputField, Loaded, Modality
@@ -109,12 +110,12 @@ class SpeechToText(Family[SpeechToTextParams]):
         import torch
         from transformers import AutoModelForCTC, AutoProcessor
 
-        import models.nets.speech_ctc  # noqa: F401 - registers ours with the Auto classes
+        import models.audio.nets.speech_ctc  # noqa: F401 - registers ours with the Auto classes
 
         folder = spec.folder()
         dtype: Any = torch.float32 if spec.weights_bytes() < 100_000_000 else "auto"
         if "kind" in spec.facts:
-            from models.sampling import transcribing
+            from models.audio.sampling import transcribing
 
             return Loaded(transcribing.load(folder, dtype))
         model = AutoModelForCTC.from_pretrained(folder, dtype=dtype, trust_remote_code=False, use_safetensors=True)
@@ -132,7 +133,7 @@ class SpeechToText(Family[SpeechToTextParams]):
             rate = {"sample_rate": int(found.get("feature_extractor", found)["sampling_rate"])}
             config = json.loads((folder / "config.json").read_text("utf-8"))
             if config["model_type"] in ("whisper", "moonshine"):
-                from models.sampling.transcribing import describe
+                from models.audio.sampling.transcribing import describe
 
                 file = folder / "generation_config.json"
                 generation = json.loads(file.read_text("utf-8")) if file.exists() else {}
@@ -151,7 +152,7 @@ class SpeechToText(Family[SpeechToTextParams]):
         self, spec: ModelSpec, request: Request, params: SpeechToTextParams, loaded: Loaded, context: Context
     ) -> Iterator[Event]:
         """Hear a recording: one text, its odds over time (CTC) and its spectrogram; see `Family.generate`."""
-        from models.sampling import sound_views
+        from models.audio.looking import sound_views
 
         rate = int(loaded.parts["processor"].feature_extractor.sampling_rate)
         assert context.open_ref is not None
@@ -180,7 +181,7 @@ class SpeechToText(Family[SpeechToTextParams]):
         self, request: Request, params: SpeechToTextParams, loaded: Loaded, context: Context, samples: np.ndarray,
         rate: int,
     ) -> Any:  # fmt: skip
-        from models.sampling import transcribing
+        from models.audio.sampling import transcribing
 
         model, processor = loaded.parts["model"], loaded.parts["processor"]
         watch = transcribing.RecognitionWatch(processor, context.stopped)

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from models import plain_text, sounds
+from models import plain_text
+from models.audio import sounds
+from models.audio.sound_family import SoundFamily
 from models.errors import BadInput, WeightsError
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, InputField, Loaded
 from models.params import Params, above, hint
-from models.sound_family import SoundFamily
 from models.types import Output, Request, RunStats
 from models.watching import follow
 
@@ -135,14 +136,14 @@ class TextToAudio(SoundFamily[TextToAudioParams]):
         """Read the pipeline, or model and processor; see `Family.load`."""
         import torch
 
-        from models.sampling import music
+        from models.audio.sampling import music
 
         small = spec.weights_bytes() < 100_000_000
         return Loaded(music.load(spec.folder(), torch.float32 if small else "auto"))
 
     def describe(self, spec: ModelSpec) -> dict[str, Any]:
         """Return kind, sample rate, honoured settings and longest length, read from the folder's configs."""
-        from models.sampling.music import describe_folder
+        from models.audio.sampling.music import describe_folder
 
         try:
             return describe_folder(spec.folder())
@@ -165,7 +166,7 @@ class TextToAudio(SoundFamily[TextToAudioParams]):
         meta: dict[str, Any] = {"seed": request.seed, **({"finish": "stopped"} if stopped else {})}
         outputs: tuple[Output, ...] = ()
         if sound is not None and len(sound):
-            from models.sampling.sound_views import mel_view
+            from models.audio.looking.sound_views import mel_view
 
             meta["peaks"] = sounds.peaks(sound)
             made = sounds.sound_output(sound, rate, context.stamp, 0, request.inputs["prompt"], meta)
@@ -180,7 +181,8 @@ class TextToAudio(SoundFamily[TextToAudioParams]):
     def _diffusion(
         self, request: Request, params: TextToAudioParams, loaded: Loaded, context: Context, rate: int
     ) -> Any:
-        from models.sampling import music, sound_views
+        from models.audio.looking import sound_views
+        from models.audio.sampling import music
 
         pipeline = loaded.parts["pipeline"]
         watch = music.LatentWatch(context.stopped, type(pipeline).__name__ in _CHANNELS_LAST)
@@ -209,7 +211,7 @@ class TextToAudio(SoundFamily[TextToAudioParams]):
         return sound, views, watch.step, watch.ended
 
     def _codes(self, request: Request, params: TextToAudioParams, loaded: Loaded, context: Context, rate: int) -> Any:
-        from models.sampling import music
+        from models.audio.sampling import music
 
         model, processor = loaded.parts["model"], loaded.parts["processor"]
         watch = music.CodeWatch(model, music.frames_of(model, params.seconds), context.stopped)

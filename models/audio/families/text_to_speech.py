@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from models import plain_text, sounds
+from models import plain_text
+from models.audio import sounds
+from models.audio.sound_family import SoundFamily, with_speakers
 from models.errors import BadInput, BadParam, WeightsError
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, InputField, Loaded
 from models.params import Params, check, hint
-from models.sound_family import SoundFamily, with_speakers
 from models.types import SEED_MAX, Output, Request, RunStats
 from models.watching import Interrupted
 
@@ -147,7 +148,7 @@ class TextToSpeech(SoundFamily[SpeechParams]):
         """Read tokenizer and weights; see `Family.load`."""
         import torch
 
-        from models.sampling import voices
+        from models.audio.sampling import voices
 
         folder = spec.folder()
         small = spec.weights_bytes() < 100_000_000
@@ -156,7 +157,7 @@ class TextToSpeech(SoundFamily[SpeechParams]):
 
     def describe(self, spec: ModelSpec) -> dict[str, Any]:
         """Return kind, honoured settings, sample rate and speakers, read from the folder."""
-        from models.sampling.voices import describe_folder
+        from models.audio.sampling.voices import describe_folder
 
         try:
             return describe_folder(spec.folder())
@@ -184,8 +185,8 @@ class TextToSpeech(SoundFamily[SpeechParams]):
 
         Input `rows` may give sentences a seed and settings of their own. What was said before is not said anew.
         """
-        from models.sampling import voices
-        from models.sampling.sound_views import mel_view
+        from models.audio.looking.sound_views import mel_view
+        from models.audio.sampling import voices
 
         voice, before = loaded.parts["voice"], loaded.parts["said"]
         texts, own = sentences(request.inputs["prompt"]), read_rows(request.inputs.get("rows", ""))

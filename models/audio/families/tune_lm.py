@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from models import plain_text, sounds, tunes
+from models import plain_text
+from models.audio import sounds, tunes
+from models.audio.sound_family import SoundFamily
 from models.errors import BadInput, WeightsError
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, InputField, Loaded
 from models.params import Params, hint
-from models.sound_family import SoundFamily
 from models.types import SEED_MAX, Output, Request, RunStats
 from models.watching import follow
 
@@ -127,7 +128,7 @@ class TuneParams(Params):
 
 
 class TuneLM(SoundFamily[TuneParams]):
-    """Run any causal language model over the words of `models.tunes`, and play what it wrote."""
+    """Run any causal language model over the words of `models.audio.tunes`, and play what it wrote."""
 
     name: ClassVar[str] = "tune_lm"
     title: ClassVar[str] = "Language model of tunes"
@@ -143,7 +144,7 @@ class TuneLM(SoundFamily[TuneParams]):
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
-        import models.nets.lstm  # noqa: F401 - registers the LSTM with the Auto classes
+        import models.tokens.lstm  # noqa: F401 - registers the LSTM with the Auto classes
 
         folder = spec.folder()
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
@@ -223,9 +224,9 @@ class _Writing:
         """Yield progress and the notation so far; the finished tune is in `output`."""
         import torch
 
-        from models.sampling.streaming import TokenWatch
-        from models.sampling.transcript import Transcript
         from models.seeds import seeded
+        from models.tokens.streaming import TokenWatch
+        from models.tokens.transcript import Transcript
 
         params, tokenizer = self.params, self.tokenizer
         mode = next(short for short, name in tunes.MODES.items() if name == params.mode)
@@ -254,7 +255,7 @@ class _Writing:
 
     def _seconds(self, written: str) -> float:
         """Return how long the tune so far would sound."""
-        from models import arrangement
+        from models.audio import arrangement
 
         tune = tunes.read(written)
         eighths = sum(note.length for note in tunes.play(tune, self.params.repeats))
@@ -262,8 +263,8 @@ class _Writing:
         return round(float(eighths / arrangement.BEATS[tune.metre]) * 60 / tempo, 2)
 
     def _play(self, written: str, finish: str) -> None:
-        from models import arrangement, synth
-        from models.sampling.sound_views import mel_view
+        from models.audio import arrangement, synth
+        from models.audio.looking.sound_views import mel_view
 
         params = self.params
         tune = tunes.read(written)

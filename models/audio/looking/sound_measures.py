@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from models import sounds
+from models.audio import sounds
+from models.audio.looking.sound_views import DIFFERENCE, RANGE_DB, VIEW_SIZE, picture
 from models.blobs import Blobs
-from models.sampling.sound_views import DIFFERENCE, RANGE_DB, VIEW_SIZE, picture
 
 _RATE = 16_000  # both are compared at one rate
 _BANDS = 96

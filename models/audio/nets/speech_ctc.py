@@ -13,8 +13,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
-from transformers import AutoConfig, AutoModelForCTC, PreTrainedConfig, PreTrainedModel
-from transformers.modeling_outputs import CausalLMOutput
+
+from models.torchaudio_guard import guard
+
+guard()
+
+from transformers import AutoConfig, AutoModelForCTC, PreTrainedConfig, PreTrainedModel  # noqa: E402
+from transformers.modeling_outputs import CausalLMOutput  # noqa: E402
 
 
 class SpeechCTCConfig(PreTrainedConfig):  # type: ignore[misc, unused-ignore]

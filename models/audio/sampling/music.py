@@ -14,12 +14,12 @@ import numpy as np
 import torch
 
 from models import seeds
-from models.sampling.denoising import DenoisingWatch
-from models.sampling.schedulers import predicted_x0
+from models.diffusion.denoising import DenoisingWatch
+from models.diffusion.schedulers import predicted_x0
 from models.watching import Interrupted, Watch
 
 if TYPE_CHECKING:
-    from models.families.text_to_audio import TextToAudioParams
+    from models.audio.families.text_to_audio import TextToAudioParams
 
 # names of the length among a call's arguments; the first that a call has is used
 LENGTH_NAMES = ("audio_length_in_s", "audio_end_in_s", "audio_duration_s", "audio_duration", "duration")

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from models.sampling import schedulers
-from models.sampling.mels import Mels, MelSettings
+from models.audio.sampling.mels import Mels, MelSettings
+from models.diffusion import schedulers
 
 FILE = "spectrogram.json"
 FADE_S = 0.008

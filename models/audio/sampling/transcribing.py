@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from models import sounds
+from models.audio import sounds
 from models.seeds import seeded
 from models.watching import Interrupted, Watch
 
 if TYPE_CHECKING:
-    from models.families.speech_to_text import SpeechToTextParams
+    from models.audio.families.speech_to_text import SpeechToTextParams
 
 SETTINGS = {"whisper": ("language", "task", "temperature", "num_beams"), "moonshine": ("temperature", "num_beams")}
 TOKENS_PER_S = 6.5  # of speech: Moonshine's authors stop there, for it may repeat itself without end

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import torch
 
-from models.sampling.music import limit_peak
+from models.audio.sampling.music import limit_peak
 from models.seeds import generator, seeded
 from models.watching import Interrupted
 
 if TYPE_CHECKING:
-    from models.families.text_to_speech import SpeechParams
+    from models.audio.families.text_to_speech import SpeechParams
 
 SEMANTIC_RATE = 49.9  # of Bark's semantic tokens, per second
 

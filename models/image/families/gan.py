@@ -10,8 +10,8 @@ from pydantic import Field
 
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, Family, InputField, Loaded, Modality
+from models.image.sampling.one_pass import check_prompts, read_config, run_stats
 from models.params import Params, above, hint
-from models.sampling.one_pass import check_prompts, read_config, run_stats
 from models.types import SEED_MAX, Output, Request
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class GAN(Family[GANParams]):
 
     def load(self, spec: ModelSpec) -> Loaded:
         """Read the generator into float32."""
-        from models.nets.generator import GANGenerator
+        from models.image.nets.generator import GANGenerator
 
         return Loaded({"model": GANGenerator.from_pretrained(spec.folder()).float().eval()})
 
@@ -104,9 +104,9 @@ class GAN(Family[GANParams]):
         """Draw one picture after another, each from its own seed; see `Family.generate`."""
         import torch
 
-        from models import images
-        from models.nets.word_bag import word_ids
-        from models.sampling.pixels import seeded_noise, to_pixels
+        from models.image import files
+        from models.image.nets.word_bag import word_ids
+        from models.image.sampling.pixels import seeded_noise, to_pixels
 
         model = loaded.parts["model"]
         vocabulary = model.config.vocabulary
@@ -131,7 +131,7 @@ class GAN(Family[GANParams]):
                 style = torch.lerp(centre, style, params.truncation)
                 pixels = to_pixels(model.draw(style)[0])
                 meta = {"seed": (request.seed + number) % (SEED_MAX + 1)}
-                outputs.append(images.image_output(pixels, context.stamp, number, meta))
+                outputs.append(files.image_output(pixels, context.stamp, number, meta))
                 yield Progress("generate", number + 1, params.num_images)
                 if number + 1 < params.num_images:
                     yield Preview(tuple(outputs))

@@ -186,7 +186,7 @@ class TextToImage(Family[TextToImageParams]):
         import torch
         from diffusers import DiffusionPipeline
 
-        from models.sampling.previews import load_colours
+        from models.image.sampling.previews import load_colours
 
         folder = spec.folder()
         small = spec.weights_bytes() < 100_000_000
@@ -203,7 +203,7 @@ class TextToImage(Family[TextToImageParams]):
 
     def describe(self, spec: ModelSpec) -> dict[str, Any]:
         """Return sizes, tasks and the schedulers that run, read from the folder's configs."""
-        from models.sampling.facts import describe_folder
+        from models.image.facts import describe_folder
 
         try:
             return describe_folder(spec.folder())
@@ -240,7 +240,7 @@ class TextToImage(Family[TextToImageParams]):
         self, spec: ModelSpec, request: Request, params: TextToImageParams, loaded: Loaded, context: Context
     ) -> Iterator[Event]:
         """Denoise and decode, with previews, one output per picture and the kept steps; see `Family.generate`."""
-        from models.sampling.drawing import draw
+        from models.image.sampling.drawing import draw
 
         yield from draw(spec, request, params, loaded, context)
 
@@ -248,7 +248,7 @@ class TextToImage(Family[TextToImageParams]):
         self, spec: ModelSpec, request: Request, params: TextToImageParams, loaded: Loaded, context: Context
     ) -> Iterator[Event]:
         """Decode a run's kept steps (input `steps`): two strips of tiles, of x0 and of x_t."""
-        from models.sampling.making import decode_steps
+        from models.image.looking.making import decode_steps
 
         yield from decode_steps(request, loaded, context)
 
@@ -256,7 +256,7 @@ class TextToImage(Family[TextToImageParams]):
         self, spec: ModelSpec, request: Request, params: TextToImageParams, loaded: Loaded, context: Context
     ) -> Iterator[Event]:
         """Run the request again on a private copy and return the picture and one heat map per word of the prompt."""
-        from models.sampling.making import word_maps
+        from models.image.looking.making import word_maps
 
         yield from word_maps(request, params, loaded, context)
 

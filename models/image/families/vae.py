@@ -11,8 +11,8 @@ from pydantic import Field
 from models.errors import BadInput
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, Family, InputField, Loaded, Modality
+from models.image.sampling.one_pass import check_prompts, read_config, run_stats
 from models.params import Params, above, hint
-from models.sampling.one_pass import check_prompts, read_config, run_stats
 from models.types import SEED_MAX, Output, Request
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class VAE(Family[VAEParams]):
 
     def load(self, spec: ModelSpec) -> Loaded:
         """Read the net into float32."""
-        from models.nets.conv_vae import ConvVAE
+        from models.image.nets.conv_vae import ConvVAE
 
         return Loaded({"model": ConvVAE.from_pretrained(spec.folder()).float().eval()})
 
@@ -142,8 +142,8 @@ class VAE(Family[VAEParams]):
         """Decode points of the latent space; see `Family.generate`."""
         import torch
 
-        from models import images
-        from models.sampling.pixels import to_pixels
+        from models.image import files
+        from models.image.sampling.pixels import to_pixels
 
         model = loaded.parts["model"]
         started = time.monotonic()
@@ -163,7 +163,7 @@ class VAE(Family[VAEParams]):
                 place[:, :COMPONENTS] += shift
                 pixels = to_pixels(model.decode(model.from_axes(place) + rest)[0])
                 meta = {"seed": (request.seed + number) % (SEED_MAX + 1)}
-                outputs.append(images.image_output(pixels, context.stamp, number, meta))
+                outputs.append(files.image_output(pixels, context.stamp, number, meta))
                 yield Progress("generate", number + 1, count)
                 if number + 1 < count:
                     yield Preview(tuple(outputs))
@@ -173,8 +173,8 @@ class VAE(Family[VAEParams]):
         """Return a function from a picture's number to its coordinates (1 × axes) and what lies outside."""
         import torch
 
-        from models.nets.word_bag import word_ids
-        from models.sampling.pixels import seeded_noise
+        from models.image.nets.word_bag import word_ids
+        from models.image.sampling.pixels import seeded_noise
 
         if params.task != "sample":
             latents = [self._latent(model, context, request.inputs[name]) for name in ("image", "image_to")
@@ -206,9 +206,9 @@ class VAE(Family[VAEParams]):
 
     def _latent(self, model: Any, context: Context, ref: str) -> Any:
         """Return the latent of an upload, 1 × channels × 4 × 4."""
-        from models import images
-        from models.sampling.pixels import to_tensor
+        from models.image import files
+        from models.image.sampling.pixels import to_tensor
 
         assert context.open_ref is not None
-        picture = images.fit(images.decode_upload(context.open_ref(ref)), 64, 64)
+        picture = files.fit(files.decode_upload(context.open_ref(ref)), 64, 64)
         return model.encode(to_tensor(picture))[0]

@@ -15,16 +15,18 @@ import torch
 from safetensors.torch import load
 from torch.nn import functional as F
 
-from models import images, seeds
+from models import seeds
+from models.diffusion import denoising
 from models.errors import BadInput
 from models.events import Event, Final, Progress
-from models.sampling import denoising, pipelines
+from models.image import files
+from models.image.sampling import pipelines
 from models.types import Output
 from models.watching import Interrupted, follow
 
 if TYPE_CHECKING:
-    from models.families.text_to_image import TextToImageParams
     from models.family import Context, Loaded
+    from models.image.families.text_to_image import TextToImageParams
     from models.types import Request
 
 TILE = 128  # px: the side of a strip's tiles at most
@@ -63,7 +65,7 @@ def decode_steps(request: Request, loaded: Loaded, context: Context) -> Iterator
             done += 1
             yield Progress("decode", done, total)
         meta = {"what": what, "count": len(tiles), "tile": [tiles[0].shape[1], tiles[0].shape[0]]}
-        outputs.append(images.image_output(np.concatenate(tiles, 1), context.stamp, len(outputs), meta))
+        outputs.append(files.image_output(np.concatenate(tiles, 1), context.stamp, len(outputs), meta))
     yield Final(tuple(outputs), {"stopped": False, "notes": []})
 
 
@@ -112,14 +114,14 @@ def word_maps(request: Request, params: TextToImageParams, loaded: Loaded, conte
         yield Final((), {"stopped": True})
         return
     yield Progress("decode", 0, 1)
-    outputs = [images.image_output(pipelines.decode(base.vae, result[0]), context.stamp, 0, {"what": "picture"})]
+    outputs = [files.image_output(pipelines.decode(base.vae, result[0]), context.stamp, 0, {"what": "picture"})]
     maps = attention_maps.maps(params.height, params.width)  # tokens × height × width
     for word, tokens in words_of(pipeline.tokenizer, request.inputs["prompt"])[:WORDS_MAX]:
         heat = maps[[token for token in tokens if token < len(maps)]].mean(0) if tokens[0] < len(maps) else None
         if heat is None:
             break  # beyond what the text encoder reads
         heat = (heat - heat.min()) / (heat.max() - heat.min()).clamp(min=1e-9)
-        outputs.append(images.heat_output(heat.numpy(), len(outputs), {"word": word, "what": "heat"}))
+        outputs.append(files.heat_output(heat.numpy(), len(outputs), {"word": word, "what": "heat"}))
     yield Final(tuple(outputs), {"stopped": False, "notes": []})
 
 
@@ -128,8 +130,8 @@ def _given(request: Request, params: TextToImageParams, context: Context) -> tup
         return None, None
     assert context.open_ref is not None
     size = (params.width, params.height)
-    picture = images.fit(images.decode_upload(context.open_ref(request.inputs["image"])), *size)
-    mask = images.decode_mask(context.open_ref(request.inputs["mask"]), size) if params.task == "inpaint" else None
+    picture = files.fit(files.decode_upload(context.open_ref(request.inputs["image"])), *size)
+    mask = files.decode_mask(context.open_ref(request.inputs["mask"]), size) if params.task == "inpaint" else None
     return picture, mask
 
 

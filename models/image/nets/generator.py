@@ -11,12 +11,17 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
-from diffusers import ModelMixin
-from diffusers.configuration_utils import ConfigMixin, register_to_config
-from torch import nn
-from torch.nn import functional as F
 
-from models.nets.word_bag import WordBag
+from models.torchaudio_guard import guard
+
+guard()
+
+from diffusers import ModelMixin  # noqa: E402
+from diffusers.configuration_utils import ConfigMixin, register_to_config  # noqa: E402
+from torch import nn  # noqa: E402
+from torch.nn import functional as F  # noqa: E402
+
+from models.image.nets.word_bag import WordBag  # noqa: E402
 
 
 class GANGenerator(ModelMixin, ConfigMixin):  # type: ignore[misc, unused-ignore]

@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING, Any
 import torch
 from safetensors.torch import save
 
-from models import images, seeds
+from models import seeds
+from models.diffusion import denoising
 from models.events import Event, Final, Preview, Progress
-from models.sampling import denoising, pipelines
-from models.sampling.previews import Budget
+from models.image import files
+from models.image.sampling import pipelines
+from models.image.sampling.previews import Budget
 from models.types import SEED_MAX, Output, RunStats
 from models.watching import Interrupted, follow
 
 if TYPE_CHECKING:
-    from models.families.text_to_image import TextToImageParams
     from models.family import Context, Loaded
+    from models.image.families.text_to_image import TextToImageParams
     from models.spec import ModelSpec
     from models.types import Request
 
@@ -75,10 +77,10 @@ class _Run:
             return None, None
         assert context.open_ref is not None
         size = (params.width, params.height)
-        picture = images.fit(images.decode_upload(context.open_ref(self.request.inputs["image"])), *size)
+        picture = files.fit(files.decode_upload(context.open_ref(self.request.inputs["image"])), *size)
         mask = None
         if params.task == "inpaint":
-            mask = images.decode_mask(context.open_ref(self.request.inputs["mask"]), size)
+            mask = files.decode_mask(context.open_ref(self.request.inputs["mask"]), size)
         return picture, mask
 
     def events(self) -> Iterator[Event]:
@@ -152,7 +154,7 @@ class _Run:
             meta: dict[str, Any] = {"seed": (self.request.seed + number) % (SEED_MAX + 1)}
             if finish:
                 meta["finish"] = finish
-            output = images.image_output(pixels, self.context.stamp, number, meta)
+            output = files.image_output(pixels, self.context.stamp, number, meta)
             self.outputs.append(output)
             self._shown[number] = output
         if watch.kept and self.kept is None:
@@ -165,7 +167,7 @@ class _Run:
         shown = dict(self._shown)
         for row, number in enumerate(numbers):
             meta = {"step": watch.step, "total": watch.total}
-            shown[number] = images.preview_output(pixels[row].numpy(), number, meta)
+            shown[number] = files.preview_output(pixels[row].numpy(), number, meta)
         spent = time.monotonic() - begun
         self.budget.spend(spent)
         self.preview_s += spent

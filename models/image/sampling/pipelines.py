@@ -11,13 +11,13 @@ import torch
 from PIL import Image
 
 from models import seeds
-from models.sampling import schedulers
-from models.sampling.denoising import Inpainting, slerp
-from models.sampling.pixels import to_tensor
-from models.sampling.previews import from_model_scale, to_model_scale
+from models.diffusion import schedulers
+from models.diffusion.denoising import Inpainting, slerp
+from models.image.sampling.pixels import to_tensor
+from models.image.sampling.previews import from_model_scale, to_model_scale
 
 if TYPE_CHECKING:
-    from models.families.text_to_image import TextToImageParams
+    from models.image.families.text_to_image import TextToImageParams
 
 
 def for_task(pipeline: Any, task: str, scheduler: Any) -> Any:

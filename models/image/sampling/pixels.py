@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import torch
 
 from models import seeds
-from models.sampling.denoising import slerp
+from models.diffusion.denoising import slerp
 
 if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
 
-    from models.families.gan import GANParams
-    from models.families.vae import VAEParams
+    from models.image.families.gan import GANParams
+    from models.image.families.vae import VAEParams
 
 
 def to_pixels(picture: torch.Tensor) -> np.ndarray:

@@ -9,20 +9,21 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from models import looks, plain_text, vocabulary
+from models import plain_text
 from models.errors import BadInput, WeightsError
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, Family, InputField, Loaded, Modality
 from models.params import Params
-from models.prompts import encode, encode_latest, prompt_too_long, read_forced, read_messages, read_negative
-from models.text_settings import CausalLMParams, check_words
+from models.text import looks, vocabulary
+from models.text.prompts import encode, encode_latest, prompt_too_long, read_forced, read_messages, read_negative
+from models.text.settings import CausalLMParams, check_words
 from models.types import Output, Request, RunStats
 from models.watching import follow
 
 if TYPE_CHECKING:
     from models.blobs import Blobs
-    from models.sampling.transcript import Transcript
     from models.spec import ModelSpec
+    from models.tokens.transcript import Transcript
 
 LEARNT = ("text", "supervised", "preferred")
 _HOW_IT_WORKS = """
@@ -72,7 +73,7 @@ class CausalLM(Family[CausalLMParams]):
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
-        import models.nets.lstm  # noqa: F401 - registers the LSTM with the Auto classes
+        import models.tokens.lstm  # noqa: F401 - registers the LSTM with the Auto classes
 
         folder, base = spec.folder(), spec.base_folder()
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
@@ -113,7 +114,7 @@ class CausalLM(Family[CausalLMParams]):
         looks.check_study(spec, request)
         check_words(params)
         if params.json_schema:
-            from models.sampling.schema import grammar  # no torch
+            from models.text.sampling.schema import grammar  # no torch
 
             grammar(params.json_schema)
 
@@ -141,10 +142,10 @@ class CausalLM(Family[CausalLMParams]):
         """Stream the prompt and what the model adds, one output per variant; see `Family.generate`."""
         import torch
 
-        from models.sampling.recording import kept_outputs
-        from models.sampling.transcript import Transcript
-        from models.sampling.writing import Writing
         from models.seeds import seeded
+        from models.text.sampling.recording import kept_outputs
+        from models.text.sampling.writing import Writing
+        from models.tokens.transcript import Transcript
 
         tokenizer = loaded.parts["tokenizer"]
         size = spec.facts["vocabulary_size"]
@@ -195,18 +196,18 @@ class CausalLM(Family[CausalLMParams]):
         yield Final((*outputs, *kept), stats)
 
     def microscope(self, spec: ModelSpec, data: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
-        """Score a finished text under other settings; see `models.sampling.microscope.look`."""
-        from models.sampling.microscope import look
+        """Score a finished text under other settings; see `models.text.looking.microscope.look`."""
+        from models.text.looking.microscope import look
 
         return look(data, blobs, _tokenizer_of(spec))
 
     def tokens(self, spec: ModelSpec, data: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
-        """Cut a text into tokens (`{"text"}`), or list those of a kept text (`{"ref"}`); see `models.vocabulary`.
+        """Cut a text into tokens (`{"text"}`), or list those of a kept text (`{"ref"}`); see `models.text.vocabulary`.
 
         Of a kept text the answer names `prompt`, how many tokens are its prompt's, and `anew`, how many tokens the same
         text is cut into when it is read: a model may write one in other pieces than it reads it.
         """
-        from models.sampling.microscope import open_kept
+        from models.text.looking.microscope import open_kept
 
         tokenizer = _tokenizer_of(spec)
         if "ref" not in data:
@@ -220,11 +221,11 @@ class CausalLM(Family[CausalLMParams]):
     def study(
         self, spec: ModelSpec, request: Request, params: CausalLMParams, loaded: Loaded, context: Context
     ) -> Iterator[Event]:
-        """Look into a text that was kept (input `view`): one of `models.looks.STUDIES`."""
-        from models.sampling.attention import attention
-        from models.sampling.lens import lens
-        from models.sampling.recurrence import state
-        from models.sampling.rescoring import rescore
+        """Look into a text that was kept (input `view`): one of `models.text.looks.STUDIES`."""
+        from models.text.looking.attention import attention
+        from models.text.looking.lens import lens
+        from models.text.looking.recurrence import state
+        from models.text.looking.rescoring import rescore
 
         looks = {"attention": attention, "lens": lens, "state": state, "rescore": rescore}
         yield from looks[request.study](spec, request, loaded, context)

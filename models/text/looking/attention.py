@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from models.errors import BadInput
 from models.events import Event
-from models.sampling import passes
+from models.text.looking import passes
 
 if TYPE_CHECKING:
     from models.family import Context, Loaded

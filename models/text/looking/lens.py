@@ -12,7 +12,7 @@ from torch import nn
 
 from models.errors import BadInput
 from models.events import Event, Final, Progress
-from models.sampling import passes
+from models.text.looking import passes
 
 if TYPE_CHECKING:
     from models.family import Context, Loaded

@@ -1,7 +1,8 @@
 """The token microscope: evaluate a finished text under other settings from its stored logits, without the model.
 
-It runs the stages of `models.sampling.stages` in their order, on many positions at once. Our own stages are those that
-`generate()` ran; transformers' are reimplemented in numpy, and a property test compares them. `look` answers the page.
+It runs the stages of `models.text.sampling.stages` in their order, on many positions at once. Our own stages are those
+that `generate()` ran; transformers' are reimplemented in numpy, and a property test compares them. `look` answers the
+page.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from models.errors import BadInput
-from models.sampling import cuts, stages
-from models.sampling.rows import Rows, pick, softmax, softmax_and_entropy
-from models.sampling.schema import Constraint
-from models.sampling.spelling import Spelling
+from models.text.sampling import cuts, stages
+from models.text.sampling.rows import Rows, pick, softmax, softmax_and_entropy
+from models.text.sampling.schema import Constraint
+from models.text.sampling.spelling import Spelling
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,7 +56,10 @@ class Kept:
 
 
 def pack(kept: Kept, vocabulary: str = "") -> bytes:
-    """Return safetensors bytes; `vocabulary` is the fingerprint of the tokens' vocabulary (see `models.vocabulary`)."""
+    """Return safetensors bytes; `vocabulary` is the fingerprint of the tokens' vocabulary.
+
+    See `models.text.vocabulary`.
+    """
     from safetensors.numpy import save
 
     parts = {field.name: getattr(kept, field.name) for field in fields(kept)}
@@ -246,8 +250,9 @@ def look(data: Mapping[str, Any], blobs: Blobs, tokenizer: Any) -> dict[str, Any
     `data`: `ref` of the kept logits, `params` (settings named as `generate()` names them), `own` (those that the run
     had), `measure` (one of `MEASURES`), `position` (or None), `pieces` (true: the tokens' texts, too). The answer:
     `heat` (0 … 1 per token), `stage` (−1, or which of `stages` forbids the token), `forbidden` (tokens per stage),
-    `whole` (false: entropy and some stages are bounds, see `models.sampling.stages`), `bits` (per token), and `at`, the
-    position's odds before and after each stage. Raises `BadInput`. `tokenizer` is one of the library tokenizers.
+    `whole` (false: entropy and some stages are bounds, see `models.text.sampling.stages`), `bits` (per token), and
+    `at`, the position's odds before and after each stage. Raises `BadInput`. `tokenizer` is one of the library
+    tokenizers.
     """
     measure = data.get("measure", MEASURES[0])
     if measure not in MEASURES:

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from models import looks, vocabulary
 from models.errors import BadInput
 from models.events import Event, Final, Progress
-from models.sampling import microscope
+from models.text import looks, vocabulary
+from models.text.looking import microscope
 from models.types import Output
 from models.watching import Interrupted, Watch, follow
 

@@ -15,13 +15,13 @@ import torch
 
 from models.errors import BadInput
 from models.events import Event
-from models.sampling import passes
+from models.text.looking import passes
 from models.types import Output
 
 if TYPE_CHECKING:
     from models.family import Context, Loaded
-    from models.sampling.microscope import Kept
     from models.spec import ModelSpec
+    from models.text.looking.microscope import Kept
     from models.types import Request
 
 _CHUNK = 64  # tokens whose distributions are in memory at a time

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.sampling.rows import pick, softmax, softmax_and_entropy
-from models.text_settings import DYNATEMP_EXPONENT, MIROSTAT_ETA, TEMPERATURE_LEAST, XTC_THRESHOLD
+from models.text.sampling.rows import pick, softmax, softmax_and_entropy
+from models.text.settings import DYNATEMP_EXPONENT, MIROSTAT_ETA, TEMPERATURE_LEAST, XTC_THRESHOLD
 from models.types import SEED_MAX
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from models.sampling.rows import Floats, Rows
+    from models.text.sampling.rows import Floats, Rows
 
 
 def top_n_sigma(rows: Rows, params: Mapping[str, Any]) -> None:

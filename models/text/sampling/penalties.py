@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.text_settings import DRY_ALLOWED_LENGTH, DRY_BASE, read_bias
+from models.text.settings import DRY_ALLOWED_LENGTH, DRY_BASE, read_bias
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from models.sampling.rows import Ids, Rows
+    from models.text.sampling.rows import Ids, Rows
 
 DRY_BREAKERS = '\n:"*'  # no repetition runs over these: lines, speakers, quotations
 _DRY_LONGEST = 50  # tokens of a repetition that are counted: the penalty is prohibitive by then

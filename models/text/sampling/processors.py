@@ -19,10 +19,10 @@ from transformers import (
     TypicalLogitsWarper,
 )
 
-from models.sampling import cuts, stages
-from models.sampling.rows import Rows, softmax
-from models.sampling.schema import Constraint
-from models.sampling.spelling import Spelling
+from models.text.sampling import cuts, stages
+from models.text.sampling.rows import Rows, softmax
+from models.text.sampling.schema import Constraint
+from models.text.sampling.spelling import Spelling
 
 _FROM_TRANSFORMERS = {
     "repetition_penalty": RepetitionPenaltyLogitsProcessor, "no_repeat_ngram_size": NoRepeatNGramLogitsProcessor,

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from transformers import LogitsProcessor
 
-from models.sampling.guidance import Guidance, mix
-from models.sampling.microscope import Kept, pack
+from models.text.looking.microscope import Kept, pack
+from models.text.sampling.guidance import Guidance, mix
 from models.types import SEED_MAX, Output
 
 KEPT_BYTES = 64_000_000  # of all texts of one run together

@@ -14,8 +14,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from models.sampling.schema import Constraint
-    from models.sampling.spelling import Spelling
+    from models.text.sampling.schema import Constraint
+    from models.text.sampling.spelling import Spelling
 
     Floats = NDArray[np.float32]
     Ids = NDArray[np.integer[Any]]

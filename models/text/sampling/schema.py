@@ -23,7 +23,7 @@ from models.errors import BadInput
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from models.sampling.spelling import Spelling
+    from models.text.sampling.spelling import Spelling
 
 _MAX_CHARS = 300
 # JSON on one line: free white space could repeat endlessly

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.vocabulary import piece_bytes
+from models.text.vocabulary import piece_bytes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Spelling:
     """Hold every token's bytes. `core` is one of the library tokenizers; special tokens have no text.
 
-    `models.vocabulary` turns pieces into bytes.
+    `models.text.vocabulary` turns pieces into bytes.
     """
 
     def __init__(self, core: Any) -> None:

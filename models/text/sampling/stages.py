@@ -16,11 +16,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from models.sampling import cuts, penalties, standard
-from models.text_settings import NEUTRAL
+from models.text.sampling import cuts, penalties, standard
+from models.text.settings import NEUTRAL
 
 if TYPE_CHECKING:
-    from models.sampling.rows import Rows
+    from models.text.sampling.rows import Rows
 
 Stage = Callable[["Rows", Mapping[str, Any]], None]
 

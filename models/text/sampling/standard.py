@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.sampling.rows import pick, softmax, softmax_and_entropy
+from models.text.sampling.rows import pick, softmax, softmax_and_entropy
 
 if TYPE_CHECKING:
-    from models.sampling.rows import Floats, Rows
+    from models.text.sampling.rows import Floats, Rows
 
 
 def repetition_penalty(rows: Rows, params: Mapping[str, Any]) -> None:

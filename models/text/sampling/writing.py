@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any
 from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
 
 from models.errors import BadInput
-from models.sampling import microscope, prefix, processors, stages
-from models.sampling.guidance import Guidance, unprompted
-from models.sampling.recording import LogitsRecorder
-from models.sampling.schema import Constraint
-from models.sampling.spelling import Spelling
-from models.sampling.streaming import TokenWatch, left_pad
-from models.sampling.transcript import Transcript
+from models.text.looking import microscope
+from models.text.sampling import prefix, processors, stages
+from models.text.sampling.guidance import Guidance, unprompted
+from models.text.sampling.recording import LogitsRecorder
+from models.text.sampling.schema import Constraint
+from models.text.sampling.spelling import Spelling
+from models.tokens.streaming import TokenWatch, left_pad
+from models.tokens.transcript import Transcript
 
 if TYPE_CHECKING:
-    from models.text_settings import CausalLMParams
+    from models.text.settings import CausalLMParams
 
 
 @dataclass

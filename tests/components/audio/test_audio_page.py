@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from components import inputs, sound_actions, sound_after
-from models import sounds
-from tests.components.test_text_page import messages, owner, press, settle, widget
+from components import inputs
+from components.audio import after as sound_after
+from components.audio import sound_actions
+from models.audio import sounds
+from tests.components.text.test_text_page import messages, owner, press, settle, widget
 from tests.fake_sounds import RATE, FakeSoundEngine, tone
 
 ENGINE = FakeSoundEngine

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from components import spectrogram
+from components.audio import spectrogram
 
 
 @pytest.mark.parametrize("top_hz", [500, 4000, 8000, 11_025, 16_000, 24_000])

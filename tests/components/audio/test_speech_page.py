@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from components import sound_after
+from components.audio import after as sound_after
 from models.types import Request
-from tests.components.test_audio_page import said, settle
-from tests.components.test_text_page import messages, owner, press, widget
+from tests.components.audio.test_audio_page import said, settle
+from tests.components.text.test_text_page import messages, owner, press, widget
 from tests.fake_sounds import FakeSoundEngine
 
 ENGINE = FakeSoundEngine

@@ -2,7 +2,8 @@
 
 import pytest
 
-from components import studies, theatre
+from components import studies
+from components.image import theatre
 from models.errors import BadInput
 from models.types import Output
 from tests.components.image_desk import COUNT, VAE, asked, choices, components, players, said, widget

@@ -1,10 +1,9 @@
 """The pictures of a session: a wall by job, one opened, two compared."""
 
-from components import gallery
-from components.image import picture_input
+from components.image import gallery, picture_input
 from models.types import Request
-from tests.components.image_steps import ID, MODEL, PAGE, choose, components, pictures, run, wall
-from tests.components.test_text_page import messages, owner, press, settle, widget
+from tests.components.image.image_steps import ID, MODEL, PAGE, choose, components, pictures, run, wall
+from tests.components.text.test_text_page import messages, owner, press, settle, widget
 from tests.fakes import FakeImageEngine
 
 ENGINE = FakeImageEngine

@@ -3,8 +3,8 @@
 import pytest
 
 from components.image import picture_input
-from tests.components.image_steps import PAGE, choose, kept, pictures, png, run, upload, uploader
-from tests.components.test_text_page import messages, press, settle, widget
+from tests.components.image.image_steps import PAGE, choose, kept, pictures, png, run, upload, uploader
+from tests.components.text.test_text_page import messages, press, settle, widget
 from tests.fakes import FakeImageEngine
 
 ENGINE = FakeImageEngine

@@ -5,10 +5,11 @@ import io
 import numpy as np
 from PIL import Image
 
-from components import example, gallery
-from models.images import read_settings
+from components import example
+from components.image import gallery
+from models.image.files import read_settings
 from models.types import Request
-from tests.components.image_steps import (
+from tests.components.image.image_steps import (
     ID,
     MODEL,
     PAGE,
@@ -23,7 +24,7 @@ from tests.components.image_steps import (
     waited,
     wall,
 )
-from tests.components.test_text_page import messages, owner, press, settle, widget
+from tests.components.text.test_text_page import messages, owner, press, settle, widget
 from tests.fakes import FakeImageEngine, pixels
 
 ENGINE = FakeImageEngine

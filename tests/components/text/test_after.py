@@ -5,11 +5,12 @@ import base64
 import numpy as np
 import pytest
 
-from components import head_grid, insides, presence, rooms, services, token_parts
+from components import presence, rooms, services
+from components.text import head_grid, insides, token_parts
 from models.errors import BadInput
 from models.types import Run
 from tests.components.image_desk import OWNER, choices, components, said, widget
-from tests.components.text_desk import CATALOG, HEADS, LAYERS, REFUSED, STORY, TextDesk
+from tests.components.text.text_desk import CATALOG, HEADS, LAYERS, REFUSED, STORY, TextDesk
 
 
 @pytest.fixture
@@ -253,8 +254,8 @@ def test_another_model_s_view_of_a_text_is_asked_for_once(desk):
     def page():
         import streamlit as st
 
-        from components import insides
         from components import session as sessions
+        from components.text import insides
 
         session = sessions.here()
         views = session.jobs.jobs_of(session.owner)

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.branches import root, tree, written_from
+from components.text.branches import root, tree, written_from
 from models.types import Output, Request, Run
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.conversation import (
+from components.text.conversation import (
     Maker,
     grow,
     is_chat,
@@ -18,7 +18,7 @@ from components.conversation import (
     starts,
     transcript,
 )
-from models.prompts import read_messages
+from models.text.prompts import read_messages
 from models.types import Output, Request, Run
 
 WORDS = st.sampled_from(["a", "b", "c", ""])

@@ -6,13 +6,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from components import microscope, presence, services, token_map
+from components import presence, services
 from components.session import Session
+from components.text import microscope_view, token_map
 from models.blobs import Blobs
 from models.errors import BadInput
-from models.sampling.microscope import Kept, look, pack, unpack
+from models.text.looking.microscope import Kept, look, pack, unpack
 from tests.components.image_desk import OWNER, components, said, widget
-from tests.components.text_desk import CATALOG, STORY, TextDesk, Texts, view
+from tests.components.text.text_desk import CATALOG, STORY, TextDesk, Texts, view
 
 IDS = (100, 300, 500, 700, 900, 1100)
 LABELS = {"top_p": "Top-p", "top_k": "Top-k"}
@@ -96,7 +97,7 @@ def test_moving_a_setting_strikes_tokens_out_without_a_new_job(desk):
     desk.draw()
     data = shown(desk.page)
     kept = unpack(desk.store.get_bytes(desk.kept().removeprefix("sha256:")))
-    from models.sampling.microscope import score
+    from models.text.looking.microscope import score
 
     gone = (score(kept, {"temperature": 1.0, "top_p": 0.05}).stage >= 0).sum()
     assert 0 < gone < 6
@@ -122,14 +123,14 @@ def test_each_measure_has_its_words(desk, measure, word):
 def test_another_token_begins_a_branch_which_stands_in_the_tree(desk, monkeypatch):
     page = opened(desk, temperature=0.7, num_variants=1)
     run = next(one for one in desk.store.runs(OWNER))
-    text = microscope.written_from([run], run.request)[0]
+    text = microscope_view.written_from([run], run.request)[0]
     other = next(token["id"] for token in shown(page)["at"]["tokens"] if token["id"] != IDS[0])
     answer = {"at": {"at": 0, "tokens": [{"id": other}, {"id": IDS[0]}]}}
     session = SimpleNamespace(session_state={})
-    monkeypatch.setattr(microscope, "st", session)
-    monkeypatch.setattr(microscope.state, "st", session)
+    monkeypatch.setattr(microscope_view, "st", session)
+    monkeypatch.setattr(microscope_view.state, "st", session)
     where = Session(desk.jobs, OWNER, CATALOG)
-    asked = microscope._Asked(where, CATALOG[STORY], text, {"temperature": 0.3}, answer, "map", "position")
+    asked = microscope_view._Asked(where, CATALOG[STORY], text, {"temperature": 0.3}, answer, "map", "position")
     for wrong in (None, {"at": 1, "id": other}, {"at": 0, "id": 4095}, {"at": 0}):
         monkeypatch.setattr(token_map, "chosen", lambda key, what, wrong=wrong: wrong)
         asked.branch()
@@ -168,12 +169,12 @@ def test_the_settings_can_be_taken_for_the_next_run(desk):
 
 def test_the_sentence_counts_by_setting():
     answer = {"tokens": 120, "bits": 2.0, "forbidden": {"top_k": 4, "top_p": 30}}
-    said = microscope.sentence(answer, {"top_k": 20, "top_p": 0.8}, LABELS).replace("\\", "")
+    said = microscope_view.sentence(answer, {"top_k": 20, "top_p": 0.8}, LABELS).replace("\\", "")
     assert said.startswith("**34 of 120 tokens** would have been impossible: 4 at top-k 20, 30 at top-p 0.8.")
     assert "4 equal choices" in said
-    assert microscope.sentence({**answer, "forbidden": {}}, {}, LABELS).startswith("**None of 120 tokens**")
+    assert microscope_view.sentence({**answer, "forbidden": {}}, {}, LABELS).startswith("**None of 120 tokens**")
 
 
 def test_strength_grows_with_surprise():
-    assert microscope.strengths([1.0, 0.5, 0.0], "probability") == [0.0, 0.125, 1.0]
-    assert microscope.strengths([0.2], "entropy") == [0.2]
+    assert microscope_view.strengths([1.0, 0.5, 0.0], "probability") == [0.0, 0.125, 1.0]
+    assert microscope_view.strengths([0.2], "entropy") == [0.2]

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from components import side_by_side
+from components.text import side_by_side
 from models.catalog import load_catalog
 from models.settings import Settings
-from tests.components.test_text_page import owner, press, settle, stories, widget
+from tests.components.text.test_text_page import owner, press, settle, stories, widget
 
 CATALOG = load_catalog(Settings(), strict=False)
 GPT, LSTM = "text/story-gpt", "text/story-lstm"

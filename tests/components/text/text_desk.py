@@ -11,10 +11,10 @@ from models import plain_text
 from models.catalog import load_catalog
 from models.errors import BadInput
 from models.events import Final, Progress
-from models.jobs import Jobs
-from models.sampling.microscope import Kept, pack
+from models.runtime.jobs import Jobs
 from models.settings import Settings
 from models.store import Store
+from models.text.looking.microscope import Kept, pack
 from models.types import Output, Request
 from tests.components.image_desk import Desk
 from tests.fakes import FakeEngine

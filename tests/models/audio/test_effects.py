@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from models import sounds
+from models.audio import sounds
+from models.audio.effects import Effects, apply_effects, transform
 from models.blobs import Blobs
-from models.effects import Effects, apply_effects, transform
 from models.errors import BadInput, BadParam
 from models.params import describe
 from models.torchaudio_guard import guard
@@ -40,7 +40,7 @@ def top(sound):
 def test_a_page_draws_the_sliders_without_torch_and_scipy():
     said = run_fresh("""
 import json, sys
-from models.effects import Effects, apply_effects, transform
+from models.audio.effects import Effects, apply_effects, transform
 from models.params import describe
 describe(Effects)
 print(json.dumps(sorted({"torch", "torchaudio", "scipy"} & set(sys.modules))))

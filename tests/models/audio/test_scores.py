@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import mido
 import pytest
 
-from models import scores, tunes
+from models.audio import scores, tunes
 
 TUNE = "M:6/8 K:Dmaj R:jig |: d | f2 d A B c | d2 e f2 d | e f g [1 a g :| [2 a3 ||"
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from models import sounds
+from models.audio import sounds
 from models.errors import BadInput
 
 RATE = 16_000

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from models import arrangement, synth, tunes
-from models.synth import INSTRUMENTS, RATE, Sound
+from models.audio import arrangement, synth, tunes
+from models.audio.synth import INSTRUMENTS, RATE, Sound
 
 REEL = tunes.read("M:4/4 K:Gmaj R:reel |: G2 B d g2 f e | d2 B G A2 G2 :| c2 e g f2 d2 | g4 G4 ||")
 JIG = tunes.read("M:6/8 K:Edor R:jig |: E | E2 B B A F | G2 F E2 D :|")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models import tunes
+from models.audio import tunes
 
 JIG = "M:6/8 K:Dmaj R:jig |: d | f2 d A B c | d2 e f2 d | e f g [1 a g :| [2 a3 || (3 d e f ^g3- g | g6 ||"
 

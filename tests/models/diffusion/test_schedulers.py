@@ -8,7 +8,7 @@ guard()
 
 import torch  # noqa: E402
 
-from models.sampling import schedulers  # noqa: E402
+from models.diffusion import schedulers  # noqa: E402
 
 STABLE = {"_class_name": "PNDMScheduler", "beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012,
           "num_train_timesteps": 1000, "prediction_type": "epsilon"}  # fmt: skip

@@ -8,7 +8,8 @@ from models.torchaudio_guard import guard
 
 guard()
 
-from models.sampling import facts, schedulers  # noqa: E402
+from models.diffusion import schedulers  # noqa: E402
+from models.image import facts  # noqa: E402
 
 
 def write(folder, index=None, scheduler=None, vae=None, denoiser=None, text=None):

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models import images
 from models.errors import BadInput
+from models.image import files
 
 
 def encoded(picture, kind="PNG", **options):
@@ -50,7 +50,7 @@ BAD = {
 def test_a_bad_upload_gets_a_sentence(name):
     make, words = BAD[name]
     with pytest.raises(BadInput) as caught:
-        images.decode_upload(make(), "mask")
+        files.decode_upload(make(), "mask")
     assert all(word in caught.value.message for word in words), caught.value.message
     assert "mask" in caught.value.message
 
@@ -59,7 +59,7 @@ def test_a_bad_upload_gets_a_sentence(name):
 def test_what_is_too_large_is_refused_before_a_pixel_is_decoded(name, monkeypatch):
     monkeypatch.setattr(Image.Image, "load", lambda *_: pytest.fail("it was decoded"))
     with pytest.raises(BadInput):
-        images.decode_upload(BAD[name][0]())
+        files.decode_upload(BAD[name][0]())
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -72,7 +72,7 @@ def test_a_turned_photo_is_put_upright(orientation):
     stored = upright.transpose(undo[orientation]) if orientation in undo else upright
     exif = Image.Exif()
     exif[0x0112] = orientation
-    got = images.decode_upload(encoded(stored, exif=exif))
+    got = files.decode_upload(encoded(stored, exif=exif))
     assert got.size == (32, 48)
     assert got.getpixel((4, 4)) == (255, 0, 0)
     assert got.getpixel((28, 44)) == (255, 255, 255)
@@ -82,7 +82,7 @@ def test_a_turned_photo_is_put_upright(orientation):
 def test_transparency_lies_on_white(kind):
     picture = Image.new("RGBA", (16, 16), (255, 0, 0, 0))
     picture.paste((0, 0, 255, 128), (0, 0, 8, 16))
-    got = images.decode_upload(encoded(picture, kind, **({"lossless": True} if kind == "WEBP" else {})))
+    got = files.decode_upload(encoded(picture, kind, **({"lossless": True} if kind == "WEBP" else {})))
     assert got.mode == "RGB"
     assert got.getpixel((12, 8)) == (255, 255, 255)
     assert got.getpixel((4, 8)) == pytest.approx((127, 127, 255), abs=1)
@@ -98,7 +98,7 @@ def test_every_mode_becomes_rgb_of_the_same_brightness(mode):
         picture = plain.convert("RGB").convert("CMYK")
     else:
         picture = plain.convert(mode)
-    got = images.decode_upload(encoded(picture, "JPEG" if mode == "CMYK" else "PNG"))
+    got = files.decode_upload(encoded(picture, "JPEG" if mode == "CMYK" else "PNG"))
     assert got.mode == "RGB"
     values = np.asarray(got)[8, :, 0].astype(int)
     if mode == "1":
@@ -109,17 +109,17 @@ def test_every_mode_becomes_rgb_of_the_same_brightness(mode):
 
 def test_a_mask_is_black_or_white_and_in_size():
     halves = np.repeat([[100] * 8 + [150] * 8], 16, 0).astype(np.uint8)
-    mask = images.decode_mask(encoded(Image.fromarray(halves)), (4, 4))
+    mask = files.decode_mask(encoded(Image.fromarray(halves)), (4, 4))
     assert mask.size == (4, 4)
     assert set(np.asarray(mask).flatten().tolist()) == {0, 255}
     with pytest.raises(BadInput, match="mask"):
-        images.decode_mask(b"x", (4, 4))
+        files.decode_mask(b"x", (4, 4))
 
 
 def test_a_picture_is_fitted_by_its_middle():
     wide = Image.new("RGB", (90, 30), "red")
     wide.paste("blue", (30, 0, 60, 30))
-    got = images.fit(wide, 16, 16)
+    got = files.fit(wide, 16, 16)
     assert got.size == (16, 16)
     assert got.getpixel((8, 8)) == (0, 0, 255)
     assert got.getpixel((2, 8)) == pytest.approx((0, 0, 255), abs=4)
@@ -129,10 +129,10 @@ def test_a_picture_is_fitted_by_its_middle():
 def test_settings_in_the_exif_of_a_jpeg_are_found(coding):
     exif = Image.Exif()
     exif.get_ifd(0x8769)[0x9286] = coding[0] + "a cat, Steps: 20".encode(coding[1])
-    assert images.file_text(encoded(noise(), "JPEG", exif=exif))["parameters"] == "a cat, Steps: 20"
+    assert files.file_text(encoded(noise(), "JPEG", exif=exif))["parameters"] == "a cat, Steps: 20"
 
 
 def test_a_picture_without_texts_has_none():
-    assert images.file_text(encoded(noise())) == {}
+    assert files.file_text(encoded(noise())) == {}
     with pytest.raises(BadInput, match="no picture"):
-        images.file_text(b"nothing of the kind")
+        files.file_text(b"nothing of the kind")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models import sheets
 from models.errors import PlaygroundError
+from models.image import sheets
 
 
 def png(colour, size=(64, 48), mode="RGB"):

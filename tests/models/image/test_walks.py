@@ -2,9 +2,9 @@
 
 import pytest
 
-from models import walks
 from models.catalog import load_catalog
 from models.errors import BadRequest
+from models.image import walks
 from models.settings import Settings
 from models.types import SEED_MAX, Request
 

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
-from models import image_settings, images, stamps
+from models import stamps
 from models.errors import BadInput
-from models.image_settings import parameters_text, parse_parameters
-from models.images import read_settings
+from models.image import files, webui
+from models.image.files import read_settings
+from models.image.webui import parameters_text, parse_parameters
 
 REQUEST = {
     "model": "image/emoji-diffusion", "inputs": {"prompt": "a red heart, “big”: yes"}, "seed": 4_294_967_295,
@@ -33,8 +34,8 @@ def png(**texts):
 
 
 def test_our_own_file_gives_the_request_back():
-    output = images.image_output(PIXELS, {"request": REQUEST, "versions": {"torch": "x"}}, 1)
-    assert output.data == images.image_output(PIXELS, {"versions": {"torch": "x"}, "request": REQUEST}, 1).data
+    output = files.image_output(PIXELS, {"request": REQUEST, "versions": {"torch": "x"}}, 1)
+    assert output.data == files.image_output(PIXELS, {"versions": {"torch": "x"}, "request": REQUEST}, 1).data
     found = read_settings(output.data)
     assert (found.source, found.model, found.seed) == ("playground", REQUEST["model"], REQUEST["seed"])
     assert found.inputs == REQUEST["inputs"]
@@ -115,7 +116,7 @@ plain = st.text(st.characters(exclude_categories=("C", "Z"), include_characters=
 
 @given(
     plain, plain, st.integers(1, 150), st.floats(1, 20).map(lambda value: round(value, 2)), st.integers(0, 2**32 - 1),
-    st.sampled_from(sorted(image_settings._SAMPLERS)), st.sampled_from(["default", "karras", "exponential", "beta"]),
+    st.sampled_from(sorted(webui._SAMPLERS)), st.sampled_from(["default", "karras", "exponential", "beta"]),
 )  # fmt: skip
 def test_whatever_is_written_is_read_back(prompt, negative, steps, guidance, seed, scheduler, sigmas):
     params = {"num_inference_steps": steps, "guidance_scale": guidance, "scheduler": scheduler, "sigmas": sigmas,

@@ -5,14 +5,14 @@ from typing import ClassVar
 import pytest
 from pydantic import Field
 
-from models import memory
 from models.blobs import Blobs
 from models.catalog import Catalog
-from models.engine import run_request
 from models.events import Final, Preview
 from models.family import Family, Loaded
 from models.params import Params, hint
-from models.registry import Registry
+from models.runtime import memory
+from models.runtime.engine import run_request
+from models.runtime.registry import Registry
 from models.settings import Settings
 from models.spec import ModelSpec
 from models.types import Request

@@ -7,7 +7,7 @@ import pytest
 
 from models.errors import BadParam, PlaygroundError, QueueFull
 from models.events import Final, Progress
-from models.jobs import STUDY, Jobs
+from models.runtime.jobs import STUDY, Jobs
 from models.settings import Settings
 from models.store import Store
 from models.types import Request
@@ -278,7 +278,7 @@ def test_adoption_brings_waiting_jobs_and_earlier_runs(world):
 def test_the_speed_of_a_second_batch_is_its_own(world, monkeypatch):
     now, speeds = [0.0], []
     clock = SimpleNamespace(time=time.time, sleep=time.sleep, monotonic=lambda: now[0])
-    monkeypatch.setattr("models.jobs.time", clock)
+    monkeypatch.setattr("models.runtime.jobs.time", clock)
 
     class Batches(FakeEngine):
         def generate(self, request, stop=None):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from models import memory
+from models.runtime import memory
 from models.settings import Settings
 from tests.fresh import run_fresh
 
@@ -152,7 +152,7 @@ def test_an_explicit_budget_wins(tmp_path):
 def test_an_allocation_past_the_budget_is_an_error_and_the_process_lives():
     said = run_fresh("""
 import json, torch
-from models import memory
+from models.runtime import memory
 memory.limit_data(50_000_000)
 said = {}
 try:
@@ -174,7 +174,7 @@ print(json.dumps(said))
 def test_the_limit_leaves_room_for_the_budget_and_the_headroom_only():
     said = run_fresh("""
 import json, resource
-from models import memory
+from models.runtime import memory
 memory.limit_data(300_000_000)
 room = 300_000_000 + memory.HEADROOM_BYTES
 held = bytearray(room - 20_000_000)
@@ -190,7 +190,7 @@ except MemoryError:
 def test_a_hard_limit_that_is_lower_stays():
     soft, hard, wanted = run_fresh("""
 import json, resource
-from models import memory
+from models.runtime import memory
 hard = memory._status_bytes("VmData") + 100_000_000
 resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
 memory.limit_data(1_000_000_000)
@@ -202,7 +202,7 @@ print(json.dumps([*resource.getrlimit(resource.RLIMIT_DATA), hard]))
 def test_the_peak_grows_with_what_is_touched_and_outlives_it():
     said = run_fresh("""
 import json
-from models import memory
+from models.runtime import memory
 try:
     lets = open("/proc/self/clear_refs", "w").write("5") == 1
 except OSError:
@@ -231,7 +231,7 @@ print(json.dumps(said))
 def test_trim_gives_back_what_small_blocks_held():
     kept, left = run_fresh("""
 import json
-from models import memory
+from models.runtime import memory
 import torch
 start = memory.rss_bytes()
 blocks = [torch.ones(16_000) for _ in range(4000)]  # 64 kB each: below glibc's own threshold

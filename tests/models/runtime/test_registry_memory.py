@@ -9,9 +9,9 @@ SET_UP = """
 import json, logging, sys
 from pathlib import Path
 import torch
-from models import memory
+from models.runtime import memory
 from models.catalog import load_catalog
-from models.registry import Registry
+from models.runtime.registry import Registry
 from models.settings import Settings
 logging.disable()
 catalog = load_catalog(Settings(catalog_dirs=(Path(sys.argv[1]),), family_dirs=(Path(sys.argv[2]),)))

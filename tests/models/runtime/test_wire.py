@@ -2,8 +2,8 @@ import threading
 
 import pytest
 
-from models import wire
 from models.events import Final, Preview, Progress, from_wire, to_wire
+from models.runtime import wire
 from models.types import Output
 
 

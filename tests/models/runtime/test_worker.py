@@ -10,10 +10,10 @@ import time
 import psutil
 import pytest
 
-from models.engine import StopSignal
 from models.errors import ModelRefused, NotEnoughMemory, PlaygroundError, UnknownModel, WorkerDied
+from models.runtime.engine import StopSignal
+from models.runtime.worker_client import WorkerEngine
 from models.types import Request
-from models.worker_client import WorkerEngine
 from tests.odd import odd_settings
 
 WARM_S = 60
@@ -238,7 +238,9 @@ def test_an_edit_during_a_run_drains_and_replaces_the_worker(tmp_path):
         until(lambda: engine.call("text/odd", "version", {})["version"] == 2)
         new = engine.call("text/odd", "version", {})
         assert not psutil.pid_exists(old["pid"])
-        workers = [child.pid for child in psutil.Process().children() if "models.worker" in " ".join(child.cmdline())]
+        workers = [
+            child.pid for child in psutil.Process().children() if "models.runtime.worker" in " ".join(child.cmdline())
+        ]
         assert new["pid"] in workers
         assert engine.state().pid == new["pid"]
         assert final_of(engine, ask("x", steps=1)).stats["version"] == 2
@@ -250,7 +252,7 @@ def test_the_worker_ends_when_its_app_is_killed(tmp_path):
     script = f"""
 import pathlib, sys, time
 from tests.odd import odd_settings
-from models.worker_client import WorkerEngine
+from models.runtime.worker_client import WorkerEngine
 engine = WorkerEngine(odd_settings(pathlib.Path({str(tmp_path)!r})))
 print(engine.state().pid, flush=True)
 time.sleep(120)

@@ -15,7 +15,7 @@ SCRIPT = """
 import json, pathlib, sys
 from models.errors import PlaygroundError
 from models.types import Request
-from models.worker_client import WorkerEngine
+from models.runtime.worker_client import WorkerEngine
 from tests.odd import odd_settings
 
 # a budget above the cap: RLIMIT_DATA does not step in before the kernel does

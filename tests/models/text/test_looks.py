@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import save
 
-from models import looks
 from models.blobs import Blobs
 from models.errors import BadInput
+from models.text import looks
 
 
 @pytest.mark.parametrize(

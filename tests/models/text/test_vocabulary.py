@@ -5,12 +5,12 @@ import json
 import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
-from models import vocabulary
 from models.blobs import Blobs
 from models.errors import BadInput, WeightsError
-from models.families.causal_lm import CausalLM, _tokenizer_file
-from models.sampling.microscope import Kept, pack
 from models.settings import Settings
+from models.text import vocabulary
+from models.text.families.causal_lm import CausalLM, _tokenizer_file
+from models.text.looking.microscope import Kept, pack
 from tests.tiny import BOS, EOS, make_tokenizer
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from models.nets.lstm import LSTMConfig, LSTMForCausalLM
+from models.tokens.lstm import LSTMConfig, LSTMForCausalLM
 
 
 @pytest.fixture(scope="module")

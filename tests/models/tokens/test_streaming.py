@@ -5,8 +5,8 @@ import threading
 import pytest
 import torch
 
-from models.sampling.streaming import TokenWatch, left_pad
-from models.sampling.transcript import Transcript
+from models.tokens.streaming import TokenWatch, left_pad
+from models.tokens.transcript import Transcript
 
 END = 9
 

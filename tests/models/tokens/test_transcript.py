@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from models.sampling.transcript import Transcript
+from models.tokens.transcript import Transcript
 
 STORY = "Café “naïve” 東京 और 🐉👩‍👩‍👧 e\u0301 𝄞 end.\r\n"
 SPECIAL = "<|end|>"

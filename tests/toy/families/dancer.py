@@ -15,7 +15,7 @@ from pydantic import Field
 
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, Family, InputField, Loaded
-from models.images import image_output
+from models.image.files import image_output
 from models.params import Params, hint
 from models.types import Output, Request
 

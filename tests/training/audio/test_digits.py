@@ -12,11 +12,12 @@ from tests.training.runs import Ticking, options
 
 guard()
 
-from models.nets.speech_ctc import SpeechCTC, SpeechCTCConfig  # noqa: E402
-from models.sampling.mels import Mels, MelSettings  # noqa: E402
-from models.sampling.spectrograms import SpectrogramLayout  # noqa: E402
-from training import digit_diffusion, digit_recogniser, loop  # noqa: E402
-from training.digits import SPEAKERS, load_digits  # noqa: E402
+from models.audio.nets.speech_ctc import SpeechCTC, SpeechCTCConfig  # noqa: E402
+from models.audio.sampling.mels import Mels, MelSettings  # noqa: E402
+from models.audio.sampling.spectrograms import SpectrogramLayout  # noqa: E402
+from training import loop  # noqa: E402
+from training.audio import digit_diffusion, digit_recogniser  # noqa: E402
+from training.audio.digits import SPEAKERS, load_digits  # noqa: E402
 
 
 @pytest.fixture

@@ -2,10 +2,10 @@
 
 import pytest
 
-from models import tunes
-from training import tunes as training_tunes
-from training.folk import windows
-from training.tunes import Source, load_tunes, read_tune, transpose
+from models.audio import tunes
+from training.audio import tune_data as training_tunes
+from training.audio.folk import windows
+from training.audio.tune_data import Source, load_tunes, read_tune, transpose
 
 HEAD = "X:1\nT:The Test\nR:jig\nM:6/8\nL:1/8\nK:D\n"
 FULL = "d2e f2g|a2g f2e|d2e f2g|a2g f2e|d2e f2g|a2g f2e"

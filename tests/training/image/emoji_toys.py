@@ -2,7 +2,7 @@
 
 import torch
 
-from training.emoji import EmojiSet, Group
+from training.image.emoji import EmojiSet, Group
 
 COLOURS = ["red", "green", "blue", "pink"]
 THINGS = ["cat", "hat", "sun", "cup"]

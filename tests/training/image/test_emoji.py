@@ -14,7 +14,7 @@ import torch  # noqa: E402
 
 emoji_names = pytest.importorskip("emoji")  # a training need
 
-from training import emoji  # noqa: E402
+from training.image import emoji  # noqa: E402
 
 HAND, DARK, RUNNER = 0x1F44B, 0x1F3FF, 0x1F3C3
 

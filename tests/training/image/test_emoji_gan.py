@@ -10,15 +10,16 @@ import torch
 from safetensors.torch import load_file
 
 from models.torchaudio_guard import guard
-from tests.training.emoji_toys import toy_set
+from tests.training.image.emoji_toys import toy_set
 from tests.training.runs import Ticking, options
-from training import emoji_gan, loop
-from training.emoji_gan import Discriminator, diff_augment, share
+from training import loop
+from training.image import emoji_gan
+from training.image.emoji_gan import Discriminator, diff_augment, share
 
 guard()
 
-from models.nets.generator import GANGenerator  # noqa: E402
-from models.nets.word_bag import make_vocabulary, word_ids  # noqa: E402
+from models.image.nets.generator import GANGenerator  # noqa: E402
+from models.image.nets.word_bag import make_vocabulary, word_ids  # noqa: E402
 
 
 @pytest.fixture

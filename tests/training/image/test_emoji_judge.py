@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from tests.training.emoji_toys import toy_set
-from training import emoji_judge
-from training.emoji_judge import FOLDER, Judge, JudgeNet, load_judge
+from tests.training.image.emoji_toys import toy_set
+from training.image import emoji_judge
+from training.image.emoji_judge import FOLDER, Judge, JudgeNet, load_judge
 
 
 class FirstNumbers(nn.Module):

@@ -6,15 +6,16 @@ import pytest
 import torch
 
 from models.torchaudio_guard import guard
-from tests.training.emoji_toys import toy_set
+from tests.training.image.emoji_toys import toy_set
 from tests.training.runs import Ticking, options
-from training import emoji_vae, loop
-from training.emoji import on_white
+from training import loop
+from training.image import emoji_vae
+from training.image.emoji import on_white
 
 guard()
 
-from models.nets.conv_vae import ConvVAE  # noqa: E402
-from models.nets.word_bag import make_vocabulary, word_ids  # noqa: E402
+from models.image.nets.conv_vae import ConvVAE  # noqa: E402
+from models.image.nets.word_bag import make_vocabulary, word_ids  # noqa: E402
 
 AXES = 6
 

@@ -7,11 +7,11 @@ import random
 
 import pytest
 
-from training.chat_marks import passes, repeats, reward
-from training.conversations import Conversations, held_out
-from training.instructions import THINGS, UNCOUNTED, Asked, first_place, mood_of, pairs, things, with_article
-from training.story_answers import turned
-from training.word_swap import choose, kind, plural, swap
+from training.text.chat_marks import passes, repeats, reward
+from training.text.conversations import Conversations, held_out
+from training.text.instructions import THINGS, UNCOUNTED, Asked, first_place, mood_of, pairs, things, with_article
+from training.text.story_answers import turned
+from training.text.word_swap import choose, kind, plural, swap
 
 HAPPY = "Once there was a fox. Tim saw the fox and a key. The fox smiled. Tim was happy. They were best friends."
 SAD = "Once there was a fox. Tim saw the fox and a key. The key was lost. Tim cried. He was sad and alone."

@@ -12,7 +12,7 @@ import_libraries(Settings(threads=1))
 
 import torch  # noqa: E402
 
-from training.measure import bits_per_character, longest_copies  # noqa: E402
+from training.text.measure import bits_per_character, longest_copies  # noqa: E402
 
 
 class Letters:

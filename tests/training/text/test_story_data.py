@@ -2,7 +2,7 @@
 
 import gzip
 
-from training.data import load_stories, read_stories
+from training.text.story_data import load_stories, read_stories
 
 
 def write(file, stories):

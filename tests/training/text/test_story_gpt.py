@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.training.test_data import write
+from tests.training.text.test_story_data import write
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 ANIMALS = ["hen", "fox", "cat", "dog", "owl", "pig", "cow", "bee"]
 THINGS = ["hat", "cup", "bed", "pie", "key", "map", "bell", "kite", "drum", "shoe"]
 
@@ -27,7 +27,7 @@ def data(tmp_path_factory):
         for friend in ("girl", "boy")
     ]
     write(folder / "stories/tinystories.txt.gz", stories)
-    from training.data import SIMPLE_EXTRA
+    from training.text.story_data import SIMPLE_EXTRA
 
     for name in SIMPLE_EXTRA:
         write(folder / f"stories-extra/{name}.txt.gz", ["The end of a small tale."])
@@ -36,7 +36,7 @@ def data(tmp_path_factory):
 
 def train(data, folder, minutes, samples):
     run = subprocess.run(
-        [sys.executable, "-m", "training.story_gpt", "--data", str(data), "--out", str(folder / "out"), "--work",
+        [sys.executable, "-m", "training.text.story_gpt", "--data", str(data), "--out", str(folder / "out"), "--work",
          str(folder / "work"), "--minutes", str(minutes), "--device", "cpu", "--hidden", "64", "--layers", "1",
          "--eager", "--log-every", "2", "--samples", str(samples)],
         cwd=ROOT, capture_output=True, text=True, check=False,

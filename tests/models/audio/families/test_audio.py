@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from models import sounds, tunes
+from models.audio import sounds, tunes
 from models.blobs import Blobs
-from models.engine import StopSignal
 from models.errors import BadInput, BadParam
+from models.runtime.engine import StopSignal
 from models.types import ASIDE, combined_sha256
 from tests.tiny import final_of
 from tests.tiny.audio_nets import SPEAKERS, ask, audio_engine, recording
@@ -228,7 +228,7 @@ def test_a_long_recording_is_heard_part_by_part_and_stop_keeps_what_was_heard(en
 
 
 def test_odds_of_a_long_recording_keep_the_narrow_peaks():
-    from models.families.speech_to_text import _odds_view
+    from models.audio.families.speech_to_text import _odds_view
 
     odds = np.zeros((30_000, 3))
     odds[:, 0] = 1.0
@@ -240,7 +240,7 @@ def test_odds_of_a_long_recording_keep_the_narrow_peaks():
 
 
 def test_repeats_and_blanks_are_taken_out_of_the_odds():
-    from models.families.speech_to_text import segments
+    from models.audio.families.speech_to_text import segments
 
     rows = [[0.9, 0.1, 0], [0.1, 0.9, 0], [0.2, 0.8, 0], [0.9, 0.1, 0], [0.3, 0.7, 0], [0, 0, 1.0], [1.0, 0, 0]]
     found = segments(np.array(rows), 0, 7.0)

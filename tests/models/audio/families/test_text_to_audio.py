@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from models.engine import StopSignal
+from models.audio.families import text_to_audio
 from models.errors import BadInput, BadParam, WeightsError
-from models.families import text_to_audio
+from models.runtime.engine import StopSignal
 from models.watching import follow
 from tests.tiny import final_of
 from tests.tiny.music_nets import KINDS, ask, music_engine
@@ -120,7 +120,7 @@ def test_many_steps_are_kept_thinned_out(engine):
 
 @pytest.mark.parametrize("kind", ["musicgen", "stereo"])
 def test_codes_are_heard_as_they_come_and_stop_keeps_what_there_was(engine, kind, monkeypatch):
-    from models.sampling import music
+    from models.audio.sampling import music
 
     monkeypatch.setattr(music, "PREVIEW_EVERY", 5)
     monkeypatch.setattr(text_to_audio, "follow", partial(follow, interval_s=0.0))
@@ -142,7 +142,7 @@ def test_codes_are_heard_as_they_come_and_stop_keeps_what_there_was(engine, kind
 def test_the_codes_that_stop_keeps_decode_as_the_library_decodes_them(engine, kind):
     import torch
 
-    from models.sampling import music
+    from models.audio.sampling import music
     from models.seeds import seeded
 
     with engine._registry.lease(f"audio/{kind}") as loaded:
@@ -162,7 +162,7 @@ def test_the_codes_that_stop_keeps_decode_as_the_library_decodes_them(engine, ki
 
 def stopped_after(engine, kind, steps, monkeypatch, **params):
     """Return the end of a run that is stopped after some steps, and how often its net was asked."""
-    from models.sampling import music
+    from models.audio.sampling import music
 
     stop, asked, take = StopSignal(), [], music.LatentWatch.take
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from models.engine import StopSignal
+from models.audio.families.text_to_speech import SENTENCE_MAX_CHARS, joined, sentences
 from models.errors import BadInput, BadParam, WeightsError
-from models.families.text_to_speech import SENTENCE_MAX_CHARS, joined, sentences
+from models.runtime.engine import StopSignal
 from tests.tiny import final_of
 from tests.tiny.voice_nets import KINDS, speak, voice_engine
 
@@ -87,7 +87,7 @@ def test_at_temperature_zero_every_seed_is_alike(engine, kind):
 
 @pytest.mark.parametrize("kind", ["speecht5", "bark", "pocket", "phonon"])
 def test_stop_ends_within_a_step_of_a_sentence(engine, kind, monkeypatch):
-    from models.sampling import voices
+    from models.audio.sampling import voices
 
     stop, steps = StopSignal(), []
 
@@ -118,7 +118,7 @@ def test_a_voice_that_ends_at_once_says_so(engine):
 
 
 def test_one_row_is_made_again_alone(engine, monkeypatch):
-    from models.sampling.voices import Vits
+    from models.audio.sampling.voices import Vits
 
     said, say = [], Vits.say
 
@@ -160,7 +160,7 @@ def test_bad_rows_are_a_sentence(engine, rows, words):
 
 
 def test_what_was_said_is_forgotten_in_time(monkeypatch):
-    from models.families import text_to_speech
+    from models.audio.families import text_to_speech
 
     monkeypatch.setattr(text_to_speech, "SAID_MAX_BYTES", 100)
     before, made = text_to_speech.SentenceCache(), []

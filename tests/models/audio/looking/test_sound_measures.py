@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models import sounds
+from models.audio import sounds
 from models.blobs import Blobs
 from models.torchaudio_guard import guard
 
 guard()
 
-from models.sampling import sound_views  # noqa: E402
-from models.sampling.sound_measures import compare, measure, warp  # noqa: E402
+from models.audio.looking import sound_views  # noqa: E402
+from models.audio.looking.sound_measures import compare, measure, warp  # noqa: E402
 
 RATE = 48_000
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from models.nets.speech_ctc import SpeechCTC, SpeechCTCConfig
+from models.audio.nets.speech_ctc import SpeechCTC, SpeechCTCConfig
 
 
 def tiny():

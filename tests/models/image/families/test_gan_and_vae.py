@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from models.blobs import Blobs
-from models.engine import StopSignal
 from models.errors import BadInput
+from models.runtime.engine import StopSignal
 from tests.tiny import final_of
 from tests.tiny.image_nets import ask, nets_engine
 

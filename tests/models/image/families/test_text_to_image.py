@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models import images
 from models.blobs import Blobs
-from models.engine import StopSignal
 from models.errors import BadInput, BadParam
-from models.images import read_settings
-from models.sampling import drawing, previews
+from models.image import files
+from models.image.files import read_settings
+from models.image.sampling import drawing, previews
+from models.runtime.engine import StopSignal
 from models.types import combined_sha256
 from tests.tiny import final_of
 from tests.tiny.pipelines import KINDS, draw, make_vae, pipelines_engine
@@ -143,7 +143,7 @@ def test_a_picture_to_start_from_and_strength(engine, photo, kind):
 def test_inpainting_keeps_what_is_not_masked(engine, photo, right_half, kind):
     final = final_of(engine, draw(kind, task="inpaint", image=photo, mask=right_half, strength=1.0))
     got = pictures(final)[0]
-    given = np.asarray(images.fit(images.decode_upload(Blobs(engine._settings.data_dir).get_bytes(photo)), 32, 32))
+    given = np.asarray(files.fit(files.decode_upload(Blobs(engine._settings.data_dir).get_bytes(photo)), 32, 32))
     assert (got[:, :16] == given[:, :16]).all()
     assert (got[:, 16:] != given[:, 16:]).any()
 
@@ -316,7 +316,7 @@ def test_the_file_carries_its_request(engine):
     assert (found.source, found.model, found.seed) == ("playground", "image/sd", 11)
     assert found.params["guidance_scale"] == 7.5
     assert found.inputs == {"prompt": "a cat"}
-    line = images.file_text(second.data)["parameters"].splitlines()[1]
+    line = files.file_text(second.data)["parameters"].splitlines()[1]
     assert line.startswith("Steps: 4, Sampler: DPM++ 2M, CFG scale: 7.5, Seed: 12")
 
 
@@ -340,7 +340,7 @@ def test_inpainting_works_for_any_number_of_latent_channels(engine, photo, right
     blobs = Blobs(engine._settings.data_dir)
     params = engine.catalog.validate(request)
     *_, final = family.generate(spec, request, params, loaded, Context(open_ref=blobs.get_bytes))
-    given = np.asarray(images.fit(images.decode_upload(blobs.get_bytes(photo)), 32, 32))
+    given = np.asarray(files.fit(files.decode_upload(blobs.get_bytes(photo)), 32, 32))
     for got in pictures(final):
         assert (got[:, :16] == given[:, :16]).all()
         assert (got[:, 16:] != given[:, 16:]).any()

@@ -2,7 +2,7 @@
 
 import torch
 
-from models.nets.word_bag import WordBag, make_vocabulary, split_words, word_ids
+from models.image.nets.word_bag import WordBag, make_vocabulary, split_words, word_ids
 
 
 def test_words_are_lower_case_runs_of_letters_and_digits():

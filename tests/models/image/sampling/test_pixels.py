@@ -15,7 +15,7 @@ guard()
 
 import torch  # noqa: E402
 
-from models.sampling import pixels  # noqa: E402
+from models.image.sampling import pixels  # noqa: E402
 
 
 @given(drawn.arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3))))

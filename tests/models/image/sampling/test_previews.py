@@ -9,7 +9,7 @@ guard()
 import torch  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
 
-from models.sampling import previews  # noqa: E402
+from models.image.sampling import previews  # noqa: E402
 from tests.tiny.pipelines import make_vae  # noqa: E402
 
 

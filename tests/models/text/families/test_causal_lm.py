@@ -6,10 +6,10 @@ from functools import partial
 
 import pytest
 
-from models.engine import LocalEngine, StopSignal
 from models.errors import BadInput, PromptTooLong, WeightsError
-from models.families import causal_lm
 from models.plain_text import read_text_artifact
+from models.runtime.engine import LocalEngine, StopSignal
+from models.text.families import causal_lm
 from models.watching import follow
 from tests.tiny import CONTEXT, ENTRY, EOS, added, ask, direct, final_of, plain, results, tiny_settings
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from models.device import import_libraries
-from models.engine import LocalEngine
 from models.errors import BadInput, PromptTooLong, WeightsError
-from models.sampling.microscope import unpack
+from models.runtime.engine import LocalEngine
+from models.text.looking.microscope import unpack
 from models.types import Request
 from tests.tiny import (
     CONTEXT,

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from models.engine import LocalEngine
-from models.sampling import prefix
-from models.sampling.microscope import unpack
-from tests.models.families.test_causal_lm import PressedAtStep
+from models.runtime.engine import LocalEngine
+from models.text.looking.microscope import unpack
+from models.text.sampling import prefix
+from tests.models.text.families.test_causal_lm import PressedAtStep
 from tests.tiny import ENTRY, ask, final_of, make_tokenizer, results, tiny_engine, tiny_settings
 
 KINDS = ["llama", "gpt2", "qwen2"]
@@ -30,7 +30,7 @@ def recurrent(tmp_path_factory):
     from models.device import import_libraries
 
     import_libraries(tiny_settings(folder))
-    from models.nets.lstm import LSTMConfig, LSTMForCausalLM
+    from models.tokens.lstm import LSTMConfig, LSTMForCausalLM
 
     tokenizer = make_tokenizer()
     torch.manual_seed(0)

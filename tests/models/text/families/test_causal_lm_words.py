@@ -9,10 +9,10 @@ import pytest
 
 from models.errors import BadInput
 from models.plain_text import read_text_artifact
-from models.sampling import microscope
-from models.sampling.microscope import unpack
+from models.text.looking import microscope
+from models.text.looking.microscope import unpack
 from models.types import Request, combined_sha256
-from tests.models.families.test_causal_lm import PressedAtStep
+from tests.models.text.families.test_causal_lm import PressedAtStep
 from tests.tiny import ask, direct, final_of, plain, results
 
 KINDS = ["llama", "gpt2", "qwen2"]
@@ -156,7 +156,7 @@ def test_chance_of_our_own_is_replayed_by_the_text_s_own_seed(engine):
 
 
 def microscope_words(tokenizer):
-    from models.sampling.spelling import Spelling
+    from models.text.sampling.spelling import Spelling
 
     return Spelling(tokenizer.backend_tokenizer)
 

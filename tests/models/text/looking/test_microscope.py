@@ -12,8 +12,9 @@ guard()
 import torch  # noqa: E402
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM  # noqa: E402
 
-from models.sampling import microscope, stages  # noqa: E402
-from models.sampling.microscope import STAGES, Kept, pack, position, score, unpack  # noqa: E402
+from models.text.looking import microscope  # noqa: E402
+from models.text.looking.microscope import STAGES, Kept, pack, position, score, unpack  # noqa: E402
+from models.text.sampling import stages  # noqa: E402
 
 VOCABULARY = 40
 SIZES = {"vocab_size": VOCABULARY, "hidden_size": 8, "intermediate_size": 8, "num_attention_heads": 1}

@@ -5,9 +5,9 @@ import pytest
 
 from models.blobs import Blobs
 from models.errors import BadInput
-from models.sampling import microscope
-from models.sampling.microscope import MEASURES, look
-from tests.models.sampling.test_microscope import random_text
+from models.text.looking import microscope
+from models.text.looking.microscope import MEASURES, look
+from tests.models.text.looking.test_microscope import random_text
 from tests.tiny import EOS, make_tokenizer
 
 VOCABULARY = 300

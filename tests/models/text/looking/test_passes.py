@@ -7,10 +7,10 @@ import pytest
 import torch
 from safetensors.numpy import load
 
-from models.engine import StopSignal
 from models.errors import BadInput
-from models.sampling import attention, lens, passes
-from models.sampling.microscope import unpack
+from models.runtime.engine import StopSignal
+from models.text.looking import attention, lens, passes
+from models.text.looking.microscope import unpack
 from tests.tiny import ask, final_of, plain
 from tests.tiny.kept_texts import look, written
 

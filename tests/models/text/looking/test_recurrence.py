@@ -3,9 +3,9 @@
 import numpy as np
 import torch
 
-from models.engine import StopSignal
-from models.sampling import passes, recurrence
-from tests.models.sampling.test_passes import context, found, ids_of
+from models.runtime.engine import StopSignal
+from models.text.looking import passes, recurrence
+from tests.models.text.looking.test_passes import context, found, ids_of
 from tests.tiny import final_of, plain
 from tests.tiny.kept_texts import look, written
 

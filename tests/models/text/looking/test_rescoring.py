@@ -8,10 +8,11 @@ import torch
 
 from models.blobs import Blobs
 from models.errors import BadInput
-from models.sampling import recording, rescoring
-from models.sampling.microscope import pack, score, unpack
+from models.text.looking import rescoring
+from models.text.looking.microscope import pack, score, unpack
+from models.text.sampling import recording
 from models.types import Request
-from tests.models.sampling.test_passes import context, ids_of
+from tests.models.text.looking.test_passes import context, ids_of
 from tests.tiny import final_of, plain
 from tests.tiny.kept_texts import look, written
 

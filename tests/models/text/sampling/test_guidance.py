@@ -9,8 +9,8 @@ guard()
 import torch  # noqa: E402
 from transformers import GenerationConfig, UnbatchedClassifierFreeGuidanceLogitsProcessor  # noqa: E402
 
-from models.nets.lstm import LSTMConfig, LSTMForCausalLM  # noqa: E402
-from models.sampling.guidance import Guidance, mix, unprompted  # noqa: E402
+from models.text.sampling.guidance import Guidance, mix, unprompted  # noqa: E402
+from models.tokens.lstm import LSTMConfig, LSTMForCausalLM  # noqa: E402
 from tests.tiny import make_model, make_tokenizer  # noqa: E402
 
 TOKENIZER = make_tokenizer()

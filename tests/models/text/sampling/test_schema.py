@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from models.errors import BadInput
-from models.sampling.schema import Constraint, grammar
-from models.sampling.spelling import Spelling
+from models.text.sampling.schema import Constraint, grammar
+from models.text.sampling.spelling import Spelling
 from tests.tiny import make_tokenizer
 
 TOKENIZER = make_tokenizer()

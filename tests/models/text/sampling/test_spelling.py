@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models
 
-from models.sampling.spelling import Spelling
+from models.text.sampling.spelling import Spelling
 from tests.tiny import BOS, EOS, make_tokenizer
 
 TOKENIZER = make_tokenizer()

@@ -14,13 +14,14 @@ guard()
 import torch  # noqa: E402
 
 from models.errors import BadInput  # noqa: E402
-from models.sampling import cuts, microscope, processors, stages  # noqa: E402
-from models.sampling.microscope import Kept, position, score  # noqa: E402
-from models.sampling.rows import Rows  # noqa: E402
-from models.sampling.schema import Constraint  # noqa: E402
-from models.sampling.spelling import Spelling  # noqa: E402
-from models.sampling.stages import STAGES  # noqa: E402
-from models.text_settings import NEUTRAL, CausalLMParams, read_bias  # noqa: E402
+from models.text.looking import microscope  # noqa: E402
+from models.text.looking.microscope import Kept, position, score  # noqa: E402
+from models.text.sampling import cuts, processors, stages  # noqa: E402
+from models.text.sampling.rows import Rows  # noqa: E402
+from models.text.sampling.schema import Constraint  # noqa: E402
+from models.text.sampling.spelling import Spelling  # noqa: E402
+from models.text.sampling.stages import STAGES  # noqa: E402
+from models.text.settings import NEUTRAL, CausalLMParams, read_bias  # noqa: E402
 from tests.tiny import make_tokenizer  # noqa: E402
 
 TOKENIZER = make_tokenizer()

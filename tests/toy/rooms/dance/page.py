@@ -8,7 +8,7 @@ import streamlit as st
 
 from components import inputs
 from components.modality import Act, InputType, Modality, RoomPage, Showing, Takes, Words
-from models.images import decode_upload
+from models.image.files import decode_upload
 
 
 def _draw(showing: Showing) -> None:
