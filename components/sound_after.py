@@ -10,7 +10,7 @@ from functools import partial
 
 import streamlit as st
 
-from components import result, sentence_rows, sound_effects, sound_view, studies
+from components import charts, result, sentence_rows, sound_effects, sound_view, studies
 from components.session import Session
 from components.words import plain
 from models.catalog import Catalog
@@ -99,7 +99,7 @@ def _draw_heard(jobs: Jobs, take: Output, heard: list[Output], many: bool, key: 
     odds = next((output for output in heard if output.meta.get("what") == "odds"), None)
     if odds is not None:
         content = json.loads(partial(result.stored, jobs)(odds))
-        st.altair_chart(sound_view.odds(content), width="stretch", key=f"{key}-odds")
+        charts.draw(sound_view.odds(content), f"{key}-odds")
 
 
 def right(wanted: list[str], got: list[str]) -> int:

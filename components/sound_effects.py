@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from components import sound_view
+from components import charts, sound_view
 from components.words import plain
 from models.effects import Effects
 from models.errors import PlaygroundError
@@ -43,7 +43,7 @@ def _draw(jobs: Jobs, run: Run, output: Output, key: str) -> None:
         return
     st.audio(data, format="audio/wav")
     drawn = Output("audio", meta={"seconds": changed["seconds"], "peaks": changed["peaks"]})
-    st.altair_chart(sound_view.wave(drawn), width="stretch", key=f"{key}-wave")
+    charts.draw(sound_view.wave(drawn), f"{key}-wave")
     loud = " What went beyond full scale was cut off: lower the gain." if changed["clipped"] else ""
     st.caption(f"{changed['seconds']:.1f} s with these effects.{loud}")
     st.download_button(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import altair as alt
 import streamlit as st
 
-from components import frame_player, studies
+from components import charts, frame_player, studies
 from components.session import Session
 from models.catalog import Catalog
 from models.types import Output, Run
@@ -38,7 +38,7 @@ def draw(session: Session, run: Run, key: str) -> None:
         st.caption(f":material/info: The first {count} of {total} steps were kept; of more there would be too much.")
     st.caption(f"How much the believed picture changed at each step (seed {seed}).")
     chart = _chart(meta["change"], meta["settled"]).properties(description=f"Change per step. {sentence(kept)}")
-    st.altair_chart(chart, width="stretch", key=f"{key}-change")
+    charts.draw(chart, f"{key}-change")
 
 
 def sentence(kept: Output) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from components import run_list, sentence_rows, shell, sound_actions, sound_after, sound_pair, sound_view, state
+from components import charts, run_list, sentence_rows, shell, sound_actions, sound_after, sound_pair, sound_view, state
 from components.audio import recording_input
 from components.modality import Modality, RoomPage, SettingsFile, Showing, Takes, Words
 from components.words import plain
@@ -35,7 +35,7 @@ def _draw_tile(output: Output, read: Callable[[Output], bytes], key: str) -> Non
     if data := output.data or (read(output) if output.sha256 else b""):
         st.audio(data, format=output.media_type)
     elif output.meta.get("peaks"):
-        st.altair_chart(sound_view.wave(output).properties(height=60), width="stretch", key=f"{key}-tile")
+        charts.draw(sound_view.wave(output).properties(height=60), f"{key}-tile")
 
 
 def _line(run: Run) -> str:
