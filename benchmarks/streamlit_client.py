@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -90,6 +90,11 @@ class Session:
     def facts(self, unit: str = "tokens") -> str:
         """Return the line of facts of the result on show, "" while there is none; `unit` is what it counts."""
         return next((one.body for one in self._drawn("markdown") if re.search(rf"· [\d,]+ {unit}", one.body)), "")
+
+    @property
+    def broken(self) -> str:
+        """Return what the page says of an error in its script, "" where there is none."""
+        return next((one.message for one in self._drawn("exception")), "")
 
     def _drawn(self, kind: str) -> list[Any]:
         with self._guard:
@@ -224,13 +229,19 @@ class _Found:
 
 
 @contextmanager
-def running_app(data_dir: Path, script: str = "Home.py", **environment: str) -> Iterator[tuple[int, psutil.Process]]:
-    """Start `streamlit run script` on a free port of 127.0.0.1; yields the port and the app's process."""
+def running_app(
+    data_dir: Path, script: str = "Home.py", command: Sequence[str] = (sys.executable, "-m", "streamlit"),
+    **environment: str,
+) -> Iterator[tuple[int, psutil.Process]]:  # fmt: skip
+    """Start `streamlit run script` on a free port of 127.0.0.1; yields the port and the app's process.
+
+    `command` may be another program that takes Streamlit's arguments.
+    """
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     log = (data_dir / "app.log").open("wb")
     app = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", script, "--server.port", str(port),
+        [*command, "run", script, "--server.port", str(port),
          "--server.address", "127.0.0.1", "--server.headless", "true"],
         cwd=ROOT, stdout=log, stderr=log,
         env={**os.environ, "PLAYGROUND_DATA_DIR": str(data_dir), **environment},

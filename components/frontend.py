@@ -7,14 +7,15 @@ front of their own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 if TYPE_CHECKING:
+    from streamlit.components.v2.bidi_component.state import ComponentResult
     from streamlit.components.v2.types import ComponentRenderer
 
 
@@ -27,12 +28,28 @@ def component(name: str, module_file: str, *, html: str = "", shared: Sequence[M
     Raises FileNotFoundError naming the file that is missing.
     """
     files = [*(str(module.__file__) for module in shared), module_file]
-    return st.components.v2.component(
+    mount = st.components.v2.component(
         name,
         html=html or read(module_file, ".html"),
         css="\n".join(read(file, ".css") for file in files),
         js="\n".join(read(file, ".js") for file in files),
     )
+
+    def mount_unscanned(**given: Any) -> ComponentResult:
+        if isinstance(given.get("data"), dict):
+            given["data"] = unscanned(given["data"])
+        return mount(**given)
+
+    return mount_unscanned
+
+
+def unscanned(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a component's data with tuples for the lists at its first level; JSON writes both alike.
+
+    There Streamlit asks of every list and mapping whether it is a table, and loads pandas and pyarrow (63 MB) to do so.
+    A mapping has no such twin: put it into a list.
+    """
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
 
 
 def read(module_file: str, suffix: str) -> str:

@@ -16,6 +16,7 @@ PAGES = {f"{name}.py" for name in rooms.every()}  # one short file per page name
 # words for what rooms make; "text" is a plain type of settings and inputs, too, and Streamlit's own word
 MADE = ("image", "picture", "audio", "sound", "speech", "voice", "video", "story", "stories", "tune", "chat", "emoji")
 WORD = re.compile(rf"(?<![a-z])({'|'.join(MADE)})s?(?![a-z])")
+FACTS = ("chat",)  # a fact of a catalogue entry; all facts that code reads are typed in one place
 MEDIA_TYPE = re.compile(r"(text|image|audio|video|application)/[a-z0-9.+-]+")
 ICON = re.compile(r":material/\w+:")
 
@@ -62,7 +63,8 @@ def test_generic_code_names_no_modality(path):
     if path.parent.name == "pages" and path.name in PAGES:
         assert len(path.read_text("utf-8").splitlines()) <= 15
         return
-    assert list(said(ast.parse(path.read_text("utf-8")))) == []
+    found = [word for _, word in said(ast.parse(path.read_text("utf-8")))]
+    assert found == list(FACTS if path.name == "types.py" else ())
 
 
 def test_the_check_sees_what_it_should():

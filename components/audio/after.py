@@ -14,6 +14,7 @@ from components import result, studies
 from components.audio import sentence_rows, sound_effects, sound_view
 from components.escape import plain
 from components.session import Session
+from components.widgets import charts
 from models.catalog import Catalog
 from models.runtime.jobs import Jobs
 from models.spec import ModelSpec
@@ -100,7 +101,7 @@ def _draw_heard(jobs: Jobs, take: Output, heard: list[Output], many: bool, key: 
     odds = next((output for output in heard if output.meta.get("what") == "odds"), None)
     if odds is not None:
         content = json.loads(partial(result.stored, jobs)(odds))
-        st.altair_chart(sound_view.odds(content), width="stretch", key=f"{key}-odds")
+        charts.draw(sound_view.odds(content), f"{key}-odds")
 
 
 def right(wanted: list[str], got: list[str]) -> int:

@@ -11,6 +11,7 @@ from components.audio import after as sound_after
 from components.audio import recording_input, sentence_rows, sound_actions, sound_pair, sound_view
 from components.escape import plain
 from components.modality import Modality, RoomPage, SettingsFile, Showing, Takes, Words
+from components.widgets import charts
 from models.audio import sounds
 from models.types import Output, Run
 
@@ -36,7 +37,7 @@ def _draw_tile(output: Output, read: Callable[[Output], bytes], key: str) -> Non
     if data := output.data or (read(output) if output.sha256 else b""):
         st.audio(data, format=output.media_type)
     elif output.meta.get("peaks"):
-        st.altair_chart(sound_view.wave(output).properties(height=60), width="stretch", key=f"{key}-tile")
+        charts.draw(sound_view.wave(output).properties(height=60), f"{key}-tile")
 
 
 def _line(run: Run) -> str:

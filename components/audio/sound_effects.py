@@ -8,6 +8,7 @@ import streamlit as st
 
 from components.audio import sound_view
 from components.escape import plain
+from components.widgets import charts
 from models.audio.effects import Effects
 from models.errors import PlaygroundError
 from models.params import ParamField, describe
@@ -43,7 +44,7 @@ def _draw(jobs: Jobs, run: Run, output: Output, key: str) -> None:
         return
     st.audio(data, format="audio/wav")
     drawn = Output("audio", meta={"seconds": changed["seconds"], "peaks": changed["peaks"]})
-    st.altair_chart(sound_view.wave(drawn), width="stretch", key=f"{key}-wave")
+    charts.draw(sound_view.wave(drawn), f"{key}-wave")
     loud = " What went beyond full scale was cut off: lower the gain." if changed["clipped"] else ""
     st.caption(f"{changed['seconds']:.1f} s with these effects.{loud}")
     st.download_button(

@@ -11,7 +11,7 @@ import streamlit as st
 
 from components.audio import spectrogram
 from components.escape import plain
-from components.widgets import frame_player
+from components.widgets import charts, frame_player
 from models.audio import scores, tunes
 from models.errors import PlaygroundError
 from models.types import Output
@@ -38,9 +38,9 @@ def draw(outputs: Sequence[Output], key: str, *, live: bool, read: Read) -> None
 def _draw_growing(output: Output, views: Sequence[Output], key: str) -> None:
     """Draw a sound on its way: notes so far, the spectrogram so far. Nothing plays yet."""
     if output.text.startswith("M:"):
-        st.altair_chart(piano_roll(output.text), width="stretch", key=f"{key}-live")
+        charts.draw(piano_roll(output.text), f"{key}-live")
     if output.meta.get("peaks"):
-        st.altair_chart(wave(output), width="stretch", key=f"{key}-live-wave")
+        charts.draw(wave(output), f"{key}-live-wave")
     for view in views:
         if view.data and view.meta.get("what") == "steps":
             st.image(view.data, width="stretch", alt="The spectrogram so far")
@@ -61,9 +61,9 @@ def _draw_views(output: Output, views: Sequence[Output], key: str, read: Read) -
     chosen = st.segmented_control("View", names, default=names[0], required=True, key=f"{key}-view",
                                   label_visibility="collapsed")  # fmt: skip
     if chosen == "Wave":
-        st.altair_chart(wave(output), width="stretch", key=f"{key}-wave")
+        charts.draw(wave(output), f"{key}-wave")
     elif chosen == "Notes":
-        st.altair_chart(piano_roll(output.text), width="stretch", key=f"{key}-roll")
+        charts.draw(piano_roll(output.text), f"{key}-roll")
         filled, bars = output.meta.get("bars_filled", 0), output.meta.get("bars", 0)
         st.caption(f"{filled} of {bars} bars fill their metre.")
     elif chosen == "Score":
@@ -178,7 +178,7 @@ def draw_heard(outputs: Sequence[Output], key: str, read: Read) -> None:
         if "mel" in views:
             draw_mel(views["mel"], f"{key}-{output.index}", read)
         if "odds" in views:
-            st.altair_chart(odds(json.loads(read(views["odds"]))), width="stretch", key=f"{key}-odds")
+            charts.draw(odds(json.loads(read(views["odds"]))), f"{key}-odds")
 
 
 def odds(content: dict[str, Any]) -> alt.Chart:

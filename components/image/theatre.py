@@ -7,7 +7,7 @@ import streamlit as st
 
 from components import studies
 from components.session import Session
-from components.widgets import frame_player
+from components.widgets import charts, frame_player
 from models.catalog import Catalog
 from models.types import Output, Run
 
@@ -39,7 +39,7 @@ def draw(session: Session, run: Run, key: str) -> None:
         st.caption(f":material/info: The first {count} of {total} steps were kept; of more there would be too much.")
     st.caption(f"How much the believed picture changed at each step (seed {seed}).")
     chart = _chart(meta["change"], meta["settled"]).properties(description=f"Change per step. {sentence(kept)}")
-    st.altair_chart(chart, width="stretch", key=f"{key}-change")
+    charts.draw(chart, f"{key}-change")
 
 
 def sentence(kept: Output) -> str:

@@ -103,12 +103,13 @@ function build(root) {
       data = fresh;
       find(".cut").hidden = !fresh.stages.length;
       find(".low").textContent = fresh.ends[0]; find(".high").textContent = fresh.ends[1];
-      if (fresh.at && chosen !== fresh.at.at) {
+      const [at] = fresh.at;
+      if (at && chosen !== at.at) {
         tokens()[chosen]?.setAttribute("aria-selected", "false");
-        chosen = fresh.at.at;
+        chosen = at.at;
         tokens()[chosen]?.setAttribute("aria-selected", "true");
       }
-      odds(fresh.at, fresh);
+      odds(at, fresh);
     },
   };
 }

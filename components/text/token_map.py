@@ -30,7 +30,7 @@ def draw(
     data = {
         "run": run, "pieces": list(pieces), "heat": list(heat), "told": list(told), "given": given,
         "stage": list(stage) or [-1] * len(pieces), "stages": list(stages), "forced": forced,
-        "at": dict(at) if at else None, "ends": ENDS[measure], "branch": branch,
+        "at": [dict(at)] if at else [], "ends": ENDS[measure], "branch": branch,
     }  # fmt: skip
     _component(key=key, data=data, on_pick_change=on_pick, on_branch_change=on_branch)
 

@@ -11,7 +11,6 @@ from math import gcd
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.signal import resample_poly
 
 from models.errors import BadInput
 from models.stamps import TEXT_MAX_CHARS, Recovered, own_settings
@@ -205,6 +204,8 @@ def _check_size(file: Any, name: str) -> None:
 
 def resample(samples: Samples, before: int, after: int) -> Samples:
     """Return samples (frames) at another rate, through a filter that keeps out what the new rate cannot hold."""
+    from scipy.signal import resample_poly  # 70 MB: never in the process that draws the pages
+
     common = gcd(before, after)
     out: Samples = resample_poly(samples, after // common, before // common).astype(np.float32)
     return out

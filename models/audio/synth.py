@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import signal
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -86,6 +85,8 @@ def _lay(
 
 def _pluck(hertz: float, frames: int, rate: int) -> Samples:
     """Return a string that is plucked and, at the note's end, damped by a finger."""
+    from scipy import signal
+
     length = frames + int(0.25 * rate)
     period = rate / hertz
     whole = int(period - 0.5)
@@ -106,6 +107,8 @@ def _pluck(hertz: float, frames: int, rate: int) -> Samples:
 
 def _whistle(hertz: float, frames: int, rate: int) -> Samples:
     """Return a tin whistle: nearly a sine, with breath and a vibrato that sets in late."""
+    from scipy import signal
+
     length = frames + int(0.05 * rate)
     time = np.arange(length) / rate
     depth = 0.004 * np.clip((time - 0.18) / 0.2, 0, 1)
@@ -181,6 +184,8 @@ def _shaped(sound: NDArray[np.float64], frames: int, rate: int, *, attack_s: flo
 
 def _room(both: Samples, rate: int) -> Samples:
     """Return the reverberation of a small hall: the sound convolved with decaying noise, stereo (Moorer 1979)."""
+    from scipy import signal
+
     seconds = 1.1
     length = int(seconds * rate)
     chance = np.random.default_rng(3)

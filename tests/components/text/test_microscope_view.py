@@ -61,7 +61,8 @@ def opened(desk, **params):
 
 
 def shown(page):
-    return next(data for data in components(page) if "heat" in data)
+    data = next(data for data in components(page) if "heat" in data)
+    return {**data, "at": next(iter(data["at"]), None)}
 
 
 def test_the_tokens_are_drawn_with_one_number_each_and_the_first_ones_odds(desk):
