@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from components.session import Session
 
 ADOPT_S = 5.0  # a reload may arrive before the old page's connection is seen to be gone
-_ADOPTING = "adopting-until"
-_READ = "links-read"
+_ADOPTING = state.slot("adopting-until", 0.0)  # by the monotonic clock
+_READ: state.Slot[set[str]] = state.slot("links-read", set())
 
 
 def read(session: Session, room: Modality) -> None:
     """Take the page's address in, once per session and page, before the first widget: apply a whole request, and
     name every setting that Streamlit is about to drop.
     """
-    done = st.session_state.setdefault(_READ, set())
+    done = _READ.held()
     packed = st.query_params.get(links.REQUEST)
     if packed is not None:
         del st.query_params[links.REQUEST]
@@ -50,11 +50,11 @@ def adopt(session: Session) -> None:
     if token is None or any(view.token == token for view in session.jobs.jobs_of(session.owner)):
         return
     if session.jobs.adopt(token, session.owner):
-        st.session_state.pop(_ADOPTING, None)
+        _ADOPTING.pop()
         return
-    until = st.session_state.setdefault(_ADOPTING, time.monotonic() + ADOPT_S)
+    until = _ADOPTING.start(time.monotonic() + ADOPT_S)
     if time.monotonic() > until:
-        del st.session_state[_ADOPTING]
+        _ADOPTING.pop()
         del st.query_params[links.JOB]
         return
     st.fragment(_wait_for_adoption, run_every=0.5)(session, token, until)

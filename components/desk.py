@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import streamlit as st
-
 from components import inputs, job_panel, params_form, rooms, state
 from components.modality import Modality
 from components.session import Session
@@ -29,9 +27,9 @@ class Desk:
     fields: tuple[ParamField, ...]
 
     @property
-    def prompt_key(self) -> str:
-        """Return the key of the page's prompt box."""
-        return inputs.prompt_key(self.room, self.family)
+    def prompt(self) -> state.Slot[str]:
+        """Return the slot of the page's prompt box."""
+        return state.at(inputs.prompt_key(self.room, self.family), "")
 
     def run(self, again: bool = False) -> None:
         """Freeze prompt and settings into a request and queue it; what is wrong becomes a notice."""
@@ -69,7 +67,7 @@ class Desk:
 
     def write(self, text: str, run: bool = False) -> None:
         """Put a text into the prompt box, and go on from it if `run`."""
-        st.session_state[self.prompt_key] = text
+        self.prompt.set(text)
         if run:
             self.run()
 
@@ -122,6 +120,6 @@ def apply(session: Session, room: Modality, request: Request) -> None:
             good[name] = value
         except PlaygroundError as error:
             state.notify(f"Left at its default: {error.message}", "warning")
-    st.session_state[state.model_key(room.id)] = there.spec.id
+    state.at(state.model_key(room.id)).set(there.spec.id)
     inputs.restore(there, request.inputs)
     params_form.set_values(there.spec, there.fields, good)

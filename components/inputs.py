@@ -37,6 +37,21 @@ def ref_key(room: str, name: str) -> str:
     return state.input_key(room, name)
 
 
+def ref(desk: Desk, item: InputField) -> state.Slot[str]:
+    """Return the slot of an upload's reference, "" where there is none."""
+    return state.at(ref_key(desk.room.id, item.name), "")
+
+
+def problem(desk: Desk, item: InputField) -> state.Slot[str]:
+    """Return the slot of what was wrong with the last upload, "" for nothing."""
+    return state.at(state.key(ref_key(desk.room.id, item.name), "problem"), "")
+
+
+def upload_key(desk: Desk, item: InputField, widget: str) -> str:
+    """Return the key of a widget that takes an upload, such as "upload": a new one after each, for an empty box."""
+    return state.key(ref_key(desk.room.id, item.name), widget, turn_of(desk, item))
+
+
 def text_key(room: Modality, family: Family, name: str) -> str:
     """Return the key of a page's text input."""
     return prompt_key(room, family) if name == "prompt" else state.input_key(room.id, name)
@@ -93,63 +108,63 @@ def take(desk: Desk, item: InputField, data: bytes, said: str = "") -> None:
     check = type_of(item).check
     if check is not None:
         check(data, said or item.label.lower())
-    st.session_state[ref_key(desk.room.id, item.name)] = desk.session.jobs.store.put_bytes(data)
+    ref(desk, item).set(desk.session.jobs.store.put_bytes(data))
 
 
 def take_upload(desk: Desk, item: InputField, *widgets: str) -> None:
     """Check what one of these widgets was given and keep its hash; a bad one leaves what was there."""
-    key = ref_key(desk.room.id, item.name)
-    turn = st.session_state.get(f"{key}-turn", 0)
-    given = next((found for name in widgets if (found := st.session_state.get(f"{key}-{name}-{turn}"))), None)
+    given = next((found for name in widgets if (found := state.at(upload_key(desk, item, name)).get())), None)
     if given is None:
         return
-    st.session_state[f"{key}-turn"] = turn + 1  # the box is empty again: what is kept is shown beside it
-    st.session_state[f"{key}-problem"] = ""
+    _turn(desk, item).set(turn_of(desk, item) + 1)  # the box is empty again: what is kept is shown beside it
+    problem(desk, item).set("")
     try:
         take(desk, item, given.getvalue())
     except PlaygroundError as error:
-        st.session_state[f"{key}-problem"] = error.message
+        problem(desk, item).set(error.message)
 
 
 def turn_of(desk: Desk, item: InputField) -> int:
     """Return what the keys of an upload's widgets end in, a new number after each upload."""
-    return int(st.session_state.get(f"{ref_key(desk.room.id, item.name)}-turn", 0))
+    return _turn(desk, item).get()
+
+
+def _turn(desk: Desk, item: InputField) -> state.Slot[int]:
+    return state.at(state.key(ref_key(desk.room.id, item.name), "turn"), 0)
 
 
 def draw_problem(desk: Desk, item: InputField) -> None:
     """Say what was wrong with the last upload."""
-    if message := st.session_state.get(f"{ref_key(desk.room.id, item.name)}-problem"):
+    if message := problem(desk, item).get():
         st.error(plain(message), icon=":material/error:")
 
 
 def draw_remove(desk: Desk, item: InputField) -> None:
     """Draw the button that forgets an upload."""
     key = ref_key(desk.room.id, item.name)
-    st.button("Remove", icon=":material/close:", key=f"{key}-remove", on_click=_remove, args=(key,))
+    st.button("Remove", icon=":material/close:", key=f"{key}-remove", on_click=_remove, args=(desk, item))
 
 
 def stored(desk: Desk, item: InputField) -> bytes | None:
     """Return a kept upload's bytes, or None; one that was cleared from the store is forgotten."""
-    key = ref_key(desk.room.id, item.name)
-    ref = st.session_state.get(key)
-    if not ref:
+    found = kept_ref(desk, item)
+    if found is None:
         return None
     try:
-        return desk.session.jobs.store.get_bytes(ref)
+        return desk.session.jobs.store.get_bytes(found)
     except PlaygroundError:
-        st.session_state.pop(key, None)
+        ref(desk, item).pop()
         return None
 
 
-def _remove(key: str) -> None:
-    st.session_state.pop(key, None)
-    st.session_state[f"{key}-problem"] = ""
+def _remove(desk: Desk, item: InputField) -> None:
+    ref(desk, item).pop()
+    problem(desk, item).set("")
 
 
 def kept_ref(desk: Desk, item: InputField) -> str | None:
     """Return the reference of a kept upload: what a request carries of it."""
-    found = st.session_state.get(ref_key(desk.room.id, item.name))
-    return str(found) if found else None
+    return ref(desk, item).get() or None
 
 
 def restore_ref(desk: Desk, item: InputField, given: Mapping[str, str]) -> None:
@@ -157,9 +172,9 @@ def restore_ref(desk: Desk, item: InputField, given: Mapping[str, str]) -> None:
     if item.name not in given:
         return
     if REFERENCE.fullmatch(given[item.name]):
-        st.session_state[ref_key(desk.room.id, item.name)] = given[item.name]
+        ref(desk, item).set(given[item.name])
     else:
-        st.session_state.pop(ref_key(desk.room.id, item.name), None)
+        ref(desk, item).pop()
 
 
 def _draw_text(desk: Desk, item: InputField) -> None:
@@ -170,12 +185,12 @@ def _draw_text(desk: Desk, item: InputField) -> None:
 
 
 def _text(desk: Desk, item: InputField) -> str | None:
-    return check_text(st.session_state.get(text_key(desk.room, desk.family, item.name), ""), item.name)
+    return check_text(state.at(text_key(desk.room, desk.family, item.name), "").get(), item.name)
 
 
 def _restore_text(desk: Desk, item: InputField, given: Mapping[str, str]) -> None:
     if item.name in given or item.name == "prompt":
-        st.session_state[text_key(desk.room, desk.family, item.name)] = given.get(item.name, "")
+        state.at(text_key(desk.room, desk.family, item.name)).set(given.get(item.name, ""))
 
 
 def _nothing(desk: Desk, item: InputField) -> None:

@@ -34,6 +34,11 @@ def busy(session: Session) -> bool:
     return True
 
 
+def stop_key(job_id: str) -> str:
+    """Return the key of the button that stops a job, wherever it is drawn."""
+    return state.key("stop", job_id)
+
+
 def draw(session: Session, job_id: str, show: Show | None = None) -> None:
     """Draw a living job, looking again every `POLL_S` seconds; when it begins or ends, the whole page is drawn once.
 
@@ -62,7 +67,7 @@ def _draw(session: Session, job_id: str, was_queued: bool, show: Show | None) ->
             )  # fmt: skip
         st.button(
             "Force" if forced else "Stopping…" if view.stopping else "Stop",
-            icon=":material/stop_circle:", key=f"stop-{job_id}", disabled=view.stopping and not forced,
+            icon=":material/stop_circle:", key=stop_key(job_id), disabled=view.stopping and not forced,
             help="Force: ends the worker process and unloads all models." if forced else "Keep what is there and end.",
             on_click=session.jobs.stop, args=(session.owner, job_id),
         )  # fmt: skip

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from components import rooms
+from components import rooms, state
 from components.escape import plain
 from models.errors import PlaygroundError
 from models.types import Run
@@ -21,11 +21,11 @@ def draw(session: Session, run: Run, key: str) -> None:
     found = {look.name: look for look in room.looks if look.fits(session.catalog, run)}
     if not found:
         return
-    choice, last = f"{key}-choice", f"{room.id}-look-closer"
-    if choice not in st.session_state and st.session_state.get(last) in found:
-        st.session_state[choice] = st.session_state[last]
-    chosen = st.segmented_control("Look closer", list(found), key=choice)
-    st.session_state[last] = chosen
+    choice, last = state.at(state.key(key, "choice")), state.at(state.key(room.id, "look-closer"))
+    if not choice.there and last.get() in found:
+        choice.set(last.get())
+    chosen = st.segmented_control("Look closer", list(found), key=choice.key)
+    last.set(chosen)
     if chosen is None:
         return
     with st.container(border=True):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
+from components import state
 from components.escape import plain
-from components.state import model_key
 from models.catalog import Catalog
 from models.spec import ModelSpec
 
@@ -21,16 +21,17 @@ def pick(catalog: Catalog, modality: str) -> ModelSpec | None:
         st.error("No model of this kind can be used. The catalogue has the details.", icon=":material/error:")
         return None
     ids = [spec.id for spec in specs]
-    key = model_key(modality)
+    choice = state.at(state.model_key(modality), ids[0])
     # a bound selectbox would write its label into the address: the id belongs there
-    if key not in st.session_state and st.query_params.get(MODEL) in ids:
-        st.session_state[key] = st.query_params[MODEL]
-    if st.session_state.get(key) not in ids:
-        st.session_state[key] = ids[0]
+    if not choice.there and st.query_params.get(MODEL) in ids:
+        choice.set(st.query_params[MODEL])
+    if choice.held() not in ids:
+        choice.set(ids[0])
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.selectbox(
-            "Model", ids, format_func=lambda model: catalog[model].name, key=key, persist_state="session", width=280
-        )
+            "Model", ids, format_func=lambda model: catalog[model].name, key=choice.key, persist_state="session",
+            width=280,
+        )  # fmt: skip
         spec = catalog[chosen]
         if chosen != ids[0]:
             st.query_params[MODEL] = chosen

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import streamlit as st
 
+from components import state
 from components.state import setting_key, switch_key
 from models.params import ParamField, in_effect
 from models.spec import ModelSpec
@@ -55,9 +56,9 @@ def set_values(spec: ModelSpec, fields: tuple[ParamField, ...], new: Mapping[str
     for item in fields:
         value = new.get(item.name, item.default)
         if item.optional:
-            st.session_state[switch_key(spec.id, item.name)] = value is not None
+            state.at(switch_key(spec.id, item.name)).set(value is not None)
         if value is not None:
-            st.session_state[setting_key(spec.id, item.name)] = _shown(item, value)
+            state.at(setting_key(spec.id, item.name)).set(_shown(item, value))
 
 
 def draw(spec: ModelSpec, fields: tuple[ParamField, ...], depends: Depends = lambda values: None) -> None:
@@ -129,25 +130,32 @@ def draw_apart(item: ParamField, value: Any, key: str) -> Any:
 
     It is part of no address and of no request. Return what it is set to, None where it is switched off.
     """
-    own, switch = f"{key}.{item.name}", f"{key}.{item.name}.on"
-    if own not in st.session_state:
+    own, switch = _apart(item, key)
+    if not own.there:
         set_apart(item, value, key)
     label = f"{item.label}{f' ({item.unit})' if item.unit else ''}"
     if item.optional:
-        st.toggle(label, key=switch, help=item.help, persist_state="session")
-        if not st.session_state[switch]:
+        st.toggle(label, key=switch.key, help=item.help, persist_state="session")
+        if not switch.get():
             return None
-    _WIDGETS[item.type](item, item.label if item.optional else label, own, hidden=item.optional, bind=None)
-    found = st.session_state[own]
+    _WIDGETS[item.type](item, item.label if item.optional else label, own.key, hidden=item.optional, bind=None)
+    found = own.get()
     return list(found) if item.type == "tags" else found
 
 
 def set_apart(item: ParamField, value: Any, key: str) -> None:
     """Set what `draw_apart` draws, before it is drawn."""
     start = value if value is not None else item.default if item.default is not None else _neutral(item)
-    st.session_state[f"{key}.{item.name}"] = _shown(item, start)
+    own, switch = _apart(item, key)
+    own.set(_shown(item, start))
     if item.optional:
-        st.session_state[f"{key}.{item.name}.on"] = value is not None
+        switch.set(value is not None)
+
+
+def _apart(item: ParamField, key: str) -> tuple[state.Slot[Any], state.Slot[bool]]:
+    """Return the slots of a setting apart and of its switch."""
+    own = state.field_key(key, item.name)
+    return state.at(own), state.at(state.switch_of(own), False)
 
 
 def _number(item: ParamField, label: str, key: str, hidden: bool, bind: Bind = "query-params") -> None:
@@ -180,7 +188,7 @@ def _choice(item: ParamField, label: str, key: str, hidden: bool, bind: Bind = "
 
 def _tags(item: ParamField, label: str, key: str, hidden: bool, bind: Bind = "query-params") -> None:
     # not bound: free text has no place in addresses
-    options = list(dict.fromkeys([*item.default, *st.session_state.get(key, [])]))
+    options = list(dict.fromkeys([*item.default, *state.at(key, list[str]()).get()]))
     st.multiselect(
         label, options, default=item.default, key=key, help=item.help, accept_new_options=True,
         max_selections=item.max_items, placeholder="Type and press Enter", persist_state="session",
@@ -225,15 +233,16 @@ _WIDGETS: dict[str, Callable[..., None]] = {
 
 def lock_key(seed_key: str) -> str:
     """Return the key of the switch that keeps the seed."""
-    return f"{seed_key}-kept"
+    return state.key(seed_key, "kept")
 
 
 def next_seed(spec: ModelSpec, again: bool) -> None:
     """Set the seed of the coming run, before widgets are drawn: the next one, or a new one if it is not kept."""
     key = setting_key(spec.id, "seed")
     if again:
-        st.session_state[key] = (int(st.session_state.get(key, 0)) + 1) % (SEED_MAX + 1)
-    elif not st.session_state.get(lock_key(key), True):
+        seed = state.at(key, 0)
+        seed.set((int(seed.get()) + 1) % (SEED_MAX + 1))
+    elif not state.at(lock_key(key), True).get():
         _throw(key)
 
 
@@ -249,10 +258,10 @@ def log_steps(item: ParamField) -> list[float]:
 
 
 def _value(spec: ModelSpec, item: ParamField) -> Any:
-    if item.optional and not st.session_state.get(switch_key(spec.id, item.name), item.default is not None):
+    if item.optional and not state.at(switch_key(spec.id, item.name), item.default is not None).get():
         return None
     fallback = item.default if item.default is not None else _neutral(item)
-    value = st.session_state.get(setting_key(spec.id, item.name), fallback)
+    value = state.at(setting_key(spec.id, item.name), fallback).get()
     if item.type == "integer" and value is not None:
         return int(value)
     return list(value) if item.type == "tags" else value
@@ -282,4 +291,4 @@ def _reset(spec: ModelSpec, fields: tuple[ParamField, ...]) -> None:
 
 def _throw(key: str) -> None:
     # small numbers are easier to tell and to type; chance for show, not for secrets
-    st.session_state[key] = random.randint(0, 99_999)  # noqa: S311
+    state.at(key).set(random.randint(0, 99_999))  # noqa: S311

@@ -91,24 +91,28 @@ def _draw_inputs(desk: Desk) -> None:
 
 def _draw_prompt(desk: Desk, item: InputField) -> None:
     if desk.spec.examples and item.required:
-        st.session_state.setdefault(desk.prompt_key, desk.spec.examples[0])  # first use needs one click
+        desk.prompt.start(desk.spec.examples[0])  # first use needs one click
     st.text_area(
-        item.label or "Prompt", key=desk.prompt_key, height=desk.room.prompt_px, persist_state="session",
+        item.label or "Prompt", key=desk.prompt.key, height=desk.room.prompt_px, persist_state="session",
         placeholder=desk.room.placeholder, help=item.help or "The model goes on from here. Markup is shown as text.",
     )  # fmt: skip
     if desk.spec.examples:
         st.pills(
-            "Try", desk.spec.examples, key=f"{desk.spec.id}-examples", label_visibility="collapsed",
+            "Try", desk.spec.examples, key=_example(desk).key, label_visibility="collapsed",
             format_func=plain, on_change=_take_example, args=(desk,), wrap=True,
         )  # fmt: skip
 
 
+def _example(desk: Desk) -> state.Slot[str | None]:
+    """Return the slot of the chosen example."""
+    return state.at(state.key(desk.spec.id, "examples"), None)
+
+
 def _take_example(desk: Desk) -> None:
-    key = f"{desk.spec.id}-examples"
-    chosen = st.session_state.get(key)
+    chosen = _example(desk).get()
     if chosen:
         desk.write(chosen)
-        st.session_state[key] = None  # the pill is a shortcut, not a state
+        _example(desk).set(None)  # the pill is a shortcut, not a state
 
 
 def _draw_run_line(desk: Desk, live: bool) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from components.desk import Desk
     from models.stamps import Recovered
 
-_TURN = "settings-from-file-turn"
+_TURN = state.slot("settings-from-file-turn", 0)
 
 
 def draw(desk: Desk) -> None:
@@ -29,8 +29,7 @@ def draw(desk: Desk) -> None:
     kind = desk.room.file
     if kind is None:
         return
-    turn = st.session_state.get(_TURN, 0)
-    key = f"settings-from-file-{turn}"
+    key = _box_key()
     with st.popover(f"Settings from a {kind.name}", icon=":material/settings_backup_restore:", key=f"{key}-box"):
         st.caption(kind.hint)
         st.file_uploader(
@@ -39,13 +38,16 @@ def draw(desk: Desk) -> None:
         )  # fmt: skip
 
 
+def _box_key() -> str:
+    return state.key("settings-from-file", _TURN.get())
+
+
 def _take(desk: Desk) -> None:
-    turn = st.session_state.get(_TURN, 0)
-    upload = st.session_state.get(f"settings-from-file-{turn}")
+    upload = state.at(_box_key()).get()
     kind = desk.room.file
     if upload is None or kind is None:
         return
-    st.session_state[_TURN] = turn + 1
+    _TURN.set(_TURN.get() + 1)
     state.clear_notices()
     try:
         found = kind.read(upload.getvalue())

@@ -1,51 +1,138 @@
-"""The names under which a session keeps things, and its notices."""
+"""What a session keeps: its names, the slots behind them, and its notices. No other module touches the session state.
+
+A module declares what it keeps at its top: `_TURN = state.slot("settings-from-file-turn", 0)`. What there is once for
+each drawn part, and each widget that is read back, has a key made of parts: `state.at(state.key(key, "position"), 0)`.
+"""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import copy
+import sys
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar, overload
 
 import streamlit as st
 
 from components.escape import plain
 
+T = TypeVar("T")
 Level = Literal["error", "warning", "info"]
-_NOTICES = "notices"
+_OWNERS: dict[str, str] = {}  # the module that declared a slot, by the slot's name
+
+
+@dataclass(frozen=True)
+class Slot(Generic[T]):
+    """One value of the session under `key`, which may be a widget's key too; `default` where nothing is kept."""
+
+    key: str
+    default: T
+
+    @property
+    def there(self) -> bool:
+        """Say whether anything is kept."""
+        return self.key in st.session_state
+
+    def get(self) -> T:
+        """Return what is kept, else a copy of the default."""
+        try:
+            found: T = st.session_state[self.key]
+        except KeyError:
+            return copy.copy(self.default)
+        return found
+
+    def set(self, value: T) -> None:
+        """Keep a value. A widget's has to be set before the widget is drawn, as in a callback."""
+        st.session_state[self.key] = value
+
+    def start(self, value: T) -> T:
+        """Keep a value unless one is there; return what is kept then."""
+        if not self.there:
+            self.set(value)
+        return self.get()
+
+    def held(self) -> T:
+        """Return what is kept, the default from now on where nothing was: a list or mapping can be added to."""
+        return self.start(copy.copy(self.default))
+
+    def pop(self) -> T:
+        """Return what is kept, else a copy of the default, and keep it no longer."""
+        found = self.get()
+        if self.there:
+            del st.session_state[self.key]
+        return found
+
+
+def slot(name: str, default: T) -> Slot[T]:
+    """Declare what a module keeps under `name`, when the module is imported.
+
+    A module may be imported again, as when its file was saved. Raises `ValueError` where another one has the name.
+    """
+    module = str(sys._getframe(1).f_globals["__name__"])
+    if (owner := _OWNERS.setdefault(name, module)) != module:
+        raise ValueError(f"{module} declares the slot {name!r}, which {owner} has. Give one of them another name.")
+    return Slot(name, default)
+
+
+@overload
+def at(key: str) -> Slot[Any]: ...
+@overload
+def at(key: str, default: T) -> Slot[T]: ...
+def at(key: str, default: Any = None) -> Slot[Any]:
+    """Return the slot of a key that a function made, most often a widget's."""
+    return Slot(key, default)
+
+
+def key(*parts: object) -> str:
+    """Return the key made of these parts: `image-input-image-turn`."""
+    return "-".join(str(part) for part in parts)
 
 
 def setting_key(model: str, name: str) -> str:
     """Return a setting's widget key, which is its name in the page's address too: `story-gpt.temperature`."""
-    return f"{model.split('/', 1)[-1]}.{name}"
+    return field_key(model.split("/", 1)[-1], name)
+
+
+def field_key(key: str, name: str) -> str:
+    """Return the key of a setting that is drawn under `key`."""
+    return f"{key}.{name}"
 
 
 def switch_key(model: str, name: str) -> str:
     """Return the key of the switch that turns an optional setting on."""
-    return f"{setting_key(model, name)}.on"
+    return switch_of(setting_key(model, name))
+
+
+def switch_of(setting: str) -> str:
+    """Return the key of the switch that belongs to the key of a setting."""
+    return f"{setting}.on"
 
 
 def prompt_key(room: str, family: str = "") -> str:
     """Return the key of a page's prompt, which is never part of the address; with `family`, of that family's own."""
-    return f"{room}-{family}-prompt" if family else f"{room}-prompt"
+    return key(room, family, "prompt") if family else key(room, "prompt")
 
 
 def input_key(room: str, name: str) -> str:
     """Return the key of what a page was given beside its prompt: a text, or the reference of an upload."""
-    return f"{room}-input-{name}"
+    return key(room, "input", name)
 
 
 def model_key(room: str) -> str:
     """Return the key of a page's model choice."""
-    return f"{room}-model"
+    return key(room, "model")
+
+
+_NOTICES: Slot[list[dict[str, Any]]] = slot("notices", [])
 
 
 def notify(message: str, level: Level = "error") -> None:
     """Show a sentence at the next draw of the page, and until the next run or `clear_notices`."""
-    st.session_state.setdefault(_NOTICES, []).append({"message": message, "level": level})
+    _NOTICES.held().append({"message": message, "level": level})
 
 
 def notices() -> list[dict[str, Any]]:
     """Return the sentences to show."""
-    found: list[dict[str, Any]] = st.session_state.get(_NOTICES, [])
-    return found
+    return _NOTICES.get()
 
 
 def draw_notices() -> None:
@@ -56,4 +143,4 @@ def draw_notices() -> None:
 
 def clear_notices() -> None:
     """Forget the sentences."""
-    st.session_state[_NOTICES] = []
+    _NOTICES.set([])

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import streamlit as st
 
-from components import result
+from components import job_panel, result, state
 from components.escape import plain
 from components.session import Session
 from models.errors import PlaygroundError
 from models.runtime.jobs import STUDY, JobView
 from models.types import Output, Request, Run
 
-_ASKED, _FOUND = "studies-asked", "studies-found"
+_ASKED: state.Slot[dict[str, str]] = state.slot("studies-asked", {})  # jobs by study
+_FOUND: state.Slot[dict[str, list[Output]]] = state.slot("studies-found", {})
 POLL_S = 0.3
 KEPT = 12  # studies whose outputs a session holds; older ones are asked for again
 
@@ -24,10 +25,10 @@ def study(session: Session, run: Run, request: Request, name: str = "", *, load:
     None while it is on its way (how far is drawn, and the whole page once it ends) and where it failed, which is said.
     """
     key = f"{run.id}-{name or request.study}"
-    found: dict[str, list[Output]] = st.session_state.setdefault(_FOUND, {})
+    found = _FOUND.held()
     if key in found:
         return found[key]
-    asked: dict[str, str] = st.session_state.setdefault(_ASKED, {})
+    asked = _ASKED.held()
     view = session.jobs.view(session.owner, asked[key]) if key in asked else None
     if view is None:
         other = next((one for one in session.jobs.jobs_of(session.owner) if not one.finished), None)
@@ -63,7 +64,7 @@ def study(session: Session, run: Run, request: Request, name: str = "", *, load:
 
 
 def _forget(key: str) -> None:
-    st.session_state[_ASKED].pop(key, None)
+    _ASKED.held().pop(key, None)
 
 
 def _wait(session: Session, job_id: str, words: str = "") -> None:
@@ -80,7 +81,7 @@ def _look(session: Session, job_id: str, words: str) -> None:
         st.caption(words or _words(view))
         if not words:
             st.button(
-                "Stopping…" if view.stopping else "Stop", icon=":material/stop_circle:", key=f"stop-{job_id}",
+                "Stopping…" if view.stopping else "Stop", icon=":material/stop_circle:", key=job_panel.stop_key(job_id),
                 disabled=view.stopping, on_click=session.jobs.stop, args=(session.owner, job_id),
             )  # fmt: skip
 

@@ -1,5 +1,6 @@
 """The shape of the repository that the documents promise."""
 
+import ast
 import re
 import subprocess
 import tomllib
@@ -88,3 +89,60 @@ def test_no_two_components_of_the_browser_share_a_name():
              for name in re.findall(r'frontend\.component\(\s*"([^"]+)"', file.read_text("utf-8"))]  # fmt: skip
     assert len(names) > 10
     assert sorted(set(names)) == sorted(names)
+
+
+def session_state_faults(modules):
+    """Return what breaks the rules of `components.state` in modules other than it, given as source texts by name."""
+    faults, declared, texts = [], [], []
+    for name, source in modules.items():
+        tree = ast.parse(source)
+        at_top = {node.value for node in tree.body if isinstance(node, ast.Assign | ast.AnnAssign)}
+        for node in ast.walk(tree):
+            where = f"{name}:{getattr(node, 'lineno', 0)}"
+            named = {getattr(node, field, None) for field in ("attr", "id", "name")}
+            if "session_state" in named or (isinstance(node, ast.Constant) and node.value == "session_state"):
+                faults.append(f"{where} touches the session state")
+            if isinstance(node, ast.Constant):
+                texts.append((where, node))
+            if not isinstance(node, ast.Call) or not node.args:
+                continue
+            if ast.unparse(node.func) == "state.at" and isinstance(node.args[0], ast.Constant | ast.JoinedStr):
+                faults.append(f"{where} writes a key instead of having it made")
+            if ast.unparse(node.func) == "state.slot":
+                declared.append(node.args[0])
+                if node not in at_top or not isinstance(node.args[0], ast.Constant):
+                    faults.append(f"{where} declares a slot elsewhere than at the top, or not by a plain name")
+    names = [node.value for node in declared if isinstance(node, ast.Constant)]
+    faults += [f"the slot {name} is declared twice" for name in set(names) if names.count(name) > 1]
+    faults += [f"{where} writes the name of a slot" for where, node in texts
+               if node.value in names and node not in declared]  # fmt: skip
+    return faults
+
+
+def test_session_keys_are_made_in_one_module():
+    own = ROOT / "components" / "state.py"
+    modules = {
+        str(path.relative_to(ROOT)): path.read_text("utf-8")
+        for folder in ("components", "pages") for path in (ROOT / folder).rglob("*.py") if path != own
+    }  # fmt: skip
+    assert sum("state.slot(" in source for source in modules.values()) > 5
+    assert session_state_faults(modules) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'st.session_state["a"] = 1',
+        'x = st.session_state.get(f"{key}-a")',
+        "from streamlit import session_state as kept",
+        'x = getattr(st, "session_state")',
+        'state.at("a").set(1)',
+        'state.at(f"{key}-a", 0).get()',
+        'def f():\n    return state.slot("a", 0)',
+        "A = state.slot(NAME, 0)",
+        'A = state.slot("a", 0)\nB = state.slot("a", 1)',
+        'A = state.slot("a", 0)\nst.button("A", key="a")',
+    ],
+)
+def test_a_key_made_elsewhere_is_found(source):
+    assert session_state_faults({"module.py": source}) != []

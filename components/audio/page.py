@@ -74,8 +74,8 @@ def _speak(desk: Desk, output: Output) -> None:
     """Set the page to a text to be spoken."""
     spec = _voice(desk)
     assert spec is not None
-    st.session_state[state.model_key(ROOM.id)] = spec.id
-    st.session_state[state.prompt_key(ROOM.id, SPEECH)] = output.text
+    state.at(state.model_key(ROOM.id)).set(spec.id)
+    state.at(state.prompt_key(ROOM.id, SPEECH)).set(output.text)
 
 
 ROOM = Modality(

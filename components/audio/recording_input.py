@@ -20,16 +20,15 @@ ENDINGS = ("wav", "flac", "mp3", "ogg", "oga", "opus")
 
 def draw(desk: Desk, item: InputField) -> None:
     """Draw what takes a recording, and the one that is kept."""
-    key, turn = inputs.ref_key(desk.room.id, item.name), inputs.turn_of(desk, item)
     left, right = st.columns(2)
     with left:
         st.audio_input(
-            "Record", key=f"{key}-record-{turn}", on_change=inputs.take_upload,
+            "Record", key=inputs.upload_key(desk, item, "record"), on_change=inputs.take_upload,
             args=(desk, item, "record", "upload"), help=item.help,
         )  # fmt: skip
     with right:
         st.file_uploader(
-            "Or give a file", list(item.accept or ENDINGS), key=f"{key}-upload-{turn}",
+            "Or give a file", list(item.accept or ENDINGS), key=inputs.upload_key(desk, item, "upload"),
             on_change=inputs.take_upload, args=(desk, item, "record", "upload"), max_upload_size=UPLOAD_MB,
         )  # fmt: skip
     inputs.draw_problem(desk, item)
@@ -53,7 +52,7 @@ def _draw_example(desk: Desk, item: InputField) -> None:
 
     def chosen() -> None:
         inputs.take(desk, item, file.read_bytes())
-        st.session_state[f"{key}-problem"] = ""
+        inputs.problem(desk, item).set("")
 
     st.button(
         "Take an example", icon=":material/lightbulb:", key=f"{key}-example", on_click=chosen,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from components import state
 from components.escape import plain
 from components.modality import InputType
 from models.catalog import Catalog
@@ -19,26 +20,25 @@ if TYPE_CHECKING:
     from components.desk import Desk
     from models.family import InputField
 
-ROWS_KEY = "audio-input-rows"
-_OF_KEY = "audio-input-rows-of"
+_ROWS = state.slot("audio-input-rows", "")
+_OF = state.slot("audio-input-rows-of", "")  # the text that they belong to
 SHOWN_MAX = 40
 _WHOLE = ("pause_s", "seed")  # settings of the text, not of a sentence
 
 
 def keep(given: Mapping[str, str]) -> None:
     """Keep a request's rows for the page, or forget those there are; they hold for that request's text alone."""
-    st.session_state[ROWS_KEY] = given.get("rows", "")
-    st.session_state[_OF_KEY] = given.get("prompt", "")
+    _ROWS.set(given.get("rows", ""))
+    _OF.set(given.get("prompt", ""))
 
 
 def kept(prompt: str) -> str:
     """Return the rows that belong to a text, "" where there are none."""
-    rows = str(st.session_state.get(ROWS_KEY, ""))
-    return rows if rows and st.session_state.get(_OF_KEY) == prompt else ""
+    return _ROWS.get() if _OF.get() == prompt else ""
 
 
 def _kept(desk: Desk, item: InputField) -> str | None:
-    return kept(st.session_state.get(desk.prompt_key, "")) or None
+    return kept(desk.prompt.get()) or None
 
 
 def _restore(desk: Desk, item: InputField, given: Mapping[str, str]) -> None:
@@ -46,7 +46,7 @@ def _restore(desk: Desk, item: InputField, given: Mapping[str, str]) -> None:
 
 
 def _draw_input(desk: Desk, item: InputField) -> None:
-    draw_kept(st.session_state.get(desk.prompt_key, ""))
+    draw_kept(desk.prompt.get())
 
 
 def draw_kept(prompt: str) -> None:
@@ -101,7 +101,7 @@ def _draw_row(
 
 
 def _draw_field(item: ParamField, value: Any, key: str) -> None:
-    name = f"{key}-{item.name}"
+    name = state.key(key, item.name)
     if item.type == "choice":
         st.selectbox(item.label, item.choices, item.choices.index(value), key=name, help=item.help)
         return
@@ -118,7 +118,7 @@ def _again(run: Run, row: Mapping[str, Any], again: Callable[[Request], None]) -
 def _change(
     run: Run, row: Mapping[str, Any], fields: list[ParamField], again: Callable[[Request], None], key: str
 ) -> None:
-    chosen = {item.name: st.session_state[f"{key}-{item.name}"] for item in fields}
+    chosen = {item.name: state.at(state.key(key, item.name)).get() for item in fields}
     changed = {name: value for name, value in chosen.items() if value != run.request.params.get(name)}
     again(changed_request(run.request, row, {"seed": row["seed"], **changed}))
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from components import state
 from components.audio import sound_view
 from components.escape import plain
 from components.widgets import charts
@@ -30,7 +31,7 @@ def _draw(jobs: Jobs, run: Run, output: Output, key: str) -> None:
     for start in range(0, len(_FIELDS), COLUMNS):
         for column, item in zip(st.columns(COLUMNS), _FIELDS[start : start + COLUMNS], strict=False):
             with column:
-                values[item.name] = _slider(item, f"{key}-{item.name}")
+                values[item.name] = _slider(item, state.key(key, item.name))
     moved = {item.name: values[item.name] for item in _FIELDS if values[item.name] != item.default}
     if not moved:
         st.caption("Move a slider: the sound is changed as it is, not made again.")
@@ -65,7 +66,7 @@ def _slider(item: ParamField, key: str) -> float:
 
 def _neutral(key: str) -> None:
     for item in _FIELDS:
-        st.session_state[f"{key}-{item.name}"] = float(item.default)
+        state.at(state.key(key, item.name)).set(float(item.default))
 
 
 @st.cache_data(max_entries=100, show_spinner="Changing the sound …")

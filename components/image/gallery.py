@@ -7,7 +7,7 @@ from itertools import groupby
 
 import streamlit as st
 
-from components import result, run_list
+from components import result, run_list, state
 from components.desk import Desk
 from components.escape import plain
 from components.image import ab_slider, picture_input, picture_wall
@@ -32,34 +32,31 @@ def draw(desk: Desk, runs: Sequence[Run], shown: str) -> None:
     _draw_comparison(jobs, runs, room)
     if not earlier:
         return
-    key = open_key(room)
+    opened = state.at(open_key(room), "")
     cells = [[cell for run in group for cell in _cells(jobs, run)] for group in earlier]
-    pressed = picture_wall.draw(cells, f"{room}-wall", st.session_state.get(key, ""))
+    pressed = picture_wall.draw(cells, f"{room}-wall", opened.get())
     if pressed is not None:
-        st.session_state[key] = "" if pressed == st.session_state.get(key) else pressed
+        opened.set("" if pressed == opened.get() else pressed)
         st.rerun()  # the wall marks what is open
-    run = next((run for group in earlier for run in group if run.id == st.session_state.get(key)), None)
+    run = next((run for group in earlier for run in group if run.id == opened.get()), None)
     if run is not None:
-        _draw_open(desk, run, key)
+        _draw_open(desk, run, opened)
 
 
 def open_key(room: str) -> str:
     """Return the key under which the id of the opened run is kept."""
-    return f"{room}-open"
+    return state.key(room, "open")
 
 
-def _draw_open(desk: Desk, run: Run, key: str) -> None:
+def _draw_open(desk: Desk, run: Run, opened: state.Slot[str]) -> None:
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.markdown(f"**{plain(_prompt(run) or str(run.request.params.get('task', '')))}**")
             st.button(
-                "Close", icon=":material/close:", type="tertiary", key=f"{key}-close", on_click=_close, args=(key,)
-            )
+                "Close", icon=":material/close:", type="tertiary", key=f"{opened.key}-close", on_click=opened.set,
+                args=("",),
+            )  # fmt: skip
         run_list.draw_run(desk, run)
-
-
-def _close(key: str) -> None:
-    st.session_state[key] = ""
 
 
 def _cells(jobs: Jobs, run: Run) -> list[Cell]:

@@ -86,10 +86,10 @@ def _take(desk: Desk, output: Output) -> None:
         state.notify(f"{here.spec.name} takes no picture. Choose a model that does, then press it again.", "info")
         return
     inputs.take(here, item, result.stored(desk.session.jobs, output), "picture")
-    st.session_state[state.model_key(ROOM.id)] = here.spec.id
-    key = state.setting_key(here.spec.id, "task")
-    if st.session_state.get(key) not in picture_input.tasks_with(here, item):
-        st.session_state[key] = tasks[0]
+    state.at(state.model_key(ROOM.id)).set(here.spec.id)
+    task = state.at(state.setting_key(here.spec.id, "task"))
+    if task.get() not in picture_input.tasks_with(here, item):
+        task.set(tasks[0])
     state.notify("The picture is now the one to start from.", "info")
 
 
@@ -103,7 +103,7 @@ def _tasks(desk: Desk) -> list[str]:
 def _own_desk(session: Session) -> Desk:
     """Return the desk of this room's page: its chosen model if that takes a picture, else the first that does."""
     mine = [spec.id for spec in session.catalog.values() if spec.modality == ROOM.id]
-    chosen = st.session_state.get(state.model_key(ROOM.id), mine[0])
+    chosen = state.at(state.model_key(ROOM.id), mine[0]).get()
     every = [desks.of(session, ROOM, model) for model in (chosen, *mine)]
     return next((desk for desk in every if _tasks(desk)), every[0])
 

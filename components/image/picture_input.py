@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from components import inputs, params_form
+from components import inputs, params_form, state
 from components.image import mask_painter
 from components.modality import InputType
 from models.errors import PlaygroundError
@@ -73,17 +73,16 @@ def draw_mask(desk: Desk, item: InputField) -> None:
     st.markdown("**Mask** · paint what is to be drawn anew")
     fitted = _fitted(inputs.kept_ref(desk, picture) or "", size, data)
     _keep_painted(desk, item, mask_painter.draw(fitted, f"{desk.spec.id}-mask", size=size))
-    key = inputs.ref_key(desk.room.id, item.name)
-    given = key in st.session_state and st.session_state[key] != st.session_state.get(f"{key}-painted")
+    mask = inputs.ref(desk, item)
+    given = mask.there and mask.get() != _painted(mask).get()
     with st.expander("Upload a mask instead", expanded=given):
         _draw_upload(desk, item)
 
 
 def _draw_upload(desk: Desk, item: InputField) -> bool:
     """Draw the box and what it holds; say whether it holds anything."""
-    key = inputs.ref_key(desk.room.id, item.name)
     st.file_uploader(
-        item.label, list(item.accept or ENDINGS), key=f"{key}-upload-{inputs.turn_of(desk, item)}", help=item.help,
+        item.label, list(item.accept or ENDINGS), key=inputs.upload_key(desk, item, "upload"), help=item.help,
         on_change=inputs.take_upload, args=(desk, item, "upload"), max_upload_size=UPLOAD_MB,
     )  # fmt: skip
     inputs.draw_problem(desk, item)
@@ -105,22 +104,27 @@ def _picture(desk: Desk, item: InputField) -> bytes | None:
         thumbnail(inputs.kept_ref(desk, item) or "", THUMBNAIL, data)
         return data
     except PlaygroundError:
-        st.session_state.pop(inputs.ref_key(desk.room.id, item.name), None)
+        inputs.ref(desk, item).pop()
         return None
 
 
 def _keep_painted(desk: Desk, item: InputField, painted: bytes | None) -> None:
     """Take what was painted as the mask when it changes: one that was uploaded or restored since stays till then."""
-    key = inputs.ref_key(desk.room.id, item.name)
-    before = st.session_state.get(f"{key}-painted")
+    mask = inputs.ref(desk, item)
+    before = _painted(mask).get()
     now = desk.session.jobs.store.put_bytes(painted) if painted is not None else None
     if now == before:
         return
-    st.session_state[f"{key}-painted"] = now
+    _painted(mask).set(now)
     if now is not None:
-        st.session_state[key] = now
-    elif st.session_state.get(key) == before:
-        st.session_state.pop(key)  # wiped clean again
+        mask.set(now)
+    elif mask.get() == before:
+        mask.pop()  # wiped clean again
+
+
+def _painted(mask: state.Slot[str]) -> state.Slot[str | None]:
+    """Return the slot of the reference of what was painted last."""
+    return state.at(state.key(mask.key, "painted"), None)
 
 
 def _check(data: bytes, name: str) -> object:

@@ -42,8 +42,8 @@ def draw(session: Session, run: Run, key: str) -> None:
     proposed = walks.start_target(fields, run.request, kind)
     target: Any
     if kind == "seed":
-        place = f"{key}-seed"
-        st.session_state.setdefault(place, proposed)
+        place = state.key(key, "seed")
+        state.at(place, proposed).held()
         with st.container(horizontal=True, vertical_alignment="bottom"):
             target = int(st.number_input("Seed to go to", 0, 2**32 - 1, step=1, key=place, width=180))
             st.button("New", icon=":material/casino:", key=f"{place}-dice", on_click=_throw, args=(place,))
@@ -71,7 +71,7 @@ def draw(session: Session, run: Run, key: str) -> None:
 
 
 def _throw(key: str) -> None:
-    st.session_state[key] = random.randint(0, 99_999)  # noqa: S311 - chance for show
+    state.at(key).set(random.randint(0, 99_999))  # noqa: S311 - chance for show
 
 
 def draw_job(desk: Desk, view: JobView, key: str) -> None:

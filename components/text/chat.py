@@ -6,7 +6,7 @@ edited.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
@@ -18,6 +18,7 @@ from components.escape import plain
 from components.example import example_run
 from components.session import Session
 from components.text import chat_tools, chat_view
+from components.text.chat_tools import SYSTEM
 from components.text.conversation import (
     Maker,
     Tree,
@@ -39,8 +40,12 @@ from models.spec import ModelSpec
 from models.types import Request, Run
 
 WRITE, CHAT = "Write", "Chat"
-MODE, WAY, SYSTEM, INPUT = "text-mode", "chat-way", "chat-system", "chat-input"
-_EDITING, _EDIT, _FOLLOWED = "chat-editing", "chat-edit", "chat-followed"
+_MODE = state.slot("text-mode", CHAT)
+_WAY: state.Slot[Sequence[str]] = state.slot("chat-way", [])
+_INPUT: state.Slot[str | None] = state.slot("chat-input", None)
+_EDITING: state.Slot[Way | None] = state.slot("chat-editing", None)
+_EDIT = state.slot("chat-edit", "")
+_FOLLOWED: state.Slot[str | None] = state.slot("chat-followed", None)  # a job
 ASK_ALL = "ask-all"  # the purpose of a job that puts one instruction to several models
 READ = 1000  # runs of a session that the tree is made of
 _ICONS = {WRITE: ":material/edit_note:", CHAT: ":material/forum:"}
@@ -69,9 +74,9 @@ class Chat:
 
     def send(self) -> None:
         """Take what was written as the next turn; what is refused comes back into the box."""
-        text = st.session_state.get(INPUT) or ""
+        text = _INPUT.get() or ""
         if not self.ask((*shown(), text)):
-            st.session_state[INPUT] = text
+            _INPUT.set(text)
 
     def ask(self, way: Way) -> bool:
         """Run the question that a way ends in, with settings as they are now; say whether it was queued."""
@@ -85,7 +90,7 @@ class Chat:
                 check_text(text, "question" if at % 2 == 0 else "answer")
             if len(way) > 1 and not way[-2].strip():
                 raise BadInput("The answer before this turn is empty. Run it again, or edit the turn before it.")
-            before = messages_before(way, st.session_state.get(SYSTEM, ""))
+            before = messages_before(way, SYSTEM.get())
             given = {"prompt": way[-1], "messages": json.dumps(before, ensure_ascii=False)}
             request = Request(model=self.spec.id, inputs=given, params=params, seed=seed)
             self.check_length(request)
@@ -97,8 +102,8 @@ class Chat:
 
     def submit(self, request: Request) -> None:
         """Queue a turn and follow it. Raises `PlaygroundError`."""
-        st.session_state[_FOLLOWED] = self.session.jobs.submit(self.session.owner, [request])
-        st.session_state.pop(_EDITING, None)
+        _FOLLOWED.set(self.session.jobs.submit(self.session.owner, [request]))
+        _EDITING.pop()
 
     def check_length(self, request: Request) -> None:
         """Refuse a conversation that is too long before it waits. Raises `PromptTooLong`."""
@@ -122,10 +127,10 @@ class Chat:
     def again_now(self, way: Way) -> None:
         """Answer a question again with all as it is set now, unless that has been answered: then show that."""
         params, seed = params_form.acting_values(self.spec, self.fields)
-        tree, system = self.tree(), st.session_state.get(SYSTEM, "").strip()
+        tree, system = self.tree(), SYSTEM.get().strip()
         for other in (answer for answer in siblings(tree, (*way, ""))[0] if answer in tree.makers):
             for maker in tree.makers[other]:
-                request, kept = maker.run.request, st.session_state.get(params_form.lock_key(self.seed_key), True)
+                request, kept = maker.run.request, state.at(params_form.lock_key(self.seed_key), True).get()
                 same = (request.model, request.params, request.seed) == (self.spec.id, params, seed)
                 if same and kept and maker.run.status == "done" and read(request)[0].strip() == system:
                     self.walk(newest_leaf(tree, other))
@@ -146,28 +151,29 @@ class Chat:
     def walk(self, way: Way) -> None:
         """Show another branch down to its newest answer."""
         state.clear_notices()
-        st.session_state[WAY] = list(newest_leaf(self.tree(), way))
-        st.session_state.pop(_EDITING, None)
+        _WAY.set(list(newest_leaf(self.tree(), way)))
+        _EDITING.pop()
 
     def edit(self, way: Way) -> None:
         """Open the question that a way ends in for changing."""
-        st.session_state[_EDITING], st.session_state[_EDIT] = way, way[-1]
+        _EDITING.set(way)
+        _EDIT.set(way[-1])
 
     def run_edit(self) -> None:
         """Run the changed question as a branch beside the one that it was."""
-        way: Way | None = st.session_state.get(_EDITING)
+        way = _EDITING.get()
         if way is not None:
-            self.ask((*way[:-1], st.session_state.get(_EDIT, "")))
+            self.ask((*way[:-1], _EDIT.get()))
 
     def cancel(self) -> None:
         """Leave the question as it was."""
-        st.session_state.pop(_EDITING, None)
+        _EDITING.pop()
 
     def begin(self) -> None:
         """Begin a new conversation; the old one is kept among the branches."""
         state.clear_notices()
-        st.session_state[WAY] = []
-        st.session_state.pop(_EDITING, None)
+        _WAY.set([])
+        _EDITING.pop()
 
     def restore(self, request: Request) -> None:
         """Set model, system prompt, settings and seed to those of an answer; the conversation stays as it is."""
@@ -177,8 +183,8 @@ class Chat:
         except PlaygroundError as error:
             state.notify(error.message, "warning")
             return
-        st.session_state.pop(_given_key(self.desk), None)
-        st.session_state[SYSTEM] = read(request)[0]
+        _given(self.desk).pop()
+        SYSTEM.set(read(request)[0])
 
     def acts(self) -> chat_view.Acts:
         """Return what can be done with a turn here."""
@@ -189,26 +195,26 @@ class Chat:
 
 def shown() -> Way:
     """Return the way that is shown."""
-    return tuple(st.session_state.get(WAY, ()))
+    return tuple(_WAY.get())
 
 
 def stay() -> None:
     """Keep to what is shown, whatever else is answered meanwhile."""
-    st.session_state.setdefault(WAY, [])
+    _WAY.held()
 
 
 def choose(desk: Desk) -> bool:
     """Draw the choice between writing and talking for a model with a chat template; say whether it is talking."""
-    given = st.session_state.pop(_given_key(desk), None)  # of a link or a run that was restored
+    given = _given(desk).pop()  # of a link or a run that was restored
     if not desk.spec.facts.get("chat"):
         return False
     if given is not None:
-        st.session_state[MODE] = CHAT if given else WRITE
+        _MODE.set(CHAT if given else WRITE)
     if given:
         _open(desk, given)
-    st.session_state.setdefault(MODE, CHAT)
+    _MODE.held()
     mode = st.segmented_control(
-        "Mode", [CHAT, WRITE], key=MODE, required=True, persist_state="session", label_visibility="collapsed",
+        "Mode", [CHAT, WRITE], key=_MODE.key, required=True, persist_state="session", label_visibility="collapsed",
         format_func=lambda name: f"{_ICONS[name]} {name}", help=None,
     )  # fmt: skip
     return mode == CHAT
@@ -240,7 +246,7 @@ def draw(chat: Chat) -> None:
     state.draw_notices()
     waits = "An answer is being written …" if living is not None else "Write what comes next …"
     st.chat_input(
-        waits if way or living is not None else "Ask for a story …", key=INPUT, disabled=living is not None,
+        waits if way or living is not None else "Ask for a story …", key=_INPUT.key, disabled=living is not None,
         on_submit=chat.send,
     )  # fmt: skip
 
@@ -260,56 +266,58 @@ def _runs(session: Session) -> list[Run]:
 def _follow(tree: Tree, runs: list[Run], living: JobView | None, chat: Chat) -> None:
     """Go on to the answer of the job that was followed, once it is there; a page that knows no way takes the newest."""
     if living is not None:
-        if WAY not in st.session_state:  # after a reload
+        if not _WAY.there:  # after a reload
             system, way = read(living.requests[0])
-            st.session_state[WAY] = list(way[:-1])
-            st.session_state.setdefault(SYSTEM, system)
-        st.session_state[_FOLLOWED] = living.id
+            _WAY.set(list(way[:-1]))
+            SYSTEM.start(system)
+        _FOLLOWED.set(living.id)
         return
-    if WAY not in st.session_state and (leaf := newest_leaf(tree)):
-        st.session_state[WAY] = list(leaf)
-        st.session_state.setdefault(SYSTEM, read(tree.makers[leaf][-1].run.request)[0])
-    followed = st.session_state.pop(_FOLLOWED, None)
+    if not _WAY.there and (leaf := newest_leaf(tree)):
+        _WAY.set(list(leaf))
+        SYSTEM.start(read(tree.makers[leaf][-1].run.request)[0])
+    followed = _FOLLOWED.pop()
     if followed is None:
         return
     done = next((run for run in runs if run.job == followed), None)
     if done is not None:
         answers = [output.text for output in done.outputs if output.kind == "text"]
-        st.session_state[WAY] = [*read(done.request)[1], answers[0] if answers else ""]
+        _WAY.set([*read(done.request)[1], answers[0] if answers else ""])
         return
     view = chat.session.jobs.view(chat.session.owner, followed)
     if view is not None:  # stopped while it waited
-        st.session_state[INPUT] = read(view.requests[0])[1][-1]
+        _INPUT.set(read(view.requests[0])[1][-1])
         state.notify("Stopped before it began. Your words are in the box again.", "info")
 
 
-def _given_key(desk: Desk) -> str:
-    return inputs.text_key(desk.room, desk.family, "messages")
+def _given(desk: Desk) -> state.Slot[str | None]:
+    return state.at(inputs.text_key(desk.room, desk.family, "messages"), None)
 
 
 def restore_messages(desk: Desk, item: InputField, given: Mapping[str, str]) -> None:
     """Keep the earlier turns of a request, for `choose` to open; "" where it has none."""
-    st.session_state[_given_key(desk)] = given.get(item.name, "")
+    _given(desk).set(given.get(item.name, ""))
 
 
 def _open(desk: Desk, given: str) -> None:
     """Show the conversation of a link, its last question in the box."""
-    prompt = st.session_state.get(desk.prompt_key, "")
+    prompt = desk.prompt.get()
     try:
         system, way = read(Request(model=desk.spec.id, inputs={"prompt": prompt, "messages": given}))
     except PlaygroundError as error:
         state.notify(error.message, "warning")
         return
-    st.session_state[WAY], st.session_state[SYSTEM], st.session_state[INPUT] = list(way[:-1]), system, way[-1]
+    _WAY.set(list(way[:-1]))
+    SYSTEM.set(system)
+    _INPUT.set(way[-1])
 
 
 def _draw_system(chat: Chat, tree: Tree, way: Way) -> None:
-    system = str(st.session_state.get(SYSTEM, "")).strip()
+    system = SYSTEM.get().strip()
     maker = next(iter(tree.makers.get(way, [])[-1:]), None)
     was = read(maker.run.request)[0].strip() if maker is not None else system
     with st.expander(f"System prompt{chat_tools.gist(system)}", icon=":material/rule:", key="chat-system-fold"):
         st.text_area(
-            "System prompt", key=SYSTEM, height=80, persist_state="session", label_visibility="collapsed",
+            "System prompt", key=SYSTEM.key, height=80, persist_state="session", label_visibility="collapsed",
             placeholder="Such as: Keep every story short.",
         )  # fmt: skip
         st.caption("The model reads it before the first turn, each time that it answers. It acts from the next answer.")
@@ -321,11 +329,11 @@ def _draw_system(chat: Chat, tree: Tree, way: Way) -> None:
 
 
 def _draw_turns(chat: Chat, tree: Tree, way: Way, acts: chat_view.Acts, *, locked: bool) -> None:
-    editing = st.session_state.get(_EDITING)
+    editing = _EDITING.get()
     for at in range(len(way)):
         part = way[: at + 1]
         if at % 2 == 0:
-            chat_view.draw_question(tree, part, acts, edit_key=_EDIT if editing == part else "", locked=locked)
+            chat_view.draw_question(tree, part, acts, edit_key=_EDIT.key if editing == part else "", locked=locked)
         else:
             job = tree.makers[part][-1].run.job if part in tree.makers and len(part) == len(way) else ""
             chat_view.draw_answer(chat.desk, tree, part, acts, locked=locked, run=job)
@@ -364,14 +372,17 @@ def _draw_start(chat: Chat, way: Way, living: JobView | None) -> None:
             chat_view.say(example.outputs[0].text, f"example-{chat.spec.id}")
     if chat.spec.examples:
         st.pills(
-            "Try", chat.spec.examples, key=f"{chat.spec.id}-chat-examples", label_visibility="collapsed",
+            "Try", chat.spec.examples, key=_example(chat).key, label_visibility="collapsed",
             format_func=plain, on_change=_take_example, args=(chat,), wrap=True, disabled=living is not None,
         )  # fmt: skip
 
 
+def _example(chat: Chat) -> state.Slot[str | None]:
+    return state.at(state.key(chat.spec.id, "chat-examples"), None)
+
+
 def _take_example(chat: Chat) -> None:
-    key = f"{chat.spec.id}-chat-examples"
-    chosen = st.session_state.get(key)
+    chosen = _example(chat).get()
     if chosen:
-        st.session_state[key] = None  # the pill is a shortcut, not a state
+        _example(chat).set(None)  # the pill is a shortcut, not a state
         chat.ask((*shown(), chosen))

@@ -16,7 +16,8 @@ from models.runtime.jobs import JobView
 from models.spec import ModelSpec
 from models.types import Request, Run
 
-_ASKED, _INSTRUCTION = "lesson-asked", "lesson-instruction"
+_ASKED = state.slot("lesson-asked", "")  # a job
+_INSTRUCTION = state.slot("lesson-instruction", "")
 _EXPLAINED = """
 **GPT** names a text generator. It reads much text and learns one thing, to guess the next token; the text itself shows
 the right answer, so this is called (self-)supervised learning
@@ -91,8 +92,8 @@ def draw(session: Session, spec: ModelSpec) -> None:
     view = next((one for one in session.jobs.jobs_of(session.owner) if one.purpose == ASK_ALL), None)
     living = view is not None and not view.finished
     if view is not None:
-        st.session_state[_ASKED] = view.id
-    with st.expander("What makes a chat model?", icon=":material/school:", expanded=_ASKED in st.session_state):
+        _ASKED.set(view.id)
+    with st.expander("What makes a chat model?", icon=":material/school:", expanded=_ASKED.there):
         st.markdown(_EXPLAINED)
         _draw_asking(session, specs, spec, living)
         if living and view is not None:
@@ -107,12 +108,11 @@ def draw(session: Session, spec: ModelSpec) -> None:
 
 
 def _draw_asking(session: Session, specs: list[ModelSpec], spec: ModelSpec, living: bool) -> None:
-    if _INSTRUCTION not in st.session_state:
-        st.session_state[_INSTRUCTION] = next(iter(shown()), "") or next(
-            (one.examples[0] for one in specs if one.facts.get("chat") and one.examples), ""
-        )
+    if not _INSTRUCTION.there:
+        examples = (one.examples[0] for one in specs if one.facts.get("chat") and one.examples)
+        _INSTRUCTION.set(next(iter(shown()), "") or next(examples, ""))
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.text_input("Instruction", key=_INSTRUCTION, persist_state="session")
+        st.text_input("Instruction", key=_INSTRUCTION.key, persist_state="session")
         st.button(
             "Ask all of them", icon=":material/campaign:", key="lesson-ask", disabled=living, on_click=_ask,
             args=(session, specs, spec),
@@ -125,10 +125,10 @@ def _ask(session: Session, specs: list[ModelSpec], spec: ModelSpec) -> None:
     state.clear_notices()
     if job_panel.busy(session):
         return
-    seed = int(st.session_state.get(state.setting_key(spec.id, "seed"), 0) or 0)
+    seed = int(state.at(state.setting_key(spec.id, "seed"), 0).get() or 0)
     try:
-        asked = requests(specs, str(st.session_state.get(_INSTRUCTION, "")), seed)
-        st.session_state[_ASKED] = session.jobs.submit(session.owner, asked, ASK_ALL)
+        asked = requests(specs, _INSTRUCTION.get(), seed)
+        _ASKED.set(session.jobs.submit(session.owner, asked, ASK_ALL))
         stay()
     except PlaygroundError as error:
         state.notify(error.message)
@@ -165,7 +165,7 @@ def _asked_runs(session: Session, view: JobView | None) -> list[Run]:
     """Return the runs of the last instruction that went round: of its job, or from the store once that is forgotten."""
     if view is not None:
         return list(view.runs)
-    asked = st.session_state.get(_ASKED)
+    asked = _ASKED.get()
     try:
         return session.jobs.store.runs(session.owner, asked, limit=20) if asked else []
     except PlaygroundError:

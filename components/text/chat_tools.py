@@ -8,14 +8,16 @@ from typing import Any
 
 import streamlit as st
 
-from components import links
+from components import links, state
 from components.escape import plain
 from components.text.conversation import Tree, Way, messages_before, read, starts, transcript
 from models.errors import PlaygroundError
 from models.runtime.jobs import Jobs
 from models.spec import ModelSpec
 
-_COUNTED = "chat-counted"
+# what the system prompt box of the conversation holds
+SYSTEM = state.slot("chat-system", "")
+_COUNTED: state.Slot[dict[tuple[str, str, str], dict[str, Any]]] = state.slot("chat-counted", {})
 KEPT = 50  # counts that a session holds
 NEARLY_FULL = 0.8
 LINE_CHARS = 60
@@ -29,7 +31,7 @@ def gist(text: str) -> str:
 
 def count(jobs: Jobs, spec: ModelSpec, prompt: str, messages: str) -> dict[str, Any] | None:
     """Return what the tool `count_tokens` says of a conversation, asked once; None while it cannot be asked."""
-    found: dict[tuple[str, str, str], dict[str, Any]] = st.session_state.setdefault(_COUNTED, {})
+    found = _COUNTED.held()
     key = (spec.id, prompt, messages)
     if key not in found:
         if jobs.engine.state().phase != "ready":
@@ -75,7 +77,7 @@ def _title(text: str) -> str:
 
 
 def _draw_meter(jobs: Jobs, spec: ModelSpec, way: Way) -> None:
-    counted = count(jobs, spec, "", _json(messages_before((*way, ""), str(st.session_state.get("chat-system", "")))))
+    counted = count(jobs, spec, "", _json(messages_before((*way, ""), SYSTEM.get())))
     if counted is None:
         return
     tokens, whole = int(counted["tokens"]), int(counted["context_length"])

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from components import inputs, rooms, studies
+from components import inputs, rooms, state, studies
 from components.escape import plain
 from components.session import Session
 from components.text import attention_view, head_grid, lens_view, state_view, text_box, tokenizer_view
@@ -90,23 +90,25 @@ def draw_attention(session: Session, run: Run, key: str) -> None:
 
 def _draw_heads(jobs: Jobs, found: Output, key: str) -> None:
     layers, heads = int(found.meta["layers"]), int(found.meta["heads"])
-    layer_key, head_key, grid_key = f"{key}-layer", f"{key}-head", f"{key}-grid"
-    picked = head_grid.read_pick((st.session_state.get(grid_key) or {}).get("pick"), layers, heads)
+    at_layer, at_head = state.at(state.key(key, "layer")), state.at(state.key(key, "head"))
+    grid = state.at(state.key(key, "grid"))
+    picked = head_grid.read_pick((grid.get() or {}).get("pick"), layers, heads)
     if picked is not None:  # before the two choices are drawn, which then show it
-        st.session_state[layer_key], st.session_state[head_key] = picked
+        at_layer.set(picked[0])
+        at_head.set(picked[1])
     ref, meta = found.sha256, found.meta
     left, right = st.columns(2)
     layer = right.selectbox(
-        "Layer", range(-1, layers), key=layer_key,
+        "Layer", range(-1, layers), key=at_layer.key,
         format_func=lambda at: f"Layer {at + 1} of {layers}" if at >= 0 else "Mean of all layers",
     )  # fmt: skip
     head = right.selectbox(
-        "Head", range(-1, heads), key=head_key, disabled=layer < 0,
+        "Head", range(-1, heads), key=at_head.key, disabled=layer < 0,
         format_func=lambda at: f"Head {at + 1} of {heads}" if at >= 0 else "Mean of all heads",
     )  # fmt: skip
     with left:
         thumbs = looks.part(jobs.store, ref, "thumbs")
-        head_grid.draw(thumbs, grid_key, chosen=(layer, head) if layer >= 0 and head >= 0 else None)
+        head_grid.draw(thumbs, grid.key, chosen=(layer, head) if layer >= 0 and head >= 0 else None)
     right.caption("Each small picture is the map of a head: layers down, heads across. Press one to open it.")
     if layer >= 0 and head >= 0:
         weights, title = looks.part(jobs.store, ref, "attention", layer, head), f"layer {layer + 1}, head {head + 1}"
@@ -213,7 +215,7 @@ def draw_tokens(session: Session, run: Run, key: str) -> None:
         return
     if chosen == _PROMPT:
         family = session.catalog.family(run.request.model)
-        text = str(st.session_state.get(inputs.prompt_key(rooms.of(run.request.model), family), ""))
+        text = state.at(inputs.prompt_key(rooms.of(run.request.model), family), "").get()
         tokenizer_view.draw(session.jobs, run.request.model, {"text": text}, f"{key}-prompt")
         return
     _draw_any(session.jobs, run.request.model, f"{key}-any")

@@ -26,7 +26,7 @@ from models.types import Run
 
 TOOL = "microscope"
 READ = 200  # runs of the session that are looked through for branches
-_PIECES = "microscope-pieces"
+_PIECES: state.Slot[dict[str, list[str]]] = state.slot("microscope-pieces", {})
 PIECES_KEPT = 6  # texts whose pieces a session holds
 _MEASURES = {"probability": "How likely", "entropy": "How unsure", "rank": "Which choice"}
 _HELP = (
@@ -50,24 +50,26 @@ def draw(session: Session, run: Run, key: str) -> None:
     texts = written_from(list({one.id: one for one in runs}.values()), run.request)
     if not texts:
         return
-    where = f"microscope-{hashlib.sha256(json.dumps(root(run.request)).encode()).hexdigest()[:12]}"
+    where = state.key("microscope", hashlib.sha256(json.dumps(root(run.request)).encode()).hexdigest()[:12])
+    looked_at, showing = state.at(state.key(where, "of")), state.at(state.key(where, "shown"))
     names = {branch_tree.name(text.run.id, text.index): text for text in texts}
     own = next(name for name, text in names.items() if text.run.id == run.id)
-    if st.session_state.get(f"{where}-of") != run.id:  # a new run of this prompt: look at it, not at an older one
-        st.session_state[f"{where}-of"], st.session_state[f"{where}-shown"] = run.id, own
-    shown = st.session_state[f"{where}-shown"]
+    if looked_at.get() != run.id:  # a new run of this prompt: look at it, not at an older one
+        looked_at.set(run.id)
+        showing.set(own)
+    shown = showing.get()
     shown = shown if shown in names else own
     if len(texts) > 1:
         st.caption(f"{len(texts)} texts from this prompt. A branch stands under the text that it left.")
-        tree_key = f"{where}-tree"
-        branch_tree.draw(tree(texts), shown, tree_key, lambda: _choose(where, tree_key))
+        tree_key = state.key(where, "tree")
+        branch_tree.draw(tree(texts), shown, tree_key, lambda: _choose(showing, tree_key))
     _look(session, spec, names[shown], f"{key}-{shown}")
 
 
-def _choose(where: str, tree_key: str) -> None:
+def _choose(showing: state.Slot[str], tree_key: str) -> None:
     picked = token_map.chosen(tree_key, "pick")
     if isinstance(picked, str):
-        st.session_state[f"{where}-shown"] = picked
+        showing.set(picked)
 
 
 @st.fragment
@@ -90,16 +92,16 @@ def _look(session: Session, spec: ModelSpec, text: Written, key: str) -> None:
                 args=(spec, fields, text.run, params), help="Sets the page's settings to these.",
             ):  # fmt: skip
                 st.rerun()
-    position = st.session_state.get(f"{key}-position", 0)
+    map_key, position_key = state.key(key, "map"), state.key(key, "position")
+    position = min(state.at(position_key, 0).get(), len(text.ids) - 1)
     try:
-        answer, pieces = _ask(session.jobs, spec, text, params, own, measure, min(position, len(text.ids) - 1))
+        answer, pieces = _ask(session.jobs, spec, text, params, own, measure, position)
     except PlaygroundError as error:
         st.warning(plain(error.message), icon=":material/warning:")
         return
     st.markdown(sentence(answer, params, {item.name: item.label for item in fields}))
     shown = text.output
-    map_key = f"{key}-map"
-    asked = _Asked(session, spec, text, params, answer, map_key, f"{key}-position")
+    asked = _Asked(session, spec, text, params, answer, map_key, position_key)
     told = words_of(answer["heat"], measure)
     token_map.draw(
         pieces, strengths(answer["heat"], measure), told, map_key, run=text.view.sha256,
@@ -113,7 +115,7 @@ def _look(session: Session, spec: ModelSpec, text: Written, key: str) -> None:
             ":material/info: Of this model's large vocabulary the likeliest tokens were kept: what is said of doubt "
             "and typical-p is a bound."
         )
-    if st.session_state.pop(f"{map_key}-went", False):
+    if asked.went.pop():
         st.rerun()
 
 
@@ -125,13 +127,14 @@ class _Asked:
         answer: Mapping[str, Any], map_key: str, position_key: str,
     ) -> None:  # fmt: skip
         self.session, self.spec, self.text, self.params = session, spec, text, params
-        self.answer, self.map_key, self.position_key = answer, map_key, position_key
+        self.answer, self.map_key, self.position = answer, map_key, state.at(position_key, 0)
+        self.went = state.at(state.key(map_key, "went"), False)
 
     def pick(self) -> None:
         """Look at another position."""
         at = token_map.chosen(self.map_key, "pick")
         if isinstance(at, int) and 0 <= at < len(self.text.ids):
-            st.session_state[self.position_key] = at
+            self.position.set(at)
 
     def branch(self) -> None:
         """Write on from a position with another token, under the settings shown."""
@@ -154,7 +157,7 @@ class _Asked:
                 self.session.jobs.submit(self.session.owner, [branch])
             except PlaygroundError as error:
                 state.notify(error.message)
-        st.session_state[f"{self.map_key}-went"] = True  # the whole page has to be drawn
+        self.went.set(True)  # the whole page has to be drawn
 
 
 def _own(fields: tuple[ParamField, ...], run: Run) -> dict[str, Any]:
@@ -209,7 +212,7 @@ def _ask(
     jobs: Jobs, spec: ModelSpec, text: Written, params: Mapping[str, Any], own: Mapping[str, Any], measure: str, at: int
 ) -> tuple[dict[str, Any], list[str]]:
     """Return the tool's answer, and the tokens' texts, which are asked for once."""
-    kept: dict[str, list[str]] = st.session_state.setdefault(_PIECES, {})
+    kept = _PIECES.held()
     ref = f"sha256:{text.view.sha256}"
     data = {"ref": ref, "params": dict(params), "own": dict(own), "measure": measure, "position": at,
             "seed": text.run.request.seed, "row": text.index, "pieces": ref not in kept}  # fmt: skip

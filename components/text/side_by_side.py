@@ -23,7 +23,7 @@ PURPOSE = "side-by-side"
 MOST = 4  # models
 FAR_BITS = 4.0  # of divergence: the strongest colour
 _ASKED = "side-by-side-models"
-_TURN = "side-by-side-turn"  # a new popover, closed, once it runs: the old one would lie over the texts
+_TURN = state.slot("side-by-side-turn", 0)  # a new popover, closed, once it runs: the old one would lie over the texts
 
 
 def members(catalog: Catalog, spec: ModelSpec) -> list[ModelSpec]:
@@ -62,8 +62,7 @@ def draw_button(desk: Desk, disabled: bool) -> None:
     if len(every) < 2:
         return
     names = {one.id: one.name for one in every}
-    turn = st.session_state.get(_TURN, 0)
-    with st.popover("Side by side", icon=":material/view_column:", disabled=disabled, key=f"{_TURN}-{turn}"):
+    with st.popover("Side by side", icon=":material/view_column:", disabled=disabled, key=f"{_TURN.key}-{_TURN.get()}"):
         st.caption("One prompt, one seed, the settings as they are: each model in turn, in columns.")
         chosen = st.multiselect(
             "Models", list(names), default=list(names)[:MOST], max_selections=MOST, format_func=names.__getitem__,
@@ -87,7 +86,7 @@ def _run(desk: Desk, chosen: Sequence[str], chat: bool) -> None:
     if desk.busy():
         return
     catalog = desk.session.catalog
-    prompt = str(st.session_state.get(desk.prompt_key, ""))
+    prompt = desk.prompt.get()
     params, seed = params_form.acting_values(desk.spec, desk.fields)
     params.pop("num_variants", None)
     requests, told = build(catalog, [catalog[one] for one in chosen], prompt, params, seed, chat)
@@ -95,7 +94,7 @@ def _run(desk: Desk, chosen: Sequence[str], chat: bool) -> None:
         state.notify(sentence, "warning")
     try:
         desk.session.jobs.submit(desk.session.owner, requests, PURPOSE)
-        st.session_state[_TURN] = st.session_state.get(_TURN, 0) + 1
+        _TURN.set(_TURN.get() + 1)
     except PlaygroundError as error:
         state.notify(error.message)
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import streamlit as st
-
-from components import frontend
+from components import frontend, state
 
 _component = frontend.component(
     "playground_text_box",
@@ -15,9 +13,9 @@ _component = frontend.component(
 
 def draw(label: str, key: str, *, placeholder: str = "") -> str:
     """Draw the box; return what stands in it. The text comes from a browser: whoever takes it must check it."""
-    held = (st.session_state.get(key) or {}).get("text")
+    held = (state.at(key).get() or {}).get("text")
     text = held if isinstance(held, str) else ""
-    state = _component(
+    drawn = _component(
         key=key, data={"label": label, "placeholder": placeholder, "text": text}, on_text_change=lambda: None
     )
-    return state.text if isinstance(state.text, str) else ""
+    return drawn.text if isinstance(drawn.text, str) else ""

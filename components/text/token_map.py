@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import streamlit as st
-
-from components import frontend
+from components import frontend, state
 
 _component = frontend.component("playground_token_map", __file__)
 # what lies at the pale and at the strong end of the colours, by measure
@@ -37,4 +35,4 @@ def draw(
 
 def chosen(key: str, what: str) -> Any:
     """Return what was just chosen in the map under `key`, in a callback: `what` is "pick" or "branch"."""
-    return getattr(st.session_state.get(key), what, None)
+    return getattr(state.at(key).get(), what, None)
