@@ -63,4 +63,4 @@ def adopt(session: Session) -> None:
 def _wait_for_adoption(session: Session, token: str, until: float) -> None:
     if session.jobs.adopt(token, session.owner) or time.monotonic() > until:
         st.rerun()
-    st.caption(":material/search: Looking for the run of this page …")
+    st.caption(":material/search: Reconnecting to this page's run …")

@@ -119,7 +119,7 @@ def apply(session: Session, room: Modality, request: Request) -> None:
             check(there.family.Params, there.fields, {name: value}, there.spec.id)
             good[name] = value
         except PlaygroundError as error:
-            state.notify(f"Left at its default: {error.message}", "warning")
+            state.notify(f"Default kept: {error.message}", "warning")
     state.at(state.model_key(room.id)).set(there.spec.id)
     inputs.restore(there, request.inputs)
     params_form.set_values(there.spec, there.fields, good)

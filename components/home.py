@@ -23,7 +23,7 @@ def show() -> None:
     session = sessions.here()
     found = [room for room in rooms.every().values() if _models(session, room)]
     if not found:
-        st.error("No model can be used. The catalogue has the details.")
+        st.error("No model could be loaded. The log says why.")
         return
     for room in found:
         if room.welcome is not None:

@@ -85,7 +85,7 @@ def missing(desk: Desk) -> str:
         item.label.lower() for item in wanted(desk)
         if type_of(item).check is not None and not kept_ref(desk, item)
     ]  # fmt: skip
-    return f"Still to be given, as links and files do not hold it: the {' and the '.join(names)}." if names else ""
+    return f"Please add the {' and the '.join(names)} again: links and files do not include uploads." if names else ""
 
 
 def draw(desk: Desk) -> None:

@@ -30,7 +30,7 @@ def busy(session: Session) -> bool:
     """Say whether a run of this session is under way, on the page too."""
     if all(view.finished for view in session.jobs.jobs_of(session.owner)):
         return False
-    state.notify("A run of yours is under way. Wait for it, or stop it first.", "info")
+    state.notify("Another run is in progress. Wait for it, or stop it first.", "info")
     return True
 
 
@@ -63,12 +63,12 @@ def _draw(session: Session, job_id: str, was_queued: bool, show: Show | None) ->
             st.button(
                 "Skip", icon=":material/skip_next:", key=f"skip-{job_id}", on_click=session.jobs.skip,
                 args=(session.owner, job_id),
-                help="Leave what is being drawn now, keep what is finished, and go on with the next.",
+                help="Skips what is being made now, keeps what is finished, continues with the next.",
             )  # fmt: skip
         st.button(
             "Force" if forced else "Stopping…" if view.stopping else "Stop",
             icon=":material/stop_circle:", key=stop_key(job_id), disabled=view.stopping and not forced,
-            help="Force: ends the worker process and unloads all models." if forced else "Keep what is there and end.",
+            help="Force: ends the worker process and unloads all models." if forced else "Stops now; finished parts are kept.",
             on_click=session.jobs.stop, args=(session.owner, job_id),
         )  # fmt: skip
     if show is not None:
@@ -103,7 +103,7 @@ def words(view: JobView, engine: EngineState, now: float) -> str:
         count = f" ({progress.total:,} tokens)" if progress.total else ""
         return f"Reading the prompt{count} · {since:.1f} s"
     if progress.stage == "decode":
-        return f"Turning latents into {named.decoded} · {since:.1f} s"
+        return f"Decoding latents to {named.decoded} · {since:.1f} s"
     unit = named.units.get(progress.stage, "steps")
     note = f"{progress.note} · " if progress.note else ""
     done = f"{note}{progress.step:,} of {progress.total:,} {unit}"
@@ -118,8 +118,8 @@ def words(view: JobView, engine: EngineState, now: float) -> str:
 
 
 def _speed(per_s: float, unit: str) -> str:
-    """Say a speed so that a slow one is not "0 steps/s": "9 steps/s", "2.5 s a step"."""
-    return f"{per_s:,.0f} {unit}/s" if per_s >= 3 else f"{1 / per_s:,.1f} s a {unit.removesuffix('s')}"
+    """Say a speed so that a slow one is not "0 steps/s": "9 steps/s", "2.5 s per step"."""
+    return f"{per_s:,.0f} {unit}/s" if per_s >= 3 else f"{1 / per_s:,.1f} s per {unit.removesuffix('s')}"
 
 
 def _more_to_come(view: JobView) -> bool:

@@ -40,7 +40,7 @@ def link_to(base_url: str, request: Request) -> str | None:
 
 def read_request(packed: str) -> Request:
     """Return the request of a link. Raises `PlaygroundError` with what is wrong."""
-    broken = PlaygroundError("This link is damaged: its request cannot be read. Ask for it again, or start anew here.")
+    broken = PlaygroundError("This link is damaged and cannot be opened. Ask for a new link, or start fresh here.")
     if len(packed) > LINK_MAX_CHARS:
         raise broken
     try:
@@ -78,11 +78,11 @@ def problems(catalog: Catalog, room: str, given: dict[str, str]) -> list[str]:
         prefix, _, name = key.removesuffix(".on").rpartition(".")
         spec = prefixes.get(prefix)
         if spec is None:
-            told.append(f"The address names {_short(key)!r}, which this page does not know. It was left out.")
+            told.append(f"The link contains an unknown setting {_short(key)!r}; it was ignored.")
             continue
         problem = _setting_problem(catalog, spec, name, text, switch=key.endswith(".on"))
         if problem:
-            told.append(f"From the address: {problem} Left at its default.")
+            told.append(f"From the address: {problem} The default was kept.")
     return told
 
 
@@ -91,11 +91,11 @@ def _setting_problem(catalog: Catalog, spec: ModelSpec, name: str, text: str, *,
     fields = family.fields(spec)
     item = next((item for item in fields if item.name == name), None)
     if switch:
-        return "" if text in ("true", "false") else f"{name}.on is {_short(text)!r}; allowed is true or false."
+        return "" if text in ("true", "false") else f"{name}.on is {_short(text)!r}; it must be true or false."
     value = _parsed(item, text)
     if item is not None and item.type == "seed":
         fine = isinstance(value, int) and 0 <= value <= SEED_MAX
-        return "" if fine else f"seed is {_short(text)!r}; allowed is a whole number from 0 to {SEED_MAX}."
+        return "" if fine else f"seed is {_short(text)!r}; it must be a whole number from 0 to {SEED_MAX}."
     try:
         check(family.Params, fields, {name: value}, spec.id)
     except PlaygroundError as error:

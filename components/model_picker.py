@@ -18,7 +18,7 @@ def pick(catalog: Catalog, modality: str) -> ModelSpec | None:
     for problem in catalog.problems:
         st.warning(plain(f"A model was left out: {problem.message}"), icon=":material/warning:")
     if not specs:
-        st.error("No model of this kind can be used. The catalogue has the details.", icon=":material/error:")
+        st.error("No model for this page could be loaded. The warnings above say why.", icon=":material/error:")
         return None
     ids = [spec.id for spec in specs]
     choice = state.at(state.model_key(modality), ids[0])
@@ -52,7 +52,7 @@ def _card(spec: ModelSpec) -> None:
         "Size on disk": size(spec.weights_bytes()),
         "Trained on": spec.trained_on,
         "Licence": spec.licence,
-        "Where it is": "in this repository; no download" if spec.embedded else "on the Hugging Face Hub",
+        "Location": "in this repository; no download" if spec.embedded else "on the Hugging Face Hub",
     }
     for name, value in rows.items():
         st.markdown(f":gray[{name}]  \n{value}")

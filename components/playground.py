@@ -94,7 +94,7 @@ def _draw_prompt(desk: Desk, item: InputField) -> None:
         desk.prompt.start(desk.spec.examples[0])  # first use needs one click
     st.text_area(
         item.label or "Prompt", key=desk.prompt.key, height=desk.room.prompt_px, persist_state="session",
-        placeholder=desk.room.placeholder, help=item.help or "The model goes on from here. Markup is shown as text.",
+        placeholder=desk.room.placeholder, help=item.help or "The model continues this text. Markdown and HTML are shown as plain text.",
     )  # fmt: skip
     if desk.spec.examples:
         st.pills(
@@ -126,7 +126,7 @@ def _draw_run_line(desk: Desk, live: bool) -> None:
         ):  # else chance has no part
             st.button(
                 "Again", icon=":material/replay:", key="again", disabled=live, on_click=desk.run, args=(True,),
-                help="Run with the next seed.",
+                help="Runs again with seed + 1.",
             )  # fmt: skip
         if desk.room.beside_run is not None:
             desk.room.beside_run(desk, live)
@@ -152,7 +152,7 @@ def _forecast(desk: Desk) -> str:
         words.append(f"about {max(0.1, last.stats['seconds'] * share):.1f} s")
     loaded = {entry["model"] for entry in desk.session.jobs.engine.state().loaded}
     if desk.spec.id not in loaded:
-        words.append(f"loads {model_picker.size(desk.family.needed_bytes(desk.spec))} of memory first")
+        words.append(f"first loads the model ({model_picker.size(desk.family.needed_bytes(desk.spec))})")
     return " · ".join(words)
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from components.desk import Desk
 
 FINISH = {
-    "eos": "it ended by itself", "length": "the length was used up", "stop string": "a stop text came",
+    "eos": "ended by itself", "length": "length limit reached", "stop string": "stop sequence found",
     "stopped": "stopped by you",
 }  # fmt: skip
 
@@ -73,13 +73,13 @@ def draw(desk: Desk, run: Run, key: str) -> None:
     for note in run.stats.get("notes", []):
         st.caption(f":material/info: {plain(note)}")
     if run.stats.get("not_stored"):
-        st.warning(plain(f"This result was not kept: {run.stats['not_stored']}"), icon=":material/warning:")
+        st.warning(plain(f"This result could not be saved: {run.stats['not_stored']}"), icon=":material/warning:")
     if run.outputs:
         draw_actions(desk, run, key)
 
 
 def facts(run: Run) -> str:
-    """Say what a run took and what acted: "seed 7 · 1.2 s · 160 tokens, 180 a second · temperature 0.8 · …"."""
+    """Say what a run took and what acted: "seed 7 · 1.2 s · 160 tokens, 180 per second · temperature 0.8 · …"."""
     stats, words = run.stats, rooms.of(run.request.model).words
     parts = []
     if "seed" in stats.get("in_effect", {}):
@@ -87,16 +87,16 @@ def facts(run: Run) -> str:
     if stats.get("seconds"):
         parts.append(f"{stats['seconds']:.1f} s")
     if stats.get("tokens"):
-        speed = f", {stats['tokens_per_s']:,.0f} a second" if stats.get("tokens_per_s") else ""
+        speed = f", {stats['tokens_per_s']:,.0f} per second" if stats.get("tokens_per_s") else ""
         parts.append(f"{stats['tokens']:,} {words.counted}{speed}")
     elif stats.get("steps"):
         word = stats.get("counted") or (words.one if stats["steps"] == 1 else "steps")
-        speed = f", {stats['steps_per_s']:,.0f} a second" if stats.get("steps_per_s") and stats["steps"] > 1 else ""
+        speed = f", {stats['steps_per_s']:,.0f} per second" if stats.get("steps_per_s") and stats["steps"] > 1 else ""
         parts.append(f"{stats['steps']:,} {word}{speed}")
     ends = [str(output.meta.get("finish", "")) for output in run.outputs]
     said = list(dict.fromkeys(FINISH[end] for end in ends if end in FINISH))
     if run.status == "failed" and run.outputs:
-        said = ["this is what there was"]
+        said = ["partial result"]
     settings = [f"{name} {short(value)}" for name, value in stats.get("in_effect", {}).items() if name != "seed"]
     return " · ".join([*parts, *said]) + ("  \nIn effect: " + plain(", ".join(settings)) if settings else "")
 
@@ -134,7 +134,7 @@ def draw_actions(desk: Desk, run: Run, key: str, brief: bool = False) -> None:
                 f"Download{name}", partial(stored, desk.session.jobs, output),  # read when pressed, not at each draw
                 file_name(run.request.model, run.request.seed, output.index, output.media_type),
                 output.media_type, icon=":material/download:", key=f"download-{key}-{output.index}", on_click="ignore",
-                help="The file has the settings inside.",
+                help="The file also contains the settings that made it.",
             )  # fmt: skip
             if place == 0 and not brief:
                 _draw_sharing(run, key)
@@ -175,9 +175,11 @@ def _draw_sharing(run: Run, key: str) -> None:
                 "Download the result instead: its settings are inside."
             )
         else:
-            st.caption("Opens this page with the same prompt, settings and seed. The prompt is readable in it.")
+            st.caption(
+                "Opens this page with the same prompt, settings and seed. Anyone with the link can read the prompt."
+            )
             if any(value.startswith("sha256:") for value in run.request.inputs.values()):
-                st.caption(":material/info: A link carries no files: the one that this started from must be given.")
+                st.caption(":material/info: Links carry no files. Whoever opens it must add the starting file.")
             st.code(link, language=None, wrap_lines=True)
     with st.popover("Settings", icon=":material/data_object:"):
         st.code(settings_json(run), language="json", wrap_lines=True)

@@ -53,7 +53,7 @@ def _take(desk: Desk) -> None:
         found = kind.read(upload.getvalue())
         if found is None:
             state.notify(
-                f"This {kind.name} carries no settings: it was not made here, or they were stripped.", "warning"
+                f"This {kind.name} contains no settings: it was not made here, or they were removed.", "warning"
             )
             return
         apply(desk, kind.name, found)
@@ -69,7 +69,10 @@ def apply(desk: Desk, file: str, found: Recovered) -> None:
     """Set the page to what a `file` (a word for it) says, and say what could not be taken."""
     catalog, model = desk.session.catalog, found.model
     if found.source == "playground" and model not in catalog:
-        state.notify(f"The {file} was made by {str(model)[:60]}, which is not here. The rest was taken.", "warning")
+        state.notify(
+            f"The {file} was made by {str(model)[:60]}, which is not installed. The other settings were applied.",
+            "warning",
+        )
     there = desks.of(desk.session, desk.room, model if model is not None and model in catalog else desk.spec.id)
     seed = params_form.values(there.spec, there.fields)["seed"] if found.seed is None else found.seed
     for name, text in found.inputs.items():
@@ -87,7 +90,7 @@ def apply(desk: Desk, file: str, found: Recovered) -> None:
     if said := inputs.missing(there):
         state.notify(said, "warning")
     if found.unknown:
-        state.notify(f"Not known here and left out: {'; '.join(found.unknown)}.", "warning")
+        state.notify(f"Ignored (unknown here): {'; '.join(found.unknown)}.", "warning")
 
 
 def _is_here(jobs: Jobs, ref: str) -> bool:

@@ -32,7 +32,7 @@ def words(state: EngineState, waiting: int) -> str:
         return f":material/hourglass_top: Warming up the models, {max(0.0, time.time() - state.since):.0f} s · {waits}"
     if state.phase == "stopped":
         if time.time() - state.since < RESTART_S:
-            return f":material/restart_alt: The worker has ended, a new one starts · {waits}"
+            return f":material/restart_alt: The worker stopped; a new one is starting · {waits}"
         return ":material/error: The worker does not start; worker.log in the data folder says why."
     count = len(state.loaded)
     models = "no model" if not count else "1 model" if count == 1 else f"{count} models"

@@ -33,7 +33,7 @@ def study(session: Session, run: Run, request: Request, name: str = "", *, load:
     if view is None:
         other = next((one for one in session.jobs.jobs_of(session.owner) if not one.finished), None)
         if other is not None:
-            _wait(session, other.id, "Another run of yours is under way; this waits for it.")
+            _wait(session, other.id, "Waiting for your other run to finish …")
             return None
         try:
             asked[key] = session.jobs.submit(session.owner, [request], STUDY)
@@ -48,7 +48,7 @@ def study(session: Session, run: Run, request: Request, name: str = "", *, load:
     done = view.runs[0] if view.runs else None
     if done is None or done.status != "done":
         message = (done.error or {}).get("message") if done is not None else None
-        st.warning(plain(message or "This was stopped before it was done."), icon=":material/warning:")
+        st.warning(plain(message or "Stopped before the analysis was finished."), icon=":material/warning:")
         st.button("Try again", key=f"{key}-again", on_click=_forget, args=(key,))
         return None
     outputs = [
@@ -89,5 +89,5 @@ def _look(session: Session, job_id: str, words: str) -> None:
 def _words(view: JobView) -> str:
     progress = view.progress
     if progress is None or not progress.total:
-        return "Looking into it …"
-    return f"Looking into it: {progress.step} of {progress.total}"
+        return "Analysing …"
+    return f"Analysing: {progress.step} of {progress.total}"

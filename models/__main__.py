@@ -94,7 +94,7 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
     }
     inputs = _inputs(options, texts, settings)
     if not 0 <= options.seed <= SEED_MAX:
-        raise BadParam(f"seed is {options.seed}; allowed is {allowed(fields['seed'])}.")
+        raise BadParam(f"seed is {options.seed}; it must be {allowed(fields['seed'])}.")
     request = catalog.current(Request(model=spec.id, inputs=inputs, params=params, seed=options.seed))
     stop = StopSignal()
     signal.signal(signal.SIGINT, lambda *_: stop.request())
@@ -202,14 +202,14 @@ def _parser() -> argparse.ArgumentParser:
     describe.add_argument("model", metavar="MODEL")
     describe.add_argument("--write", action="store_true", help="write them into the model's catalogue file")
     describe.set_defaults(command=_describe)
-    run = commands.add_parser("run", help="generate")
+    run = commands.add_parser("run", help="generate once and print or save the result")
     run.add_argument("model", metavar="MODEL")
-    run.add_argument("--prompt")
-    run.add_argument("--input", action="append", default=[], metavar="NAME=FILE")
-    run.add_argument("--param", action="append", default=[], metavar="NAME=VALUE")
-    run.add_argument("--seed", type=int, default=0)
-    run.add_argument("--out", metavar="FILE", help="write the result with its settings inside")
-    run.add_argument("--json", action="store_true", help="print nothing but the last line")
+    run.add_argument("--prompt", help="text to start from")
+    run.add_argument("--input", action="append", default=[], metavar="NAME=FILE", help="file input, repeatable")
+    run.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="setting, repeatable; see show")
+    run.add_argument("--seed", type=int, default=0, help="random seed (default 0)")
+    run.add_argument("--out", metavar="FILE", help="save the result; its settings are stored in the file")
+    run.add_argument("--json", action="store_true", help="print only the final JSON line")
     run.set_defaults(command=_run)
     return parser
 

@@ -63,7 +63,7 @@ class Blobs:
         """Return where the bytes of a reference lie, stored or not. Raises `BadInput` if it is malformed."""
         match = REFERENCE.fullmatch(ref)
         if not match:
-            raise BadInput(f"{ref[:80]!r} is no reference to a file; one is sha256: and 64 hex digits (0-9a-f).")
+            raise BadInput(f"{ref[:80]!r} is not a file reference: that is sha256: followed by 64 hex digits (0-9a-f).")
         return self._file(match[1])
 
     def _file(self, digest: str) -> Path:

@@ -37,7 +37,7 @@ class Catalog(Mapping[str, ModelSpec]):
             close = difflib.get_close_matches(model, list(self._specs), n=1)
             meant = f" Did you mean {close[0]}?" if close else ""
             raise UnknownModel(
-                f"There is no model {model[:80]!r}.{meant} There are: {', '.join(self._specs)}."
+                f"There is no model {model[:80]!r}.{meant} Available: {', '.join(self._specs)}."
             ) from None
 
     def __iter__(self) -> Iterator[str]:
@@ -151,7 +151,9 @@ def _read(path: Path, families: Mapping[str, Family]) -> ModelSpec:
     if family is None:
         raise CatalogError(f"{path.name}: there is no family {spec.family!r}; allowed: {', '.join(sorted(families))}.")
     if family.modality != spec.modality:
-        raise CatalogError(f"{path.name}: id {spec.id!r} should begin with {family.modality}/, as its family makes.")
+        raise CatalogError(
+            f"{path.name}: id {spec.id!r} must begin with {family.modality}/, the modality of its family."
+        )
     try:
         family.fields(spec)
     except BadParam as error:

@@ -306,7 +306,7 @@ def _sentence(item: ParamField | None, name: str, value: Any, message: str = "")
     shown = repr(value) if len(repr(value)) <= 60 else repr(value)[:57] + "…"
     if item is None:
         return f"{name}: {shown} ({message})"
-    return f"{name} is {shown}; allowed is {allowed(item)}"
+    return f"{name} is {shown}; it must be {allowed(item)}"
 
 
 def _nearest(name: str, known: Mapping[str, Any]) -> str:

@@ -72,7 +72,9 @@ class ModelSpec(BaseModel):
     def folder(self) -> Path:
         """Return the folder of an embedded model's files. Raises `WeightsError` if it is missing."""
         if self.weights.path is None:
-            raise WeightsError(f"{self.id} comes from the Hub and is not on this machine yet.")
+            raise WeightsError(
+                f"{self.id} is on the Hugging Face Hub and not on this machine. Download it first (see README, Adding things)."
+            )
         folder = (self.file.parent / self.weights.path).resolve()
         if not folder.is_dir():
             raise WeightsError(f"{self.id}: the folder {self.weights.path} with its weights is missing. Restore it.")

@@ -75,7 +75,7 @@ def test_a_model_is_added_by_one_toml_file(tmp_path):
         "--param",
         "temperature=0.6",
     )
-    assert "temperature is 0.6; allowed is 0.05 to 0.5" in too_hot.stderr
+    assert "temperature is 0.6; it must be 0.05 to 0.5" in too_hot.stderr
 
 
 def test_a_setting_is_added_by_one_field(tmp_path):
@@ -100,7 +100,7 @@ def test_a_setting_is_added_by_one_field(tmp_path):
     assert "shout (default false; on or off (true or false))" in shell(there, "show", "text/story-gpt").stdout
     bad = shell(there, "run", "text/story-gpt", "--prompt", "x", "--param", "shout=7")
     assert bad.returncode == 2
-    assert "shout is 7; allowed is on or off" in bad.stderr
+    assert "shout is 7; it must be on or off" in bad.stderr
     page = f"""
 import streamlit as st
 from components import params_form

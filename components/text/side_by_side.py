@@ -49,7 +49,7 @@ def build(
                 check(family.Params, fields, {name: value}, spec.id)
                 taken[name] = value
             except PlaygroundError as error:
-                told.append(f"Left at its default: {error.message}")
+                told.append(f"Default kept: {error.message}")
         inputs = {"prompt": prompt, **({"messages": "[]"} if chat and spec.facts.get("chat") else {})}
         requests.append(Request(model=spec.id, inputs=inputs, params=taken, seed=seed))
     return requests, told

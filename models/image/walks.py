@@ -69,7 +69,7 @@ def build_walk(fields: Sequence[ParamField], request: Request, kind: Kind, targe
     if kind not in kinds(fields, request):
         raise BadParam(f"This run cannot be walked by {kind}: its model has no such setting, or it does not act here.")
     if not FRAMES_MIN <= frames <= FRAMES_MAX:
-        raise BadParam(f"frames is {frames!r}; allowed is a whole number from {FRAMES_MIN} to {FRAMES_MAX}.")
+        raise BadParam(f"frames is {frames!r}; it must be a whole number from {FRAMES_MIN} to {FRAMES_MAX}.")
     start = single(fields, request)
     first = float(_values(fields, start)[_MOVES[kind][0]])
     build = {"seed": _to_seed, "prompt": _to_prompt, "guidance": _to_guidance}[kind]
@@ -116,7 +116,7 @@ def _between(start: str, end: str, share: float) -> str:
 
 def _to_seed(fields: Sequence[ParamField], start: Request, target: Any, first: float) -> Request:
     if not isinstance(target, int) or isinstance(target, bool) or not 0 <= target <= SEED_MAX:
-        raise BadParam(f"The seed to walk to is {target!r}; allowed is a whole number from 0 to {SEED_MAX}.")
+        raise BadParam(f"The seed to walk to is {target!r}; it must be a whole number from 0 to {SEED_MAX}.")
     leans_to = _values(fields, start)["variation_seed"]
     if first > 0 and leans_to != target:
         raise BadParam(
@@ -148,7 +148,7 @@ def _to_guidance(fields: Sequence[ParamField], start: Request, target: Any, firs
     item = _field(fields, "guidance_scale")
     assert item.ge is not None and item.le is not None
     if not isinstance(target, int | float) or isinstance(target, bool) or not item.ge <= target <= item.le:
-        raise BadParam(f"The guidance to walk to is {target!r}; allowed is {allowed(item)}.")
+        raise BadParam(f"The guidance to walk to is {target!r}; it must be {allowed(item)}.")
     if target == first:
         raise BadParam(f"The run's guidance is {first:g} already, so there is no way to walk. Choose another value.")
     return _moved(start, guidance_scale=float(target))

@@ -49,10 +49,10 @@ READY = EngineState("ready")
         (
             {"progress": Progress("denoise", 2, 20, "picture 5 of 8"), "steps_per_s": 0.4, "requests": (PICTURES,)},
             READY,
-            "picture 5 of 8 · 2 of 20 steps · 2.5 s a step · 2.0 s · about 45 s left for these pictures",
+            "picture 5 of 8 · 2 of 20 steps · 2.5 s per step · 2.0 s · about 45 s left for these pictures",
         ),
         ({"progress": Progress("generate", 1, 4), "requests": (PICTURE,)}, READY, "1 of 4 pictures · 2.0 s"),
-        ({"progress": Progress("decode", 0, 1), "requests": (PICTURE,)}, READY, "Turning latents into pixels · 2.0 s"),
+        ({"progress": Progress("decode", 0, 1), "requests": (PICTURE,)}, READY, "Decoding latents to pixels · 2.0 s"),
     ],
 )
 def test_a_living_job_says_what_happens_and_for_how_long(change, engine, words):
@@ -65,7 +65,7 @@ def test_the_status_line_says_memory_models_and_who_waits():
     assert status_line.words(state, 2).endswith("17.0 MB of 1.2 GB · 1 model loaded · 2 waiting")
     assert "no model loaded · nobody waiting" in status_line.words(EngineState("ready"), 0)
     assert "Warming up the models, 3 s" in status_line.words(EngineState("warming", time.time() - 3), 0)
-    assert "a new one starts" in status_line.words(EngineState("stopped", time.time() - 1), 0)
+    assert "a new one is starting" in status_line.words(EngineState("stopped", time.time() - 1), 0)
     assert "does not start" in status_line.words(EngineState("stopped", time.time() - 60), 0)
 
 

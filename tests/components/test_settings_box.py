@@ -40,7 +40,7 @@ def test_a_picture_from_a_picture_says_when_its_source_is_gone(pages):
     gone = pages.open(PAGE)
     upload(gone, BOX, first)
     assert kept(gone, "image") is None
-    assert any("Still to be given" in message and "the picture" in message for message in messages(gone))
+    assert any("Please add the" in message and "the picture" in message for message in messages(gone))
 
 
 def webui(text):
@@ -80,12 +80,12 @@ def own(**request):
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (png(), "carries no settings"),
+        (png(), "contains no settings"),
         (b"text", "no picture that can be read here"),
         (own(seed=-1), "damaged"),
         (own(seed=float("inf")), "damaged"),
         (own(seed=2**40), "damaged"),
-        (own(model="image/nobody"), "made by image/nobody, which is not here"),
+        (own(model="image/nobody"), "made by image/nobody, which is not installed"),
         (own(model="text/story-gpt"), "This is for Story GPT on the Text page"),
         (own(params={"guidance_scale": "high", "num_inference_steps": 10**9}), "guidance_scale is"),
         (own(params={"guidance_scale": float("nan")}), "guidance_scale is"),

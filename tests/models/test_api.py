@@ -78,7 +78,7 @@ def test_params_that_do_not_act_are_not_said_to_be_in_effect():
         (["run", "text/story-gtp", "--prompt", "x"], "Did you mean text/story-gpt?"),
         (["run", REQUEST.model], "prompt is missing"),
         (["run", REQUEST.model, "--prompt", "  "], "prompt"),
-        (["run", REQUEST.model, "--prompt", "x", "--param", "temperature=9"], "temperature is 9; allowed is"),
+        (["run", REQUEST.model, "--prompt", "x", "--param", "temperature=9"], "temperature is 9; it must be"),
         (["run", REQUEST.model, "--prompt", "x", "--param", "temprature=1"], "did you mean temperature?"),
         (["run", REQUEST.model, "--prompt", "x", "--param", "temperature"], "name=value"),
         (["run", REQUEST.model, "--prompt", "x", "--seed", "-1"], "seed is -1"),

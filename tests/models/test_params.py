@@ -62,13 +62,13 @@ def test_check_fills_in_defaults_and_keeps_what_is_given():
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"temperature": 9}, "temperature is 9; allowed is 0.05 to 2"),
+        ({"temperature": 9}, "temperature is 9; it must be 0.05 to 2"),
         ({"temperature": float("nan")}, "temperature is nan"),
         ({"temperature": True}, "temperature is True"),
         ({"temperature": "hot"}, "temperature is 'hot'"),
         ({"temperature": None}, "temperature is None"),
-        ({"top_k": 2.5}, "top_k is 2.5; allowed is a whole number from 1 to 100, or off (null)"),
-        ({"scheduler": "dim"}, "allowed is one of ddim, euler"),
+        ({"top_k": 2.5}, "top_k is 2.5; it must be a whole number from 1 to 100, or off (null)"),
+        ({"scheduler": "dim"}, "it must be one of ddim, euler"),
         ({"do_sample": 1}, "on or off"),
         ({"stop": ["a"] * 4}, "at most 3"),
         ({"note": "x" * 11}, "at most 10 characters"),
@@ -149,8 +149,8 @@ def test_neutral_values_are_read_from_the_declaration():
 @pytest.mark.parametrize(
     ("annotation", "default", "hints", "words"),
     [
-        (bool, True, {"neutral": "no"}, "neutral: x is 'no'; allowed is on or off"),
-        (Literal["a", "b"], "a", {"neutral": ("a", "c")}, "neutral: x is 'c'; allowed is one of a, b"),
+        (bool, True, {"neutral": "no"}, "neutral: x is 'no'; it must be on or off"),
+        (Literal["a", "b"], "a", {"neutral": ("a", "c")}, "neutral: x is 'c'; it must be one of a, b"),
         (bool, True, {"neutral": False, "neutral_unless": {"y": [1]}}, r"neutral_unless names unknown fields \['y'\]"),
         (bool, True, {"cost": "each"}, "only a number has a cost, not a toggle"),
     ],
@@ -208,7 +208,7 @@ def test_a_narrowing_sets_default_and_range():
     assert (by_name["temperature"].default, by_name["temperature"].ge, by_name["temperature"].le) == (1.0, 0.5, 1.5)
     assert "eta" not in by_name
     assert check(Sample, table, {}).temperature == 1.0
-    with pytest.raises(BadParam, match=r"temperature is 1.8; allowed is 0.5 to 1.5"):
+    with pytest.raises(BadParam, match=r"temperature is 1.8; it must be 0.5 to 1.5"):
         check(Sample, table, {"temperature": 1.8})
 
 
@@ -217,8 +217,8 @@ def test_a_narrowing_sets_default_and_range():
     [
         ("temperature", {"le": 3}, "widens"),
         ("temperature", {"ge": 0.01}, "widens"),
-        ("temperature", {"default": 5}, "allowed is"),
-        ("temperature", {"ge": 1.0}, "allowed is 1 to 2"),  # the family's default falls out of the range
+        ("temperature", {"default": 5}, "it must be"),
+        ("temperature", {"ge": 1.0}, "it must be 1 to 2"),  # the family's default falls out of the range
         ("scheduler", {"choices": ["ddim", "lms"]}, "lms"),
         ("scheduler", {"choices": []}, "is empty"),
         ("note", {"le": 3}, "widens"),

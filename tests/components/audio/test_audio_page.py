@@ -121,7 +121,7 @@ def test_a_dropped_file_sets_the_page_again(pages):
     settle(pages, press(fresh, "run"))
     assert pages.engine.ran[-1] == pages.engine.ran[0]
     foreign = upload(pages.open(PAGE), "Sound with settings", recording())
-    assert "carries no settings" in said(foreign)
+    assert "contains no settings" in said(foreign)
     broken = upload(pages.open(PAGE), "Sound with settings", b"this is text")
     assert "no sound file" in said(broken)
 

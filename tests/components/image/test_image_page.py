@@ -51,7 +51,7 @@ def test_run_draws_pictures_with_facts_and_never_the_kept_steps(pages):
     assert len(pictures(page)) == 2
     assert [one["alt"] for one in components(page, "pictures")[0]["pictures"]] == ["a *red* <b>heart</b>"] * 2
     facts = next(item.value for item in page.caption if "In effect" in item.value)
-    assert "seed 7 · 0.5 s · 3 steps, 10 a second" in facts
+    assert "seed 7 · 0.5 s · 3 steps, 10 per second" in facts
     assert "guidance" in facts
     downloads = [item for item in page.download_button if item.label.startswith("Download")]
     assert [item.label for item in downloads if "JSON" not in item.label] == ["Download 1", "Download 2"]
@@ -169,11 +169,11 @@ def test_a_link_carries_words_and_says_that_pictures_are_left_out(pages):
     upload(page, "Picture", png())
     run(pages, page, "blue heart")
     link = next(code.value for code in page.code if "?r=" in code.value)
-    assert any("A link carries no files" in item.value for item in page.caption)
+    assert any("Links carry no files" in item.value for item in page.caption)
     other = pages.open(PAGE, r=link.split("?r=")[1])
     assert widget(other, "text_area", "image-prompt").value == "blue heart"
     assert widget(other, "selectbox", f"{MODEL}.task").value == "image to image"
-    assert any("Still to be given" in message and "the picture" in message for message in messages(other))
+    assert any("Please add the" in message and "the picture" in message for message in messages(other))
 
 
 def test_a_link_that_names_no_picture_where_one_belongs_is_harmless(pages):

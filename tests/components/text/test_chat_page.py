@@ -92,7 +92,7 @@ def test_two_turns_go_to_the_model_with_all_that_was_said(pages):
         {"role": "user", "content": "Hello *you* <b>"}, {"role": "assistant", "content": "0: word0 word1 word2"},
     ]  # fmt: skip
     assert said(page) == ["Hello *you* <b>", "0: word0 word1 word2", "And then?", "0: word0 word1 word2"]
-    assert any("talker · seed 0 · 3 tokens" in line and "it ended by itself" in line for line in captions(page))
+    assert any("talker · seed 0 · 3 tokens" in line and "ended by itself" in line for line in captions(page))
 
 
 def test_an_example_is_asked_with_one_press(pages):

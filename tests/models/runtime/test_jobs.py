@@ -60,7 +60,7 @@ def test_a_job_runs_its_requests_in_turn_and_keeps_every_run(world):
 
 def test_a_bad_request_is_refused_before_it_waits(tmp_path):
     def validate(request):
-        raise BadParam("temperature is 9; allowed is 0.05 to 2.")
+        raise BadParam("temperature is 9; it must be 0.05 to 2.")
 
     world = World(tmp_path, validate=validate)
     with pytest.raises(BadParam):

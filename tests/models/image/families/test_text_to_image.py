@@ -91,7 +91,7 @@ def test_every_scheduler_of_the_list_draws_something_of_its_own(engine, kind):
 @each
 def test_a_scheduler_that_does_not_run_is_refused_by_name(engine, kind):
     wrong = "EulerDiscreteScheduler" if kind in ("lcm", "sd3", "flux") else "FlowMatchEulerDiscreteScheduler"
-    with pytest.raises(BadParam, match=f"scheduler is '{wrong}'; allowed is one of"):
+    with pytest.raises(BadParam, match=f"scheduler is '{wrong}'; it must be one of"):
         list(engine.generate(draw(kind, scheduler=wrong)))
 
 
