@@ -68,7 +68,8 @@ def _draw(session: Session, job_id: str, was_queued: bool, show: Show | None) ->
         st.button(
             "Force" if forced else "Stopping…" if view.stopping else "Stop",
             icon=":material/stop_circle:", key=stop_key(job_id), disabled=view.stopping and not forced,
-            help="Force: ends the worker process and unloads all models." if forced else "Stops now; finished parts are kept.",
+            help="Force: ends the worker process and unloads all models." if forced
+            else "Stops now; finished parts are kept.",
             on_click=session.jobs.stop, args=(session.owner, job_id),
         )  # fmt: skip
     if show is not None:

@@ -73,7 +73,8 @@ class ModelSpec(BaseModel):
         """Return the folder of an embedded model's files. Raises `WeightsError` if it is missing."""
         if self.weights.path is None:
             raise WeightsError(
-                f"{self.id} is on the Hugging Face Hub and not on this machine. Download it first (see README, Adding things)."
+                f"{self.id} is on the Hugging Face Hub and not on this machine. "
+                "Download it first (see README, Adding things)."
             )
         folder = (self.file.parent / self.weights.path).resolve()
         if not folder.is_dir():

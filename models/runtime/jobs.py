@@ -331,8 +331,8 @@ class Jobs:
         except Exception as problem:
             log.exception("run of %s failed", request.model)
             error = PlaygroundError(
-                f"The run failed with an internal error ({type(problem).__name__}). Run it again; worker.log in the data "
-                "folder has details."
+                f"The run failed with an internal error ({type(problem).__name__}). Run it again; worker.log in the "
+                "data folder has details."
             )
         with self._guard:
             preview, owner = job.preview, job.owner

@@ -60,8 +60,8 @@ class WorkerEngine:
         with self._guard:
             if request.model in self._refused:
                 raise ModelRefused(
-                    f"{request.model} ended the worker process {DEATHS_UNTIL_REFUSED} times in a row, so it is "
-                    "not run again by itself. Try anyway, or choose another model.",
+                    f"{request.model} crashed the worker {DEATHS_UNTIL_REFUSED} times in a row and is now blocked. "
+                    "Press “Try anyway”, or choose another model.",
                     reason="refused", model=request.model,
                 )  # fmt: skip
         for _ in range(STARTS):
