@@ -94,7 +94,7 @@ def _draw_prompt(desk: Desk, item: InputField) -> None:
         desk.prompt.start(desk.spec.examples[0])  # first use needs one click
     st.text_area(
         item.label or "Prompt", key=desk.prompt.key, height=desk.room.prompt_px, persist_state="session",
-        placeholder=desk.room.placeholder, 
+        placeholder=desk.room.placeholder,
         help=item.help or "The model continues this text. Markdown and HTML are shown as plain text.",
     )  # fmt: skip
     if desk.spec.examples:
