@@ -5,6 +5,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PORT ?= 8501
+# a file of tests stays in one process, where what it loaded is loaded
+WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --durations=10
 # PyTorch's own CPU wheels are small; they are asked for only on Linux without an NVIDIA driver, if they answer at once
 CPU_WHEELS := https://download.pytorch.org/whl/cpu
 
@@ -30,7 +33,10 @@ $(VENV)/.installed-dev: requirements-dev.txt requirements-train.txt requirements
 	$(PIP) -r requirements-dev.txt
 	@touch $@
 
-test: test-setup lint types unit browser
+# types are checked beside the unit tests: the wall time is the longer of the two, and a failure of either fails both
+test: test-setup lint
+	$(MAKE) --no-print-directory -j2 types unit
+	$(MAKE) --no-print-directory browser
 
 lint: test-setup
 	$(BIN)/ruff check .
@@ -41,10 +47,10 @@ types: test-setup
 	$(BIN)/mypy -p models -p components
 
 unit: test-setup
-	$(BIN)/python -m pytest tests --ignore tests/browser
+	$(PYTEST) tests --ignore tests/browser
 
 browser: test-setup
-	$(BIN)/python -m pytest tests/browser
+	$(PYTEST) tests/browser
 
 # the example results that pages show before a first run; make them anew when weights change
 examples: setup

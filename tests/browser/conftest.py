@@ -41,6 +41,18 @@ def until(check, timeout_s=60.0, every_s=0.05):
     return found
 
 
+def free_port():
+    """Return a free port of 127.0.0.1. Each test process has ports of its own: none is taken between look and use."""
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    place = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+    while True:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port: int = free.getsockname()[1]
+        if port // 2 % processes == place:  # Linux hands out odd ones alone
+            return port
+
+
 class App:
     """A running app on a free port of 127.0.0.1, with the odd models beside the shipped ones.
 
@@ -61,9 +73,7 @@ class App:
             "PLAYGROUND_MEMORY_BYTES": "300000000",
             "PLAYGROUND_STOP_GRACE_S": "1",
         }
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.log = (folder / "app.log").open("wb")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.browser.serve", str(folder / "modules.txt"), str(self.port)],
@@ -148,6 +158,11 @@ class Session:
         """Return the text of the story on show, the first one on the page."""
         cards = self.page.locator("article p")
         return cards.first.inner_text() if cards.count() else ""
+
+    def settled(self):
+        """Wait until the page shows all that its script draws, at two looks in a row: one run may ask for the next."""
+        idle = "document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'"
+        until(lambda: self.page.evaluate(idle) and (time.sleep(0.1), self.page.evaluate(idle))[1])
 
     def sees(self, words, timeout_s=60.0):
         self.page.get_by_text(words).first.wait_for(timeout=timeout_s * 1000)

@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 from scipy.io import wavfile
 
-import models
+from components.example import EXAMPLES
 from models.audio import sounds
-from models.types import Request
 from tests.browser.conftest import FLAGS, Session, browser_path, until
+
+
+VIEWS = {"Score": "img[alt='The tune as sheet music']", "Notation": "[data-testid=stCode]",
+         "Wave": "[data-testid=stVegaLiteChart]", "Spectrogram": ".spectrogram .stage"}  # fmt: skip
 
 
 def opened(session, **settings):
@@ -53,9 +56,10 @@ def test_a_tune_is_composed_played_and_downloaded(session):
     assert np.abs(samples.astype(int)).max() > 20_000
     assert 8 < len(samples) / rate < 180
     assert seconds(viewer) == pytest.approx(len(samples) / rate, abs=0.1)
-    for view in ("Score", "Notation", "Wave", "Spectrogram"):
+    for view, drawn in VIEWS.items():
         viewer.page.get_by_text(view, exact=True).first.click()
-        viewer.page.wait_for_timeout(600)
+        viewer.page.locator(drawn).first.wait_for()
+        viewer.settled()
         assert viewer.page.get_by_test_id("stException").count() == 0
     assert viewer.errors == []
 
@@ -90,8 +94,7 @@ def test_a_number_is_spoken_and_heard_again(session):
 @pytest.fixture
 def spoken(tmp_path):
     """Return a file in which 4 0 7 is said once, in the middle of silence."""
-    *_, final = models.generate(Request(model="audio/digits-diffusion", inputs={"prompt": "4 0 7"}, seed=1))
-    samples, rate = sounds.read_wav(final.outputs[0].data)
+    samples, rate = sounds.read_wav((EXAMPLES / "audio-digits-diffusion.wav").read_bytes())
     pause = np.zeros((rate, 1), np.float32)
     row = sounds.resample(np.concatenate([pause, samples, pause, pause])[:, 0], rate, 48_000)
     (tmp_path / "spoken.wav").write_bytes(sounds.encode(row, 48_000))

@@ -44,7 +44,7 @@ def photo(tmp_path):
 
 
 def upload(viewer, file, label="Picture"):
-    viewer.page.wait_for_timeout(700)  # the box that took the last file is just being replaced
+    viewer.settled()  # the box that took the last file is just being replaced
     box = viewer.page.get_by_test_id("stFileUploader").filter(has_text=label).first
     box.locator("input[type=file]").set_input_files(file)
 
@@ -102,7 +102,7 @@ def test_inpainting_changes_what_is_painted_and_nothing_else(session, photo):
     mouse.move(place["x"] + place["width"] * 0.75, place["y"] + place["height"] * 0.75, steps=5)
     mouse.up()
     viewer.sees("of the picture is painted")
-    viewer.page.wait_for_timeout(1000)  # the mask is on its way to the app
+    viewer.settled()  # the mask has come to the app
     viewer.write("red heart")
     viewer.run()
     finished(viewer)

@@ -5,7 +5,6 @@ import hashlib
 import io
 import os
 import re
-import socket
 import struct
 import subprocess
 import sys
@@ -17,16 +16,14 @@ from PIL import Image
 
 from components.image import mask_painter
 from components.widgets import picture_parts
-from tests.browser.conftest import ROOT, App, until
+from tests.browser.conftest import ROOT, App, free_port, until
 
 
 class Demo(App):
     """The page of the components, as its own app on a free port of 127.0.0.1."""
 
     def __init__(self, folder):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.log = (folder / "demo.log").open("wb")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "streamlit", "run", "tests/browser/image_components_app.py",
@@ -310,7 +307,7 @@ def test_scrubbing_shows_the_same_frame_of_both_strips(session):
     one.page.keyboard.press("End")
     one.sees("12 / 12")
     one.button("Rerun").click()
-    one.page.wait_for_timeout(500)
+    one.settled()
     assert one.page.locator(".bar output").inner_text() == "12 / 12"
     one.page.get_by_role("slider", name="Frame").press("Home")
     assert [frame(one, 0), frame(one, 1)] == first
