@@ -7,7 +7,8 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 import components
-from components import side_by_side, state
+from components import state
+from components.text import side_by_side
 
 
 @pytest.fixture
@@ -97,7 +98,7 @@ def test_a_module_that_is_imported_again_keeps_its_names(kept):
 
 def test_a_module_of_ours_is_imported_again(monkeypatch):
     """Streamlit forgets a module whose file was saved, and the next draw imports it."""
-    monkeypatch.setattr(components, "side_by_side", side_by_side)  # what the import changes is put back
+    monkeypatch.setattr(components.text, "side_by_side", side_by_side)  # what the import changes is put back
     monkeypatch.delitem(sys.modules, side_by_side.__name__)
     again = importlib.import_module(side_by_side.__name__)
     assert again is not side_by_side
