@@ -166,23 +166,26 @@ class Family(ABC, Generic[P]):
         return describe(self.Params, spec.params, self.seed_shown_if)
 
 
-@cache
 def discover(family_dirs: tuple[Path, ...]) -> Mapping[str, Family]:
     """Import every module in the folders and return one instance per family, by name.
 
-    Raises `CatalogError` for two families of one name.
+    Imported once, and again when a file came or went. Raises `CatalogError` for two families of one name.
     """
+    return _families(tuple(path for folder in family_dirs for path in sorted(Path(folder).glob("[!_]*.py"))))
+
+
+@cache
+def _families(files: tuple[Path, ...]) -> Mapping[str, Family]:
     found: dict[str, Family] = {}
-    for folder in family_dirs:
-        for path in sorted(Path(folder).glob("[!_]*.py")):
-            module = _import(path)
-            for _, member in inspect.getmembers(module, inspect.isclass):
-                if not issubclass(member, Family) or inspect.isabstract(member) or member.__module__ != module.__name__:
-                    continue
-                if member.name in found:
-                    other = inspect.getfile(type(found[member.name]))
-                    raise CatalogError(f"{path.name}: the family name {member.name!r} is taken by {Path(other).name}.")
-                found[member.name] = member()
+    for path in files:
+        module = _import(path)
+        for _, member in inspect.getmembers(module, inspect.isclass):
+            if not issubclass(member, Family) or inspect.isabstract(member) or member.__module__ != module.__name__:
+                continue
+            if member.name in found:
+                other = inspect.getfile(type(found[member.name]))
+                raise CatalogError(f"{path.name}: the family name {member.name!r} is taken by {Path(other).name}.")
+            found[member.name] = member()
     return found
 
 
