@@ -97,12 +97,15 @@ class Context:
     `stopped()` turns true when the user pressed Stop: end within one step with a `Final` of what there is.
     `skipped()` turns true, once for each press, when they pressed Skip: leave the outputs at hand, keep the finished
     ones and go on with the next.
-    `open_ref(ref)` returns the bytes of an upload. `stamp` is what the artefact embeds: all that causes it.
+    `open_ref(ref)` returns the bytes of an upload; `open_beside(ref, name)` what was made of it when it was taken, None
+    where nothing is kept: then it is made again (see `Blobs.get_beside`). `stamp` is what the artefact embeds: all
+    that causes it.
     """
 
     stopped: Callable[[], bool] = lambda: False
     skipped: Callable[[], bool] = lambda: False
     open_ref: Callable[[str], bytes] | None = None
+    open_beside: Callable[[str, str], bytes | None] = lambda ref, name: None
     stamp: dict[str, Any] = field(default_factory=dict)
 
 
