@@ -105,10 +105,11 @@ def draw(desk: Desk) -> None:
 
 def take(desk: Desk, item: InputField, data: bytes, said: str = "") -> None:
     """Make an upload the input `item`. Raises `BadInput` for what cannot be read; what was there before then stays."""
-    check = type_of(item).check
-    if check is not None:
-        check(data, said or item.label.lower())
-    ref(desk, item).set(desk.session.jobs.store.put_bytes(data))
+    kind, store = type_of(item), desk.session.jobs.store
+    decoded = kind.check(data, said or item.label.lower()) if kind.check is not None else None
+    kept = store.put_bytes(data)
+    kind.keep(store, kept, decoded)
+    ref(desk, item).set(kept)
 
 
 def take_upload(desk: Desk, item: InputField, *widgets: str) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from models.family import InputField
 from models.types import Output, Request, Run
@@ -18,6 +18,7 @@ from models.types import Output, Request, Run
 if TYPE_CHECKING:
     from components.desk import Desk
     from components.session import Session
+    from models.blobs import Blobs
     from models.catalog import Catalog
     from models.runtime.jobs import JobView
     from models.stamps import Recovered
@@ -110,13 +111,15 @@ class InputType:
     `draw(desk, item)` draws its widget (None: page parts of the room's own give it). `value(desk, item)` returns what
     a request carries: text, or a `sha256:` reference; None for nothing. `restore(desk, item, inputs)` sets the page to
     a request's inputs. `check(data, name)` decodes an upload and raises `BadInput`; None for a type without uploads.
+    `keep(store, ref, decoded)` may keep what `check` returned beside the upload, so that no run decodes it again.
     Inputs whose type is `beside` stand in columns. `uses` names settings on which the widget depends.
     """
 
     value: Callable[[Desk, InputField], str | None]
     restore: Callable[[Desk, InputField, Mapping[str, str]], None]
     draw: Callable[[Desk, InputField], None] | None = None
-    check: Callable[[bytes, str], object] | None = None
+    check: Callable[[bytes, str], Any] | None = None
+    keep: Callable[[Blobs, str, Any], None] = lambda store, ref, decoded: None
     beside: bool = False
     uses: tuple[str, ...] = ()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from components import presence
-from models.catalog import Catalog, load_catalog
+from models.catalog import Catalog, current_catalog
 from models.runtime.jobs import Jobs
 from models.runtime.worker_client import WorkerEngine
 from models.settings import Settings
@@ -21,10 +21,10 @@ def start(settings: Settings | None = None) -> Jobs:
     store = Store(settings)
     store.prune(max_bytes=KEEP_BYTES)
     engine = WorkerEngine(settings)
-    # the catalogue is read anew: an entry added while the app runs is known at once
+    # as it is at that moment: an entry added while the app runs is known at once
     return Jobs(engine, store, settings, lambda request: catalog(settings).validate(request), presence.is_there)
 
 
 def catalog(settings: Settings | None = None) -> Catalog:
-    """Read the catalogue; a wrong entry is left out and told in `problems`."""
-    return load_catalog(settings or Settings(), strict=False)
+    """Return the catalogue as its files are now; a wrong entry is left out and told in `problems`."""
+    return current_catalog(settings or Settings())

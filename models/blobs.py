@@ -1,7 +1,7 @@
 """Artefacts and uploads as files named by their SHA-256. No SQL here: a worker needs only this.
 
 The file of `sha256:abcdef…` is `data_dir/artifacts/ab/abcdef…`. A file is complete or absent: bytes go to a temporary
-file beside it, reach the disk, and take their name in one step.
+file beside it, reach the disk, and take their name in one step. What was made of it lies beside it as `abcdef….name`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from models.errors import BadInput, PlaygroundError
 
 REFERENCE = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 
+_DIGEST = hashlib.sha256().digest_size  # bytes before what is kept beside a file: its own hash
 _AGAIN = "Upload it or run it again."
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -59,12 +60,33 @@ class Blobs:
             raise BadInput(f"The file stored under {ref} is damaged: its hash differs. {_AGAIN}")
         return data
 
+    def put_beside(self, ref: str, name: str, data: bytes) -> None:
+        """Keep what was made of a stored file beside it, under a short `name`, until `Store.prune` needs the room."""
+        target = self._beside(ref, name)
+        with file_errors(target):
+            _write_file(target, hashlib.sha256(data).digest() + data)
+
+    def get_beside(self, ref: str, name: str) -> bytes | None:
+        """Return what `put_beside` kept, None where it is not there, cleared or damaged."""
+        target = self._beside(ref, name)
+        with file_errors(target):
+            try:
+                with target.open("rb") as file:
+                    digest, data = file.read(_DIGEST), file.read()
+            except FileNotFoundError:
+                return None
+        return data if hashlib.sha256(data).digest() == digest else None
+
     def path(self, ref: str) -> Path:
         """Return where the bytes of a reference lie, stored or not. Raises `BadInput` if it is malformed."""
         match = REFERENCE.fullmatch(ref)
         if not match:
             raise BadInput(f"{ref[:80]!r} is not a file reference: that is sha256: followed by 64 hex digits (0-9a-f).")
         return self._file(match[1])
+
+    def _beside(self, ref: str, name: str) -> Path:
+        target = self.path(ref)
+        return target.with_name(f"{target.name}.{name}")
 
     def _file(self, digest: str) -> Path:
         return self._artifacts / digest[:2] / digest

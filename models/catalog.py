@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import os
+import threading
+import time
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
@@ -134,6 +138,74 @@ def load_catalog(settings: Settings, *, strict: bool = True) -> Catalog:
                     raise
                 problems.append(error)
     return Catalog(list(specs.values()), families, tuple(problems))
+
+
+def current_catalog(settings: Settings) -> Catalog:
+    """Return the catalogue as its files are now; they are read again only when one came, changed or went.
+
+    A bad entry is left out and told in `problems`. Any thread may call it; one reads, the others wait. Raises
+    `CatalogError` for a folder that does not exist and for two families of one name.
+    """
+    where = (tuple(settings.catalog_dirs), settings.family_folders())
+    with _READING:
+        files = _stamps([*_files(where[0], "*.toml"), *_files(where[1], "*.py")])
+        kept = _READ.get(where)
+        if kept is not None and kept.files == files and kept.weights == _stamps(kept.weights):
+            return kept.catalog
+        started_ns = time.time_ns()
+        catalog = load_catalog(settings, strict=False)
+        weights = _stamps(place for spec in catalog.values() for place in _weight_places(spec))
+        _READ.pop(where, None)
+        # weights that change while they are looked at are looked at again
+        if all(stamp is None or stamp[0] < started_ns for stamp in weights.values()):
+            _READ[where] = _Read(files, weights, catalog)
+        return catalog
+
+
+_Stamps = dict[Path, tuple[int, int] | None]  # time of change in ns and size in bytes; None: it is not there
+
+
+class _Read(NamedTuple):
+    """Hold a catalogue and what its files were like when it was read."""
+
+    files: _Stamps
+    weights: _Stamps
+    catalog: Catalog
+
+
+# a hot reload makes this module anew: what was read is then forgotten, and no object outlives its class
+_READ: dict[tuple[tuple[Path, ...], tuple[Path, ...]], _Read] = {}
+_READING = threading.Lock()
+
+
+def _files(folders: Iterable[Path], pattern: str) -> list[Path]:
+    return [path for folder in folders for path in Path(folder).glob(pattern)]
+
+
+def _stamps(paths: Iterable[Path]) -> _Stamps:
+    found: _Stamps = {}
+    for path in paths:
+        try:
+            stat = path.stat()
+            found[path] = (stat.st_mtime_ns, stat.st_size)
+        except OSError:
+            found[path] = None
+    return found
+
+
+def _weight_places(spec: ModelSpec) -> Iterator[Path]:
+    """Yield what changes when an embedded model's weights come or go: their folders, and an adapter's base."""
+    if spec.weights.path is None:
+        return
+    own = spec.file.parent / spec.weights.path
+    yield from (own.parent, own / "adapter_config.json")
+    folders = [own]
+    with suppress(WeightsError):
+        folders += [base] if (base := spec.base_folder()) else []
+    for folder in folders:
+        yield folder
+        for parent, inner, _ in os.walk(folder):
+            yield from (Path(parent, name) for name in inner)
 
 
 def _read(path: Path, families: Mapping[str, Family]) -> ModelSpec:

@@ -97,12 +97,15 @@ class Context:
     `stopped()` turns true when the user pressed Stop: end within one step with a `Final` of what there is.
     `skipped()` turns true, once for each press, when they pressed Skip: leave the outputs at hand, keep the finished
     ones and go on with the next.
-    `open_ref(ref)` returns the bytes of an upload. `stamp` is what the artefact embeds: all that causes it.
+    `open_ref(ref)` returns the bytes of an upload; `open_beside(ref, name)` what was made of it when it was taken, None
+    where nothing is kept: then it is made again (see `Blobs.get_beside`). `stamp` is what the artefact embeds: all
+    that causes it.
     """
 
     stopped: Callable[[], bool] = lambda: False
     skipped: Callable[[], bool] = lambda: False
     open_ref: Callable[[str], bytes] | None = None
+    open_beside: Callable[[str, str], bytes | None] = lambda ref, name: None
     stamp: dict[str, Any] = field(default_factory=dict)
 
 
@@ -166,23 +169,26 @@ class Family(ABC, Generic[P]):
         return describe(self.Params, spec.params, self.seed_shown_if)
 
 
-@cache
 def discover(family_dirs: tuple[Path, ...]) -> Mapping[str, Family]:
     """Import every module in the folders and return one instance per family, by name.
 
-    Raises `CatalogError` for two families of one name.
+    Imported once, and again when a file came or went. Raises `CatalogError` for two families of one name.
     """
+    return _families(tuple(path for folder in family_dirs for path in sorted(Path(folder).glob("[!_]*.py"))))
+
+
+@cache
+def _families(files: tuple[Path, ...]) -> Mapping[str, Family]:
     found: dict[str, Family] = {}
-    for folder in family_dirs:
-        for path in sorted(Path(folder).glob("[!_]*.py")):
-            module = _import(path)
-            for _, member in inspect.getmembers(module, inspect.isclass):
-                if not issubclass(member, Family) or inspect.isabstract(member) or member.__module__ != module.__name__:
-                    continue
-                if member.name in found:
-                    other = inspect.getfile(type(found[member.name]))
-                    raise CatalogError(f"{path.name}: the family name {member.name!r} is taken by {Path(other).name}.")
-                found[member.name] = member()
+    for path in files:
+        module = _import(path)
+        for _, member in inspect.getmembers(module, inspect.isclass):
+            if not issubclass(member, Family) or inspect.isabstract(member) or member.__module__ != module.__name__:
+                continue
+            if member.name in found:
+                other = inspect.getfile(type(found[member.name]))
+                raise CatalogError(f"{path.name}: the family name {member.name!r} is taken by {Path(other).name}.")
+            found[member.name] = member()
     return found
 
 

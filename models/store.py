@@ -146,7 +146,8 @@ class Store(Blobs):
         """Drop the oldest runs, and files that no run needs, until the store is within its budget.
 
         `max_bytes` is over artefact files and rows, `max_runs` over rows. Within both, nothing is dropped. Nothing
-        younger than `keep_s` seconds goes: no run, and no upload whose run may still wait.
+        younger than `keep_s` seconds goes: no run, and no upload whose run may still wait. What lies beside a file goes
+        first, however young: it can be made again.
         """
         before = time.time() - keep_s
         with self._write() as connection:
@@ -159,7 +160,8 @@ class Store(Blobs):
             row_bytes = sum(row.record_bytes for row in rows)
             too_large = max_bytes is not None and row_bytes + sum(size for _, size, _ in files) > max_bytes
             # Files that no run needs go first, the young ones stay and count; then runs go with what only they need.
-            sizes = {file.name: size for file, size, changed in files if file.name in users or changed > before}
+            stay = [one for one in files if not one[0].suffix and (one[0].name in users or one[2] > before)]
+            sizes = {file.name: size for file, size, _ in stay}
             left_bytes, freed, victims = row_bytes + sum(sizes.values()), 0, list[str]()
             for run_id, created_at, record_bytes in rows:
                 within_bytes = max_bytes is None or left_bytes <= max_bytes
@@ -188,7 +190,7 @@ class Store(Blobs):
         with self._write() as connection:
             used = set(connection.execute(sa.select(_used.c.sha256).distinct()).scalars())
             for file, size, changed in self._files():
-                if changed <= before and file.name not in used:
+                if file.suffix or (changed <= before and file.name not in used):
                     with suppress(OSError):
                         file.unlink()
                         count, freed = count + 1, freed + size

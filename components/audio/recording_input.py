@@ -13,6 +13,8 @@ from models.family import InputField
 
 if TYPE_CHECKING:
     from components.desk import Desk
+    from models.audio.sounds import Samples
+    from models.blobs import Blobs
 
 UPLOAD_MB = sounds.UPLOAD_MAX_BYTES // 1_000_000
 ENDINGS = ("wav", "flac", "mp3", "ogg", "oga", "opus")
@@ -60,8 +62,12 @@ def _draw_example(desk: Desk, item: InputField) -> None:
     )  # fmt: skip
 
 
-def _check(data: bytes, name: str) -> object:
+def _check(data: bytes, name: str) -> tuple[Samples, int]:
     return sounds.decode_upload(data, name=name)
 
 
-TYPES = {"audio": InputType(inputs.kept_ref, inputs.restore_ref, draw, _check)}
+def _keep(store: Blobs, ref: str, decoded: tuple[Samples, int]) -> None:
+    sounds.keep_decoded(store, ref, *decoded)
+
+
+TYPES = {"audio": InputType(inputs.kept_ref, inputs.restore_ref, draw, _check, _keep)}

@@ -19,6 +19,9 @@ from models.types import Output
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from models.blobs import Blobs
+    from models.family import Context
+
     Samples = NDArray[np.float32]
 
 UPLOAD_MAX_BYTES = 50_000_000
@@ -29,6 +32,8 @@ RATE_MIN, RATE_MAX = 1_000, 384_000
 UNKNOWN_FRAMES = 2**62  # what the library says of a FLAC stream without a length
 SILENT = 1e-4  # a peak below this is nothing that could be heard
 FORMATS = {"WAV": "audio/wav", "FLAC": "audio/flac", "MP3": "audio/mpeg"}
+DECODED_MAX_BYTES = 150_000_000  # ten minutes at 48 kHz are 115 MB
+_DECODED = "mono"  # beside an upload: its samples as a mono WAV of floats, at its own rate
 WAV_COMMENT_MAX_BYTES = 30_000  # the library drops a longer one without a word
 _MARK = '{"index":'  # how our comment begins: its keys are sorted
 _WHAT = "Give a WAV, FLAC, MP3 or OGG recording"
@@ -172,18 +177,48 @@ def decode_upload(data: bytes, rate: int = 0, name: str = "recording") -> tuple[
     with file:
         _check_size(file, name)
         try:
+            # as a whole: of an MP3 that is read in parts, the library rounds the last bit otherwise
             samples: Samples = file.read(dtype="float32", always_2d=True)
         except (soundfile.SoundFileError, RuntimeError) as error:
             raise BadInput(f"The {name} is damaged: it cannot be read to its end. Save it again.") from error
         own = int(file.samplerate)
     if len(samples) < UPLOAD_MIN_S * own:
         raise BadInput(f"The {name} holds {len(samples)} samples, less than {UPLOAD_MIN_S} s of sound. Record longer.")
-    mono = np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0).mean(1)
-    if float(np.abs(mono).max()) < SILENT:
+    mono: Samples = np.nan_to_num(samples, copy=False, nan=0.0, posinf=1.0, neginf=-1.0).mean(1)
+    del samples  # all channels of ten minutes are hundreds of megabytes
+    if max(float(mono.max()), -float(mono.min())) < SILENT:
         raise BadInput(f"The {name} is silent from beginning to end. Check the microphone, or give another one.")
+    return at_rate(mono, own, rate)
+
+
+def at_rate(samples: Samples, own: int, rate: int) -> tuple[Samples, int]:
+    """Return samples at `rate` (0: at their own), and the rate."""
     if rate and rate != own:
-        mono, own = resample(mono, own, rate), rate
-    return mono.astype(np.float32), own
+        return resample(samples, own, rate), rate
+    return samples, own
+
+
+def keep_decoded(blobs: Blobs, ref: str, samples: Samples, rate: int) -> None:
+    """Keep what `decode_upload` made of a stored recording, so that no run decodes it again.
+
+    What would fill the disk, such as ten minutes at 96 kHz, is not kept: each run decodes it.
+    """
+    import soundfile
+
+    if samples.nbytes > DECODED_MAX_BYTES:
+        return
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, rate, format="WAV", subtype="FLOAT")
+    blobs.put_beside(ref, _DECODED, buffer.getvalue())
+
+
+def open_recording(context: Context, ref: str, rate: int) -> tuple[Samples, int]:
+    """Return a run's recording as `decode_upload` does, decoded only where nobody did it before (a file of the CLI)."""
+    assert context.open_ref is not None
+    if (kept := context.open_beside(ref, _DECODED)) is None:
+        return decode_upload(context.open_ref(ref), rate)
+    samples, own = read_wav(kept)
+    return at_rate(samples[:, 0], own, rate)
 
 
 def _check_size(file: Any, name: str) -> None:

@@ -109,6 +109,7 @@ def run_request(
     *,
     stopped: Callable[[], bool],
     open_ref: Callable[[str], bytes],
+    open_beside: Callable[[str, str], bytes | None] = lambda ref, name: None,
     skipped: Callable[[], bool] = lambda: False,
 ) -> Iterator[Event]:
     """Run one request on loaded models: what every engine does, in whichever process it lives.
@@ -130,7 +131,7 @@ def run_request(
         device.set_threads(family.needed_bytes(spec), settings)
         full = request.model_copy(update={"params": params.model_dump(mode="json")})
         stamp = {"request": full.model_dump(), "revision": spec.revision(), **device.stamp_facts()}
-        context = Context(stopped=stopped, skipped=skipped, open_ref=open_ref, stamp=stamp)
+        context = Context(stopped, skipped, open_ref, open_beside, stamp)
         first_output_s: float | None = None
         values = {**full.params, "seed": full.seed}
         acted = {} if request.study else values_in_effect(family.fields(spec), values)
@@ -183,6 +184,7 @@ class LocalEngine:
                 stopped=lambda: stop.asked,
                 skipped=stop.take_skip,
                 open_ref=self._blobs.get_bytes,
+                open_beside=self._blobs.get_beside,
             )
 
     def call(self, model: str, tool: str, data: dict[str, Any]) -> dict[str, Any]:

@@ -107,6 +107,7 @@ class Worker:
                 stopped=lambda: job in self._stopped,
                 skipped=lambda: self._take_skip(job),
                 open_ref=self._blobs.get_bytes,
+                open_beside=self._blobs.get_beside,
             )
             for event in events:
                 header, blobs = to_wire(event)

@@ -36,6 +36,38 @@ class TestArtifacts:
         store.put_bytes(b"hello")
         assert store.get_bytes(ref) == b"hello"
 
+    def test_what_was_made_of_a_file_lies_beside_it(self, store):
+        ref = store.put_bytes(b"hello")
+        assert store.get_beside(ref, "loud") is None
+        store.put_beside(ref, "loud", b"HELLO")
+        store.put_beside(ref, "empty", b"")
+        assert (store.get_beside(ref, "loud"), store.get_beside(ref, "empty")) == (b"HELLO", b"")
+        assert store.get_bytes(ref) == b"hello"
+        store.put_beside(ref, "loud", b"HELLO!")
+        assert store.get_beside(ref, "loud") == b"HELLO!"
+        with pytest.raises(BadInput, match="reference"):
+            store.put_beside("../x", "loud", b"")
+
+    @pytest.mark.parametrize("damage", [b"", b"x", bytes(40)])
+    def test_what_is_damaged_beside_a_file_counts_as_missing(self, store, damage):
+        ref = store.put_bytes(b"hello")
+        store.put_beside(ref, "loud", b"HELLO")
+        store.path(ref).with_name(store.path(ref).name + ".loud").write_bytes(damage)
+        assert store.get_beside(ref, "loud") is None
+
+    def test_what_lies_beside_a_file_goes_before_any_run(self, store):
+        run = make_run("one")
+        store.save_run(run)
+        ref = f"sha256:{store.get_run('one').outputs[0].sha256}"
+        store.put_beside(ref, "loud", bytes(100_000))
+        assert store.prune(max_bytes=200_000) == Pruned()
+        assert store.get_beside(ref, "loud") == bytes(100_000)
+        pruned = store.prune(max_bytes=50_000)  # both are old enough for the run, too
+        assert (pruned.runs, pruned.artifacts) == (0, 1)
+        assert pruned.bytes > 100_000
+        assert store.get_beside(ref, "loud") is None
+        assert store.get_run("one", load=True) == run
+
     @pytest.mark.parametrize("step", ["replace", "fsync"])
     @pytest.mark.parametrize(("number", "sentence"), [(errno.ENOSPC, "is full"), (errno.EIO, r"written \(as told\)")])
     def test_a_write_that_fails_leaves_no_file_and_no_row(self, store, monkeypatch, step, number, sentence):

@@ -155,9 +155,8 @@ class SpeechToText(Family[SpeechToTextParams]):
         from models.audio.looking import sound_views
 
         rate = int(loaded.parts["processor"].feature_extractor.sampling_rate)
-        assert context.open_ref is not None
         begun = time.monotonic()
-        samples, rate = sounds.decode_upload(context.open_ref(request.inputs["audio"]), rate)
+        samples, rate = sounds.open_recording(context, request.inputs["audio"], rate)
         if "kind" in spec.facts:
             yield Progress("listen", 0, 100)
         if context.stopped():

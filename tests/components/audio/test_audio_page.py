@@ -11,6 +11,7 @@ from components import inputs
 from components.audio import after as sound_after
 from components.audio import sound_actions
 from models.audio import sounds
+from models.family import Context
 from tests.components.text.test_text_page import messages, owner, press, settle, widget
 from tests.fake_sounds import RATE, FakeSoundEngine, tone
 
@@ -137,6 +138,23 @@ def test_a_recording_is_heard_and_its_odds_are_drawn(pages):
     assert "4 (90%), 0 (90%), 7 (90%)" in said(page)
     assert not {"Continue", "Again"} & {button.label for button in page.button}  # no chance is in hearing
     assert "Again" in [button.label for button in pages.open(PAGE).button]
+
+
+def test_a_recording_is_decoded_when_it_is_given_and_not_again(pages, monkeypatch):
+    decode, decoded = sounds.decode_upload, []
+    monkeypatch.setattr(sounds, "decode_upload", lambda *a, **b: decoded.append(a) or decode(*a, **b))
+    data = recording()
+    page = upload(pages.open(PAGE, model="audio/digit-recogniser"), "Or give a file", data)
+    page = settle(pages, press(page, "run"))
+    reference = pages.engine.ran[0].inputs["audio"]
+    assert pages.store.get_bytes(reference) == data  # what is kept and played is what was given
+    context = Context(open_ref=pages.store.get_bytes, open_beside=pages.store.get_beside)
+    heard, rate = sounds.open_recording(context, reference, 0)
+    assert len(decoded) == 1
+    assert rate == 8000
+    assert np.array_equal(heard, decode(data)[0])
+    page = upload(page, "Or give a file", data)
+    assert page.session_state[kept()] == reference
 
 
 def test_whoever_has_no_recording_takes_the_example(pages):

@@ -8,7 +8,9 @@ import pytest
 import soundfile
 
 from models.audio import sounds
+from models.blobs import Blobs
 from models.errors import BadInput
+from models.family import Context
 
 RATE = 16_000
 
@@ -119,6 +121,38 @@ def test_a_length_is_checked_before_anything_is_decoded(monkeypatch):
     monkeypatch.setattr(soundfile.SoundFile, "read", lambda *_, **__: pytest.fail("it was decoded"))
     with pytest.raises(BadInput, match="minutes"):
         sounds.decode_upload(data)
+
+
+def refuse(*_, **__):
+    raise AssertionError("decoded once more")
+
+
+@pytest.mark.parametrize("rate", [0, 8000, RATE])
+@pytest.mark.parametrize("kind", ["WAV", "FLAC", "OGG", "MP3"])
+def test_a_recording_is_decoded_once_and_stays_the_same_to_the_sample(tmp_path, monkeypatch, kind, rate):
+    blobs = Blobs(tmp_path)
+    data = file(np.stack([1.5 * tone(1.0, 44_100), tone(1.0, 44_100, 700.0)], 1), 44_100, kind)
+    ref = blobs.put_bytes(data)
+    context = Context(open_ref=blobs.get_bytes, open_beside=blobs.get_beside)
+    from_cli, own = sounds.open_recording(context, ref, rate)
+    samples, at = sounds.decode_upload(data)
+    sounds.keep_decoded(blobs, ref, samples, at)
+    monkeypatch.setattr(sounds, "decode_upload", refuse)
+    again, same = sounds.open_recording(context, ref, rate)
+    assert own == same == (rate or 44_100)
+    assert again.dtype == from_cli.dtype == np.float32
+    assert np.array_equal(again, from_cli)
+    assert blobs.get_bytes(ref) == data  # the player and the settings inside
+
+
+def test_what_would_fill_the_disk_is_not_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(sounds, "DECODED_MAX_BYTES", 4 * RATE)
+    blobs = Blobs(tmp_path)
+    ref = blobs.put_bytes(file(tone(2.0)))
+    context = Context(open_ref=blobs.get_bytes, open_beside=blobs.get_beside)
+    sounds.keep_decoded(blobs, ref, tone(2.0), RATE)
+    assert len(list((tmp_path / "artifacts").rglob("*.*"))) == 0
+    assert len(sounds.open_recording(context, ref, 0)[0]) == 2 * RATE
 
 
 def test_values_that_are_no_numbers_do_no_harm():

@@ -196,6 +196,20 @@ def test_a_recording_at_any_rate_is_heard_alike_each_time(engine, upload, model)
 
 
 @hearers
+def test_what_was_decoded_when_it_was_taken_is_not_decoded_again(engine, monkeypatch, model):
+    blobs, data = Blobs(engine._settings.data_dir), recording(1.2 if model == "hear" else 1.3)
+    ref = blobs.put_bytes(data)
+    decode, decoded = sounds.decode_upload, []
+    monkeypatch.setattr(sounds, "decode_upload", lambda *given: decoded.append(given) or decode(*given))
+    fresh = final_of(engine, ask(model, audio=ref))
+    assert len(decoded) == 1
+    sounds.keep_decoded(blobs, ref, *decode(data))
+    taken = final_of(engine, ask(model, audio=ref))
+    assert len(decoded) == 1
+    assert [output.data for output in taken.outputs] == [output.data for output in fresh.outputs]
+
+
+@hearers
 def test_what_is_unsure_is_left_out(engine, upload, model):
     everything = results(final_of(engine, ask(model, audio=upload)))[0]
     nothing = final_of(engine, ask(model, audio=upload, min_confidence=0.99))
