@@ -16,8 +16,8 @@ def show() -> None:
     st.title("See what a setting does", anchor=False)
     st.markdown(
         "This is a playground for generative AI: write a beginning, move a slider, and watch what changes. "
-        "Its models are small, ship with it and run on this machine, so nothing is downloaded and no account is "
-        "needed. Every result keeps its settings, and a link carries them to someone else."
+        "Its models are small and come with the app: no download, no account. Every result keeps its settings; a link "
+        "shares them."
     )
     # the worker warms up while this page is read
     session = sessions.here()

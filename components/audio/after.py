@@ -38,8 +38,9 @@ def draw(session: Session, run: Run, key: str, again: Callable[[Request], None])
 
 def _draw_effects(jobs: Jobs, run: Run, key: str) -> None:
     made = [output for output in run.outputs if output.kind == "audio"]
-    if not made or not st.toggle("After-effects", key=f"{key}-effects", help="Change the sound as it is: speed, pitch, "
-                                 "equaliser, hall, gain, fades."):  # fmt: skip
+    if not made or not st.toggle("After-effects", key=f"{key}-effects", help="Changes the finished sound: speed, "
+                                                                             "pitch, equaliser, reverb, gain, "
+                                                                             "fades."):  # fmt: skip
         return
     with st.container(border=True):
         place = 0

@@ -99,7 +99,7 @@ ROOM = Modality(
     takes=(
         Takes(
             "speak", "text", "Speak", ":material/record_voice_over:",
-            "Open the Audio page with this text; Run there says it.", _speaks, _speak,
+            "Opens the Audio page with this text; press Run there to hear it.", _speaks, _speak,
         ),
     ),
     file=SettingsFile(

@@ -30,7 +30,7 @@ def draw(desk: Desk, item: InputField) -> None:
         )  # fmt: skip
     with right:
         st.file_uploader(
-            "Or give a file", list(item.accept or ENDINGS), key=inputs.upload_key(desk, item, "upload"),
+            "Or upload a file", list(item.accept or ENDINGS), key=inputs.upload_key(desk, item, "upload"),
             on_change=inputs.take_upload, args=(desk, item, "record", "upload"), max_upload_size=UPLOAD_MB,
         )  # fmt: skip
     inputs.draw_problem(desk, item)
@@ -40,7 +40,7 @@ def draw(desk: Desk, item: InputField) -> None:
     data = inputs.stored(desk, item)
     if data is None:
         return
-    st.caption("The recording that is heard:")
+    st.caption("Your recording:")
     st.audio(data)
     inputs.draw_remove(desk, item)
 
@@ -57,8 +57,8 @@ def _draw_example(desk: Desk, item: InputField) -> None:
         inputs.problem(desk, item).set("")
 
     st.button(
-        "Take an example", icon=":material/lightbulb:", key=f"{key}-example", on_click=chosen,
-        help="A recording that was made here; then press Run.",
+        "Use an example", icon=":material/lightbulb:", key=f"{key}-example", on_click=chosen,
+        help="Loads a sample recording; then press Run.",
     )  # fmt: skip
 
 

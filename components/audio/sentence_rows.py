@@ -60,14 +60,14 @@ def draw_kept(prompt: str) -> None:
         numbers = "?"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f"Sentence {numbers} has a seed or settings of its own.")
-        st.button("Forget them", type="tertiary", key="rows-forget", on_click=keep, args=({},))
+        st.button("Reset", type="tertiary", key="rows-forget", on_click=keep, args=({},))
 
 
 def draw(catalog: Catalog, run: Run, output: Output, again: Callable[[Request], None], key: str) -> None:
     """Draw the sentences of a sound with what can be done with each."""
     rows = output.meta.get("rows", [])
     if not rows or not st.toggle(
-        "Sentences", key="sentences-open", persist_state="session", help="Make one sentence again, alone."
+        "Sentences", key="sentences-open", persist_state="session", help="Regenerate single sentences."
     ):
         return
     spec = catalog[run.request.model]
@@ -96,7 +96,7 @@ def _draw_row(
             for item in fields:
                 _draw_field(item, values.get(item.name, item.default), key)
             st.form_submit_button(
-                "Say it so", type="primary", on_click=_change, args=(run, row, fields, again, key),
+                "Apply", type="primary", on_click=_change, args=(run, row, fields, again, key),
             )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ def draw(act: Act) -> None:
     """Draw the menu of files beside the WAV that every sound has."""
     run, output, key = act.run, act.output, act.key
     with st.popover(f"More files{act.name}", icon=":material/folder_zip:", key=f"files-{key}"):
-        st.caption("The settings are inside of FLAC and MP3, too.")
+        st.caption("FLAC and MP3 files contain the settings, too.")
         for kind in ("FLAC", "MP3"):
             media_type = sounds.FORMATS[kind]
             st.download_button(

@@ -34,7 +34,7 @@ def _draw(jobs: Jobs, run: Run, output: Output, key: str) -> None:
                 values[item.name] = _slider(item, state.key(key, item.name))
     moved = {item.name: values[item.name] for item in _FIELDS if values[item.name] != item.default}
     if not moved:
-        st.caption("Move a slider: the sound is changed as it is, not made again.")
+        st.caption("Move a slider to change this sound. It is not generated again.")
         return
     st.button("All neutral", icon=":material/restart_alt:", key=f"{key}-neutral", on_click=_neutral, args=(key,))
     try:
@@ -46,7 +46,7 @@ def _draw(jobs: Jobs, run: Run, output: Output, key: str) -> None:
     st.audio(data, format="audio/wav")
     drawn = Output("audio", meta={"seconds": changed["seconds"], "peaks": changed["peaks"]})
     charts.draw(sound_view.wave(drawn), f"{key}-wave")
-    loud = " What went beyond full scale was cut off: lower the gain." if changed["clipped"] else ""
+    loud = " The sound is clipping: lower the gain." if changed["clipped"] else ""
     st.caption(f"{changed['seconds']:.1f} s with these effects.{loud}")
     st.download_button(
         "Download with effects", data, f"changed-{file_name(run.request.model, run.request.seed, 0, 'audio/wav')}",

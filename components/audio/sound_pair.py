@@ -49,7 +49,7 @@ def draw(session: Session) -> None:
         models = [run.request.model for run, _ in (found[first], found[second]) if run.request.model in session.catalog]
         tool = next((model for model in models if "compare" in session.catalog.family(model).tools), None)
         if first == second or tool is None:
-            st.caption("Choose two that differ.")
+            st.caption("Choose two different sounds.")
             return
         pair = found[first][1], found[second][1]
         try:

@@ -88,9 +88,7 @@ def _draw_steps(view: Output, key: str, read: Read) -> None:
     count, times = int(view.meta["count"]), view.meta["timesteps"]
     digits = 0 if max(times) > 1 else 2  # some count noise from 1 to 0
     captions = [f"step {step} of {count} · t = {time:.{digits}f}" for step, time in enumerate(times, 1)]
-    title = (
-        "The hidden picture of the sound" if view.meta.get("of") == "latents" else "The spectrogram that it believes in"
-    )
+    title = "Latent of the sound" if view.meta.get("of") == "latents" else "Predicted spectrogram (x₀)"
     frame_player.draw(
         read(view), count, tuple(view.meta["tile"]), f"{key}-steps", captions=captions, titles=(title, "")
     )
@@ -167,7 +165,7 @@ def draw_heard(outputs: Sequence[Output], key: str, read: Read) -> None:
         found = output.meta.get("segments", [])
         said = [f"{one['label']} ({one['confidence']:.0%})" for one in found if "confidence" in one]
         if said:
-            st.caption(plain("How sure it was: " + ", ".join(said)))
+            st.caption(plain("Confidence: " + ", ".join(said)))
         elif len(found) > 1:
             st.dataframe(
                 [{"from": one["start_s"], "to": one["end_s"], "said": one["label"]} for one in found],
@@ -197,5 +195,5 @@ def odds(content: dict[str, Any]) -> alt.Chart:
         opacity=alt.Opacity("odds:Q", scale=alt.Scale(domain=[0, 1], range=[0, 1]), legend=None),
         tooltip=[alt.Tooltip("label:N"), alt.Tooltip("odds:Q", format=".0%"), alt.Tooltip("s:Q", title="at")],
     ).properties(
-        height=max(140, 20 * len(labels) + 50), description="Odds of each label over time",
+        height=max(140, 20 * len(labels) + 50), description="Probability of each label over time",
     ).interactive(bind_y=False)  # fmt: skip

@@ -19,10 +19,10 @@ from models.types import Output, Request, Run
 _TRAINED = {
     "text_to_image": "Trained to tell the noise in a noisy picture from the picture; it draws by taking noise away, "
     "step by step.",
-    "gan": "Trained as one of two nets against one another: one draws, the other tells drawn from real. It draws in "
-    "one pass.",
-    "vae": "Trained to squeeze pictures to a few numbers and rebuild them; it draws by decoding numbers from where "
-    "such pictures lie.",
+    "gan": "Two networks trained against each other: the generator draws, the discriminator tells drawn from real. "
+    "Draws in one pass.",
+    "vae": "Learnt to compress images into a few hundred numbers (a latent) and rebuild them; it draws by decoding "
+    "a random latent.",
 }
 
 

@@ -98,7 +98,7 @@ def _draw_comparison(jobs: Jobs, runs: Sequence[Run], room: str) -> None:
         if all(pictures):
             ab_slider.draw(pictures[0], pictures[1], f"{room}-ab", labels=(names[first], names[second]))
         else:
-            st.caption("One of the two pictures was cleared from the store.")
+            st.caption("One of the two images has been deleted.")
 
 
 def _title(run: Run, output: Output | None) -> str:

@@ -66,7 +66,8 @@ def _draw_actions(act: Act) -> None:
     if "variation_strength" in act.run.request.params:
         st.button(
             f"Vary{act.name}", icon=":material/alt_route:", key=f"vary-{act.key}", on_click=_vary,
-            args=(act.desk, act.run.request, act.output.index), help="A near relative: the same noise, moved a little.",
+            args=(act.desk, act.run.request, act.output.index), help="Makes a close variation: same settings, "
+                                                                     "slightly changed noise.",
         )  # fmt: skip
 
 
@@ -90,7 +91,7 @@ def _take(desk: Desk, output: Output) -> None:
     task = state.at(state.setting_key(here.spec.id, "task"))
     if task.get() not in picture_input.tasks_with(here, item):
         task.set(tasks[0])
-    state.notify("The picture is now the one to start from.", "info")
+    state.notify("This image is now the starting image.", "info")
 
 
 def _tasks(desk: Desk) -> list[str]:
@@ -138,14 +139,14 @@ ROOM = Modality(
     inputs=picture_input.TYPES,
     takes=(
         Takes(
-            "use", "image", "Use as input", ":material/input:", "Make this the picture to start from.", _takes_any,
+            "use", "image", "Use as input", ":material/input:", "Use this image as the starting image.", _takes_any,
             _take,
         ),
     ),
     file=SettingsFile(
         "picture",
-        "Drop a picture that was made here, or by stable-diffusion-webui: its prompt, settings and seed are set on "
-        "this page. The picture is read on this machine and not kept.",
+        "Drop an image made here or with stable-diffusion-webui: its prompt, settings and seed are restored on "
+        "this page. The file is read by this app and not stored.",
         picture_input.ENDINGS, picture_input.UPLOAD_MB, read_settings,
     ),
     placeholder="What to draw …",

@@ -66,7 +66,7 @@ def draw_mask(desk: Desk, item: InputField) -> None:
     picture = main_input(desk.family.inputs)
     data = _picture(desk, picture) if picture is not None else None
     if picture is None or data is None:
-        st.caption("Give a picture first; then paint on it what is to be drawn anew.")
+        st.caption("Add an image first, then paint over the area to redraw.")
         return
     values: dict[str, Any] = params_form.values(desk.spec, desk.fields)
     size = (int(values["width"]), int(values["height"]))

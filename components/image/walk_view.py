@@ -99,14 +99,15 @@ def draw_job(desk: Desk, view: JobView, key: str) -> None:
     with st.container(horizontal=True):
         st.download_button(
             "Download film", lambda: sheets.gif(pngs), file_name(f"{first.model}-walk", first.seed, 0, "image/gif"),
-            "image/gif", icon=":material/movie:", key=f"{key}-gif", on_click="ignore", help="A GIF, there and back.",
+            "image/gif", icon=":material/movie:", key=f"{key}-gif", on_click="ignore",
+            help="A GIF that plays forwards, then backwards.",
         )  # fmt: skip
         st.download_button(
             "Download strip", lambda: sheets.strip(pngs), file_name(f"{first.model}-walk", first.seed, 0, "image/png"),
             "image/png", icon=":material/download:", key=f"{key}-strip", on_click="ignore",
             help="All frames side by side.",
         )  # fmt: skip
-    with st.expander("One frame of it", icon=":material/crop_original:"):
+    with st.expander("Use one frame", icon=":material/crop_original:"):
         chosen = st.selectbox("Frame", [place for place, _ in frames], format_func=captions.__getitem__,
                               key=f"{key}-frame")  # fmt: skip
         st.caption(result.facts(view.runs[chosen]))

@@ -23,8 +23,8 @@ def fits(catalog: Catalog, run: Run) -> bool:
 def draw(session: Session, run: Run, key: str) -> None:
     """Draw the heat map of a chosen word over the picture, and those of all words small beside it."""
     st.caption(
-        "At every step each place of the picture looks at the words of the prompt (cross-attention) and takes more "
-        "from some than from others. Pale: little; strong: much. Averaged over layers and steps, for the first picture."
+        "At every step each image region attends to the prompt's words (cross-attention). Pale: little; strong: "
+        "much. Mean over layers and steps, first image."
     )
     outputs = studies.study(session, run, run.request.model_copy(update={"study": "words"}))
     if not outputs:

@@ -134,7 +134,7 @@ class Chat:
                 same = (request.model, request.params, request.seed) == (self.spec.id, params, seed)
                 if same and kept and maker.run.status == "done" and read(request)[0].strip() == system:
                     self.walk(newest_leaf(tree, other))
-                    state.notify("This is what these settings with this seed say. Move a slider or take another seed.",
+                    state.notify("Same settings and seed give this same answer. Move a slider or change the seed.",
                                  "info")  # fmt: skip
                     return
         self.ask(way)
@@ -286,7 +286,7 @@ def _follow(tree: Tree, runs: list[Run], living: JobView | None, chat: Chat) -> 
     view = chat.session.jobs.view(chat.session.owner, followed)
     if view is not None:  # stopped while it waited
         _INPUT.set(read(view.requests[0])[1][-1])
-        state.notify("Stopped before it began. Your words are in the box again.", "info")
+        state.notify("Stopped before it began. Your message is back in the box.", "info")
 
 
 def _given(desk: Desk) -> state.Slot[str | None]:
@@ -318,9 +318,9 @@ def _draw_system(chat: Chat, tree: Tree, way: Way) -> None:
     with st.expander(f"System prompt{chat_tools.gist(system)}", icon=":material/rule:", key="chat-system-fold"):
         st.text_area(
             "System prompt", key=SYSTEM.key, height=80, persist_state="session", label_visibility="collapsed",
-            placeholder="Such as: Keep every story short.",
+            placeholder="For example: Keep every story short.",
         )  # fmt: skip
-        st.caption("The model reads it before the first turn, each time that it answers. It acts from the next answer.")
+        st.caption("The model reads this before the conversation, every time. Changes apply from the next answer.")
     if was != system:
         st.caption(
             ":material/info: The last answer was written under another system prompt. “With settings as they are” "

@@ -36,10 +36,11 @@ token after another.
 """
 # by the fact `learnt`: how a model learnt, and what it does with an instruction
 _WAYS = {
-    "text": ("Text generation: the next token of stories, supervised by the stories", "Goes on with it, as any text"),
-    "supervised": ("Then conversation: instructions with answers shown, supervised", "Answers it"),
+    "text": ("Pretraining: predicts the next token of stories (self-supervised)", "Continues it like any text"),
+    "supervised": ("Supervised fine-tuning: learns from instructions with answers", "Answers it"),
     "preferred": (
-        "Then its own answers judged: reinforcement learning from feedback", "Answers as the judge prefers"
+        "Preference tuning: learns which of two of its own answers is better (here by DPO)",
+        "Answers in the preferred way",
     ),
 }  # fmt: skip
 _ORDER = list(_WAYS)
@@ -101,9 +102,9 @@ def draw(session: Session, spec: ModelSpec) -> None:
             return
         _draw_table(specs, _answers(_asked_runs(session, view)))
         st.caption(
-            "Instructions kept: of held-out ones, checked by the rules that made them. Bits per character: on stories "
-            "that none of them saw; lower is surer. Divergence: how far from the supervised model its odds have moved. "
-            "– stands where nothing was measured."
+            "Instructions followed: share of held-out instructions met in full, checked by rule. Bits per "
+            "character: on unseen stories; lower means better prediction. KL divergence: how far its probabilities "
+            "moved from the supervised model. –: not measured."
         )
 
 
@@ -114,10 +115,10 @@ def _draw_asking(session: Session, specs: list[ModelSpec], spec: ModelSpec, livi
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input("Instruction", key=_INSTRUCTION.key, persist_state="session")
         st.button(
-            "Ask all of them", icon=":material/campaign:", key="lesson-ask", disabled=living, on_click=_ask,
+            "Ask all models", icon=":material/campaign:", key="lesson-ask", disabled=living, on_click=_ask,
             args=(session, specs, spec),
-            help="The same words and the same seed for each, each with its own settings; chat models by their "
-            "template, the others as plain text. What chat models answer is among the conversations too.",
+            help="Asks every model the same thing with the same seed. Chat models use their template; the others "
+                 "continue it as text.",
         )  # fmt: skip
 
 

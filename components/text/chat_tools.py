@@ -56,11 +56,11 @@ def draw_line(
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.button(
             "New conversation", icon=":material/add_comment:", key="chat-new", disabled=locked or not way,
-            on_click=begin, help="Begin anew. This conversation is kept.",
+            on_click=begin, help="Starts a new conversation. This one is kept.",
         )  # fmt: skip
         if first:
             with st.popover(f"Conversations ({len(first)})", icon=":material/forum:"):
-                st.caption("What this session has asked first. Every branch of it is kept.")
+                st.caption("First messages of this session's conversations. All branches are kept.")
                 for one in first:
                     st.button(
                         plain(_title(one[0])), key=f"chat-open-{tree.born[one]}", on_click=walk, args=(one,),
@@ -90,7 +90,7 @@ def _draw_meter(jobs: Jobs, spec: ModelSpec, way: Way) -> None:
     if tokens > NEARLY_FULL * whole:
         st.caption(
             ":material/info: This model can hold little more. Begin a new conversation, go back to an earlier turn, or "
-            "switch on “Cut a long prompt” in the settings: then the oldest turns are left out."
+            "switch on “Trim long prompts” in the settings: then the oldest turns are left out."
         )
 
 
@@ -112,8 +112,8 @@ def _draw_share(tree: Tree, way: Way) -> None:
                     "Download it instead."
                 )
             else:
-                st.caption("Opens this page before the last answer, with the same settings and seed: sent, the same "
-                           "answer comes. The whole conversation is readable in it.")  # fmt: skip
+                st.caption("Opens the conversation just before the last answer, same settings and seed; sending "
+                           "gives the same answer. Anyone with the link can read it all.")  # fmt: skip
                 st.code(link, language=None, wrap_lines=True)
         st.download_button(
             "Download as text", transcript(way, system), "conversation.txt", "text/plain", icon=":material/download:",

@@ -61,7 +61,7 @@ def draw_question(tree: Tree, way: Way, acts: Acts, *, edit_key: str = "", locke
             with st.container(horizontal=True):
                 st.button(
                     "Run", type="primary", icon=":material/play_arrow:", key="chat-edit-run", shortcut="Ctrl+Enter",
-                    disabled=locked, on_click=acts.run_edit, help="Answer the changed words in a branch of their own.",
+                    disabled=locked, on_click=acts.run_edit, help="Runs the edited message as a new branch.",
                 )  # fmt: skip
                 st.button("Cancel", key="chat-edit-cancel", on_click=acts.cancel)
             return
@@ -70,7 +70,8 @@ def draw_question(tree: Tree, way: Way, acts: Acts, *, edit_key: str = "", locke
             _draw_walk(tree, way, acts, "wording of this turn", locked)
             st.button(
                 "Edit", icon=":material/edit:", type="tertiary", key=f"edit-{key}", disabled=locked,
-                on_click=acts.edit, args=(way,), help="Change this turn and run it: a new branch. This one is kept.",
+                on_click=acts.edit, args=(way,), help="Edits this message and runs it as a new branch. The old one "
+                                                      "is kept.",
             )  # fmt: skip
 
 
@@ -82,7 +83,7 @@ def draw_answer(desk: Desk, tree: Tree, way: Way, acts: Acts, *, locked: bool = 
         if way[-1]:
             say(way[-1], key, run=run)
         elif maker is not None and not maker.run.error:
-            st.caption("Stopped before the first word." if maker.stopped else "The model answered with nothing.")
+            st.caption("Stopped before the first word." if maker.stopped else "The model gave an empty answer.")
         if maker is not None:
             _draw_makers(desk.session.catalog, makers, key)
         else:
@@ -92,10 +93,11 @@ def draw_answer(desk: Desk, tree: Tree, way: Way, acts: Acts, *, locked: bool = 
             if maker is not None and "seed" in maker.run.stats.get("in_effect", {"seed": 0}):
                 st.button(
                     "Again", icon=":material/replay:", type="tertiary", key=f"again-{key}", disabled=locked,
-                    on_click=acts.again, args=(maker,), help="Answer again with the next seed, all else as it was.",
+                    on_click=acts.again, args=(maker,), help="Answers again with the next seed; everything else "
+                                                             "stays.",
                 )  # fmt: skip
             st.button(
-                "With settings as they are", icon=":material/tune:", type="tertiary", key=f"now-{key}",
+                "With current settings", icon=":material/tune:", type="tertiary", key=f"now-{key}",
                 disabled=locked, on_click=acts.again_now, args=(way[:-1],),
                 help="Answer again with model, system prompt, sliders and seed as they are set now.",
             )  # fmt: skip
@@ -162,7 +164,7 @@ def facts(catalog: Catalog, maker: Maker) -> str:
     parts += [f"{name} {result.short(value)}" for name, value in differing(catalog, run.request, stats).items()]
     finish = str(maker.output.meta.get("finish", "")) if maker.output is not None else ""
     if run.status == "failed":
-        parts.append("this is what there was" if maker.text else "failed")
+        parts.append("partial result" if maker.text else "failed")
     elif finish in result.FINISH:
         parts.append(result.FINISH[finish])
     elif maker.stopped:

@@ -80,8 +80,8 @@ def fits_tokens(catalog: Catalog, run: Run) -> bool:
 def draw_attention(session: Session, run: Run, key: str) -> None:
     """Draw where the tokens of a text look, by layer and head."""
     st.caption(
-        "To choose each next token, every head of every layer looks back at the tokens so far, at some more than at "
-        "others. Choose a token: the stronger the shade of another one, the more of the attention it got."
+        "To predict each next token, every head of every layer attends to earlier tokens, some more than others. "
+        "Choose a token: darker means more attention."
     )
     found = _look(session, run, "attention", key)
     if found is not None:
@@ -109,7 +109,7 @@ def _draw_heads(jobs: Jobs, found: Output, key: str) -> None:
     with left:
         thumbs = looks.part(jobs.store, ref, "thumbs")
         head_grid.draw(thumbs, grid.key, chosen=(layer, head) if layer >= 0 and head >= 0 else None)
-    right.caption("Each small picture is the map of a head: layers down, heads across. Press one to open it.")
+    right.caption("Each small map is one attention head: rows are layers, columns heads. Press one to open it.")
     if layer >= 0 and head >= 0:
         weights, title = looks.part(jobs.store, ref, "attention", layer, head), f"layer {layer + 1}, head {head + 1}"
         before = looks.part(jobs.store, ref, "before", layer, head)
@@ -129,8 +129,8 @@ def _draw_heads(jobs: Jobs, found: Output, key: str) -> None:
 def draw_lens(session: Session, run: Run, key: str) -> None:
     """Draw what each layer would have written."""
     st.caption(
-        "What the model would have written in each place if it had ended after this layer: the norm and the table of "
-        "tokens that follow the last layer, put behind every one (the logit lens). ✓ is what came."
+        "Logit lens: what each layer would predict if the model ended there (its output goes through the final "
+        "norm and output head). ✓: the token that came."
     )
     found = _look(session, run, "lens", key)
     if found is not None:
@@ -179,8 +179,8 @@ def settled(rows: list[int], layers: int) -> str:
 def draw_state(session: Session, run: Run, key: str) -> None:
     """Draw a recurrent model's memory over the text."""
     st.caption(
-        "This model reads token by token and carries all it knows in a state of fixed size. Each unit of it is one "
-        "number; choose a unit to see on which words it rises and falls."
+        "This model reads token by token and keeps everything in a state of fixed size. Each unit is one number: "
+        "choose one to see where it rises and falls."
     )
     found = _look(session, run, "state", key)
     if found is not None:
@@ -206,7 +206,7 @@ def _draw_units(jobs: Jobs, found: Output, key: str) -> None:
 
 def draw_tokens(session: Session, run: Run, key: str) -> None:
     """Draw a text cut into tokens: the run's, the prompt box's, or any other."""
-    st.caption("A model reads and writes no letters but tokens: pieces of text from a fixed list, each with a number.")
+    st.caption("A model reads and writes tokens, not letters: pieces of text from a fixed list, each with a number.")
     choices = [*([_RESULT] if kept(run) else []), _PROMPT, _OTHER]
     chosen = st.segmented_control("Tokens of", choices, default=choices[0], required=True, key=f"{key}-of")
     if chosen == _RESULT:

@@ -30,8 +30,8 @@ _PIECES: state.Slot[dict[str, list[str]]] = state.slot("microscope-pieces", {})
 PIECES_KEPT = 6  # texts whose pieces a session holds
 _MEASURES = {"probability": "How likely", "entropy": "How unsure", "rank": "Which choice"}
 _HELP = (
-    "How likely: pale tokens were expected, strong ones came against the odds. How unsure: strong where the model "
-    "hesitated among many. Which choice: strong where it was far down the list."
+    "Probability: pale = expected, strong = surprising. Entropy: strong = many tokens were plausible. Rank: strong "
+    "= far from the top choice."
 )
 SURPRISE_BITS = 8.0  # of the strongest colour
 
@@ -84,12 +84,12 @@ def _look(session: Session, spec: ModelSpec, text: Written, key: str) -> None:
         params = _settings(fields, own, key)
         with st.container(horizontal=True):
             st.button(
-                "Back to this text's own", icon=":material/undo:", key=f"{key}-own", on_click=_set_back,
+                "Reset to this text's settings", icon=":material/undo:", key=f"{key}-own", on_click=_set_back,
                 args=(fields, own, key), disabled=params == own,
             )  # fmt: skip
             if st.button(
                 "Use for the next run", icon=":material/tune:", key=f"{key}-use", on_click=_use,
-                args=(spec, fields, text.run, params), help="Sets the page's settings to these.",
+                args=(spec, fields, text.run, params), help="Copies these settings to the sidebar.",
             ):  # fmt: skip
                 st.rerun()
     map_key, position_key = state.key(key, "map"), state.key(key, "position")
@@ -108,7 +108,8 @@ def _look(session: Session, spec: ModelSpec, text: Written, key: str) -> None:
         measure=measure, given=shown.text[: int(shown.meta.get("prompt_chars", 0))], stage=answer["stage"],
         stages=[_label(fields, name) for name in answer["stages"]], forced=text.forced,
         at=_position(answer, fields), on_pick=asked.pick, on_branch=asked.branch,
-        branch="Press a token to write on from here with it. The text as it is stays; the new one is its branch.",
+        branch="Press a token to continue from here with it. The original text is kept; the new one becomes a "
+               "branch.",
     )  # fmt: skip
     if not answer["whole"]:
         st.caption(
@@ -171,7 +172,10 @@ def _settings(fields: tuple[ParamField, ...], own: Mapping[str, Any], key: str) 
     """Draw a widget for each stage of the model, set to the text's own at first; return those that are on."""
     items = [item for item in fields if item.name in STAGES]
     rare = [item for item in items if item.advanced]
-    st.caption("What if the settings had been others? The text stays; what they would have forbidden is struck out.")
+    st.caption(
+        "What if the settings had been different? The text stays; tokens these settings would have removed "
+        "are crossed out."
+    )
     found = _columns([item for item in items if not item.advanced], own, key)
     if rare:
         with st.expander("More settings" + (params_form.DOT if any(item.name in own for item in rare) else "")):

@@ -52,11 +52,11 @@ def _line(run: Run) -> str:
 def _draw_actions(act: Act) -> None:
     st.button(
         f"Continue{act.name}", icon=":material/arrow_forward:", key=f"continue-{act.key}", on_click=act.desk.write,
-        args=(act.output.text, True), help="Go on from this text, with the settings as they are now.",
+        args=(act.output.text, True), help="Continues this text with the current settings.",
     )  # fmt: skip
     st.button(
         f"Edit{act.name}", icon=":material/edit:", key=f"edit-{act.key}", on_click=act.desk.write,
-        args=(act.output.text, False), help="Put this text into the prompt box to change it; Run goes on from it.",
+        args=(act.output.text, False), help="Copies this text into the prompt box. Edit it, then press Run.",
     )  # fmt: skip
 
 
@@ -101,8 +101,8 @@ ROOM = Modality(
     pages=(
         RoomPage(
             shell.PAGES / "text.py", "Text", ":material/article:",
-            "A Transformer and an LSTM that learnt the same stories, and chat models made from one of them by "
-            "instructions and by feedback. See temperature, top-p and every other setting act, token by token.",
+            "Two story writers, a Transformer and an LSTM, and two chat models made from the first by fine-tuning. "
+            "See temperature, top-p and every other setting at work, token by token.",
             order=10,
         ),
     ),

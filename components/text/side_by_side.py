@@ -63,17 +63,17 @@ def draw_button(desk: Desk, disabled: bool) -> None:
         return
     names = {one.id: one.name for one in every}
     with st.popover("Side by side", icon=":material/view_column:", disabled=disabled, key=f"{_TURN.key}-{_TURN.get()}"):
-        st.caption("One prompt, one seed, the settings as they are: each model in turn, in columns.")
+        st.caption("Runs each model on this prompt, seed and settings, in columns.")
         chosen = st.multiselect(
             "Models", list(names), default=list(names)[:MOST], max_selections=MOST, format_func=names.__getitem__,
-            key=f"{_ASKED}-{spec.id}", help="The first one is what the others are compared with.",
+            key=f"{_ASKED}-{spec.id}", help="The others are compared with the first.",
         )  # fmt: skip
         chat = False
         if any(session.catalog[one].facts.get("chat") for one in chosen):
             chat = st.toggle(
-                "Ask chat models by their template", value=True, key=f"{_ASKED}-chat",
-                help="On: a chat model takes the prompt as an instruction. Off: it goes on from the same words as the "
-                "others.",
+                "Use the chat template for chat models", value=True, key=f"{_ASKED}-chat",
+                help="On: the prompt is an instruction. Off: chat models continue it as plain text, like the "
+                     "others.",
             )  # fmt: skip
         st.button(
             "Run side by side", type="primary", key="side-by-side-run", disabled=len(chosen) < 2,
@@ -154,7 +154,8 @@ def _draw_facts(session: Session, view: JobView) -> None:
         st.dataframe(
             rows, hide_index=True,
             column_config={"Bits a token": st.column_config.NumberColumn(
-                help="How surprised each model was by its own text, before any setting: fewer is surer.", format="%.2f",
+                help="Average surprise of each model at its own text, before sampling settings. Lower: a more "
+                     "predictable text, not a better one.", format="%.2f",
             )},
         )  # fmt: skip
 
@@ -164,8 +165,8 @@ def _draw_comparison(session: Session, runs: Sequence[Run], key: str) -> None:
     name = _name(session.catalog, first.request.model)
     if not others or not st.toggle(
         plain(f"What would {name} have said at each token?"), key=f"{key}-compare",
-        help="Reads each text with the first model and measures how far the two models' odds lie apart: what did the "
-        "other training change?",
+        help="Scores each text with the first model and shows where the two models' probabilities differ (KL "
+             "divergence).",
     ):  # fmt: skip
         return
     for run in others:

@@ -35,7 +35,7 @@ def draw(jobs: Jobs, model: str, asked: dict[str, str], key: str) -> None:
         )
     if not found["pieces"]:
         return
-    ids = st.toggle("Ids under the pieces", key=f"{key}-ids")
+    ids = st.toggle("Show token ids", key=f"{key}-ids")
     _component(
         key=f"{key}-tokens",
         data={"pieces": found["pieces"], "tokens": found["tokens"], "prompt": found.get("prompt", 0), "ids": ids},

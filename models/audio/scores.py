@@ -32,13 +32,13 @@ def engrave(abc: str, width: int = 1400) -> str:
             command, input=abc.encode(), capture_output=True, timeout=TIMEOUT_S, cwd=root, check=False
         )
     except subprocess.TimeoutExpired as error:
-        raise PlaygroundError(
-            "Engraving this tune took too long and was given up. Its sound is not touched by it."
-        ) from error
+        raise PlaygroundError("Drawing the score took too long and was stopped. The sound is unaffected.") from error
     svg = done.stdout.decode("utf-8", "replace").replace("<svg ", '<svg style="background: #fff" ', 1)
     if done.returncode != 0 or "<svg" not in svg:
         log.warning("engraving ended with %s: %s", done.returncode, done.stderr.decode("utf-8", "replace")[-500:])
-        raise PlaygroundError("This tune cannot be engraved: its notation breaks off. Its sound is not touched by it.")
+        raise PlaygroundError(
+            "This tune cannot be drawn as a score: its notation is incomplete. The sound is unaffected."
+        )
     return svg
 
 

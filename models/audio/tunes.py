@@ -191,7 +191,7 @@ class _Reader:
             self.bars = self.section.bars
         elif word == ":|":
             if not section.repeated:
-                problems.append("A repeat ends that never began.")
+                problems.append("A repeat ends without having begun.")
                 section.repeated = True
             if len(section.endings) != 1:
                 self._close()

@@ -45,7 +45,7 @@ def check_study(spec: ModelSpec, request: Request) -> None:
         can = " and ".join(_NAMES[one] for one in has) or "nothing of this kind"
         raise BadInput(f"{spec.id} has no {_NAMES[request.study]} to show; it has {can}.")
     if "view" not in request.inputs:
-        raise BadInput("The kept logits are missing: give the reference of the run's view output.")
+        raise BadInput("Input “view” is missing: pass the sha256 reference of the run's “view” output.")
 
 
 def metadata(data: bytes) -> dict[str, str]:
@@ -73,7 +73,7 @@ def part(blobs: Blobs, ref: str, name: str, *place: int) -> NDArray[Any]:
             found: NDArray[Any] = file.get_slice(name)[place if len(place) > 1 else place[0]]
             return found
     except FileNotFoundError:
-        raise BadInput("What was found was cleared from the store. Look again.") from None
+        raise BadInput("The saved analysis was deleted. Open it again to recompute it.") from None
     except (OSError, SafetensorError, IndexError) as error:
         raise BadInput("What was found is damaged. Run the text again to look anew.") from error
 

@@ -42,7 +42,7 @@ def read_messages(text: str) -> list[Message] | None:
         raise BadInput(f"The conversation has {len(found)} messages; at most {MESSAGES_MAX} are allowed. Begin anew.")
     turns = found[1:] if found and found[0]["role"] == "system" else found
     if [one["role"] for one in turns] != ["user", "assistant"] * (len(turns) // 2):
-        raise BadInput("In the messages user and assistant must take turns, after a system message or none.")
+        raise BadInput("Messages must alternate user and assistant, with at most one system message at the start.")
     for one in found:
         plain_text.check_text(one["content"], one["role"])
     return found
@@ -129,10 +129,10 @@ def encode_latest(tokenizer: Any, prompt: str, messages: list[Message], limit: i
 
 def prompt_too_long(model: str, tokens: int, context_length: int, chat: bool = False) -> PromptTooLong:
     """Return the error for a prompt (`chat`: a conversation) that leaves no room, in the same words everywhere."""
-    what, cure = "prompt", "Shorten it, or switch on “Cut a long prompt” to drop its beginning."
+    what, cure = "prompt", "Shorten it, or switch on “Trim long prompts” to drop its beginning."
     if chat:
         what = "conversation"
-        cure = "Begin a new one, or switch on “Cut a long prompt” to leave out its oldest turns."
+        cure = "Begin a new one, or switch on “Trim long prompts” to leave out its oldest turns."
     return PromptTooLong(
         f"The {what} has {tokens:,} tokens; {model} holds {context_length:,} with what it writes, so at most "
         f"{context_length - 1:,} are allowed. {cure}",

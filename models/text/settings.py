@@ -31,13 +31,13 @@ class CausalLMParams(Params):
     """
 
     max_new_tokens: int = Field(
-        160, ge=1, le=4096, description="The most tokens it may add; a story that ends by itself is shorter.",
+        160, ge=1, le=4096, description="At most this many new tokens. The model may end earlier by itself.",
         json_schema_extra=hint(label="Length", cost="limit", group="Length", unit="tokens"),
     )  # fmt: skip
     do_sample: bool = Field(
         True, description="On: draw each token by chance. Off: always take the likeliest one (greedy), so that every "
         "run gives the same, often repetitive text.",
-        json_schema_extra=hint(label="Sample", group="Chance", live=True),
+        json_schema_extra=hint(label="Sampling", group="Chance", live=True),
     )  # fmt: skip
     temperature: float = Field(
         0.8, ge=TEMPERATURE_LEAST, le=2.0,
@@ -47,159 +47,162 @@ class CausalLMParams(Params):
                                shown_if=_SAMPLING),
     )  # fmt: skip
     top_p: float = Field(
-        0.95, ge=0.05, le=1.0, description="Draws only from the likeliest tokens that together hold this share of "
-        "the odds; lower cuts off more rare words. 1 cuts nothing.",
+        0.95, ge=0.05, le=1.0, description="Nucleus sampling: draws only from the likeliest tokens whose "
+                                           "probabilities add up to this. Lower: safer, less varied. 1: off.",
         json_schema_extra=hint(label="Top-p", neutral=1.0, step=0.01, group="Chance", shown_if=_SAMPLING),
     )  # fmt: skip
     top_k: int | None = Field(
-        None, ge=1, le=200, description="Draws only from this many likeliest tokens; small numbers keep the text on "
-        "well-trodden paths.",
+        None, ge=1, le=200, description="Draws only from this many likeliest tokens. Small: safe and predictable; "
+                                        "large: more variety.",
         json_schema_extra=hint(label="Top-k", group="Chance", advanced=True, shown_if=_SAMPLING),
     )  # fmt: skip
     min_p: float | None = Field(
-        None, ge=0.01, le=1.0, description="Drops tokens less likely than this share of the likeliest one; unlike "
-        "top-p it cuts harder where the model is sure.",
+        None, ge=0.01, le=1.0, description="Drops tokens less likely than this fraction of the top token. Higher: "
+                                           "safer. Few tokens stay when the model is sure, many when not.",
         json_schema_extra=hint(label="Min-p", step=0.01, group="Chance", advanced=True, shown_if=_SAMPLING),
     )  # fmt: skip
     typical_p: float | None = Field(
-        None, ge=0.05, le=0.99, description="Keeps tokens about as surprising as the model expects, so that it drops "
-        "the too obvious ones as well as the too rare.",
+        None, ge=0.05, le=0.99, description="Keeps tokens whose surprise is close to the model's average, up to "
+                                            "this total probability. Lower: fewer tokens, sometimes without the "
+                                            "top one.",
         json_schema_extra=hint(label="Typical-p", step=0.01, group="Chance", advanced=True, shown_if=_SAMPLING),
     )  # fmt: skip
     top_n_sigma: float | None = Field(
         None, ge=0.1, le=5.0,
-        description="Keeps tokens whose score is within this many standard deviations of the best "
-        "one; unlike the other cuts it leaves the same tokens at any temperature.",
+        description="Keeps tokens whose logit is within this many standard deviations of the best. Smaller: safer. "
+                    "Temperature does not change which tokens stay.",
         json_schema_extra=hint(label="Top-nσ", step=0.1, group="Chance", advanced=True, shown_if=_SAMPLING),
     )  # fmt: skip
     xtc_probability: float = Field(
-        0.0, ge=0.0, le=1.0, description="How often the obvious tokens are struck out (XTC), so that the text takes a "
-        "less trodden turn. 0 does nothing.",
+        0.0, ge=0.0, le=1.0, description="Probability that XTC removes the obvious tokens at a step (all above the "
+                                         "threshold but the least likely). 0: off; 0.5 is usual.",
         json_schema_extra=hint(label="XTC", neutral=0.0, step=0.05, group="Chance", advanced=True, live=True,
                                shown_if=_SAMPLING),
     )  # fmt: skip
     xtc_threshold: float = Field(
-        XTC_THRESHOLD, ge=0.01, le=0.5, description="What counts as obvious: of all tokens more likely than this, XTC "
-        "leaves only the least likely. Lower makes wilder turns.",
+        XTC_THRESHOLD, ge=0.01, le=0.5, description="Tokens more likely than this count as obvious; XTC keeps only "
+                                                    "the least likely of them. Lower: wilder. No effect unless two "
+                                                    "qualify.",
         json_schema_extra=hint(label="XTC threshold", step=0.01, group="Chance", advanced=True,
                                shown_if={"xtc_probability": above(0)}),
     )  # fmt: skip
     dynatemp_range: float = Field(
         0.0, ge=0.0, le=2.0,
-        description="Lets the temperature follow the model: this much lower where it is sure of the "
-        "next word, this much higher where many would do. 0 does nothing.",
+        description="Varies the temperature by this much: lower where the model is sure, higher where many tokens "
+                    "would do. 0: off.",
         json_schema_extra=hint(label="Dynamic temperature ±", neutral=0.0, step=0.05, group="Chance", advanced=True,
                                live=True, shown_if=_SAMPLING),
     )  # fmt: skip
     dynatemp_exponent: float = Field(
-        DYNATEMP_EXPONENT, ge=0.1, le=5.0, description="Above 1, the dynamic temperature stays low until the model is "
-        "quite unsure; below 1, it rises soon.",
-        json_schema_extra=hint(label="Dynamic temperature's curve", step=0.1, group="Chance", advanced=True,
+        DYNATEMP_EXPONENT, ge=0.1, le=5.0, description="Above 1: the temperature stays low until the model is "
+                                                       "quite unsure. Below 1: it rises early.",
+        json_schema_extra=hint(label="Dynamic temperature exponent", step=0.1, group="Chance", advanced=True,
                                shown_if={"dynatemp_range": above(0)}),
     )  # fmt: skip
     mirostat_tau: float | None = Field(
         None, ge=0.1, le=10.0,
-        description="Steers the text (Mirostat) so that its tokens are this surprising on average, "
-        "in bits: low is dull, high is wild, and it stays so to the end. Best with temperature 1 and no other cut.",
-        json_schema_extra=hint(label="Mirostat surprise", step=0.1, group="Chance", advanced=True, live=True,
+        description="Mirostat: steers towards this average surprise, in bits per token. Low: dull; high: wild. "
+                    "Works best at temperature 1 without other filters.",
+        json_schema_extra=hint(label="Mirostat τ (target surprise)", step=0.1, group="Chance", advanced=True, live=True,
                                shown_if=_SAMPLING, unit="bits"),
     )  # fmt: skip
     mirostat_eta: float = Field(
         MIROSTAT_ETA, ge=0.01, le=1.0,
-        description="How fast Mirostat steers: high follows each token, low the whole text.",
-        json_schema_extra=hint(label="Mirostat speed", step=0.01, group="Chance", advanced=True,
+        description="How fast Mirostat corrects. High: reacts to each token; low: to the text as a whole.",
+        json_schema_extra=hint(label="Mirostat η (learning rate)", step=0.01, group="Chance", advanced=True,
                                shown_if={"mirostat_tau": above(0)}),
     )  # fmt: skip
     repetition_penalty: float = Field(
-        1.0, ge=1.0, le=2.0, description="Makes words that were already used less likely; too much and names change "
-        "in the middle of a story. 1 does nothing.",
+        1.0, ge=1.0, le=2.0, description="Makes tokens that already occurred less likely, in the prompt too. 1: "
+                                         "off; 1.1–1.3: fewer loops; higher: even names change.",
         json_schema_extra=hint(neutral=1.0, step=0.05, group="Repetition"),
     )  # fmt: skip
     no_repeat_ngram_size: int | None = Field(
-        None, ge=2, le=10, description="Forbids any run of this many tokens to come twice; small numbers forbid even "
-        "names.",
-        json_schema_extra=hint(label="No repeated run of", group="Repetition", advanced=True, unit="tokens"),
+        None, ge=2, le=10, description="No sequence of this many tokens may occur twice, prompt included. Small "
+                                       "numbers block even names.",
+        json_schema_extra=hint(label="No-repeat n-gram size", group="Repetition", advanced=True, unit="tokens"),
     )  # fmt: skip
     frequency_penalty: float = Field(
-        0.0, ge=-2.0, le=2.0, description="Lowers a token each time that the answer says it; below 0 the text repeats "
-        "itself more and more. 0 does nothing.",
+        0.0, ge=-2.0, le=2.0, description="Lowers a token's logit each time it occurs in the answer. Positive: "
+                                          "fewer repeats; negative: more. 0: off.",
         json_schema_extra=hint(neutral=0.0, step=0.1, group="Repetition", advanced=True),
     )  # fmt: skip
     presence_penalty: float = Field(
-        0.0, ge=-2.0, le=2.0, description="Lowers a token once the answer has said it, however often: the text goes on "
-        "to new things. Below 0 it keeps to what it has. 0 does nothing.",
+        0.0, ge=-2.0, le=2.0, description="Lowers a token's logit once it has occurred in the answer, however "
+                                          "often. Positive: new topics; negative: stays on topic. 0: off.",
         json_schema_extra=hint(neutral=0.0, step=0.1, group="Repetition", advanced=True),
     )  # fmt: skip
     dry_multiplier: float = Field(
         0.0, ge=0.0, le=5.0,
-        description="Makes it hard to say whole phrases twice (DRY), the longer the harder; single "
-        "words and names stay free. 0 does nothing.",
+        description="DRY: penalises repeated phrases, the longer the stronger. 0: off; 0.8 is usual. Names made of "
+                    "several tokens can suffer too.",
         json_schema_extra=hint(label="DRY", neutral=0.0, step=0.1, group="Repetition", advanced=True, live=True),
     )  # fmt: skip
     dry_base: float = Field(
-        DRY_BASE, ge=1.0, le=4.0, description="How much harder each further repeated token gets.",
-        json_schema_extra=hint(label="DRY growth", step=0.05, group="Repetition", advanced=True,
+        DRY_BASE, ge=1.0, le=4.0, description="How fast the DRY penalty grows with each further repeated token. 1: "
+                                              "no growth; 1.75 is usual.",
+        json_schema_extra=hint(label="DRY base", step=0.05, group="Repetition", advanced=True,
                                shown_if={"dry_multiplier": above(0)}),
     )  # fmt: skip
     dry_allowed_length: int = Field(
         DRY_ALLOWED_LENGTH, ge=1, le=20,
-        description="The shortest repeated phrase that DRY makes harder to go on with.",
-        json_schema_extra=hint(label="DRY from a run of", group="Repetition", advanced=True, unit="tokens",
+        description="Repeats shorter than this are free; longer ones are penalised. Higher: only long repeats are "
+                    "discouraged.",
+        json_schema_extra=hint(label="DRY allowed length", group="Repetition", advanced=True, unit="tokens",
                                shown_if={"dry_multiplier": above(0)}),
     )  # fmt: skip
     banned: list[str] = Field(
         default_factory=list, max_length=20,
-        description="Texts that must not appear, written exactly so: “cat” forbids "
-        "“category” too, “Cat” is another.",
-        json_schema_extra=hint(label="Never write", group="Words", advanced=True),
+        description="These exact strings never appear. “cat” also blocks “category”; “Cat” needs its own entry.",
+        json_schema_extra=hint(label="Banned words", group="Words", advanced=True),
     )  # fmt: skip
     bias: list[str] = Field(
-        default_factory=list, max_length=20, description="Makes words likelier or rarer: “dragon: +5” or “the: -2.5”. "
-        "From -100 to 100; each 0.7 doubles or halves the odds.",
-        json_schema_extra=hint(label="Favour or avoid", group="Words", advanced=True),
+        default_factory=list, max_length=20, description="Raises or lowers words: “dragon: +5”, “the: -2.5” (-100 "
+                                                         "to 100). Each 0.7 doubles or halves the odds.",
+        json_schema_extra=hint(label="Word bias (logit bias)", group="Words", advanced=True),
     )  # fmt: skip
     guidance_scale: float = Field(
         1.0, ge=1.0, le=5.0,
-        description="Follows the prompt more closely than the model would by itself, and away from a "
-        "negative prompt if there is one; takes twice the time. 1 does nothing.",
+        description="Classifier-free guidance: pushes the text towards the prompt and away from the negative "
+                    "prompt. Twice the time. 1: off.",
         json_schema_extra=hint(label="Guidance", neutral=1.0, step=0.1, group="Guidance", advanced=True, live=True),
     )  # fmt: skip
     negative_prompt: str = Field(
-        "", description="What guidance leads away from: a beginning like the prompt. Empty: from what comes without a "
-        "prompt.",
+        "", description="Guidance steers away from this text. Empty: away from what the model writes without a "
+                        "prompt.",
         json_schema_extra=hint(label="Negative prompt", group="Guidance", advanced=True,
                                shown_if={"guidance_scale": above(1.0)}),
     )  # fmt: skip
     num_variants: int = Field(
-        1, ge=1, le=4, description="Writes this many continuations of the same prompt side by side.",
+        1, ge=1, le=4, description="How many continuations are written for the same prompt, side by side.",
         json_schema_extra=hint(label="Variants", neutral=1, group="Output", shown_if=_SAMPLING),
     )  # fmt: skip
     stop: list[str] = Field(
-        default_factory=list, max_length=4, description="Ends the text where one of these appears; the stop text "
-        "itself is left out.",
-        json_schema_extra=hint(label="Stop at", group="Output", advanced=True),
+        default_factory=list, max_length=4, description="The text ends where one of these strings appears; the "
+                                                        "string itself is left out.",
+        json_schema_extra=hint(label="Stop sequences", group="Output", advanced=True),
     )  # fmt: skip
     cut_prompt: bool = Field(
-        False, description="Lets a prompt that is too long for the model lose its beginning, instead of being refused.",
-        json_schema_extra=hint(label="Cut a long prompt", neutral=False, group="Length"),
+        False, description="On: a prompt that is too long loses its beginning. Off: it is refused.",
+        json_schema_extra=hint(label="Trim long prompts", neutral=False, group="Length"),
     )  # fmt: skip
     json_schema: str = Field(
-        "", max_length=20_000, description="Makes the text JSON that fits this JSON schema. Empty: free text. A short "
-        "length can cut it off before it is complete.",
+        "", max_length=20_000, description="Forces the output to be JSON that fits this schema. Empty: free text. "
+                                           "Too short a length can leave it incomplete.",
         json_schema_extra=hint(label="JSON schema", group="Output", advanced=True),
     )  # fmt: skip
     prompt_lookup_num_tokens: int | None = Field(
         None, ge=1, le=20,
-        description="Guesses up to this many tokens from what was said before and checks them at once: "
-        "quicker where text repeats. Greedy text stays the same; by chance: same odds, another sample.",
-        json_schema_extra=hint(label="Prompt lookup", group="Speed", advanced=True, live=True, unit="tokens",
+        description="Speeds up repetitive text: copies up to this many tokens from earlier text and checks them "
+                    "together. Greedy output stays the same.",
+        json_schema_extra=hint(label="Prompt-lookup decoding", group="Speed", advanced=True, live=True, unit="tokens",
                                shown_if={"guidance_scale": [1.0]}),
     )  # fmt: skip
     reuse_cache: bool = Field(
         False,
-        description="Does not read again what the last run on this model began with alike: a chat answers sooner. "
-        "Rounding may then differ, so the same request can give another text.",
-        json_schema_extra=hint(label="Reuse what was read", neutral=False, group="Speed", advanced=True,
+        description="Keeps the cache of the last prompt and skips the shared beginning: chats answer sooner. "
+                    "Rounding may change the text slightly.",
+        json_schema_extra=hint(label="Reuse prompt cache (KV cache)", neutral=False, group="Speed", advanced=True,
                                shown_if={"prompt_lookup_num_tokens": [None]}),
     )  # fmt: skip
 

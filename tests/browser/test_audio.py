@@ -10,7 +10,6 @@ from components.example import EXAMPLES
 from models.audio import sounds
 from tests.browser.conftest import FLAGS, Session, browser_path, until
 
-
 VIEWS = {"Score": "img[alt='The tune as sheet music']", "Notation": "[data-testid=stCode]",
          "Wave": "[data-testid=stVegaLiteChart]", "Spectrogram": ".spectrogram .stage"}  # fmt: skip
 
@@ -111,7 +110,7 @@ def test_what_is_said_into_the_microphone_is_heard(browser, app, spoken):
         recorder.get_by_role("button", name="Record", exact=True).click()
         viewer.page.wait_for_timeout(5000)
         recorder.get_by_role("button", name="Stop recording", exact=True).click()
-        viewer.page.get_by_text("The recording that is heard:").wait_for()
+        viewer.page.get_by_text("Your recording:").wait_for()
         start(viewer)
         until(lambda: viewer.page.locator("h4").count())
         assert heard(viewer) == "407"
@@ -203,14 +202,14 @@ def test_effects_change_the_finished_sound_and_two_takes_are_compared(session):
 
 def test_a_recording_that_was_given_survives_a_change_of_page(session, spoken):
     viewer = opened(session, model="audio/digit-recogniser")
-    box = viewer.page.get_by_test_id("stFileUploader").filter(has_text="Or give a file")
+    box = viewer.page.get_by_test_id("stFileUploader").filter(has_text="Or upload a file")
     box.locator("input[type=file]").set_input_files(spoken)
-    viewer.sees("The recording that is heard:")
+    viewer.sees("Your recording:")
     viewer.page.get_by_role("link", name="Image").click()
     viewer.page.get_by_role("heading", name="Image", exact=True).wait_for()
     viewer.page.get_by_role("link", name="Audio").click()
     viewer.page.get_by_role("heading", name="Audio", exact=True).wait_for()
-    viewer.sees("The recording that is heard:")
+    viewer.sees("Your recording:")
     start(viewer)
     until(lambda: viewer.page.locator("h4").count())
     assert heard(viewer) == "407"

@@ -159,7 +159,7 @@ def test_a_result_becomes_the_next_input(session):
     viewer.run()
     finished(viewer)
     viewer.button("Use as input").first.click()
-    viewer.sees("The picture is now the one to start from.")
+    viewer.sees("This image is now the starting image.")
     viewer.button("Remove").wait_for()
     viewer.run()
     until(lambda: viewer.page.get_by_text("strength 0.6").count())

@@ -142,7 +142,7 @@ def test_a_prompt_that_is_too_long_is_counted_and_can_be_cut(session):
     reader.write("Once upon a time there was a dragon. " * 80)
     reader.run()
     reader.sees(re.compile(r"The prompt has [\d,]+ tokens"))
-    reader.page.get_by_text("Cut a long prompt", exact=True).click()
+    reader.page.get_by_text("Trim long prompts", exact=True).click()
     until(lambda: "cut_prompt=true" in reader.address())
     reader.run()
     reader.sees(re.compile(r"its last \d+ were read"))

@@ -55,32 +55,34 @@ class SpectrogramParams(Params):
     """Declare voice, denoising and the way from spectrogram to sound."""
 
     speaker: str = Field(
-        "", max_length=60, description="Whose voice it is.", json_schema_extra=hint(group="Voice"),
+        "", max_length=60, description="The speaker's voice.", json_schema_extra=hint(group="Voice"),
     )  # fmt: skip
     pause_s: float = Field(
         0.12, ge=0.0, le=0.6, description="Silence between two words.",
         json_schema_extra=hint(label="Pause", step=0.02, unit="s", group="Voice"),
     )  # fmt: skip
     num_takes: int = Field(
-        1, ge=1, le=4, description="Says it this many times; each take has the next seed, as single runs would.",
+        1, ge=1, le=4, description="How many takes. Take n uses seed + n − 1.",
         json_schema_extra=hint(label="Takes", neutral=1, cost="each", group="Voice"),
     )  # fmt: skip
     num_inference_steps: int = Field(
-        20, ge=1, le=100, description="How often noise is taken away. Few: slurred or mere hiss; many: clear, slower.",
+        20, ge=1, le=100, description="Number of denoising steps. Few: slurred or hissing; many: clear, slower.",
         json_schema_extra=hint(label="Steps", cost="each", group="Denoising"),
     )  # fmt: skip
     guidance_scale: float = Field(
-        2.0, ge=0.0, le=10.0, description="How strictly to keep to digit and voice. 0: any digit, any voice; 1: as it "
-        "learnt; high: over-articulated.",
+        2.0, ge=0.0, le=10.0, description="Classifier-free guidance. 0: any digit, any voice; 1: the model as "
+                                          "trained; higher: clearer, then over-articulated.",
         json_schema_extra=hint(label="Guidance", step=0.1, group="Denoising"),
     )  # fmt: skip
     scheduler: Scheduler = Field(
-        "DPMSolverMultistepScheduler", description="The rule from one step to the next. Some add fresh noise.",
+        "DPMSolverMultistepScheduler", description="The sampler: how each step removes noise. Ancestral ones (and "
+                                                   "DDPM) add fresh noise, so more steps keep changing the sound.",
         json_schema_extra=hint(group="Denoising"),
     )  # fmt: skip
     griffin_lim_rounds: int = Field(
-        64, ge=1, le=200, description="Rounds of the search for the phases. Few ring like a tin can.",
-        json_schema_extra=hint(label="Phase rounds", group="Sound", advanced=True),
+        64, ge=1, le=200, description="Iterations that recover the sound's phase. Few: metallic; many: more "
+                                      "natural, slower.",
+        json_schema_extra=hint(label="Griffin-Lim iterations", group="Sound", advanced=True),
     )  # fmt: skip
 
 

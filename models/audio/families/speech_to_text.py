@@ -55,26 +55,27 @@ class SpeechToTextParams(Params):
     """Declare what is kept of what was heard, and how it is written down."""
 
     language: str = Field(
-        FOUND_OUT, max_length=20, description="The language that is spoken; “found out”: it listens for it.",
+        FOUND_OUT, max_length=20, description="The spoken language. “found out”: the model detects it.",
         json_schema_extra=hint(label="Language", group="Reading"),
     )  # fmt: skip
     task: Literal["transcribe", "translate"] = Field(
-        "transcribe", description="Write down what is said, or translate it into English.",
+        "transcribe", description="Transcribe: writes what is said. Translate: writes it in English.",
         json_schema_extra=hint(label="Task", group="Reading"),
     )  # fmt: skip
     num_beams: int = Field(
-        1, ge=1, le=8, description="How many ways of writing it are followed side by side. More: slower, seldom wrong.",
+        1, ge=1, le=8, description="Beam search: how many candidate transcripts are followed at once. More: "
+                                   "slower, sometimes more accurate.",
         json_schema_extra=hint(label="Beams", group="Reading"),
     )  # fmt: skip
     temperature: float = Field(
-        0.0, ge=0.0, le=1.5, description="How daring the choice of words is. 0: always the likeliest.",
+        0.0, ge=0.0, le=1.5, description="0: always the likeliest word. Higher: bolder guesses, more errors.",
         json_schema_extra=hint(label="Temperature", neutral=0.0, step=0.05, group="Chance", live=True),
     )  # fmt: skip
 
     min_confidence: float = Field(
-        0.0, ge=0.0, le=0.99, description="Leaves out labels that it was less sure of than this. High: only what is "
-        "clear; 0: everything.",
-        json_schema_extra=hint(label="Least confidence", neutral=0.0, step=0.01, group="Reading"),
+        0.0, ge=0.0, le=0.99, description="Drops labels below this confidence. High: only clear ones; 0: "
+                                          "everything.",
+        json_schema_extra=hint(label="Minimum confidence", neutral=0.0, step=0.01, group="Reading"),
     )  # fmt: skip
 
 
@@ -86,7 +87,7 @@ class SpeechToText(Family[SpeechToTextParams]):
     modality: ClassVar[Modality] = "audio"
     Params: ClassVar[type[Params]] = SpeechToTextParams
     inputs: ClassVar[tuple[InputField, ...]] = (
-        InputField("audio", "audio", True, "Recording", "Speak, or give a WAV, FLAC, MP3 or OGG file."),
+        InputField("audio", "audio", True, "Recording", "Record yourself or upload a WAV, FLAC, MP3 or OGG file."),
     )
     how_it_works: ClassVar[str] = _HOW_IT_WORKS
 
@@ -172,7 +173,7 @@ class SpeechToText(Family[SpeechToTextParams]):
         output = plain_text.text_output(text, context.stamp, 0, meta)
         stats: RunStats = {
             "steps": steps, "stopped": stopped, "listen_s": round(time.monotonic() - begun, 4),
-            "notes": [] if text or stopped else ["Nothing was heard that it knows."],
+            "notes": [] if text or stopped else ["Nothing was recognised."],
         }  # fmt: skip
         yield Final((output, sound_views.mel_view(samples, rate, 0), *drawn), stats)
 

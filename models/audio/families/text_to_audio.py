@@ -55,19 +55,22 @@ class TextToAudioParams(Params):
         json_schema_extra=hint(label="Length", step=0.5, unit="s", group="Sound"),
     )  # fmt: skip
     num_inference_steps: int = Field(
-        50, ge=1, le=200, description="How often noise is taken away. More steps: finer, slower; few: dull or noisy.",
+        50, ge=1, le=200, description="Number of denoising steps. More: finer and slower; few: dull or noisy.",
         json_schema_extra=hint(label="Steps", cost="each", group="Denoising"),
     )  # fmt: skip
     guidance_scale: float = Field(
-        3.5, ge=0.0, le=20.0, description="How hard to follow the description. 1: freely; high: strictly, but harsh.",
+        3.5, ge=0.0, le=20.0, description="Classifier-free guidance: how strongly the sound follows the "
+                                          "description. Up to 1: off; higher: closer, then harsh.",
         json_schema_extra=hint(label="Guidance", step=0.1, group="Denoising", live=True),
     )  # fmt: skip
     negative_prompt: str = Field(
-        "", max_length=1000, description="What to move away from, such as “low quality”.",
+        "", max_length=1000, description="What the sound should not be, such as “low quality”. Needs guidance "
+                                         "above 1.",
         json_schema_extra=hint(label="Negative prompt", group="Denoising", shown_if={"guidance_scale": above(1.0)}),
     )  # fmt: skip
     shift: float = Field(
-        3.0, ge=1.0, le=6.0, description="How many of the steps go to the noisy beginning, where the plan is made.",
+        3.0, ge=1.0, le=6.0, description="Shifts denoising steps towards the noisy start, where the overall plan "
+                                         "forms. 1: evenly spread; higher: more steps there, fewer for detail.",
         json_schema_extra=hint(label="Shift", step=0.1, group="Denoising", advanced=True),
     )  # fmt: skip
     lyrics: str = Field(
@@ -75,10 +78,10 @@ class TextToAudioParams(Params):
         json_schema_extra=hint(label="Lyrics", group="Music", live=True),
     )  # fmt: skip
     vocal_language: Literal["en", "de", "es", "fr", "it", "ja", "ko", "pt", "ru", "zh"] = Field(
-        "en", description="The language of the lyrics.", json_schema_extra=hint(label="Sung in", group="Music"),
+        "en", description="The language of the lyrics.", json_schema_extra=hint(label="Lyrics language", group="Music"),
     )  # fmt: skip
     bpm: int | None = Field(
-        None, ge=30, le=300, description="Beats a minute. Off: as the model likes.",
+        None, ge=30, le=300, description="Beats per minute. Off: the model chooses.",
         json_schema_extra=hint(label="Tempo", unit="bpm", group="Music"),
     )  # fmt: skip
     keyscale: str = Field(
@@ -90,15 +93,18 @@ class TextToAudioParams(Params):
         json_schema_extra=hint(label="Metre", neutral="any", group="Music"),
     )  # fmt: skip
     temperature: float = Field(
-        1.0, ge=0.0, le=2.0, description="How daring the choice is. 0: always the likeliest code, which soon loops.",
+        1.0, ge=0.0, le=2.0, description="0: always the likeliest audio token, which soon loops. Higher: more "
+                                         "varied.",
         json_schema_extra=hint(label="Temperature", step=0.05, group="Chance", live=True),
     )  # fmt: skip
     top_k: int = Field(
-        250, ge=0, le=2048, description="Only this many likeliest codes can be chosen. 0: all.",
+        250, ge=0, le=2048, description="Draws only from this many likeliest audio tokens. Small: safe, "
+                                        "repetitive; 0: all.",
         json_schema_extra=hint(label="Top-k", group="Chance", shown_if={"temperature": above(0.0)}),
     )  # fmt: skip
     top_p: float = Field(
-        1.0, ge=0.01, le=1.0, description="Only the likeliest codes that together have this share can be chosen.",
+        1.0, ge=0.01, le=1.0, description="Nucleus sampling: only the likeliest audio tokens whose probabilities "
+                                          "add up to this. 1: off.",
         json_schema_extra=hint(label="Top-p", step=0.01, group="Chance", shown_if={"temperature": above(0.0)}),
     )  # fmt: skip
 

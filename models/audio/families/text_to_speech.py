@@ -32,7 +32,7 @@ SENTENCE_MAX_CHARS = 400
 ROWS_MAX_CHARS = 20_000
 SAID_MAX_BYTES = 30_000_000
 SILENT = "{} of {} sentences gave no sound: no letter that it knows, or an end at once."
-STOPPED = "It was stopped within its first sentence: only whole sentences are kept."
+STOPPED = "Stopped during the first sentence; only complete sentences are saved."
 _SENTENCE = re.compile(r"[^.!?…\n]+(?:[.!?…]+[\"”’')\]]*|\n|$)\s*")
 _HOW_IT_WORKS = """
 ```mermaid
@@ -63,9 +63,9 @@ can be made again alone.
 class SpeechParams(Params):
     """Declare the settings of which each model's call honours some, and how sentences are joined."""
 
-    speaker: str = Field("", max_length=60, description="Whose voice it is.", json_schema_extra=hint(group="Voice"))
+    speaker: str = Field("", max_length=60, description="The speaker's voice.", json_schema_extra=hint(group="Voice"))
     voice_number: int = Field(
-        0, ge=0, le=9999, description="Which made-up voice speaks: it stands for 512 numbers that describe a voice.",
+        0, ge=0, le=9999, description="Picks an invented voice: each number is one random speaker embedding.",
         json_schema_extra=hint(label="Voice number", group="Voice"),
     )  # fmt: skip
     speaking_rate: float = Field(
@@ -76,32 +76,32 @@ class SpeechParams(Params):
         json_schema_extra=hint(label="Pause", step=0.05, unit="s", group="Voice"),
     )  # fmt: skip
     noise_scale: float = Field(
-        0.667, ge=0.0, le=2.0, description="How much chance is in the colour of the voice. 0: flat and always alike; "
-        "high: lively, then hoarse.",
-        json_schema_extra=hint(label="Variation of colour", step=0.01, group="Chance"),
+        0.667, ge=0.0, le=2.0, description="Randomness of tone and melody. 0: flat, always the same; high: lively, "
+                                           "then hoarse.",
+        json_schema_extra=hint(label="Voice variation (noise scale)", step=0.01, group="Chance"),
     )  # fmt: skip
     noise_scale_duration: float = Field(
-        0.8, ge=0.0, le=2.0, description="How much chance is in the rhythm. 0: even; high: it halts and hurries.",
-        json_schema_extra=hint(label="Variation of rhythm", step=0.01, group="Chance"),
+        0.8, ge=0.0, le=2.0, description="Randomness of sound lengths. 0: even; high: hesitates and hurries.",
+        json_schema_extra=hint(label="Rhythm variation (duration noise)", step=0.01, group="Chance"),
     )  # fmt: skip
     temperature: float = Field(
         0.7, ge=0.0, le=2.0, description="How much noise each frame starts from. 0: none, always alike; high: lively.",
         json_schema_extra=hint(label="Temperature", step=0.05, group="Chance"),
     )  # fmt: skip
     semantic_temperature: float = Field(
-        0.7, ge=0.0, le=2.0, description="How daring it is in what is said and with what melody. 0: always alike.",
-        json_schema_extra=hint(label="Temperature of meaning", step=0.05, group="Chance"),
+        0.7, ge=0.0, le=2.0, description="Randomness of words and intonation. 0: always the same.",
+        json_schema_extra=hint(label="Semantic temperature", step=0.05, group="Chance"),
     )  # fmt: skip
     coarse_temperature: float = Field(
-        0.7, ge=0.0, le=2.0, description="How daring it is in the sound of the voice. 0: always alike.",
-        json_schema_extra=hint(label="Temperature of sound", step=0.05, group="Chance"),
+        0.7, ge=0.0, le=2.0, description="Randomness of the voice's sound. 0: always the same.",
+        json_schema_extra=hint(label="Coarse temperature", step=0.05, group="Chance"),
     )  # fmt: skip
     fine_temperature: float = Field(
-        0.5, ge=0.0, le=2.0, description="How daring it is in the finest detail. 0: always alike; high: noisy.",
-        json_schema_extra=hint(label="Temperature of detail", step=0.05, group="Chance"),
+        0.5, ge=0.0, le=2.0, description="Randomness of the finest detail. 0: always the same; high: noisy.",
+        json_schema_extra=hint(label="Fine temperature", step=0.05, group="Chance"),
     )  # fmt: skip
     num_flow_steps: int = Field(
-        1, ge=1, le=16, description="In how many steps noise becomes a frame. More: slower, at times cleaner.",
+        1, ge=1, le=16, description="Flow steps per frame. More: slower, sometimes cleaner.",
         json_schema_extra=hint(label="Flow steps", group="Length", advanced=True),
     )  # fmt: skip
     eos_threshold: float = Field(
@@ -113,11 +113,12 @@ class SpeechParams(Params):
         json_schema_extra=hint(label="End threshold", step=0.05, group="Length", advanced=True),
     )  # fmt: skip
     min_eos_p: float | None = Field(
-        None, ge=0.01, le=1.0, description="How likely the end must be before it stops. Low: fewer words of its own.",
+        None, ge=0.01, le=1.0, description="Stop once the end is at least this likely. Low: stops early, adds "
+                                           "fewer words of its own.",
         json_schema_extra=hint(label="End threshold", step=0.01, group="Length", advanced=True),
     )  # fmt: skip
     maxlenratio: float = Field(
-        20.0, ge=1.0, le=40.0, description="How long a sentence may last at most, in frames for each letter.",
+        20.0, ge=1.0, le=40.0, description="Upper limit on a sentence's length, in frames per letter.",
         json_schema_extra=hint(label="Longest, per letter", step=1.0, group="Length", advanced=True),
     )  # fmt: skip
     max_seconds: float = Field(
@@ -260,7 +261,7 @@ def read_rows(text: str) -> dict[int, dict[str, Any]]:
     """
     if not text.strip():
         return {}
-    wrong = BadInput("The settings of single sentences cannot be read. Make the whole text again without them.")
+    wrong = BadInput("The per-sentence settings are damaged. Remove them and generate the whole text again.")
     if len(text) > ROWS_MAX_CHARS:
         raise wrong
     try:

@@ -57,11 +57,13 @@ class TuneParams(Params):
     """Declare what kind of tune is asked for, how its words are drawn, and how it is played."""
 
     metre: Literal["6/8", "4/4", "2/2", "2/4", "3/4", "9/8"] = Field(
-        "6/8", description="How many beats a bar has: 6/8 skips like a jig, 2/2 runs like a reel, 3/4 is a waltz.",
+        "6/8", description="Time signature: how each bar is counted. 6/8 skips like a jig, 4/4 and 2/2 run like a "
+                           "reel, 3/4 is a waltz.",
         json_schema_extra=hint(label="Metre", group="Tune"),
     )  # fmt: skip
     tonic: Literal["D", "G", "A", "C", "E", "F", "Bb"] = Field(
-        "D", description="The note that it comes home to.", json_schema_extra=hint(label="Key", group="Tune"),
+        "D", description="The home note: tunes start around it and end on it.",
+        json_schema_extra=hint(label="Key", group="Tune"),
     )  # fmt: skip
     mode: Literal["major", "minor", "Dorian", "Mixolydian"] = Field(
         "major", description="The scale: major is bright, minor dark; Dorian and Mixolydian lie between, and are "
@@ -69,60 +71,62 @@ class TuneParams(Params):
         json_schema_extra=hint(label="Mode", group="Tune"),
     )  # fmt: skip
     rhythm: Rhythm = Field(
-        "any", description="The kind of dance. One that does not go with the metre confuses it.",
-        json_schema_extra=hint(label="Kind", group="Tune"),
+        "any", description="The dance the tune is for. One that does not fit the metre confuses the model.",
+        json_schema_extra=hint(label="Dance type", group="Tune"),
     )  # fmt: skip
     temperature: float = Field(
-        0.9, ge=0.1, le=2.0, description="Low keeps to the most usual turns and repeats itself; high dares more, and "
-        "breaks bars at last.",
+        0.9, ge=0.1, le=2.0, description="Low: familiar phrases, repetitive. High: surprising, until bars break.",
         json_schema_extra=hint(step=0.05, group="Chance"),
     )  # fmt: skip
     top_p: float = Field(
-        0.95, ge=0.05, le=1.0, description="Draws only from the likeliest words that together hold this share of the "
-        "odds. 1 cuts nothing.",
+        0.95, ge=0.05, le=1.0, description="Nucleus sampling: draws only from the likeliest tokens whose "
+                                           "probabilities add up to this. Lower: safer, less varied. 1: off.",
         json_schema_extra=hint(label="Top-p", neutral=1.0, step=0.01, group="Chance"),
     )  # fmt: skip
     top_k: int | None = Field(
-        None, ge=1, le=200, description="Draws only from this many likeliest words.",
+        None, ge=1, le=200, description="Draws only from this many likeliest tokens. Small: familiar tunes; large: "
+                                        "more variety.",
         json_schema_extra=hint(label="Top-k", group="Chance", advanced=True),
     )  # fmt: skip
     min_p: float | None = Field(
-        None, ge=0.01, le=1.0, description="Drops words less likely than this share of the likeliest one.",
+        None, ge=0.01, le=1.0, description="Drops tokens less likely than this fraction of the top token. Higher: "
+                                           "safer.",
         json_schema_extra=hint(label="Min-p", step=0.01, group="Chance", advanced=True),
     )  # fmt: skip
     max_new_tokens: int = Field(
-        320, ge=16, le=480, description="The most words that it may write; a tune that ends by itself is shorter.",
+        320, ge=16, le=480, description="At most this many tokens (notes, bars). A tune may end earlier.",
         json_schema_extra=hint(label="Length", cost="limit", group="Chance", unit="words", advanced=True),
     )  # fmt: skip
     num_variants: int = Field(
-        1, ge=1, le=4, description="Writes this many tunes; each has the next seed, as single runs would.",
+        1, ge=1, le=4, description="How many tunes. Tune n uses seed + n − 1.",
         json_schema_extra=hint(label="Tunes", neutral=1, cost="each", group="Chance"),
     )  # fmt: skip
     instrument: Literal["plucked string", "whistle", "accordion", "organ", "fiddle"] = Field(
         "plucked string", description="What plays the melody.", json_schema_extra=hint(group="Sound"),
     )  # fmt: skip
     tempo: int | None = Field(
-        None, ge=40, le=260, description="Beats a minute. Off: what suits the kind of tune.",
+        None, ge=40, le=260, description="Beats per minute (BPM). Off: the usual tempo of the dance.",
         json_schema_extra=hint(step=2, group="Sound", unit="beats a minute"),
     )  # fmt: skip
     swing: float = Field(
-        0.5, ge=0.5, le=0.75, description="How long the first of two eighths is held: 0.5 is even, 0.67 the lilt of a "
-        "hornpipe. Metres of three eighths have none.",
+        0.5, ge=0.5, le=0.75, description="Length of the first of two eighth notes: 0.5 even, 0.67 the lilt of a "
+                                          "hornpipe. Not used in 6/8 and 9/8.",
         json_schema_extra=hint(neutral=0.5, step=0.01, group="Sound", shown_if={"metre": ["4/4", "2/2", "2/4", "3/4"]}),
     )  # fmt: skip
     repeats: bool = Field(
         True, description="Plays repeated parts twice.", json_schema_extra=hint(label="Play repeats", group="Sound"),
     )  # fmt: skip
     chords: float = Field(
-        0.5, ge=0.0, le=1.0, description="How loud the chords are that go along: for each bar the one that fits best.",
+        0.5, ge=0.0, le=1.0, description="Volume of the accompaniment: for each bar, the chord that fits best.",
         json_schema_extra=hint(neutral=0.0, step=0.05, group="Sound"),
     )  # fmt: skip
     drone: float = Field(
-        0.0, ge=0.0, le=1.0, description="How loud a held tonic and fifth are, as of a bagpipe.",
+        0.0, ge=0.0, le=1.0, description="Volume of a drone: the tonic and its fifth held throughout, as on a "
+                                         "bagpipe.",
         json_schema_extra=hint(neutral=0.0, step=0.05, group="Sound"),
     )  # fmt: skip
     reverb: float = Field(
-        0.2, ge=0.0, le=1.0, description="How much of a small hall is heard.",
+        0.2, ge=0.0, le=1.0, description="Reverb: dry at 0, a small hall at 1.",
         json_schema_extra=hint(label="Room", neutral=0.0, step=0.05, group="Sound"),
     )  # fmt: skip
 

@@ -44,25 +44,26 @@ class GANParams(Params):
     """Declare what steers a conditional generator. Truncation: Brock et al. 2019; Karras et al. 2019."""
 
     truncation: float = Field(
-        1.0, ge=0.0, le=1.5, description="How far styles may lie from the mean of their words. Below 1: safer, more "
-        "alike; above: wilder.",
+        1.0, ge=0.0, le=1.5, description="Pulls each image towards the prompt's average. 0: always the same safe "
+                                         "image; 1: full variety; above: wilder, often broken.",
         json_schema_extra=hint(label="Truncation", step=0.05, group="Style"),
     )  # fmt: skip
     num_images: int = Field(
-        1, ge=1, le=8, description="Pictures at once; each has the next seed, as single runs would.",
+        1, ge=1, le=8, description="How many images. Image n uses seed + n − 1, as if run alone.",
         json_schema_extra=hint(label="Pictures", neutral=1, cost="each", group="Style"),
     )  # fmt: skip
     variation_strength: float = Field(
-        0.0, ge=0.0, le=1.0, description="Moves the noise towards that of the variation seed: near relatives at 0.1.",
+        0.0, ge=0.0, le=1.0, description="Blends this seed's noise with the variation seed's. 0.1: a close "
+                                         "variation; 1: the variation seed's image.",
         json_schema_extra=hint(label="Variation strength", neutral=0.0, step=0.05, group="Chance", live=True),
     )  # fmt: skip
     variation_seed: int = Field(
-        1, ge=0, le=2**32 - 1, description="The seed whose noise the variation goes to.",
+        1, ge=0, le=2**32 - 1, description="The seed to vary towards.",
         json_schema_extra=hint(label="Variation seed", group="Chance", shown_if={"variation_strength": above(0.0)}),
     )  # fmt: skip
     prompt_mix: float = Field(
-        0.0, ge=0.0, le=1.0, description="How far to go from the prompt to the second one, between their words.",
-        json_schema_extra=hint(label="Towards a second prompt", neutral=0.0, step=0.05, group="Prompt", live=True,
+        0.0, ge=0.0, le=1.0, description="Blends the word vectors of two prompts. 0: first prompt; 1: second.",
+        json_schema_extra=hint(label="Prompt blend", neutral=0.0, step=0.05, group="Prompt", live=True,
                                advanced=True),
     )  # fmt: skip
 
@@ -77,7 +78,7 @@ class GAN(Family[GANParams]):
     inputs: ClassVar[tuple[InputField, ...]] = (
         InputField("prompt", label="Prompt", help="What to draw."),
         InputField(
-            "prompt_to", required=False, label="Second prompt", help="Where “Towards a second prompt” goes.",
+            "prompt_to", required=False, label="Second prompt", help="The other prompt for “Prompt blend”.",
             shown_if={"prompt_mix": above(0.0)},
         ),
     )  # fmt: skip

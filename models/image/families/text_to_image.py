@@ -65,40 +65,45 @@ class TextToImageParams(Params):
     """
 
     task: Literal["text to image", "image to image", "inpaint"] = Field(
-        "text to image", description="Draw from words alone, go on from a picture, or repaint a part of one.",
+        "text to image", description="Text to image: from words. Image to image: starts from your image. Inpaint: "
+                                     "redraws the masked part.",
         json_schema_extra=hint(label="Task", neutral="text to image", group="What to do", live=True),
     )  # fmt: skip
     num_inference_steps: int = Field(
-        20, ge=1, le=100, description="How often noise is taken away. More steps: finer, slower; few: soft or broken.",
+        20, ge=1, le=100, description="Number of denoising steps. More: finer and slower; few: soft or broken.",
         json_schema_extra=hint(label="Steps", cost="each", group="Denoising"),
     )  # fmt: skip
     guidance_scale: float = Field(
-        4.0, ge=0.0, le=20.0, description="How hard to follow the prompt. 1: freely; high: strictly, in harsh colours.",
+        4.0, ge=0.0, le=20.0, description="Classifier-free guidance: how strongly the image follows the prompt. 0 "
+                                          "to 1: off; 3–7: close; higher: harsh colours, little variety.",
         json_schema_extra=hint(label="Guidance", step=0.1, group="Denoising", live=True),
     )  # fmt: skip
     negative_prompt: str = Field(
-        "", max_length=1000, description="What to move away from. It stands where the empty prompt would.",
+        "", max_length=1000, description="What the image should not show. Guidance steers away from it, so it acts "
+                                         "only with guidance above 1.",
         json_schema_extra=hint(label="Negative prompt", group="Denoising", shown_if={"guidance_scale": above(1.0)}),
     )  # fmt: skip
     strength: float = Field(
-        0.6, ge=0.05, le=1.0, description="How much of the given picture drowns in noise first. 1: nothing is left.",
+        0.6, ge=0.05, le=1.0, description="How much noise is added to your image first. Low: small changes; 1: "
+                                          "almost all of it is lost. Only this share of steps runs.",
         json_schema_extra=hint(label="Strength", step=0.05, group="Denoising", shown_if={"task": _FROM_PICTURE}),
     )  # fmt: skip
     scheduler: Scheduler = Field(
-        "DPMSolverMultistepScheduler", description="The rule from one step to the next. Some add fresh noise.",
+        "DPMSolverMultistepScheduler", description="The sampler: how each step removes noise. Ancestral ones (and "
+                                                   "DDPM) add fresh noise, so more steps keep changing the image.",
         json_schema_extra=hint(label="Scheduler", group="Denoising", live=True),
     )  # fmt: skip
     prompt_mix: float = Field(
-        0.0, ge=0.0, le=1.0, description="How far to go from the prompt to the second one, as the model reads them.",
-        json_schema_extra=hint(label="Towards a second prompt", neutral=0.0, step=0.05, group="Prompt", live=True,
+        0.0, ge=0.0, le=1.0, description="Blends two prompts inside the text encoder. 0: first prompt; 1: second.",
+        json_schema_extra=hint(label="Prompt blend", neutral=0.0, step=0.05, group="Prompt", live=True,
                                advanced=True),
     )  # fmt: skip
     num_images: int = Field(
-        1, ge=1, le=8, description="Pictures at once; each has the next seed, as single runs would.",
+        1, ge=1, le=8, description="How many images. Image n uses seed + n − 1, as if run alone.",
         json_schema_extra=hint(label="Pictures", neutral=1, cost="each", group="Size"),
     )  # fmt: skip
     width: int = Field(
-        512, ge=16, le=1024, description="Width of the picture. Far from what the model learnt it repeats itself.",
+        512, ge=16, le=1024, description="Width of the image. Far from the training size, shapes repeat or break.",
         json_schema_extra=hint(label="Width", step=8, unit="px", group="Size"),
     )  # fmt: skip
     height: int = Field(
@@ -106,22 +111,25 @@ class TextToImageParams(Params):
         json_schema_extra=hint(label="Height", step=8, unit="px", group="Size"),
     )  # fmt: skip
     variation_strength: float = Field(
-        0.0, ge=0.0, le=1.0, description="Moves the noise towards that of the variation seed: near relatives at 0.1.",
+        0.0, ge=0.0, le=1.0, description="Blends this seed's noise with the variation seed's. 0.1: a close "
+                                         "variation; 1: the variation seed's image.",
         json_schema_extra=hint(label="Variation strength", neutral=0.0, step=0.05, group="Chance", live=True,
                                shown_if={"task": ["text to image"]}),
     )  # fmt: skip
     variation_seed: int = Field(
-        1, ge=0, le=2**32 - 1, description="The seed whose noise the variation goes to.",
+        1, ge=0, le=2**32 - 1, description="The seed to vary towards.",
         json_schema_extra=hint(label="Variation seed", group="Chance",
                                shown_if={"variation_strength": above(0.0)}),
     )  # fmt: skip
     sigmas: Literal["default", "karras", "exponential", "beta"] = Field(
-        "default", description="How noise levels are spread over the steps. Karras spends more steps on fine detail.",
-        json_schema_extra=hint(label="Sigma spacing", neutral="default", advanced=True,
+        "default", description="How noise levels (sigmas) are spread over the steps. Karras gives fine detail more "
+                               "steps.",
+        json_schema_extra=hint(label="Noise schedule (sigmas)", neutral="default", advanced=True,
                                shown_if={"scheduler": _WITH_SIGMAS}),
     )  # fmt: skip
     timestep_spacing: Literal["default", "leading", "linspace", "trailing"] = Field(
-        "default", description="Which of the training's steps are visited. It shows most when steps are few.",
+        "default", description="Which training timesteps are used. Matters most with few steps: “trailing” starts "
+                               "from full noise.",
         json_schema_extra=hint(label="Timestep spacing", neutral="default", advanced=True,
                                shown_if={"scheduler": _WITH_SPACING}),
     )  # fmt: skip
@@ -131,7 +139,8 @@ class TextToImageParams(Params):
                                shown_if={"scheduler": ["DDIMScheduler"]}),
     )  # fmt: skip
     clip_skip: int | None = Field(
-        None, ge=1, le=11, description="Reads the prompt this many layers before the text encoder's last one.",
+        None, ge=1, le=11, description="Skips this many last layers of the text encoder: a looser reading of the "
+                                       "prompt. 1 here equals “Clip skip 2” in stable-diffusion-webui.",
         json_schema_extra=hint(label="Clip skip", advanced=True),
     )  # fmt: skip
 
@@ -146,12 +155,12 @@ class TextToImage(Family[TextToImageParams]):
     inputs: ClassVar[tuple[InputField, ...]] = (
         InputField("prompt", label="Prompt", help="What to draw."),
         InputField(
-            "prompt_to", "text", False, "Second prompt", "Where “Towards a second prompt” goes.",
+            "prompt_to", "text", False, "Second prompt", "The other prompt for “Prompt blend”.",
             shown_if={"prompt_mix": above(0.0)},
         ),
         InputField("image", "image", False, "Picture", "The picture to start from.", shown_if={"task": _FROM_PICTURE}),
         InputField(
-            "mask", "mask", False, "Mask", "White is painted anew, black is kept.", shown_if={"task": ["inpaint"]}
+            "mask", "mask", False, "Mask", "White is redrawn, black stays.", shown_if={"task": ["inpaint"]}
         ),
         InputField("steps", "file", False, "Kept steps"),
     )  # fmt: skip
@@ -216,7 +225,7 @@ class TextToImage(Family[TextToImageParams]):
         if not prompt.strip() and not (params.task != "text to image" and "image" in request.inputs):
             raise BadInput("The prompt is empty. Write what to draw, such as “red heart”.")
         if params.prompt_mix > 0 and not check_text(request.inputs.get("prompt_to", ""), "second prompt").strip():
-            raise BadInput("There is no second prompt to go towards. Write one, or set “Towards a second prompt” to 0.")
+            raise BadInput("There is no second prompt to blend with. Write one, or set “Prompt blend” to 0.")
         step = spec.facts.get("size_step", 8)
         for name, value in (("width", params.width), ("height", params.height)):
             if value % step:
@@ -234,7 +243,7 @@ class TextToImage(Family[TextToImageParams]):
                     "Raise the strength or the steps."
                 )
         if request.study == "steps" and "steps" not in request.inputs:
-            raise BadInput("The kept steps are missing: give the reference of the run's steps output.")
+            raise BadInput("Input “steps” is missing: pass the sha256 reference of the run's “steps” output.")
 
     def generate(
         self, spec: ModelSpec, request: Request, params: TextToImageParams, loaded: Loaded, context: Context

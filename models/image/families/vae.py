@@ -54,16 +54,18 @@ class VAEParams(Params):
     """Declare what can be done with a latent. β-VAE: Higgins et al. 2017."""
 
     task: Literal["sample", "reconstruct", "interpolate"] = Field(
-        "sample", description="Draw from chance, rebuild a picture, or go from one picture to another.",
+        "sample", description="Sample: a random image. Reconstruct: compress and rebuild yours. Interpolate: morph "
+                              "between two images.",
         json_schema_extra=hint(label="Task", group="What to do", live=True),
     )  # fmt: skip
     temperature: float = Field(
-        0.6, ge=0.0, le=1.5, description="How far chance may go from the middle. 0: no chance; 1: as in training.",
+        0.6, ge=0.0, le=1.5, description="Scales the random latent. 0: the average image; 1: full variety, often "
+                                         "unclear.",
         json_schema_extra=hint(label="Temperature", step=0.05, group="Latent", shown_if=_DRAWN),
     )  # fmt: skip
     mix: float = Field(
-        0.5, ge=0.0, le=1.0, description="Where to stop on the way from the first picture (0) to the second (1).",
-        json_schema_extra=hint(label="Way", step=0.05, group="Latent", shown_if={"task": ["interpolate"]}),
+        0.5, ge=0.0, le=1.0, description="0: first image; 1: second; between: a morph of both.",
+        json_schema_extra=hint(label="Mix", step=0.05, group="Latent", shown_if={"task": ["interpolate"]}),
     )  # fmt: skip
     component_1: float = _component(1)
     component_2: float = _component(2)
@@ -72,7 +74,7 @@ class VAEParams(Params):
     component_5: float = _component(5)
     component_6: float = _component(6)
     num_images: int = Field(
-        1, ge=1, le=8, description="Pictures at once; each has the next seed, as single runs would.",
+        1, ge=1, le=8, description="How many images. Image n uses seed + n − 1, as if run alone.",
         json_schema_extra=hint(label="Pictures", neutral=1, cost="each", group="Chance", shown_if=_DRAWN),
     )  # fmt: skip
     variation_strength: float = Field(
@@ -85,8 +87,8 @@ class VAEParams(Params):
         json_schema_extra=hint(label="Variation seed", group="Chance", shown_if={"variation_strength": above(0.0)}),
     )  # fmt: skip
     prompt_mix: float = Field(
-        0.0, ge=0.0, le=1.0, description="How far to go from where the prompt lies to where the second one does.",
-        json_schema_extra=hint(label="Towards a second prompt", neutral=0.0, step=0.05, group="Prompt", live=True,
+        0.0, ge=0.0, le=1.0, description="Blends the latents of two prompts. 0: first prompt; 1: second.",
+        json_schema_extra=hint(label="Prompt blend", neutral=0.0, step=0.05, group="Prompt", live=True,
                                advanced=True, shown_if=_DRAWN),
     )  # fmt: skip
 
@@ -101,11 +103,11 @@ class VAE(Family[VAEParams]):
     inputs: ClassVar[tuple[InputField, ...]] = (
         InputField("prompt", "text", False, "Prompt", "What to draw; empty: anything.", shown_if=_DRAWN),
         InputField(
-            "prompt_to", "text", False, "Second prompt", "Where “Towards a second prompt” goes.",
+            "prompt_to", "text", False, "Second prompt", "The other prompt for “Prompt blend”.",
             shown_if={"prompt_mix": above(0.0)},
         ),
         InputField(
-            "image", "image", False, "Picture", "The picture to rebuild, or to start from.",
+            "image", "image", False, "Picture", "The image to reconstruct, or the first of two.",
             shown_if={"task": ["reconstruct", "interpolate"]},
         ),
         InputField(

@@ -42,7 +42,7 @@ def decode_steps(request: Request, loaded: Loaded, context: Context) -> Iterator
         found = load(context.open_ref(request.inputs["steps"]))
         rows = {"x0": found["x0"].float(), "x_t": found["x_t"].float()}
     except (KeyError, ValueError, RuntimeError) as error:
-        raise BadInput("These are no kept steps of a run. Open the steps of a finished picture.") from error
+        raise BadInput("This file does not hold saved denoising steps. Open them from a finished image.") from error
     except Exception as error:
         if type(error).__name__ != "SafetensorError":
             raise

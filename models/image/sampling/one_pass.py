@@ -30,7 +30,7 @@ def check_prompts(request: Request, mix: float, required: bool = True) -> None:
         raise BadInput("The prompt is empty. Write what to draw, such as “red heart”.")
     second = plain_text.check_text(request.inputs.get("prompt_to", ""), "second prompt")
     if mix > 0 and not second.strip():
-        raise BadInput("There is no second prompt to go towards. Write one, or set “Towards a second prompt” to 0.")
+        raise BadInput("There is no second prompt to blend with. Write one, or set “Prompt blend” to 0.")
 
 
 def run_stats(drawn: int, started: float, stopped: bool, unknown: list[str]) -> RunStats:

@@ -60,7 +60,7 @@ class CausalLM(Family[CausalLMParams]):
     seed_shown_if: ClassVar[dict[str, tuple[Any, ...]]] = {"do_sample": (True,)}
     inputs: ClassVar[tuple[InputField, ...]] = (
         InputField("prompt"),
-        InputField("messages", "messages", False, "Earlier messages", "The turns before, of a chat model."),
+        InputField("messages", "messages", False, "Earlier messages", "Earlier turns of the chat, as JSON."),
         InputField("forced", "tokens", False, "Begins with", "Token ids that the answer begins with."),
         InputField("view", "file", False, "Kept logits"),
     )
@@ -306,7 +306,7 @@ def _meta(prompt: str, text: Any) -> dict[str, Any]:
 
 def _notes(params: CausalLMParams) -> list[str]:
     if not params.do_sample:
-        return ["Greedy: always the likeliest token, so no seed and no sampling setting acts."]
+        return ["Sampling is off (greedy decoding): seed and sampling settings have no effect."]
     if params.top_k == 1:
         return ["Top-k 1 leaves one token to draw from: this is greedy, whatever the other settings."]
     return []

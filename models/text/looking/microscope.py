@@ -294,7 +294,7 @@ def open_kept(ref: str, blobs: Blobs) -> Kept:
     try:
         return _OPENER.open(ref, blobs)
     except (TypeError, ValueError, KeyError) as error:
-        raise BadInput("This is no kept text of a language model. Open a text that was written here.") from error
+        raise BadInput("This file does not hold a saved text with its logits. Open a text generated here.") from error
     except Exception as error:
         if type(error).__name__ != "SafetensorError":
             raise

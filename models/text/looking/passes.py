@@ -71,7 +71,7 @@ def open_kept(spec: ModelSpec, request: Request, context: Context) -> tuple[micr
         kept = microscope.unpack(data)
         ids = [*kept.prompt.tolist(), *kept.ids.tolist()]
     except Exception as error:  # the library raises its own
-        raise BadInput("This is no kept text of a language model. Open a text that was written here.") from error
+        raise BadInput("This file does not hold a saved text with its logits. Open a text generated here.") from error
     mark = looks.metadata(data).get("vocabulary", "")
     if mark and mark != vocabulary.fingerprint(spec.folder()):
         raise BadInput(
@@ -84,7 +84,7 @@ def open_kept(spec: ModelSpec, request: Request, context: Context) -> tuple[micr
     if len(ids) > limit:
         raise BadInput(f"The text has {len(ids):,} tokens; {spec.id} reads at most {limit:,}. Choose a shorter text.")
     if len(ids) < 2:
-        raise BadInput("A text of one token has nothing to look at. Write a longer one.")
+        raise BadInput("This text has only one token: there is nothing to analyse. Write a longer one.")
     return kept, ids, mark
 
 

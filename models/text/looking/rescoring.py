@@ -39,7 +39,7 @@ def rescore(spec: ModelSpec, request: Request, loaded: Loaded, context: Context)
     """
     kept, ids, mark = passes.open_kept(spec, request, context)
     if not mark:
-        raise BadInput("This text was kept before vocabularies were noted. Run it again, then compare.")
+        raise BadInput("This text comes from an older version and lacks its vocabulary id. Run it again, then compare.")
     private = passes.private_copy(loaded.parts["model"])
     layers = _watched(spec, private)
     watch = passes.LayerWatch(context.stopped, len(layers))

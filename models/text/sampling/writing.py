@@ -49,7 +49,7 @@ class Writing:
         end = self.tokenizer.eos_token_id
         self.end_ids: set[int] = set() if end is None else {end}
         if self.end_ids & set(self.forced):
-            raise BadInput("A text cannot go on behind the token that ends it. Choose another one.")
+            raise BadInput("Nothing can follow an end-of-text token. Choose another token.")
         self._settings = self.params.model_dump()
         self.words = self._words()
         self.constraint = self._constraint()
@@ -107,8 +107,11 @@ class Writing:
         if self.constraint is not None:
             cut = [text for text, ids in zip(texts, drawn, strict=True) if not self.constraint.complete(ids)]
             if cut:
-                why = {"length": "the length ran out", "stopped": "it was stopped", "stop string": "a stop text came"}
-                notes.append(f"The JSON is not complete: {why.get(cut[0].finish, 'the text ended')}.")
+                why = {
+                    "length": "the length limit was reached. Raise Length", "stopped": "the run was stopped",
+                    "stop string": "a stop sequence came first",
+                }  # fmt: skip
+                notes.append(f"The JSON is incomplete: {why.get(cut[0].finish, 'the text ended')}.")
         return notes
 
     def _config(self) -> GenerationConfig:
@@ -133,11 +136,13 @@ class Writing:
         if not stages.acts("json_schema", self._settings):
             return None
         if not self.end_ids:
-            raise BadInput("This model has no token that ends a text, so it cannot keep to a JSON schema. Empty it.")
+            raise BadInput(
+                "This model has no end-of-text token, so it cannot follow a JSON schema. Clear the JSON schema field."
+            )
         assert self.words is not None
         made = Constraint(self.params.json_schema, self.words, self.vocabulary, *self.end_ids)
         if not made.fits(self.forced):
-            raise BadInput("The answer's given beginning does not fit the JSON schema. Change one of them.")
+            raise BadInput("The forced beginning does not fit the JSON schema. Change one of the two.")
         return made
 
     def _acts(self, name: str, problem: str) -> bool:
@@ -153,7 +158,7 @@ class Writing:
         if self.params.guidance_scale != 1:
             return _HIDDEN
         if getattr(self.model, "_is_stateful", False):
-            return "Prompt lookup does not act: this model's memory cannot be set back to an earlier place."
+            return "Prompt lookup is off: a recurrent state cannot be rewound."
         if self.rows > 1:
             return "Prompt lookup does not act: it needs a single variant."
         if stages.acts("mirostat_tau", self._settings):

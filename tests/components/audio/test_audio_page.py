@@ -129,7 +129,7 @@ def test_a_dropped_file_sets_the_page_again(pages):
 
 def test_a_recording_is_heard_and_its_odds_are_drawn(pages):
     page = pages.open(PAGE, model="audio/digit-recogniser")
-    page = upload(page, "Or give a file", recording())
+    page = upload(page, "Or upload a file", recording())
     assert len(players(page)) == 1  # what was given can be heard
     page = settle(pages, press(page, "run"))
     reference = page.session_state[kept()]
@@ -144,7 +144,7 @@ def test_a_recording_is_decoded_when_it_is_given_and_not_again(pages, monkeypatc
     decode, decoded = sounds.decode_upload, []
     monkeypatch.setattr(sounds, "decode_upload", lambda *a, **b: decoded.append(a) or decode(*a, **b))
     data = recording()
-    page = upload(pages.open(PAGE, model="audio/digit-recogniser"), "Or give a file", data)
+    page = upload(pages.open(PAGE, model="audio/digit-recogniser"), "Or upload a file", data)
     page = settle(pages, press(page, "run"))
     reference = pages.engine.ran[0].inputs["audio"]
     assert pages.store.get_bytes(reference) == data  # what is kept and played is what was given
@@ -153,20 +153,20 @@ def test_a_recording_is_decoded_when_it_is_given_and_not_again(pages, monkeypatc
     assert len(decoded) == 1
     assert rate == 8000
     assert np.array_equal(heard, decode(data)[0])
-    page = upload(page, "Or give a file", data)
+    page = upload(page, "Or upload a file", data)
     assert page.session_state[kept()] == reference
 
 
 def test_whoever_has_no_recording_takes_the_example(pages):
     page = press(pages.open(PAGE, model="audio/digit-recogniser"), inputs.ref_key("audio", "audio") + "-example")
     assert len(players(page)) == 1
-    assert "Take an example" not in [button.label for button in page.button]
+    assert "Use an example" not in [button.label for button in page.button]
     settle(pages, press(page, "run"))
     data = pages.store.get_bytes(pages.engine.ran[0].inputs["audio"])
     assert data == next(inputs.EXAMPLES.glob("*recogniser-input.wav")).read_bytes()
     next(button for button in page.button if button.label == "Remove").click()
     page.run()
-    assert "Take an example" in [button.label for button in page.button]
+    assert "Use an example" in [button.label for button in page.button]
 
 
 def test_a_run_without_a_recording_is_a_sentence(pages):
@@ -181,15 +181,15 @@ def test_a_run_without_a_recording_is_a_sentence(pages):
      (recording(np.zeros(0, np.float32)), "0 samples")],
 )  # fmt: skip
 def test_a_bad_recording_is_told_and_the_good_one_stays(pages, data, words):
-    page = upload(pages.open(PAGE, model="audio/digit-recogniser"), "Or give a file", recording())
+    page = upload(pages.open(PAGE, model="audio/digit-recogniser"), "Or upload a file", recording())
     before = page.session_state[kept()]
-    page = upload(page, "Or give a file", data)
+    page = upload(page, "Or upload a file", data)
     assert words in said(page)
     assert page.session_state[kept()] == before
 
 
 def test_a_recording_can_be_taken_away(pages):
-    page = upload(pages.open(PAGE, model="audio/digit-recogniser"), "Or give a file", recording())
+    page = upload(pages.open(PAGE, model="audio/digit-recogniser"), "Or upload a file", recording())
     next(button for button in page.button if button.label == "Remove").click()
     page.run()
     assert kept() not in page.session_state

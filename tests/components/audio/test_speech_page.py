@@ -107,7 +107,7 @@ def test_a_sentence_gets_settings_of_its_own_beside_those_of_others(pages):
     key = next(item.key for item in page.slider if item.key.endswith("-row-2-speaking_rate"))
     widget(page, "slider", key).set_value(2.0)
     next(item for item in page.selectbox if item.key.endswith("-row-2-speaker")).set_value("bob")
-    forms = [item for item in page.button if item.label == "Say it so"]
+    forms = [item for item in page.button if item.label == "Apply"]
     forms[2].click()
     page.run()
     assert not page.exception, page.exception

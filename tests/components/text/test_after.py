@@ -245,7 +245,7 @@ def test_a_look_that_was_cleared_from_the_store_says_so(desk):
     page = opened(desk, "Attention")
     digest = next(iter(page.session_state["studies-found"].values()))[0].sha256
     desk.store.path(digest).unlink()
-    assert "What was found was cleared from the store. Look again." in said(desk.draw())
+    assert "The saved analysis was deleted. Open it again to recompute it." in said(desk.draw())
 
 
 def test_another_model_s_view_of_a_text_is_asked_for_once(desk):

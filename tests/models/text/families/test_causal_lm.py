@@ -190,7 +190,7 @@ def test_a_prompt_that_leaves_no_room_is_refused_with_both_numbers(engine):
     with pytest.raises(PromptTooLong) as caught:
         list(engine.generate(ask("0" * 63, "gpt2")))
     assert caught.value.details == {"tokens": 64, "limit": 63}
-    for word in ("64 tokens", "at most 63", "Cut a long prompt"):
+    for word in ("64 tokens", "at most 63", "Trim long prompts"):
         assert word in caught.value.message
 
 

@@ -104,9 +104,9 @@ def test_with_all_else_on_it_is_still_json(engine):
 
 def test_json_that_was_cut_short_is_noted(engine):
     final = final_of(engine, ask("the cat", max_new_tokens=3, json_schema=SCHEMA))
-    assert "The JSON is not complete: the length ran out." in final.stats["notes"]
+    assert "The JSON is incomplete: the length limit was reached. Raise Length." in final.stats["notes"]
     stopped = final_of(engine, ask("the cat", max_new_tokens=30, json_schema=SCHEMA), PressedAtStep(3))
-    assert "The JSON is not complete: it was stopped." in stopped.stats["notes"]
+    assert "The JSON is incomplete: the run was stopped." in stopped.stats["notes"]
     assert 3 <= stopped.outputs[0].meta["tokens"] <= 4
 
 
