@@ -270,7 +270,7 @@ def worker_of(app: psutil.Process, timeout_s: float = 30) -> psutil.Process:
     while time.monotonic() < limit:
         for child in app.children():
             with suppress(psutil.Error):
-                if any(re.search(r"models\.worker$", part) for part in child.cmdline()):
+                if any(re.search(r"models\.runtime\.worker$", part) for part in child.cmdline()):
                     return child
         time.sleep(0.01)
     raise TimeoutError("the app has no worker")
