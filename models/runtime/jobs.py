@@ -330,9 +330,9 @@ class Jobs:
             error = problem
         except Exception as problem:
             log.exception("run of %s failed", request.model)
+            kind = type(problem).__name__
             error = PlaygroundError(
-                f"The run failed with an internal error ({type(problem).__name__}). Run it again; worker.log in the "
-                "data folder has details."
+                f"The run failed with an internal error ({kind}). Run it again; the log has details."
             )
         with self._guard:
             preview, owner = job.preview, job.owner

@@ -25,7 +25,7 @@ class TestArtifacts:
         "ref", ["", "sha256:", "sha256:12", "sha256:" + "g" * 64, "a" * 64 + "\n", "../" * 21 + "a", "md5:" + "a" * 64]
     )
     def test_malformed_references_are_refused(self, store, ref):
-        with pytest.raises(BadInput, match="is no reference"):
+        with pytest.raises(BadInput, match="is not a file reference"):
             store.get_bytes(ref)
 
     def test_a_damaged_file_is_detected_and_healed_by_storing_it_again(self, store):

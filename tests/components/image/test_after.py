@@ -108,7 +108,7 @@ def test_a_study_under_way_can_be_stopped(desk):
     page.run()
     desk.wait()
     page = desk.draw()
-    assert "stopped before it was done" in said(page)
+    assert "Stopped before the analysis was finished" in said(page)
 
 
 def test_a_session_holds_the_newest_studies_alone(desk, monkeypatch):
