@@ -34,9 +34,7 @@ def _draw_heard(showing: Showing) -> None:
 
 def _draw_tile(output: Output, read: Callable[[Output], bytes], key: str) -> None:
     st.caption(plain(sound_view.tune_words(output.text) or " ".join(output.text.split())[:80]))
-    if data := output.data or (read(output) if output.sha256 else b""):
-        st.audio(data, format=output.media_type)
-    elif output.meta.get("peaks"):
+    if output.meta.get("peaks"):
         charts.draw(sound_view.wave(output).properties(height=60), f"{key}-tile")
 
 
