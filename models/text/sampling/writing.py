@@ -171,7 +171,7 @@ class Writing:
         if self.rows > 1:
             return "Nothing was reused: that needs a single variant."
         if not prefix.supported(self.model):
-            return "Nothing was reused: this model's memory cannot be set back to an earlier place."
+            return "Nothing was reused: this model's recurrent state cannot be rewound."
         return ""
 
     def _mu(self) -> float | None:

@@ -215,7 +215,7 @@ def test_effects_change_the_sound_at_hand_once_a_slider_moves(pages):
     assert pages.engine.called == [("audio/folk-gpt", "effects", given)]
     assert len(players(page)) == 2
     move("Gain (dB)", 18.0)
-    assert "was cut off" in said(page)
+    assert "is clipping" in said(page)
     next(button for button in page.button if button.label == "All neutral").click()
     page.run()
     assert "Move a slider" in said(page)

@@ -157,7 +157,7 @@ def test_an_answer_is_run_again_with_settings_as_they_are_unless_they_have_answe
     page = send(pages, pages.open(PAGE, **TALKER), "Hello")
     press(page, keys(page, "now-")[0])
     assert len(pages.engine.ran) == 1
-    assert any("This is what these settings with this seed say" in message for message in messages(page))
+    assert any("Same settings and seed give this same answer" in message for message in messages(page))
     widget(page, "number_input", "talker.seed").set_value(9)
     page.run()
     settle(pages, press(page, keys(page, "now-")[0]))
@@ -219,7 +219,7 @@ def test_a_turn_stopped_while_it_waits_comes_back_into_the_box(pages):
     page.chat_input[0].set_value("Hello").run()
     press(page, keys(page, "stop-")[0])
     page.run()
-    assert any("Your words are in the box again" in message for message in messages(page))
+    assert any("Your message is back in the box" in message for message in messages(page))
     assert said(page) == []
 
 
@@ -299,7 +299,7 @@ def test_the_table_tells_how_each_model_of_the_collection_learnt(pages):
     assert rows[0][3:] == ["–", "–", "–", ""]
     assert rows[1][3:] == ["61 % of 300", "0.700", "–", ""]
     assert rows[2][3:6] == ["80 %", "–", "0.250 nats a token"]
-    assert "supervised" in rows[1][1] and "reinforcement" in rows[2][1]
+    assert "Supervised" in rows[1][1] and "Preference" in rows[2][1]
 
 
 def test_one_instruction_goes_to_all_of_them_each_in_its_own_way(pages):

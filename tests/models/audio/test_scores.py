@@ -20,7 +20,7 @@ def test_a_score_is_svg_with_every_note():
 
 @pytest.mark.parametrize("abc", ["", "no notation"])
 def test_what_cannot_be_engraved_is_said(abc):
-    with pytest.raises(scores.PlaygroundError, match="cannot be engraved"):
+    with pytest.raises(scores.PlaygroundError, match="cannot be drawn as a score"):
         scores.engrave(abc)
 
 

@@ -65,7 +65,7 @@ def test_bars_that_do_not_fill_their_metre_are_counted():
 @pytest.mark.parametrize(
     ("text", "said"),
     [("K:Dmaj R:jig d6 ||", "M:"), ("M:7/8 K:Dmaj R:jig d6 ||", "M:"), ("M:6/8 K:Hmaj R:jig d6 ||", "K:"),
-     ("M:6/8 K:Dmaj R:jig |: d6", "no end"), ("M:6/8 K:Dmaj R:jig d6 :|", "never began"),
+     ("M:6/8 K:Dmaj R:jig |: d6", "no end"), ("M:6/8 K:Dmaj R:jig d6 :|", "ends without having begun"),
      ("M:6/8 K:Dmaj R:jig |: d6 ||", "no end"), ("M:6/8 K:Dmaj R:jig d6 [2 e6 ||", "wrong place"),
      ("M:6/8 K:Dmaj R:jig d6 ?? ||", "no meaning"), ("M:6/8 K:Dmaj R:jig (3 d e | f6 ||", "triplet"),
      ("M:6/8 K:Dmaj R:jig d6 |: e6 :|", "before")],

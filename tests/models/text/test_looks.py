@@ -41,7 +41,7 @@ def test_a_page_reads_the_part_that_it_draws(tmp_path):
 
 def test_what_was_cleared_or_spoiled_gets_a_sentence(tmp_path):
     blobs = Blobs(tmp_path)
-    with pytest.raises(BadInput, match="cleared from the store"):
+    with pytest.raises(BadInput, match="analysis was deleted"):
         looks.part(blobs, "sha256:" + "0" * 64, "table")
     with pytest.raises(BadInput, match="damaged"):
         looks.part(blobs, blobs.put_bytes(b"spoiled"), "table")

@@ -176,7 +176,7 @@ def test_what_an_answer_cannot_begin_with_is_refused(engine):
         with pytest.raises(BadInput, match="numbers from 0 to 299"):
             engine.catalog.validate(Request(model="text/llama", inputs={"prompt": "a", "forced": forced}))
     request = Request(model="text/llama", inputs={"prompt": "a", "forced": str([70, tokenizer.eos_token_id])})
-    with pytest.raises(BadInput, match="token that ends it"):
+    with pytest.raises(BadInput, match="can follow an end-of-text token"):
         final_of(engine, request)
 
 

@@ -113,7 +113,7 @@ def test_with_a_dynamic_temperature_the_temperature_is_the_middle_and_listed(eng
 
 
 @pytest.mark.parametrize(
-    ("values", "words"), [({"do_sample": False}, "Greedy"), ({"top_k": 1}, "Top-k 1"), ({"top_k": 2}, "")]
+    ("values", "words"), [({"do_sample": False}, "greedy"), ({"top_k": 1}, "Top-k 1"), ({"top_k": 2}, "")]
 )
 def test_notes_say_where_chance_does_not_act(engine, values, words):
     notes = final_of(engine, ask("the cat", max_new_tokens=2, **values)).stats["notes"]

@@ -145,7 +145,7 @@ def test_a_recurrent_model_says_that_they_do_not_act(recurrent, name, value):
     request = ask("the cat", "lstm", max_new_tokens=12, do_sample=False)
     plain = final_of(recurrent, request)
     found = final_of(recurrent, request.model_copy(update={"params": {**request.params, name: value}}))
-    assert [note for note in found.stats["notes"] if "cannot be set back" in note]
+    assert [note for note in found.stats["notes"] if "cannot be rewound" in note]
     assert text_of(found) == text_of(plain)
     assert name not in found.stats["in_effect"]
 

@@ -254,7 +254,7 @@ def test_what_is_no_kept_text_is_refused_in_a_sentence(engine):
 
     ref = Blobs(engine._settings.data_dir).put_bytes(b"no safetensors")
     request = Request(model="text/llama", inputs={"prompt": "x", "view": ref}, study="attention")
-    with pytest.raises(BadInput, match="no kept text"):
+    with pytest.raises(BadInput, match="does not hold a saved text"):
         final_of(engine, request)
     with pytest.raises(BadInput, match="kept logits are missing"):
         final_of(engine, request.model_copy(update={"inputs": {"prompt": "x"}}))

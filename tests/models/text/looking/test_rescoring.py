@@ -82,7 +82,7 @@ def test_a_text_of_another_vocabulary_is_refused_in_a_sentence(engine):
 def test_a_text_kept_before_vocabularies_were_noted_is_refused_in_a_sentence(engine):
     ref = Blobs(engine._settings.data_dir).put_bytes(pack(unpack(written(engine, "llama").data)))
     request = Request(model="text/gpt2", inputs={"prompt": "x", "view": ref}, study="rescore")
-    with pytest.raises(BadInput, match="before vocabularies were noted"):
+    with pytest.raises(BadInput, match="lacks its vocabulary id"):
         final_of(engine, request)
 
 
