@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import streamlit as st
@@ -44,8 +45,8 @@ _WAYS = {
     ),
 }  # fmt: skip
 _ORDER = list(_WAYS)
-_COLUMNS = ("Model", "How it learnt", "With an instruction", "Instructions kept", "Bits per character",
-            "Divergence from supervised")  # fmt: skip
+_COLUMNS = ("Model", "Training", "What it does with an instruction", "Instructions followed", "Bits per character",
+            "KL divergence from the supervised model")  # fmt: skip
 
 
 def members(catalog: Catalog, spec: ModelSpec) -> list[ModelSpec]:
@@ -80,7 +81,7 @@ def rows(specs: list[ModelSpec], answers: dict[str, str]) -> list[list[str]]:
     """Return the table's cells, the answer last; `answers` by model id."""
     return [
         [spec.name, *_WAYS[learnt(spec)], _kept(spec), _number(spec, "bits_per_character"),
-         _number(spec, "divergence", " nats a token"), answers.get(spec.id, "")]
+         _divergence(spec), answers.get(spec.id, "")]
         for spec in specs
     ]  # fmt: skip
 
@@ -178,10 +179,20 @@ def _kept(spec: ModelSpec) -> str:
     if not isinstance(marks, dict) or "passed" not in marks:
         return "–"
     of = f" of {marks['instructions']:,}" if "instructions" in marks else ""
-    return f"{100 * float(str(marks['passed'])):.0f} %{of}"
+    return f"{100 * float(str(marks['passed'])):.0f}%{of}"
 
 
-def _number(spec: ModelSpec, name: str, unit: str = "") -> str:
+def _mark(spec: ModelSpec, name: str) -> float | None:
     marks = spec.facts.get("marks")
     found = marks.get(name) if isinstance(marks, dict) else None
-    return f"{found:.3f}{unit}" if isinstance(found, (int, float)) else "–"
+    return float(found) if isinstance(found, (int, float)) else None
+
+
+def _number(spec: ModelSpec, name: str) -> str:
+    found = _mark(spec, name)
+    return f"{found:.3f}" if found is not None else "–"
+
+
+def _divergence(spec: ModelSpec) -> str:
+    nats = _mark(spec, "divergence")
+    return f"{nats / math.log(2):.3f} bits per token" if nats is not None else "–"

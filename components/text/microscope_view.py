@@ -113,8 +113,8 @@ def _look(session: Session, spec: ModelSpec, text: Written, key: str) -> None:
     )  # fmt: skip
     if not answer["whole"]:
         st.caption(
-            ":material/info: Of this model's large vocabulary the likeliest tokens were kept: what is said of doubt "
-            "and typical-p is a bound."
+            ":material/info: Only this model's likeliest tokens were saved, so entropy is a lower bound and typical-p, "
+            "top-nσ, dynamic temperature, Mirostat and JSON-schema results are approximate."
         )
     if asked.went.pop():
         st.rerun()

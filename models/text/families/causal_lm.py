@@ -30,23 +30,23 @@ _HOW_IT_WORKS = """
 ```mermaid
 flowchart LR
   A[your prompt] --> B[tokens]
-  B --> C[Transformer layers]
-  C --> D[odds of every next token]
-  D --> E[settings cut and reshape the odds]
+  B --> C[layers of the network]
+  C --> D[probabilities of every next token]
+  D --> E[settings filter and reshape them]
   E --> F[one token is drawn]
   F -->|put at the end| B
 ```
 
 The prompt is cut into tokens, pieces of words. A stack of [Transformer](https://arxiv.org/abs/1706.03762) layers lets
-each token look back at the ones before it and ends in odds for every token that could come next. One is drawn, put at
-the end, and the same happens again: a language model writes one piece at a time and never looks ahead.
+each token attend to the ones before it; a recurrent network carries a state of fixed size instead. Both end in a
+probability for every token that could come next. One is drawn, put at the end, and the same happens again: a language
+model writes one piece at a time and never looks ahead.
 
-The settings act between the odds and the draw. Temperature makes the odds steeper or flatter;
+The settings come between these probabilities and the draw. Temperature makes them steeper or flatter;
 [top-k](https://arxiv.org/abs/1805.04833), [top-p](https://arxiv.org/abs/1904.09751),
-[min-p](https://arxiv.org/abs/2407.01082) and [typical-p](https://arxiv.org/abs/2202.00666) each strike out tokens by a
-rule of their own; the [repetition penalty](https://arxiv.org/abs/1909.05858) lowers what was said before. The seed
-fixes the draws, so that the same request gives the same text. This model learnt from
-[TinyStories](https://arxiv.org/abs/2305.07759): a net this small can hold a simple story, and little else.
+[min-p](https://arxiv.org/abs/2407.01082) and [typical-p](https://arxiv.org/abs/2202.00666) each remove unlikely tokens
+by a rule of their own; the [repetition penalty](https://arxiv.org/abs/1909.05858) lowers tokens that already occurred.
+The seed fixes the draws, so the same request gives the same text.
 """
 
 

@@ -297,8 +297,8 @@ def test_the_table_tells_how_each_model_of_the_collection_learnt(pages):
     rows = table(pages.open(PAGE, **TALKER))
     assert [row[0] for row in rows] == ["base", "talker", "liked"]
     assert rows[0][3:] == ["–", "–", "–", ""]
-    assert rows[1][3:] == ["61 % of 300", "0.700", "–", ""]
-    assert rows[2][3:6] == ["80 %", "–", "0.250 nats a token"]
+    assert rows[1][3:] == ["61% of 300", "0.700", "–", ""]
+    assert rows[2][3:6] == ["80%", "–", "0.361 bits per token"]
     assert "Supervised" in rows[1][1] and "Preference" in rows[2][1]
 
 
