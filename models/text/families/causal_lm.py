@@ -61,8 +61,8 @@ class CausalLM(Family[CausalLMParams]):
     inputs: ClassVar[tuple[InputField, ...]] = (
         InputField("prompt"),
         InputField("messages", "messages", False, "Earlier messages", "Earlier turns of the chat, as JSON."),
-        InputField("forced", "tokens", False, "Begins with", "Token ids that the answer begins with."),
-        InputField("view", "file", False, "Kept logits"),
+        InputField("forced", "tokens", False, "Forced beginning", "Token ids the answer must start with."),
+        InputField("view", "file", False, "Saved logits"),
     )
     tools: ClassVar[dict[str, str]] = {"count_tokens": "count_tokens", "microscope": "microscope", "tokens": "tokens"}
     studies: ClassVar[dict[str, str]] = dict.fromkeys(looks.STUDIES, "study")
@@ -104,7 +104,7 @@ class CausalLM(Family[CausalLMParams]):
         return {**facts, **_marks(spec)}
 
     def check_inputs(self, spec: ModelSpec, request: Request, params: CausalLMParams) -> None:
-        """Refuse an empty prompt and stop texts that could end every text at once; see `Family.check_inputs`."""
+        """Refuse an empty prompt and stop sequences that could end every text at once; see `Family.check_inputs`."""
         prompt = plain_text.check_text(request.inputs["prompt"])
         if not prompt.strip():
             raise BadInput("The prompt is empty. Write the beginning of a text, such as “Once upon a time”.")
