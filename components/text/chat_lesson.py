@@ -20,17 +20,16 @@ from models.types import Request, Run
 _ASKED = state.slot("lesson-asked", "")  # a job
 _INSTRUCTION = state.slot("lesson-instruction", "")
 _EXPLAINED = """
-**GPT** names a text generator. It reads much text and learns one thing, to guess the next token; the text itself shows
-the right answer, so this is called (self-)supervised learning
+**Pretraining.** A GPT (generative pre-trained Transformer) reads a lot of text and learns one thing: to predict the
+next token. The text itself supplies the right answer: *self-supervised learning*
 ([Radford et al. 2018](https://cdn.openai.com/research-covers/language-unsupervised/language_understanding_paper.pdf)).
-Given a question, it goes on as a text would: perhaps with an answer, perhaps with another question.
+Given a question, it continues as a text would: perhaps with an answer, perhaps with another question.
 
-**ChatGPT** names what is made of one for conversation, in two more steps
-([Ouyang et al. 2022](https://arxiv.org/abs/2203.02155)). *Supervised fine-tuning* shows it instructions with good
-answers, and it learns to write such answers. *Reinforcement learning from human feedback* lets it answer by itself;
-people, or a model that learnt their taste, say which of two answers is better, and it learns to earn that praise
-without moving too far from where it was. [Rafailov et al. 2023](https://arxiv.org/abs/2305.18290) get there without a
-separate judge (DPO).
+**From GPT to chat model**, in two more steps ([Ouyang et al. 2022](https://arxiv.org/abs/2203.02155)). *Supervised
+fine-tuning* shows it instructions with good answers, and it learns to write such answers. *Preference tuning* (RLHF)
+lets it answer by itself; people, or a reward model trained on their choices, say which of two answers is better. It
+learns to prefer that one without drifting far from where it was. DPO
+([Rafailov et al. 2023](https://arxiv.org/abs/2305.18290)) needs no separate reward model.
 
 A **chat template** puts the turns into one text with marks for who speaks. Below that, it is the same machine: one
 token after another.

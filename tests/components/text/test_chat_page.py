@@ -250,7 +250,7 @@ def test_the_meter_counts_the_whole_conversation_and_warns_when_it_is_nearly_ful
     meter = next(item.proto.text for item in page.get("progress") if "tokens" in item.proto.text)
     assert meter == "5 of 512 tokens"
     page = send(pages, page, "word " * 450)
-    assert any("This model can hold little more" in line for line in captions(page))
+    assert any("The context is nearly full" in line for line in captions(page))
 
 
 def test_a_link_opens_the_conversation_before_its_last_answer(pages):
