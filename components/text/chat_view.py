@@ -145,7 +145,9 @@ def _draw_makers(catalog: Catalog, makers: list[Maker], key: str) -> None:
     if maker.run.stats.get("not_stored"):
         st.warning(plain(f"This answer could not be saved: {maker.run.stats['not_stored']}"), icon=":material/warning:")
     if len(makers) > 1:
-        st.caption(f":material/content_copy: This exact answer came up {len(makers)} times; the details are from the latest.")
+        st.caption(
+            f":material/content_copy: This exact answer came up {len(makers)} times; the details are from the latest."
+        )
 
 
 def facts(catalog: Catalog, maker: Maker) -> str:

@@ -256,8 +256,8 @@ def sentence(answer: Mapping[str, Any], params: Mapping[str, Any], labels: Mappi
     total, counts = answer["tokens"], answer["forbidden"]
     perplexity = 2 ** answer["bits"]
     bits = (
-        f"{answer['bits']:.2f} bits per token: like guessing among {_tokens(round(perplexity), 'equally likely ')} each "
-        f"time (perplexity {perplexity:.1f})."
+        f"{answer['bits']:.2f} bits per token: like guessing among {_tokens(round(perplexity), 'equally likely ')} "
+        f"each time (perplexity {perplexity:.1f})."
     )
     if not counts:
         return f"**None of {total:,} tokens** would have been removed under these settings. {bits}"

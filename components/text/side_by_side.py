@@ -163,8 +163,9 @@ def _draw_facts(session: Session, view: JobView) -> None:
 def _draw_comparison(session: Session, runs: Sequence[Run], key: str) -> None:
     first, others = runs[0], [run for run in runs[1:] if insides.kept(run)]
     name = _name(session.catalog, first.request.model)
+    what = "texts" if len(others) > 1 else "text"
     if not others or not st.toggle(
-        plain(f"How would {name} have predicted the other {'texts' if len(others) > 1 else 'text'}?"), key=f"{key}-compare",
+        plain(f"How would {name} have predicted the other {what}?"), key=f"{key}-compare",
         help="Scores each text with the first model and shows where the two models' probabilities differ (KL "
              "divergence).",
     ):  # fmt: skip

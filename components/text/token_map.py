@@ -22,8 +22,9 @@ def draw(
     """Draw a text's tokens coloured by `heat` (0 pale … 1 strong), with `told` as each one's words.
 
     `stage` is −1 or which of `stages` forbids the token; `forced` counts the first tokens that were given. `at` is the
-    chosen position's probabilities: `at`, `facts`, `drawn`, `stages`, `tokens` (`id`, `text`, `p` before and after each stage,
-    `ends`). `branch` explains branching, "" for a text that has none. The callbacks find what was chosen with `chosen`.
+    chosen position's probabilities: `at`, `facts`, `drawn`, `stages`, `tokens` (`id`, `text`, `p` before and after each
+    stage, `ends`). `branch` explains branching, "" for a text that has none. The callbacks find what was chosen with
+    `chosen`.
     """
     data = {
         "run": run, "pieces": list(pieces), "heat": list(heat), "told": list(told), "given": given,

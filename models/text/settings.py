@@ -103,8 +103,8 @@ class CausalLMParams(Params):
         None, ge=0.1, le=10.0,
         description="Mirostat: steers towards this average surprise, in bits per token. Low: dull; high: wild. "
                     "Works best at temperature 1 without other filters.",
-        json_schema_extra=hint(label="Mirostat τ (target surprise)", step=0.1, group="Sampling", advanced=True, live=True,
-                               shown_if=_SAMPLING, unit="bits"),
+        json_schema_extra=hint(label="Mirostat τ (target surprise)", step=0.1, group="Sampling", advanced=True,
+                               live=True, shown_if=_SAMPLING, unit="bits"),
     )  # fmt: skip
     mirostat_eta: float = Field(
         MIROSTAT_ETA, ge=0.01, le=1.0,
@@ -232,7 +232,8 @@ def read_bias(entries: Sequence[str]) -> list[tuple[str, float]]:
             number = float("nan")
         if not -BIAS_MOST <= number <= BIAS_MOST:
             raise BadInput(
-                f"“{entry[:60]}” is no bias. Write a word, a colon and a number from -100 to 100, as in “dragon: +2.5”."
+                f"“{entry[:60]}” cannot be read. Write a word, a colon and a number from -100 to 100, such as "
+                "“dragon: +2.5”."
             )
         _check_length(text, "biased word", WORD_MAX_CHARS)
         found.append((text, number))

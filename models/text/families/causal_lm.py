@@ -100,7 +100,7 @@ class CausalLM(Family[CausalLMParams]):
             if has_template(spec.folder()):
                 facts["chat"] = True
         except (OSError, ValueError, KeyError, AttributeError) as error:
-            raise WeightsError(f"{spec.id}: {file.name} is missing or damaged. Restore it.") from error
+            raise WeightsError(f"{spec.id}: {file.name} is missing or damaged. {vocabulary.RESTORE}") from error
         return {**facts, **_marks(spec)}
 
     def check_inputs(self, spec: ModelSpec, request: Request, params: CausalLMParams) -> None:
@@ -205,7 +205,7 @@ class CausalLM(Family[CausalLMParams]):
         """Cut a text into tokens (`{"text"}`), or list those of a kept text (`{"ref"}`); see `models.text.vocabulary`.
 
         Of a kept text the answer names `prompt`, how many tokens are its prompt's, and `anew`, how many tokens the same
-        text is cut into when it is read: a model may write one in other pieces than it reads it.
+        text is cut into when it is read: a model may spell a word with other tokens than its tokenizer chooses.
         """
         from models.text.looking.microscope import open_kept
 
@@ -242,7 +242,9 @@ class CausalLM(Family[CausalLMParams]):
         whole = spec.facts["context_length"]
         limit = whole - len(forced)
         if limit < 2:
-            raise BadInput(f"{len(forced):,} tokens to begin with leave no room: {spec.id} holds {whole:,} in all.")
+            raise BadInput(
+                f"The forced beginning has {len(forced):,} tokens; {spec.id}'s context is {whole:,}. Shorten it."
+            )
         notes, wanted = [], min(params.max_new_tokens, limit // 2)
         if chat and params.cut_prompt:
             ids, dropped = encode_latest(tokenizer, prompt, chat, limit, wanted)
@@ -250,7 +252,7 @@ class CausalLM(Family[CausalLMParams]):
                 notes.append(f"The oldest {'turn was' if dropped == 1 else f'{dropped} turns were'} not read.")
         if len(ids) >= limit:
             if not params.cut_prompt:
-                raise prompt_too_long(spec.id, len(ids), limit, chat is not None)
+                raise prompt_too_long(spec.id, len(ids), whole, chat is not None, len(forced))
             start = [ids[0]] if tokenizer.bos_token_id is not None and ids[0] == tokenizer.bos_token_id else []
             keep = max(1, limit - len(start) - wanted)
             notes.append(f"The prompt had {len(ids):,} tokens; its last {keep:,} were read.")
@@ -259,7 +261,7 @@ class CausalLM(Family[CausalLMParams]):
             raise BadInput(f"The negative prompt has {beside:,} tokens; at most {limit - 1:,} are allowed. Shorten it.")
         room = limit - max(len(ids), beside)
         if room < params.max_new_tokens:
-            notes.append(f"Length was at most {room:,} tokens: the model holds {limit:,} with the prompt.")
+            notes.append(f"Length was cut to {room:,} tokens: prompt and answer share a context of {whole:,}.")
         return ids, room, notes
 
 
@@ -276,7 +278,7 @@ def _marks(spec: ModelSpec) -> dict[str, Any]:
 
     `learnt` is "text" (the next word), "supervised" (answers shown) or "preferred" (answers preferred); `marks` are
     numbers by name: shares of held-out instructions (`passed`, …, of `instructions`), `bits_per_character`,
-    `divergence` (nats a token from the supervised model).
+    `divergence` (nats per token from the supervised model).
     """
     file = spec.folder() / "marks.json"
     if not file.exists():
@@ -288,7 +290,7 @@ def _marks(spec: ModelSpec) -> dict[str, Any]:
             raise ValueError("not of this form")
         return {"learnt": found["learnt"], "marks": marks}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise WeightsError(f"{spec.id}: marks.json is damaged. Restore it.") from error
+        raise WeightsError(f"{spec.id}: marks.json is damaged. {vocabulary.RESTORE}") from error
 
 
 def _output(shown: str, text: Any, index: int, chat: bool) -> Output:
@@ -327,7 +329,7 @@ def _tokenizer_file(file: Path, changed_ns: int) -> Any:
         tokenizer.no_truncation()
         return tokenizer
     except Exception as error:  # the library raises plain Exception
-        raise WeightsError(f"{file.parent.name}: {file.name} is missing or damaged. Restore it.") from error
+        raise WeightsError(f"{file.parent.name}: {file.name} is missing or damaged. {vocabulary.RESTORE}") from error
 
 
 @lru_cache(maxsize=2)

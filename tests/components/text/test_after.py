@@ -148,7 +148,9 @@ def test_the_layers_are_a_table_of_words(desk):
     assert cell["top"][0] == [" <b>w0</b>", 0.5]
     assert len(cell["top"]) == 5
     assert (cell["strength"], cell["came"], cell["rank"]) == (0.5, 1.0, 2)
-    settled = "At 3 of 6 positions the final prediction already led before the last layer; at 2, by half of the 3 layers."
+    settled = (
+        "At 3 of 6 positions the final prediction already led before the last layer; at 2, by half of the 3 layers."
+    )
     assert settled in said(page)
     widget(page, "button_group", "-colour").set_value("Actual token's probability")
     page.run()

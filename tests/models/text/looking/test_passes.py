@@ -236,9 +236,9 @@ def test_progress_counts_the_layers(engine):
 @pytest.mark.parametrize(
     ("model", "study", "words"),
     [
-        ("lstm", "attention", "has no attention to show; it has recurrent state"),
+        ("lstm", "attention", "has no attention; it has recurrent state"),
         ("lstm", "lens", "has no layers to read"),
-        ("llama", "state", "has no recurrent state to show; it has attention and layers to read"),
+        ("llama", "state", "has no recurrent state; it has attention and logit lens"),
         ("foreign", "attention", "another vocabulary"),
         ("foreign", "lens", "another vocabulary"),
     ],
