@@ -252,7 +252,7 @@ def _tokens(count: int, which: str = "") -> str:
 
 
 def sentence(answer: Mapping[str, Any], params: Mapping[str, Any], labels: Mapping[str, str]) -> str:
-    """Say what settings would have removed: "**34 of 120 tokens** would have been removed: 34 by top-p 0.8""""
+    """Say what settings would have removed: "**34 of 120 tokens** would have been removed: 34 by top-p 0.8"."""
     total, counts = answer["tokens"], answer["forbidden"]
     perplexity = 2 ** answer["bits"]
     bits = (
