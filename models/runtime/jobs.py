@@ -331,9 +331,7 @@ class Jobs:
         except Exception as problem:
             log.exception("run of %s failed", request.model)
             kind = type(problem).__name__
-            error = PlaygroundError(
-                f"The run failed with an internal error ({kind}). Run it again; the log has details."
-            )
+            error = PlaygroundError(f"The run failed with an internal error ({kind}). Run it again; see worker.log.")
         with self._guard:
             preview, owner = job.preview, job.owner
         status: RunStatus = "done"

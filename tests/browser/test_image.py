@@ -202,7 +202,7 @@ def test_one_name_by_every_architecture(session):
     finished(viewer)
     look_closer(viewer, "Three architectures")
     viewer.button("Draw with all").click()
-    viewer.sees("Trained to squeeze pictures")
+    viewer.sees("Learnt to compress images")
     until(lambda: viewer.page.locator("figure img").count() >= 2)
 
 

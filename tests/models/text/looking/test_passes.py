@@ -256,7 +256,7 @@ def test_what_is_no_kept_text_is_refused_in_a_sentence(engine):
     request = Request(model="text/llama", inputs={"prompt": "x", "view": ref}, study="attention")
     with pytest.raises(BadInput, match="does not hold a saved text"):
         final_of(engine, request)
-    with pytest.raises(BadInput, match="kept logits are missing"):
+    with pytest.raises(BadInput, match="“view” is missing"):
         final_of(engine, request.model_copy(update={"inputs": {"prompt": "x"}}))
     with pytest.raises(BadInput, match="No file is stored"):
         gone = {"prompt": "x", "view": "sha256:" + "0" * 64}
