@@ -188,6 +188,8 @@ def test_effects_change_the_finished_sound_and_two_takes_are_compared(session):
     slider.focus()
     for _ in range(10):
         slider.press("ArrowLeft")  # half as fast
+    until(lambda: float(slider.input_value()) == pytest.approx(0.5))
+    viewer.settled()
     viewer.button("Download with effects").wait_for()
     with viewer.page.expect_download() as file:
         viewer.button("Download with effects").click()

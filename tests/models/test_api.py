@@ -1,12 +1,14 @@
 """One request, one text: API, command line and worker; and the command line's words and exit codes."""
 
 import json
+import signal
 import subprocess
 import sys
 
 import pytest
 
 import models
+from models.__main__ import main
 from models.errors import BadInput, WeightsError
 from models.runtime.engine import LocalEngine
 from models.runtime.worker_client import WorkerEngine
@@ -27,6 +29,21 @@ def shell(*arguments):
     return subprocess.run(
         [sys.executable, "-m", "models", *arguments], capture_output=True, text=True, timeout=120, check=False
     )
+
+
+@pytest.fixture
+def command(capsys):
+    """Return the command line without a process of its own, which would import everything anew: seconds each time."""
+
+    def run(*arguments):
+        capsys.readouterr()
+        code = main(list(arguments))
+        printed = capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, code, printed.out, printed.err)
+
+    before = signal.getsignal(signal.SIGINT)  # a run takes Ctrl+C for itself
+    yield run
+    signal.signal(signal.SIGINT, before)
 
 
 def final_of(events):
@@ -65,9 +82,9 @@ def test_the_last_line_tells_what_the_issue_of_a_run_was():
     assert said["outputs"][0]["text"]
 
 
-def test_params_that_do_not_act_are_not_said_to_be_in_effect():
+def test_params_that_do_not_act_are_not_said_to_be_in_effect(command):
     said = json.loads(
-        shell(*ARGUMENTS[:-4], "--param", "max_new_tokens=4", "--param", "do_sample=false", "--json").stdout
+        command(*ARGUMENTS[:-4], "--param", "max_new_tokens=4", "--param", "do_sample=false", "--json").stdout
     )
     assert "temperature" not in said["params"]
 
@@ -86,38 +103,39 @@ def test_params_that_do_not_act_are_not_said_to_be_in_effect():
         (["show", "text/none"], "There is no model"),
     ],
 )
-def test_bad_input_gets_one_sentence_and_exit_code_2(arguments, words):
-    run = shell(*arguments)
+def test_bad_input_gets_one_sentence_and_exit_code_2(command, arguments, words):
+    run = command(*arguments)
     assert run.returncode == 2
     assert words in run.stderr
     assert "Traceback" not in run.stderr
     assert len(run.stderr.strip().splitlines()) == 1
 
 
-def test_list_and_show_name_models_and_settings():
-    assert "text/story-gpt" in shell("list").stdout
-    show = shell("show", "text/story-gpt").stdout
+def test_list_and_show_name_models_and_settings(command):
+    assert "text/story-gpt" in command("list").stdout
+    show = command("show", "text/story-gpt").stdout
     assert "temperature (default" in show
     assert "Licence: " in show
 
 
-def test_a_text_that_was_an_input_once_is_still_read_from_a_file(tmp_path):
+def test_a_text_that_was_an_input_once_is_still_read_from_a_file(command, tmp_path):
     file = tmp_path / "negative.txt"
     file.write_text("The sad dog", "utf-8")
     arguments = ["run", REQUEST.model, "--prompt", "Once", "--param", "guidance_scale=2", "--json"]
     short = ["--param", "max_new_tokens=4"]
-    old = json.loads(shell(*arguments, *short, "--input", f"negative_prompt={file}").stdout)
-    new = json.loads(shell(*arguments, *short, "--param", "negative_prompt=The sad dog").stdout)
+    old = json.loads(command(*arguments, *short, "--input", f"negative_prompt={file}").stdout)
+    new = json.loads(command(*arguments, *short, "--param", "negative_prompt=The sad dog").stdout)
     assert old["inputs"] == {"prompt": "Once"}
     assert old["params"]["negative_prompt"] == "The sad dog"
     assert old["output_sha256"] == new["output_sha256"]
 
 
-def test_a_prompt_from_a_file_is_the_same_request(tmp_path):
+def test_a_prompt_from_a_file_is_the_same_request(command, tmp_path):
     file = tmp_path / "prompt.txt"
     file.write_text(REQUEST.inputs["prompt"], "utf-8")
     arguments = ["run", REQUEST.model, "--input", f"prompt={file}", *ARGUMENTS[4:], "--json"]
-    assert json.loads(shell(*arguments).stdout)["output_sha256"] == final_of(models.generate(REQUEST)).outputs[0].sha256
+    said = json.loads(command(*arguments).stdout)
+    assert said["output_sha256"] == final_of(models.generate(REQUEST)).outputs[0].sha256
 
 
 def test_a_prompt_file_that_is_no_text_is_refused(tmp_path):
