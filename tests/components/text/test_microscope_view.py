@@ -172,7 +172,7 @@ def test_the_sentence_counts_by_setting():
     answer = {"tokens": 120, "bits": 2.0, "forbidden": {"top_k": 4, "top_p": 30}}
     said = microscope_view.sentence(answer, {"top_k": 20, "top_p": 0.8}, LABELS).replace("\\", "")
     assert said.startswith("**34 of 120 tokens** would have been removed: 4 by top-k 20, 30 by top-p 0.8.")
-    assert "4 equal choices" in said
+    assert "4 equally likely tokens" in said
     assert microscope_view.sentence({**answer, "forbidden": {}}, {}, LABELS).startswith("**None of 120 tokens**")
 
 
