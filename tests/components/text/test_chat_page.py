@@ -171,10 +171,10 @@ def test_the_system_prompt_is_sent_first_and_its_change_is_told(pages):
     assert json.loads(pages.engine.ran[0].inputs["messages"]) == [
         {"role": "system", "content": "Keep every story short."}
     ]
-    assert not any("another system prompt" in line for line in captions(page))
+    assert not any("a different system prompt" in line for line in captions(page))
     widget(page, "text_area", "chat-system").set_value("Tell long stories.")
     page.run()
-    assert any("another system prompt" in line for line in captions(page))
+    assert any("a different system prompt" in line for line in captions(page))
     settle(pages, press(page, keys(page, "now-")[0]))
     assert "Tell long stories." in pages.engine.ran[1].inputs["messages"]
 
