@@ -24,11 +24,11 @@ function build(root) {
       .sort((a, b) => b[0] - a[0]).slice(0, NAMED);
     const said = find(".said"), own = document.createElement("b"), more = document.createElement("span");
     own.textContent = quoted(data.pieces[at]);
-    const list = found.map(([value, place]) => quoted(data.pieces[place]) + " " + Math.round(100 * value) + " %"
+    const list = found.map(([value, place]) => quoted(data.pieces[place]) + " " + Math.round(100 * value) + "%"
       + (place === at ? " (itself)" : "")).join("  ·  ");
     const early = !inward() && data.first ? share(before[at]) : 0;
-    more.textContent = (inward() ? " is looked at by " : " looks at ") + (list || "nothing much")
-      + (early >= .005 ? "  ·  what came before the tokens shown " + Math.round(100 * early) + " %" : "");
+    more.textContent = (inward() ? " is attended to by " : " attends to ") + (list || "nothing much")
+      + (early >= .005 ? "  ·  what came before the tokens shown " + Math.round(100 * early) + "%" : "");
     said.replaceChildren(own, more);
     const mark = find(".mark"), part = 100 / count;
     Object.assign(mark.style, inward()

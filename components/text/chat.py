@@ -244,7 +244,7 @@ def draw(chat: Chat) -> None:
         _draw_closer(chat, tree, way)
         _draw_start(chat, way, living)
     state.draw_notices()
-    waits = "An answer is being written …" if living is not None else "Write what comes next …"
+    waits = "An answer is being written …" if living is not None else "Reply …"
     st.chat_input(
         waits if way or living is not None else "Ask for a story …", key=_INPUT.key, disabled=living is not None,
         on_submit=chat.send,
@@ -323,8 +323,8 @@ def _draw_system(chat: Chat, tree: Tree, way: Way) -> None:
         st.caption("The model reads this before the conversation, every time. Changes apply from the next answer.")
     if was != system:
         st.caption(
-            ":material/info: The last answer was written under another system prompt. “With settings as they are” "
-            "under an answer writes it anew under this one."
+            ":material/info: The last answer used a different system prompt. Press “With current settings” under it to "
+            "answer again."
         )
 
 
@@ -356,7 +356,7 @@ def _draw_living(chat: Chat, view: JobView, way: Way) -> None:
 def _draw_start(chat: Chat, way: Way, living: JobView | None) -> None:
     """Draw what stands where no answer is being written: another run of this session, or what one may ask."""
     if living is not None and living.purpose != ASK_ALL:
-        st.caption("Another run of yours is under way:")
+        st.caption("Another run is in progress:")
         job_panel.draw(chat.session, living.id, lambda view: None)
         return
     if any(view.finished for view in chat.session.jobs.jobs_of(chat.session.owner)):

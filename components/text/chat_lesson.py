@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import streamlit as st
@@ -19,17 +20,16 @@ from models.types import Request, Run
 _ASKED = state.slot("lesson-asked", "")  # a job
 _INSTRUCTION = state.slot("lesson-instruction", "")
 _EXPLAINED = """
-**GPT** names a text generator. It reads much text and learns one thing, to guess the next token; the text itself shows
-the right answer, so this is called (self-)supervised learning
+**Pretraining.** A GPT (generative pre-trained Transformer) reads a lot of text and learns one thing: to predict the
+next token. The text itself supplies the right answer: *self-supervised learning*
 ([Radford et al. 2018](https://cdn.openai.com/research-covers/language-unsupervised/language_understanding_paper.pdf)).
-Given a question, it goes on as a text would: perhaps with an answer, perhaps with another question.
+Given a question, it continues as a text would: perhaps with an answer, perhaps with another question.
 
-**ChatGPT** names what is made of one for conversation, in two more steps
-([Ouyang et al. 2022](https://arxiv.org/abs/2203.02155)). *Supervised fine-tuning* shows it instructions with good
-answers, and it learns to write such answers. *Reinforcement learning from human feedback* lets it answer by itself;
-people, or a model that learnt their taste, say which of two answers is better, and it learns to earn that praise
-without moving too far from where it was. [Rafailov et al. 2023](https://arxiv.org/abs/2305.18290) get there without a
-separate judge (DPO).
+**From GPT to chat model**, in two more steps ([Ouyang et al. 2022](https://arxiv.org/abs/2203.02155)). *Supervised
+fine-tuning* shows it instructions with good answers, and it learns to write such answers. *Preference tuning* (RLHF)
+lets it answer by itself; people, or a reward model trained on their choices, say which of two answers is better. It
+learns to prefer that one without drifting far from where it was. DPO
+([Rafailov et al. 2023](https://arxiv.org/abs/2305.18290)) needs no separate reward model.
 
 A **chat template** puts the turns into one text with marks for who speaks. Below that, it is the same machine: one
 token after another.
@@ -44,8 +44,8 @@ _WAYS = {
     ),
 }  # fmt: skip
 _ORDER = list(_WAYS)
-_COLUMNS = ("Model", "How it learnt", "With an instruction", "Instructions kept", "Bits per character",
-            "Divergence from supervised")  # fmt: skip
+_COLUMNS = ("Model", "Training", "What it does with an instruction", "Instructions followed", "Bits per character",
+            "KL divergence from the supervised model")  # fmt: skip
 
 
 def members(catalog: Catalog, spec: ModelSpec) -> list[ModelSpec]:
@@ -80,7 +80,7 @@ def rows(specs: list[ModelSpec], answers: dict[str, str]) -> list[list[str]]:
     """Return the table's cells, the answer last; `answers` by model id."""
     return [
         [spec.name, *_WAYS[learnt(spec)], _kept(spec), _number(spec, "bits_per_character"),
-         _number(spec, "divergence", " nats a token"), answers.get(spec.id, "")]
+         _divergence(spec), answers.get(spec.id, "")]
         for spec in specs
     ]  # fmt: skip
 
@@ -178,10 +178,20 @@ def _kept(spec: ModelSpec) -> str:
     if not isinstance(marks, dict) or "passed" not in marks:
         return "–"
     of = f" of {marks['instructions']:,}" if "instructions" in marks else ""
-    return f"{100 * float(str(marks['passed'])):.0f} %{of}"
+    return f"{100 * float(str(marks['passed'])):.0f}%{of}"
 
 
-def _number(spec: ModelSpec, name: str, unit: str = "") -> str:
+def _mark(spec: ModelSpec, name: str) -> float | None:
     marks = spec.facts.get("marks")
     found = marks.get(name) if isinstance(marks, dict) else None
-    return f"{found:.3f}{unit}" if isinstance(found, (int, float)) else "–"
+    return float(found) if isinstance(found, (int, float)) else None
+
+
+def _number(spec: ModelSpec, name: str) -> str:
+    found = _mark(spec, name)
+    return f"{found:.3f}" if found is not None else "–"
+
+
+def _divergence(spec: ModelSpec) -> str:
+    nats = _mark(spec, "divergence")
+    return f"{nats / math.log(2):.3f} bits per token" if nats is not None else "–"

@@ -1,4 +1,4 @@
-"""Above a conversation: how full the model's context is, the others of this session, begin anew, share."""
+"""Above a conversation: how full the model's context is, the others of this session, a new one, share."""
 
 from __future__ import annotations
 
@@ -83,14 +83,14 @@ def _draw_meter(jobs: Jobs, spec: ModelSpec, way: Way) -> None:
     tokens, whole = int(counted["tokens"]), int(counted["context_length"])
     words = f"{tokens:,} of {whole:,} tokens"
     if tokens >= whole:
-        words += " · full"
+        words += " · context full"
     elif tokens > NEARLY_FULL * whole:
-        words += f" · room for {whole - tokens:,}"
+        words += f" · {whole - tokens:,} left"
     st.progress(min(1.0, tokens / whole), text=words, width=210)
     if tokens > NEARLY_FULL * whole:
         st.caption(
-            ":material/info: This model can hold little more. Begin a new conversation, go back to an earlier turn, or "
-            "switch on “Trim long prompts” in the settings: then the oldest turns are left out."
+            ":material/info: The context is nearly full. Start a new conversation, go back to an earlier turn, or turn "
+            "on “Trim long prompts” to drop the oldest turns."
         )
 
 

@@ -27,7 +27,7 @@ _component = frontend.component("playground_said", __file__, html='<p class="sai
 class Acts:
     """What the page does with a turn.
 
-    `walk(way)` shows another branch; `again(maker)` answers anew with the next seed and all else as it was;
+    `walk(way)` shows another branch; `again(maker)` answers again with the next seed and all else as it was;
     `again_now(way)` answers a question with model, system prompt and settings as they are now; `edit(way)` opens a
     question for changing, `run_edit()` and `cancel()` end that; `restore(request)` takes a turn's settings over.
     """
@@ -57,7 +57,7 @@ def draw_question(tree: Tree, way: Way, acts: Acts, *, edit_key: str = "", locke
     key = key_of(way)
     with st.chat_message("user", avatar=ASKED):
         if edit_key:
-            st.text_area("Your words", key=edit_key, height=90, label_visibility="collapsed")
+            st.text_area("Your message", key=edit_key, height=90, label_visibility="collapsed")
             with st.container(horizontal=True):
                 st.button(
                     "Run", type="primary", icon=":material/play_arrow:", key="chat-edit-run", shortcut="Ctrl+Enter",
@@ -67,7 +67,7 @@ def draw_question(tree: Tree, way: Way, acts: Acts, *, edit_key: str = "", locke
             return
         say(way[-1], key, asked=True)
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            _draw_walk(tree, way, acts, "wording of this turn", locked)
+            _draw_walk(tree, way, acts, "version of this message", locked)
             st.button(
                 "Edit", icon=":material/edit:", type="tertiary", key=f"edit-{key}", disabled=locked,
                 on_click=acts.edit, args=(way,), help="Edits this message and runs it as a new branch. The old one "
@@ -99,7 +99,7 @@ def draw_answer(desk: Desk, tree: Tree, way: Way, acts: Acts, *, locked: bool = 
             st.button(
                 "With current settings", icon=":material/tune:", type="tertiary", key=f"now-{key}",
                 disabled=locked, on_click=acts.again_now, args=(way[:-1],),
-                help="Answer again with model, system prompt, sliders and seed as they are set now.",
+                help="Answers again with the current model, system prompt, settings and seed.",
             )  # fmt: skip
             with st.popover("More", icon=":material/more_horiz:", type="tertiary", key=f"more-{key}"):
                 _draw_more(desk, way, maker, acts, key)
@@ -125,12 +125,12 @@ def _draw_walk(tree: Tree, way: Way, acts: Acts, what: str, locked: bool) -> Non
     key = key_of(way)
     st.button(
         "‹", type="tertiary", key=f"back-{key}", disabled=locked or place == 0, on_click=acts.walk,
-        args=(ways[max(0, place - 1)],), help=f"The {what} before.",
+        args=(ways[max(0, place - 1)],), help=f"Previous {what}",
     )  # fmt: skip
     st.caption(f"{place + 1} of {len(ways)}", width="content")
     st.button(
         "›", type="tertiary", key=f"on-{key}", disabled=locked or place == len(ways) - 1, on_click=acts.walk,
-        args=(ways[min(len(ways) - 1, place + 1)],), help=f"The next {what}.",
+        args=(ways[min(len(ways) - 1, place + 1)],), help=f"Next {what}",
     )  # fmt: skip
 
 
@@ -143,13 +143,15 @@ def _draw_makers(catalog: Catalog, makers: list[Maker], key: str) -> None:
     for note in maker.run.stats.get("notes", []):
         st.caption(f":material/info: {plain(note)}")
     if maker.run.stats.get("not_stored"):
-        st.warning(plain(f"This answer was not kept: {maker.run.stats['not_stored']}"), icon=":material/warning:")
+        st.warning(plain(f"This answer could not be saved: {maker.run.stats['not_stored']}"), icon=":material/warning:")
     if len(makers) > 1:
-        st.caption(f":material/content_copy: These very words came {len(makers)} times; the last time is told here.")
+        st.caption(
+            f":material/content_copy: This exact answer came up {len(makers)} times; the details are from the latest."
+        )
 
 
 def facts(catalog: Catalog, maker: Maker) -> str:
-    """Say what made an answer: "Story Chat · seed 7 · 84 tokens, 190 a second · temperature 1.2 · it ended by itself".
+    """Say what made an answer: "Story Chat · seed 7 · 84 tokens, 190 per second · temperature 1.2 · ended by itself".
 
     Of the settings those are named that differ from the model's defaults.
     """
@@ -159,7 +161,7 @@ def facts(catalog: Catalog, maker: Maker) -> str:
     if "seed" in stats.get("in_effect", {}):
         parts.append(f"seed {run.request.seed}")
     if stats.get("tokens"):
-        speed = f", {stats['tokens_per_s']:,.0f} a second" if stats.get("tokens_per_s") else ""
+        speed = f", {stats['tokens_per_s']:,.0f} per second" if stats.get("tokens_per_s") else ""
         parts.append(f"{stats['tokens']:,} tokens{speed}")
     parts += [f"{name} {result.short(value)}" for name, value in differing(catalog, run.request, stats).items()]
     finish = str(maker.output.meta.get("finish", "")) if maker.output is not None else ""
@@ -186,7 +188,7 @@ def _draw_more(desk: Desk, way: Way, maker: Maker | None, acts: Acts, key: str) 
         st.button(
             "Use its settings", icon=":material/tune:", key=f"use-{key}", on_click=acts.restore,
             args=(maker.run.request,), width="stretch",
-            help="Set model, system prompt, sliders and seed to those of this answer.",
+            help="Sets model, system prompt, settings and seed to those of this answer.",
         )  # fmt: skip
     if way[-1]:
         result.draw_takes(desk, Output("text", 0, way[-1]), "", key)
@@ -196,11 +198,11 @@ def _draw_more(desk: Desk, way: Way, maker: Maker | None, acts: Acts, key: str) 
             "Download", partial(result.stored, desk.session.jobs, maker.output),
             file_name(request.model, request.seed, maker.output.index, maker.output.media_type),
             maker.output.media_type, icon=":material/download:", key=f"download-{key}", on_click="ignore",
-            width="stretch", help="The file has the conversation and the settings inside.",
+            width="stretch", help="The file also contains the conversation and the settings that made it.",
         )  # fmt: skip
     if way[-1]:
-        st.caption("Copy the words:")
+        st.caption("Copy the text:")
         st.code(way[-1], language=None, wrap_lines=True)
     if maker is not None:
-        st.caption("What made it:")
+        st.caption("Request and settings:")
         st.code(result.settings_json(maker.run), language="json", wrap_lines=True, height=180)

@@ -26,7 +26,7 @@ from models.types import Output, Request, Run
 WINDOW = 32  # tokens across a table of layers
 _RESULT, _PROMPT, _OTHER = "This text", "The prompt box", "Another text"
 _KINDS = {"Hidden state": 0, "Cell state": 1}
-_COLOURS = ("How sure it is", "How likely what came was")
+_COLOURS = ("Top prediction's probability", "Actual token's probability")
 
 
 def kept(run: Run) -> list[Output]:
@@ -130,7 +130,7 @@ def draw_lens(session: Session, run: Run, key: str) -> None:
     """Draw what each layer would have written."""
     st.caption(
         "Logit lens: what each layer would predict if the model ended there (its output goes through the final "
-        "norm and output head). ✓: the token that came."
+        "norm and output head). ✓: the actual token."
     )
     found = _look(session, run, "lens", key)
     if found is not None:
@@ -161,18 +161,18 @@ def _draw_layers(jobs: Jobs, found: Output, key: str) -> None:
         ]
         for row in range(layers + 1)
     ]  # fmt: skip
-    names = ["Before any layer", *(f"After layer {layer}" for layer in range(1, layers + 1))]
+    names = ["Embeddings (before layer 1)", *(f"After layer {layer}" for layer in range(1, layers + 1))]
     lens_view.draw(names, rows, meta["pieces"][part], f"{key}-view", prompt=max(0, int(meta["prompt"]) - start))
     _say_cut(meta, "the layers at")
 
 
 def settled(rows: list[int], layers: int) -> str:
-    """Say how early the answers stood: "In 12 of 40 places the last answer stood before the last layer."."""
+    """Say how early the final prediction led: "At 12 of 40 positions the final prediction already led before …"."""
     early = sum(row < layers for row in rows)
     half = sum(row <= layers / 2 for row in rows)
     return (
-        f"In {early:,} of {len(rows):,} places the last answer stood before the last layer, in {half:,} by half of the "
-        f"{layers} layers."
+        f"At {early:,} of {len(rows):,} positions the final prediction already led before the last layer; at {half:,}, "
+        f"by half of the {layers} layers."
     )
 
 

@@ -1,7 +1,7 @@
 /* global quoted, ink */ // joined in front: token_parts.js
 const word = (text) => text.replaceAll("\n", "↵") || "∅";
-const percent = (p) => p >= .995 ? "100 %" : p >= .01 ? Math.round(100 * p) + " %" : p >= .001
-  ? (100 * p).toFixed(1) + " %" : "under 0.1 %";
+const percent = (p) => p >= .995 ? "100%" : p >= .01 ? Math.round(100 * p) + "%" : p >= .001
+  ? (100 * p).toFixed(1) + "%" : "under 0.1%";
 
 function build(root) {
   const table = root.querySelector("table"), said = root.querySelector(".said");
@@ -15,9 +15,9 @@ function build(root) {
     if (focus) now.focus();
     const one = data.rows[row][column], lead = document.createElement("b"), more = document.createElement("span");
     lead.textContent = data.names[row];
-    more.textContent = " in the place of " + quoted(data.pieces[column]) + ":  "
+    more.textContent = " at the position of " + quoted(data.pieces[column]) + ":  "
       + one.top.map(([text, p]) => quoted(text) + " " + percent(p)).join("  ·  ")
-      + "  —  what came: " + percent(one.came) + ", rank " + one.rank.toLocaleString();
+      + "  —  actual token: " + percent(one.came) + ", rank " + one.rank.toLocaleString();
     said.replaceChildren(lead, more);
   }
   table.addEventListener("click", (event) => {
@@ -46,7 +46,7 @@ function build(root) {
     const head = document.createElement("thead"), body = document.createElement("tbody");
     const titles = document.createElement("tr");
     titles.setAttribute("role", "row");
-    titles.append(make("th", "What came", "columnheader"), ...data.pieces.map((piece, place) => {
+    titles.append(make("th", "Actual token", "columnheader"), ...data.pieces.map((piece, place) => {
       const one = make("th", word(piece), "columnheader");
       if (place < data.prompt) one.className = "given";
       return one;

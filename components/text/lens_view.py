@@ -1,4 +1,4 @@
-"""A table of what each layer would have written in every token's place: layers down, the text across."""
+"""A table of what each layer would predict at every token: layers down, the text across."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Cell(TypedDict):
     """Describe one layer at one token.
 
     `top` are its likeliest tokens with their probabilities, `strength` (0 … 1) how strongly the cell is coloured,
-    `came` the probability of the token that came, `rank` its rank from 1.
+    `came` the probability of the actual token, `rank` its rank from 1.
     """
 
     top: list[tuple[str, float]]

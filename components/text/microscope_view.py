@@ -28,7 +28,7 @@ TOOL = "microscope"
 READ = 200  # runs of the session that are looked through for branches
 _PIECES: state.Slot[dict[str, list[str]]] = state.slot("microscope-pieces", {})
 PIECES_KEPT = 6  # texts whose pieces a session holds
-_MEASURES = {"probability": "How likely", "entropy": "How unsure", "rank": "Which choice"}
+_MEASURES = {"probability": "Probability", "entropy": "Uncertainty (entropy)", "rank": "Rank"}
 _HELP = (
     "Probability: pale = expected, strong = surprising. Entropy: strong = many tokens were plausible. Rank: strong "
     "= far from the top choice."
@@ -60,7 +60,7 @@ def draw(session: Session, run: Run, key: str) -> None:
     shown = showing.get()
     shown = shown if shown in names else own
     if len(texts) > 1:
-        st.caption(f"{len(texts)} texts from this prompt. A branch stands under the text that it left.")
+        st.caption(f"{len(texts)} texts from this prompt. Each branch is listed under the text it came from.")
         tree_key = state.key(where, "tree")
         branch_tree.draw(tree(texts), shown, tree_key, lambda: _choose(showing, tree_key))
     _look(session, spec, names[shown], f"{key}-{shown}")
@@ -113,8 +113,8 @@ def _look(session: Session, spec: ModelSpec, text: Written, key: str) -> None:
     )  # fmt: skip
     if not answer["whole"]:
         st.caption(
-            ":material/info: Of this model's large vocabulary the likeliest tokens were kept: what is said of doubt "
-            "and typical-p is a bound."
+            ":material/info: Only this model's likeliest tokens were saved, so entropy is a lower bound and typical-p, "
+            "top-nσ, dynamic temperature, Mirostat and JSON-schema results are approximate."
         )
     if asked.went.pop():
         st.rerun()
@@ -232,9 +232,9 @@ def _position(answer: Mapping[str, Any], fields: tuple[ParamField, ...]) -> dict
     at = answer["at"]
     drawn = next(token for token in at["tokens"] if token["id"] == at["drawn"])
     facts = (
-        f"The model gave it {_percent(drawn['p'][0])}: choice no. {at['rank']:,}. Its doubt here: {at['entropy']:.1f} "
-        f"bits, as among {2 ** at['entropy']:.0f} equal choices. Under these settings {at['left']:,} "
-        f"{'token' if at['left'] == 1 else 'tokens'} could come, this one with {_percent(drawn['p'][-1])}."
+        f"Probability {_percent(drawn['p'][0])}, rank {at['rank']:,}. Entropy {at['entropy']:.1f} bits: as uncertain "
+        f"as {_tokens(round(2 ** at['entropy']), 'equally likely ')}. These settings leave {_tokens(at['left'])}; this "
+        f"one then has {_percent(drawn['p'][-1])}."
     )
     return {**at, "facts": facts, "stages": [_label(fields, name) for name in at["stages"]]}
 
@@ -244,26 +244,32 @@ def _label(fields: tuple[ParamField, ...], name: str) -> str:
 
 
 def _percent(p: float) -> str:
-    return f"{100 * p:.0f} %" if p >= 0.0995 else f"{100 * p:.1f} %" if p >= 0.00095 else "under 0.1 %"
+    return f"{100 * p:.0f}%" if p >= 0.0995 else f"{100 * p:.1f}%" if p >= 0.00095 else "under 0.1%"
+
+
+def _tokens(count: int, which: str = "") -> str:
+    return f"{count:,} {which}{'token' if count == 1 else 'tokens'}"
 
 
 def sentence(answer: Mapping[str, Any], params: Mapping[str, Any], labels: Mapping[str, str]) -> str:
-    """Say what settings would have forbidden: "**34 of 120 tokens** would have been impossible: 34 at top-p 0.8"."""
+    """Say what settings would have removed: "**34 of 120 tokens** would have been removed: 34 by top-p 0.8"."""
     total, counts = answer["tokens"], answer["forbidden"]
+    perplexity = 2 ** answer["bits"]
     bits = (
-        f"{answer['bits']:.2f} bits a token: the model was as surprised as by {2 ** answer['bits']:.0f} equal choices."
+        f"{answer['bits']:.2f} bits per token: like guessing among {_tokens(round(perplexity), 'equally likely ')} "
+        f"each time (perplexity {perplexity:.1f})."
     )
     if not counts:
-        return f"**None of {total:,} tokens** would have been impossible under these settings. {bits}"
+        return f"**None of {total:,} tokens** would have been removed under these settings. {bits}"
 
     def one(name: str) -> str:
         value = params.get(name)
         shown = f" {value:g}" if isinstance(value, int | float) and not isinstance(value, bool) else ""
         label = labels.get(name, name)
-        return f"{counts[name]:,} at {label[:1].lower()}{label[1:]}{shown}"
+        return f"{counts[name]:,} by {label[:1].lower()}{label[1:]}{shown}"
 
     return (
-        f"**{sum(counts.values()):,} of {total:,} tokens** would have been impossible: "
+        f"**{sum(counts.values()):,} of {total:,} tokens** would have been removed: "
         f"{', '.join(plain(one(name)) for name in counts)}. {bits}"
     )
 
@@ -278,7 +284,7 @@ def strengths(heat: Sequence[float], measure: str) -> list[float]:
 def words_of(heat: Sequence[float], measure: str) -> list[str]:
     """Return each token's number in words."""
     if measure == "entropy":
-        return [f"doubt {8 * value:.1f} bits" for value in heat]
+        return [f"entropy {8 * value:.1f} bits" for value in heat]
     if measure == "rank":
-        return [f"choice no. {10 ** (3 * value):.0f}" for value in heat]
+        return [f"rank {10 ** (3 * value):.0f}" for value in heat]
     return [_percent(value) for value in heat]

@@ -116,7 +116,7 @@ def draw_job(desk: Desk, view: JobView, key: str) -> None:
     if len(runs) > 1:
         _draw_comparison(session, runs, key)
     for run in runs:
-        with st.expander(plain(f"What to do with {_name(session.catalog, run.request.model)}'s text")):
+        with st.expander(plain(f"{_name(session.catalog, run.request.model)}'s text: actions")):
             result.draw_actions(desk, run, f"{key}-{run.id}")
 
 
@@ -147,13 +147,13 @@ def _draw_facts(session: Session, view: JobView) -> None:
                 bits = None
         rows.append({
             "Model": _name(session.catalog, run.request.model), "Tokens": stats.get("tokens"),
-            "Tokens a second": round(stats["tokens_per_s"]) if stats.get("tokens_per_s") else None,
-            "Bits a token": bits, "Seconds": round(stats.get("seconds", 0.0), 2),
+            "Tokens per second": round(stats["tokens_per_s"]) if stats.get("tokens_per_s") else None,
+            "Bits per token": bits, "Seconds": round(stats.get("seconds", 0.0), 2),
         })  # fmt: skip
     if rows:
         st.dataframe(
             rows, hide_index=True,
-            column_config={"Bits a token": st.column_config.NumberColumn(
+            column_config={"Bits per token": st.column_config.NumberColumn(
                 help="Average surprise of each model at its own text, before sampling settings. Lower: a more "
                      "predictable text, not a better one.", format="%.2f",
             )},
@@ -163,8 +163,9 @@ def _draw_facts(session: Session, view: JobView) -> None:
 def _draw_comparison(session: Session, runs: Sequence[Run], key: str) -> None:
     first, others = runs[0], [run for run in runs[1:] if insides.kept(run)]
     name = _name(session.catalog, first.request.model)
+    what = "texts" if len(others) > 1 else "text"
     if not others or not st.toggle(
-        plain(f"What would {name} have said at each token?"), key=f"{key}-compare",
+        plain(f"How would {name} have predicted the other {what}?"), key=f"{key}-compare",
         help="Scores each text with the first model and shows where the two models' probabilities differ (KL "
              "divergence).",
     ):  # fmt: skip
@@ -173,18 +174,18 @@ def _draw_comparison(session: Session, runs: Sequence[Run], key: str) -> None:
         st.markdown(f"**{plain(_name(session.catalog, run.request.model))}'s text, read by {plain(name)}**")
         found = insides.rescored(session, run, insides.kept(run)[0], first.request.model)
         if found is None:
-            return  # it is drawn anew when that has come
+            return  # it is drawn again when that has come
         _draw_distance(found, run, f"{key}-{run.id}", name)
 
 
 def _draw_distance(found: Mapping[str, Any], run: Run, key: str, name: str) -> None:
     bits = found["bits"]
-    whole = "" if found.get("whole", True) else " (at least: only the likeliest tokens were kept)"
+    whole = "" if found.get("whole", True) else " (at least: only the likeliest tokens were saved)"
     st.caption(
-        f"On average {bits['kl']:.2f} bits apart a token{whole}. Its writer found it {bits['theirs']:.2f} bits a token "
-        f"surprising, {plain(name)} {bits['ours']:.2f}. Strong colour: the two models' odds differ much at this place."
+        f"Mean KL divergence {bits['kl']:.2f} bits per token{whole}. Surprise: {bits['theirs']:.2f} bits per token for "
+        f"its writer, {bits['ours']:.2f} for {plain(name)}. Strong colour: the models disagree there."
     )
-    told = [f"{kl:.2f} bits apart, choice no. {rank} of {name}"
+    told = [f"KL {kl:.2f} bits · rank {rank} for {name}"
             for kl, rank in zip(found["kl"], found["rank"], strict=True)]  # fmt: skip
     token_map.draw(
         found["pieces"], [round(min(1.0, kl / FAR_BITS), 3) for kl in found["kl"]], told, f"{key}-distance",

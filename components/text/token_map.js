@@ -1,7 +1,7 @@
 // textContent only: what a model wrote is text, whatever it holds
 const seen = (text) => text.replaceAll("\n", "⏎").replaceAll("\t", "⇥") || "∅";
-const percent = (p) => p >= .0995 ? (100 * p).toFixed(0) + " %" : p >= .00095 ? (100 * p).toFixed(1) + " %"
-  : p > 0 ? "< 0.1 %" : "0 %";
+const percent = (p) => p >= .0995 ? (100 * p).toFixed(0) + "%" : p >= .00095 ? (100 * p).toFixed(1) + "%"
+  : p > 0 ? "< 0.1%" : "0%";
 
 function build(root) {
   const find = (name) => root.querySelector(name), text = find(".text");
@@ -53,7 +53,7 @@ function build(root) {
       const stage = fresh.stage[at];
       span.style.setProperty("--h", fresh.heat[at]);
       span.className = (stage >= 0 ? "gone" : "") + (at < fresh.forced ? " forced" : "");
-      const cut = stage >= 0 ? " · forbidden by " + fresh.stages[stage] : "";
+      const cut = stage >= 0 ? " · removed by " + fresh.stages[stage] : "";
       span.title = seen(fresh.pieces[at]) + " · " + fresh.told[at] + cut + (at < fresh.forced ? " · given" : "");
       span.setAttribute("aria-label", span.title);
     });
@@ -61,7 +61,7 @@ function build(root) {
   function cell(p, most, name) {
     const td = document.createElement("td");
     td.className = "cell " + name;
-    if (p === 0) { td.classList.add("no"); td.textContent = "✕ forbidden"; return td; }
+    if (p === 0) { td.classList.add("no"); td.textContent = "✕ removed"; return td; }
     const bar = document.createElement("span");
     bar.className = "bar"; bar.style.width = Math.max(1, 55 * p / most) + "px";
     td.append(bar, percent(p));
@@ -74,7 +74,7 @@ function build(root) {
     find(".odds h4").textContent = "Token " + (at.at + 1) + ": " + seen(fresh.pieces[at.at]);
     find(".facts").textContent = at.facts;
     find(".hint").textContent = fresh.branch ? fresh.branch : "";
-    const names = ["the model's odds", ...at.stages], head = find("thead tr"), body = find("tbody");
+    const names = ["model's probabilities", ...at.stages], head = find("thead tr"), body = find("tbody");
     const place = (index) => index > 0 && index < names.length - 1 ? "middle" : "";
     head.replaceChildren(...["", ...names].map((name, index) => {
       const th = document.createElement("th");
@@ -88,7 +88,7 @@ function build(root) {
       button.type = "button"; button.textContent = seen(token.text);
       const drawn = token.id === at.drawn;
       button.disabled = drawn || token.ends || !fresh.branch;
-      button.title = drawn ? "This one came." : token.ends ? "This one ends the text." : "Branch from here with it";
+      button.title = drawn ? "This token was drawn." : token.ends ? "This token ends the text." : "Branch here with this token";
       button.onclick = () => send("branch", { at: at.at, id: token.id });
       name.append(button); row.className = drawn ? "drawn" : "";
       row.append(name, ...token.p.map((p, index) => cell(p, most, place(index))));

@@ -1,4 +1,4 @@
-"""A text as tokens, each coloured by one number; the odds at the chosen one, before and after each setting."""
+"""A text as tokens, each coloured by one number; the probabilities at the chosen one, before and after each setting."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from components import frontend, state
 
 _component = frontend.component("playground_token_map", __file__)
 # what lies at the pale and at the strong end of the colours, by measure
-ENDS = {"probability": ("expected", "surprising"), "entropy": ("sure", "unsure"), "rank": ("first choice", "far down"),
-        "kl": ("alike", "far apart")}  # fmt: skip
+ENDS = {"probability": ("expected", "surprising"), "entropy": ("sure", "unsure"), "rank": ("rank 1", "low rank"),
+        "kl": ("same", "different")}  # fmt: skip
 
 
 def draw(
@@ -22,8 +22,9 @@ def draw(
     """Draw a text's tokens coloured by `heat` (0 pale … 1 strong), with `told` as each one's words.
 
     `stage` is −1 or which of `stages` forbids the token; `forced` counts the first tokens that were given. `at` is the
-    chosen position's odds: `at`, `facts`, `drawn`, `stages`, `tokens` (`id`, `text`, `p` before and after each stage,
-    `ends`). `branch` explains branching, "" for a text that has none. The callbacks find what was chosen with `chosen`.
+    chosen position's probabilities: `at`, `facts`, `drawn`, `stages`, `tokens` (`id`, `text`, `p` before and after each
+    stage, `ends`). `branch` explains branching, "" for a text that has none. The callbacks find what was chosen with
+    `chosen`.
     """
     data = {
         "run": run, "pieces": list(pieces), "heat": list(heat), "told": list(told), "given": given,

@@ -18,7 +18,7 @@ _component = frontend.component("playground_tokens", __file__, shared=(token_par
 def draw(jobs: Jobs, model: str, asked: dict[str, str], key: str) -> None:
     """Cut a text by a model's tokenizer and draw its tokens; `asked` is `{"text"}`, or `{"ref"}` of a kept text."""
     if jobs.engine.state().phase != "ready":
-        st.caption("The models are warming up; the tokens are shown when they are ready.")
+        st.caption("The app is starting up; the tokens are shown when it is ready.")
         return
     try:
         found = jobs.engine.call(model, "tokens", asked)
@@ -30,8 +30,8 @@ def draw(jobs: Jobs, model: str, asked: dict[str, str], key: str) -> None:
         st.caption(f":material/info: The first {len(found['pieces']):,} tokens are shown; all are counted.")
     if found.get("anew", 0) and found["anew"] != found["tokens"] - found["special"]:
         st.caption(
-            f":material/info: Read again, this text would be {found['anew']:,} tokens: the model wrote it in other "
-            "pieces than it reads it in."
+            f":material/info: Tokenised afresh, this text would have {found['anew']:,} tokens: the model spelt some "
+            "words with other tokens than the tokenizer chooses."
         )
     if not found["pieces"]:
         return
@@ -43,10 +43,10 @@ def draw(jobs: Jobs, model: str, asked: dict[str, str], key: str) -> None:
 
 
 def counts(found: dict[str, Any]) -> str:
-    """Say how many tokens a text has: "12 tokens (1 special) · 40 characters, 3.6 a token · 42 bytes · …"."""
+    """Say how many tokens a text has: "12 tokens (1 special) · 40 characters, 3.6 per token · 42 bytes · …"."""
     own = found["tokens"] - found["special"]
     special = f" ({found['special']} special)" if found["special"] else ""
-    each = f", {found['chars'] / own:.1f} a token" if own else ""
+    each = f", {found['chars'] / own:.1f} per token" if own else ""
     return (
         f"{found['tokens']:,} tokens{special} · {found['chars']:,} characters{each} · {found['bytes']:,} bytes · "
         f"{found['distinct']:,} different tokens"

@@ -22,7 +22,7 @@ RECURRENT = ("playground_lstm",)  # architectures (config.json) with a hidden an
 SHOWN = ("attention", "lens", "state")  # studies that only some models have; a model's fact `insides` names its own
 STUDIES = (*SHOWN, "rescore")
 _ATTENDING = ("full_attention", "sliding_attention", "chunked_attention")
-_NAMES = {"attention": "attention", "lens": "layers to read", "state": "recurrent state"}
+_NAMES = {"attention": "attention", "lens": "logit lens", "state": "recurrent state"}
 _SIZE = 8  # bytes of a safetensors header's length, little-endian
 
 
@@ -43,7 +43,7 @@ def check_study(spec: ModelSpec, request: Request) -> None:
     has = spec.facts.get("insides", [])
     if request.study in SHOWN and request.study not in has:
         can = " and ".join(_NAMES[one] for one in has) or "nothing of this kind"
-        raise BadInput(f"{spec.id} has no {_NAMES[request.study]} to show; it has {can}.")
+        raise BadInput(f"{spec.id} has no {_NAMES[request.study]}; it has {can}.")
     if "view" not in request.inputs:
         raise BadInput("Input “view” is missing: pass the sha256 reference of the run's “view” output.")
 
@@ -75,7 +75,7 @@ def part(blobs: Blobs, ref: str, name: str, *place: int) -> NDArray[Any]:
     except FileNotFoundError:
         raise BadInput("The saved analysis was deleted. Open it again to recompute it.") from None
     except (OSError, SafetensorError, IndexError) as error:
-        raise BadInput("What was found is damaged. Run the text again to look anew.") from error
+        raise BadInput("The saved analysis is damaged. Run the text again, then open it.") from error
 
 
 def words(blobs: Blobs, ref: str) -> dict[int, str]:

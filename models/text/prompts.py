@@ -36,10 +36,12 @@ def read_messages(text: str) -> list[Message] | None:
         found = None
     if not isinstance(found, list) or not all(_is_message(one) for one in found):
         raise BadInput(
-            'The messages are no JSON list of {"role", "content"} with the roles ' + ", ".join(ROLES) + ". Correct it."
+            '“messages” must be a JSON list of {"role", "content"} objects with roles system, user and assistant.'
         )
     if len(found) > MESSAGES_MAX:
-        raise BadInput(f"The conversation has {len(found)} messages; at most {MESSAGES_MAX} are allowed. Begin anew.")
+        raise BadInput(
+            f"The conversation has {len(found)} messages; at most {MESSAGES_MAX} are allowed. Start a new conversation."
+        )
     turns = found[1:] if found and found[0]["role"] == "system" else found
     if [one["role"] for one in turns] != ["user", "assistant"] * (len(turns) // 2):
         raise BadInput("Messages must alternate user and assistant, with at most one system message at the start.")
@@ -64,7 +66,7 @@ def read_forced(text: str, vocabulary: int) -> list[int]:
     except (ValueError, RecursionError):
         ids = None
     if not isinstance(ids, list) or not ids or not all(type(one) is int and 0 <= one < vocabulary for one in ids):
-        raise BadInput(f"The tokens to begin with are no list of numbers from 0 to {vocabulary - 1:,}.")
+        raise BadInput(f"“forced” must be a JSON list of token ids from 0 to {vocabulary - 1:,}.")
     return ids
 
 
@@ -127,14 +129,20 @@ def encode_latest(tokenizer: Any, prompt: str, messages: list[Message], limit: i
     return ids, dropped
 
 
-def prompt_too_long(model: str, tokens: int, context_length: int, chat: bool = False) -> PromptTooLong:
-    """Return the error for a prompt (`chat`: a conversation) that leaves no room, in the same words everywhere."""
-    what, cure = "prompt", "Shorten it, or switch on “Trim long prompts” to drop its beginning."
+def prompt_too_long(
+    model: str, tokens: int, context_length: int, chat: bool = False, forced: int = 0
+) -> PromptTooLong:  # fmt: skip
+    """Return the error for a prompt (`chat`: a conversation) that leaves no room, in the same words everywhere.
+
+    `forced` counts the tokens that the answer has to begin with, which share the context.
+    """
+    most = context_length - forced - 1
+    what, cure = "prompt", "Shorten it, or turn on “Trim long prompts” to drop its beginning."
     if chat:
         what = "conversation"
-        cure = "Begin a new one, or switch on “Trim long prompts” to leave out its oldest turns."
+        cure = "Start a new one, or turn on “Trim long prompts” to drop its oldest turns."
     return PromptTooLong(
-        f"The {what} has {tokens:,} tokens; {model} holds {context_length:,} with what it writes, so at most "
-        f"{context_length - 1:,} are allowed. {cure}",
-        tokens=tokens, limit=context_length - 1,
+        f"The {what} has {tokens:,} tokens; {model}'s context is {context_length:,}, shared with the answer, so at "
+        f"most {most:,} fit. {cure}",
+        tokens=tokens, limit=most,
     )  # fmt: skip

@@ -37,79 +37,79 @@ class CausalLMParams(Params):
     do_sample: bool = Field(
         True, description="On: draw each token by chance. Off: always take the likeliest one (greedy), so that every "
         "run gives the same, often repetitive text.",
-        json_schema_extra=hint(label="Sampling", group="Chance", live=True),
+        json_schema_extra=hint(label="Sampling", group="Sampling", live=True),
     )  # fmt: skip
     temperature: float = Field(
         0.8, ge=TEMPERATURE_LEAST, le=2.0,
         description="Low keeps to the likeliest words, calm and repetitive; high lets rare "
         "words in, lively and soon confused.",
-        json_schema_extra=hint(neutral=1.0, neutral_unless={"dynatemp_range": above(0)}, step=0.05, group="Chance",
+        json_schema_extra=hint(neutral=1.0, neutral_unless={"dynatemp_range": above(0)}, step=0.05, group="Sampling",
                                shown_if=_SAMPLING),
     )  # fmt: skip
     top_p: float = Field(
         0.95, ge=0.05, le=1.0, description="Nucleus sampling: draws only from the likeliest tokens whose "
                                            "probabilities add up to this. Lower: safer, less varied. 1: off.",
-        json_schema_extra=hint(label="Top-p", neutral=1.0, step=0.01, group="Chance", shown_if=_SAMPLING),
+        json_schema_extra=hint(label="Top-p", neutral=1.0, step=0.01, group="Sampling", shown_if=_SAMPLING),
     )  # fmt: skip
     top_k: int | None = Field(
         None, ge=1, le=200, description="Draws only from this many likeliest tokens. Small: safe and predictable; "
                                         "large: more variety.",
-        json_schema_extra=hint(label="Top-k", group="Chance", advanced=True, shown_if=_SAMPLING),
+        json_schema_extra=hint(label="Top-k", group="Sampling", advanced=True, shown_if=_SAMPLING),
     )  # fmt: skip
     min_p: float | None = Field(
         None, ge=0.01, le=1.0, description="Drops tokens less likely than this fraction of the top token. Higher: "
                                            "safer. Few tokens stay when the model is sure, many when not.",
-        json_schema_extra=hint(label="Min-p", step=0.01, group="Chance", advanced=True, shown_if=_SAMPLING),
+        json_schema_extra=hint(label="Min-p", step=0.01, group="Sampling", advanced=True, shown_if=_SAMPLING),
     )  # fmt: skip
     typical_p: float | None = Field(
         None, ge=0.05, le=0.99, description="Keeps tokens whose surprise is close to the model's average, up to "
                                             "this total probability. Lower: fewer tokens, sometimes without the "
                                             "top one.",
-        json_schema_extra=hint(label="Typical-p", step=0.01, group="Chance", advanced=True, shown_if=_SAMPLING),
+        json_schema_extra=hint(label="Typical-p", step=0.01, group="Sampling", advanced=True, shown_if=_SAMPLING),
     )  # fmt: skip
     top_n_sigma: float | None = Field(
         None, ge=0.1, le=5.0,
         description="Keeps tokens whose logit is within this many standard deviations of the best. Smaller: safer. "
                     "Temperature does not change which tokens stay.",
-        json_schema_extra=hint(label="Top-nσ", step=0.1, group="Chance", advanced=True, shown_if=_SAMPLING),
+        json_schema_extra=hint(label="Top-nσ", step=0.1, group="Sampling", advanced=True, shown_if=_SAMPLING),
     )  # fmt: skip
     xtc_probability: float = Field(
         0.0, ge=0.0, le=1.0, description="Probability that XTC removes the obvious tokens at a step (all above the "
                                          "threshold but the least likely). 0: off; 0.5 is usual.",
-        json_schema_extra=hint(label="XTC", neutral=0.0, step=0.05, group="Chance", advanced=True, live=True,
+        json_schema_extra=hint(label="XTC", neutral=0.0, step=0.05, group="Sampling", advanced=True, live=True,
                                shown_if=_SAMPLING),
     )  # fmt: skip
     xtc_threshold: float = Field(
         XTC_THRESHOLD, ge=0.01, le=0.5, description="Tokens more likely than this count as obvious; XTC keeps only "
                                                     "the least likely of them. Lower: wilder. No effect unless two "
                                                     "qualify.",
-        json_schema_extra=hint(label="XTC threshold", step=0.01, group="Chance", advanced=True,
+        json_schema_extra=hint(label="XTC threshold", step=0.01, group="Sampling", advanced=True,
                                shown_if={"xtc_probability": above(0)}),
     )  # fmt: skip
     dynatemp_range: float = Field(
         0.0, ge=0.0, le=2.0,
         description="Varies the temperature by this much: lower where the model is sure, higher where many tokens "
                     "would do. 0: off.",
-        json_schema_extra=hint(label="Dynamic temperature ±", neutral=0.0, step=0.05, group="Chance", advanced=True,
+        json_schema_extra=hint(label="Dynamic temperature ±", neutral=0.0, step=0.05, group="Sampling", advanced=True,
                                live=True, shown_if=_SAMPLING),
     )  # fmt: skip
     dynatemp_exponent: float = Field(
         DYNATEMP_EXPONENT, ge=0.1, le=5.0, description="Above 1: the temperature stays low until the model is "
                                                        "quite unsure. Below 1: it rises early.",
-        json_schema_extra=hint(label="Dynamic temperature exponent", step=0.1, group="Chance", advanced=True,
+        json_schema_extra=hint(label="Dynamic temperature exponent", step=0.1, group="Sampling", advanced=True,
                                shown_if={"dynatemp_range": above(0)}),
     )  # fmt: skip
     mirostat_tau: float | None = Field(
         None, ge=0.1, le=10.0,
         description="Mirostat: steers towards this average surprise, in bits per token. Low: dull; high: wild. "
                     "Works best at temperature 1 without other filters.",
-        json_schema_extra=hint(label="Mirostat τ (target surprise)", step=0.1, group="Chance", advanced=True, live=True,
-                               shown_if=_SAMPLING, unit="bits"),
+        json_schema_extra=hint(label="Mirostat τ (target surprise)", step=0.1, group="Sampling", advanced=True,
+                               live=True, shown_if=_SAMPLING, unit="bits"),
     )  # fmt: skip
     mirostat_eta: float = Field(
         MIROSTAT_ETA, ge=0.01, le=1.0,
         description="How fast Mirostat corrects. High: reacts to each token; low: to the text as a whole.",
-        json_schema_extra=hint(label="Mirostat η (learning rate)", step=0.01, group="Chance", advanced=True,
+        json_schema_extra=hint(label="Mirostat η (learning rate)", step=0.01, group="Sampling", advanced=True,
                                shown_if={"mirostat_tau": above(0)}),
     )  # fmt: skip
     repetition_penalty: float = Field(
@@ -211,17 +211,17 @@ NEUTRAL = neutral_values(CausalLMParams)  # values at which a setting does nothi
 
 
 def check_words(params: CausalLMParams) -> None:
-    """Refuse stop texts, banned texts, biases and a negative prompt that could not work. Raises `BadInput`."""
+    """Refuse stop sequences, banned words, biases and a negative prompt that could not work. Raises `BadInput`."""
     check_text(params.negative_prompt, "negative_prompt")
     for stop in params.stop:
-        _check_length(stop, "stop text", STOP_MAX_CHARS)
+        _check_length(stop, "stop sequence", STOP_MAX_CHARS)
     for text in params.banned:
-        _check_length(text, "banned text", WORD_MAX_CHARS)
+        _check_length(text, "banned word", WORD_MAX_CHARS)
     read_bias(params.bias)
 
 
 def read_bias(entries: Sequence[str]) -> list[tuple[str, float]]:
-    """Return words and what is added to their scores, from entries such as "dragon: +2.5". Raises `BadInput`."""
+    """Return words and what is added to their logits, from entries such as "dragon: +2.5". Raises `BadInput`."""
     found = []
     for entry in entries:
         text, colon, amount = entry.rpartition(":")
@@ -232,9 +232,10 @@ def read_bias(entries: Sequence[str]) -> list[tuple[str, float]]:
             number = float("nan")
         if not -BIAS_MOST <= number <= BIAS_MOST:
             raise BadInput(
-                f"“{entry[:60]}” is no bias. Write a word, a colon and a number from -100 to 100, as in “dragon: +2.5”."
+                f"“{entry[:60]}” cannot be read. Write a word, a colon and a number from -100 to 100, such as "
+                "“dragon: +2.5”."
             )
-        _check_length(text, "word of a bias", WORD_MAX_CHARS)
+        _check_length(text, "biased word", WORD_MAX_CHARS)
         found.append((text, number))
     return found
 

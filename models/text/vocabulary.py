@@ -18,6 +18,7 @@ from models.errors import BadInput, WeightsError
 
 TEXT_MAX_CHARS = 200_000
 TOKENS_SHOWN = 2_000
+RESTORE = "Restore it; if it came with the app, with `git checkout -- models/embedded`."  # what an error advises
 _PLAIN = (*range(33, 127), *range(161, 173), *range(174, 256))  # bytes that byte-level BPE writes as themselves
 
 
@@ -41,7 +42,7 @@ def _fingerprint(file: Path, changed_ns: int) -> str:
         )
         pieces.update({one["id"]: one["content"] for one in body.get("added_tokens", ())})
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise WeightsError(f"{file.parent.name}: {file.name} is missing or damaged. Restore it.") from error
+        raise WeightsError(f"{file.parent.name}: {file.name} is missing or damaged. {RESTORE}") from error
     return hashlib.sha256(json.dumps(sorted(pieces.items()), ensure_ascii=True).encode()).hexdigest()
 
 
@@ -72,7 +73,7 @@ def cut(tokenizer: Any, text: str) -> dict[str, Any]:
     plain_text.check_text(text, "text")
     if len(text) > TEXT_MAX_CHARS:
         raise BadInput(
-            f"The text has {len(text):,} characters; at most {TEXT_MAX_CHARS:,} are cut into tokens here. Shorten it."
+            f"The text has {len(text):,} characters; at most {TEXT_MAX_CHARS:,} can be tokenised here. Shorten it."
         )
     encoding = tokenizer.encode(text)
     # what the text's own words gave is never special: a special token's name in it is text

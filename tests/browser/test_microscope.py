@@ -54,7 +54,7 @@ def options(reader):
 
 
 def sentence(reader):
-    return reader.page.get_by_text(re.compile("would have been impossible")).first.inner_text()
+    return reader.page.get_by_text(re.compile("would have been removed")).first.inner_text()
 
 
 def test_a_setting_strikes_tokens_out_and_another_token_begins_a_branch(reader):

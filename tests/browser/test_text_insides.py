@@ -48,21 +48,21 @@ def test_attention_layers_and_tokens_of_a_text(reader):
     boxes = page.get_by_test_id("stSelectbox").get_by_role("combobox")
     until(lambda: {"Layer 2 of 4", "Head 3 of 4"} <= {box.input_value() for box in boxes.all()})
 
-    # by keyboard: the first token can only look at itself
+    # by keyboard: the first token can only attend to itself
     page.locator(".attention .token.chosen").press("Home")
-    until(lambda: "looks at “<|story|>” 100 % (itself)" in said(reader, ".attention"))
+    until(lambda: "attends to “<|story|>” 100% (itself)" in said(reader, ".attention"))
     page.keyboard.press("ArrowRight")
-    until(lambda: said(reader, ".attention").startswith("“Once” looks at"))
+    until(lambda: said(reader, ".attention").startswith("“Once” attends to"))
     assert page.locator(".attention .token").nth(1).evaluate("one => one === one.getRootNode().activeElement")
-    page.get_by_role("radio", name="what looks at it").check()
-    until(lambda: "is looked at by" in said(reader, ".attention"))
+    page.get_by_role("radio", name="attended to by").check()
+    until(lambda: "is attended to by" in said(reader, ".attention"))
 
     look(reader, "Layers")
     table = page.locator(".lens table")
     table.wait_for()
     assert table.locator("tbody tr").count() == 5
     table.locator("td[aria-selected=true]").press("ArrowUp")
-    until(lambda: said(reader, ".lens").startswith("After layer 3 in the place of"))
+    until(lambda: said(reader, ".lens").startswith("After layer 3 at the position of"))
     page.keyboard.press("ArrowRight")
     until(lambda: table.locator("td[aria-selected=true]").get_attribute("data-column") == "1")
     assert "rank" in said(reader, ".lens")

@@ -30,23 +30,23 @@ _HOW_IT_WORKS = """
 ```mermaid
 flowchart LR
   A[your prompt] --> B[tokens]
-  B --> C[Transformer layers]
-  C --> D[odds of every next token]
-  D --> E[settings cut and reshape the odds]
+  B --> C[layers of the network]
+  C --> D[probabilities of every next token]
+  D --> E[settings filter and reshape them]
   E --> F[one token is drawn]
   F -->|put at the end| B
 ```
 
 The prompt is cut into tokens, pieces of words. A stack of [Transformer](https://arxiv.org/abs/1706.03762) layers lets
-each token look back at the ones before it and ends in odds for every token that could come next. One is drawn, put at
-the end, and the same happens again: a language model writes one piece at a time and never looks ahead.
+each token attend to the ones before it; a recurrent network carries a state of fixed size instead. Both end in a
+probability for every token that could come next. One is drawn, put at the end, and the same happens again: a language
+model writes one piece at a time and never looks ahead.
 
-The settings act between the odds and the draw. Temperature makes the odds steeper or flatter;
+The settings come between these probabilities and the draw. Temperature makes them steeper or flatter;
 [top-k](https://arxiv.org/abs/1805.04833), [top-p](https://arxiv.org/abs/1904.09751),
-[min-p](https://arxiv.org/abs/2407.01082) and [typical-p](https://arxiv.org/abs/2202.00666) each strike out tokens by a
-rule of their own; the [repetition penalty](https://arxiv.org/abs/1909.05858) lowers what was said before. The seed
-fixes the draws, so that the same request gives the same text. This model learnt from
-[TinyStories](https://arxiv.org/abs/2305.07759): a net this small can hold a simple story, and little else.
+[min-p](https://arxiv.org/abs/2407.01082) and [typical-p](https://arxiv.org/abs/2202.00666) each remove unlikely tokens
+by a rule of their own; the [repetition penalty](https://arxiv.org/abs/1909.05858) lowers tokens that already occurred.
+The seed fixes the draws, so the same request gives the same text.
 """
 
 
@@ -61,8 +61,8 @@ class CausalLM(Family[CausalLMParams]):
     inputs: ClassVar[tuple[InputField, ...]] = (
         InputField("prompt"),
         InputField("messages", "messages", False, "Earlier messages", "Earlier turns of the chat, as JSON."),
-        InputField("forced", "tokens", False, "Begins with", "Token ids that the answer begins with."),
-        InputField("view", "file", False, "Kept logits"),
+        InputField("forced", "tokens", False, "Forced beginning", "Token ids the answer must start with."),
+        InputField("view", "file", False, "Saved logits"),
     )
     tools: ClassVar[dict[str, str]] = {"count_tokens": "count_tokens", "microscope": "microscope", "tokens": "tokens"}
     studies: ClassVar[dict[str, str]] = dict.fromkeys(looks.STUDIES, "study")
@@ -100,11 +100,11 @@ class CausalLM(Family[CausalLMParams]):
             if has_template(spec.folder()):
                 facts["chat"] = True
         except (OSError, ValueError, KeyError, AttributeError) as error:
-            raise WeightsError(f"{spec.id}: {file.name} is missing or damaged. Restore it.") from error
+            raise WeightsError(f"{spec.id}: {file.name} is missing or damaged. {vocabulary.RESTORE}") from error
         return {**facts, **_marks(spec)}
 
     def check_inputs(self, spec: ModelSpec, request: Request, params: CausalLMParams) -> None:
-        """Refuse an empty prompt and stop texts that could end every text at once; see `Family.check_inputs`."""
+        """Refuse an empty prompt and stop sequences that could end every text at once; see `Family.check_inputs`."""
         prompt = plain_text.check_text(request.inputs["prompt"])
         if not prompt.strip():
             raise BadInput("The prompt is empty. Write the beginning of a text, such as “Once upon a time”.")
@@ -205,7 +205,7 @@ class CausalLM(Family[CausalLMParams]):
         """Cut a text into tokens (`{"text"}`), or list those of a kept text (`{"ref"}`); see `models.text.vocabulary`.
 
         Of a kept text the answer names `prompt`, how many tokens are its prompt's, and `anew`, how many tokens the same
-        text is cut into when it is read: a model may write one in other pieces than it reads it.
+        text is cut into when it is read: a model may spell a word with other tokens than its tokenizer chooses.
         """
         from models.text.looking.microscope import open_kept
 
@@ -242,7 +242,9 @@ class CausalLM(Family[CausalLMParams]):
         whole = spec.facts["context_length"]
         limit = whole - len(forced)
         if limit < 2:
-            raise BadInput(f"{len(forced):,} tokens to begin with leave no room: {spec.id} holds {whole:,} in all.")
+            raise BadInput(
+                f"The forced beginning has {len(forced):,} tokens; {spec.id}'s context is {whole:,}. Shorten it."
+            )
         notes, wanted = [], min(params.max_new_tokens, limit // 2)
         if chat and params.cut_prompt:
             ids, dropped = encode_latest(tokenizer, prompt, chat, limit, wanted)
@@ -250,7 +252,7 @@ class CausalLM(Family[CausalLMParams]):
                 notes.append(f"The oldest {'turn was' if dropped == 1 else f'{dropped} turns were'} not read.")
         if len(ids) >= limit:
             if not params.cut_prompt:
-                raise prompt_too_long(spec.id, len(ids), limit, chat is not None)
+                raise prompt_too_long(spec.id, len(ids), whole, chat is not None, len(forced))
             start = [ids[0]] if tokenizer.bos_token_id is not None and ids[0] == tokenizer.bos_token_id else []
             keep = max(1, limit - len(start) - wanted)
             notes.append(f"The prompt had {len(ids):,} tokens; its last {keep:,} were read.")
@@ -259,7 +261,7 @@ class CausalLM(Family[CausalLMParams]):
             raise BadInput(f"The negative prompt has {beside:,} tokens; at most {limit - 1:,} are allowed. Shorten it.")
         room = limit - max(len(ids), beside)
         if room < params.max_new_tokens:
-            notes.append(f"Length was at most {room:,} tokens: the model holds {limit:,} with the prompt.")
+            notes.append(f"Length was cut to {room:,} tokens: prompt and answer share a context of {whole:,}.")
         return ids, room, notes
 
 
@@ -276,7 +278,7 @@ def _marks(spec: ModelSpec) -> dict[str, Any]:
 
     `learnt` is "text" (the next word), "supervised" (answers shown) or "preferred" (answers preferred); `marks` are
     numbers by name: shares of held-out instructions (`passed`, …, of `instructions`), `bits_per_character`,
-    `divergence` (nats a token from the supervised model).
+    `divergence` (nats per token from the supervised model).
     """
     file = spec.folder() / "marks.json"
     if not file.exists():
@@ -288,7 +290,7 @@ def _marks(spec: ModelSpec) -> dict[str, Any]:
             raise ValueError("not of this form")
         return {"learnt": found["learnt"], "marks": marks}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise WeightsError(f"{spec.id}: marks.json is damaged. Restore it.") from error
+        raise WeightsError(f"{spec.id}: marks.json is damaged. {vocabulary.RESTORE}") from error
 
 
 def _output(shown: str, text: Any, index: int, chat: bool) -> Output:
@@ -327,7 +329,7 @@ def _tokenizer_file(file: Path, changed_ns: int) -> Any:
         tokenizer.no_truncation()
         return tokenizer
     except Exception as error:  # the library raises plain Exception
-        raise WeightsError(f"{file.parent.name}: {file.name} is missing or damaged. Restore it.") from error
+        raise WeightsError(f"{file.parent.name}: {file.name} is missing or damaged. {vocabulary.RESTORE}") from error
 
 
 @lru_cache(maxsize=2)

@@ -56,7 +56,7 @@ def attention(spec: ModelSpec, request: Request, loaded: Loaded, context: Contex
         if event.kind == "final":
             return
     if len(recorder.weights) != len(layers) or len({one.shape for one in recorder.weights}) > 1:
-        raise BadInput(f"{spec.id} keeps no attention to show: its layers attend in a way of their own.")
+        raise BadInput(f"{spec.id} does not expose attention weights, so there is nothing to show.")
     weights = np.stack(recorder.weights)  # layers × heads × tokens × tokens
     means = np.stack(recorder.means)  # layers × tokens × tokens
     parts = {

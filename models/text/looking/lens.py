@@ -54,8 +54,8 @@ def lens(spec: ModelSpec, request: Request, loaded: Loaded, context: Context) ->
     rows: list[tuple[np.ndarray, ...]] = []
     if not _head_reproduces(recorder, len(layers), head, own[0]):
         raise BadInput(
-            f"{spec.id} does not end as Llama, GPT-2 and Qwen do, in one norm and one table of tokens, so its layers "
-            "cannot be read as text."
+            f"The logit lens needs one final norm and one output head, as in Llama, GPT-2 and Qwen; {spec.id} is built "
+            "differently."
         )
     for done, state in enumerate(recorder.states):
         if context.stopped():

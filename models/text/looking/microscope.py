@@ -251,7 +251,7 @@ def look(data: Mapping[str, Any], blobs: Blobs, tokenizer: Any) -> dict[str, Any
     had), `measure` (one of `MEASURES`), `position` (or None), `pieces` (true: the tokens' texts, too). The answer:
     `heat` (0 … 1 per token), `stage` (−1, or which of `stages` forbids the token), `forbidden` (tokens per stage),
     `whole` (false: entropy and some stages are bounds, see `models.text.sampling.stages`), `bits` (per token), and
-    `at`, the position's odds before and after each stage. Raises `BadInput`. `tokenizer` is one of the library
+    `at`, the position's probabilities before and after each stage. Raises `BadInput`. `tokenizer` is one of the library
     tokenizers.
     """
     measure = data.get("measure", MEASURES[0])
@@ -298,7 +298,7 @@ def open_kept(ref: str, blobs: Blobs) -> Kept:
     except Exception as error:
         if type(error).__name__ != "SafetensorError":
             raise
-        raise BadInput("What was kept of this text is damaged. Run it again.") from error
+        raise BadInput("The saved logits of this text are damaged. Run it again.") from error
 
 
 def _position(

@@ -101,7 +101,7 @@ def layers_of(spec: ModelSpec, model: Any) -> tuple[nn.Module, list[nn.Module]]:
         for child in module.children():
             if isinstance(child, nn.ModuleList) and len(child) == count:
                 return module, list(child)
-    raise BadInput(f"The layers of {spec.id} are not built like those of Llama, GPT-2 or Qwen: this view needs that.")
+    raise BadInput(f"This view needs layers built like Llama, GPT-2 or Qwen; {spec.id} has others.")
 
 
 def pieces_of(loaded: Loaded, ids: Sequence[int]) -> list[str]:

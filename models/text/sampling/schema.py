@@ -38,10 +38,10 @@ def grammar(schema: str) -> str:
     try:
         found = json.loads(schema)
     except (ValueError, RecursionError) as error:
-        where = f" at line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
-        raise BadInput(f"The JSON schema is no JSON{where}. Correct it, or empty the field.") from error
+        where = f" (line {error.lineno}, column {error.colno})" if isinstance(error, json.JSONDecodeError) else ""
+        raise BadInput(f"The JSON schema is not valid JSON{where}. Correct it, or clear the field.") from error
     if not isinstance(found, dict) or not found:
-        raise BadInput('A JSON schema is an object such as {"type": "object"}. Correct it, or empty the field.')
+        raise BadInput('A JSON schema is an object such as {"type": "object"}. Correct it, or clear the field.')
     try:
         made = str(LLMatcher.grammar_from_json_schema(schema, overrides=_FORM))  # type: ignore[arg-type]
         wrong, said = LLMatcher.validate_grammar_with_warnings(made)
@@ -50,7 +50,7 @@ def grammar(schema: str) -> str:
     if not wrong:
         return made
     problem = " ".join(" ".join(said).split())[:_MAX_CHARS].rstrip(".")
-    raise BadInput(f"The JSON schema cannot be used: {problem}. Change that part, or empty the field.")
+    raise BadInput(f"The JSON schema cannot be used: {problem}. Change that part, or clear the field.")
 
 
 class Constraint:

@@ -27,7 +27,7 @@ class Writing:
     """Prepare one call of `generate()` and run it, observed by `watch` and `recorder`.
 
     `ids` are the prompt's tokens, `forced` those that the answer begins with, `negative` those of the negative prompt,
-    [] for none. `notes` say which settings could not act, and why; `unused` names them. `reused` counts the prompt's
+    [] for none. `notes` say which settings have no effect, and why; `unused` names them. `reused` counts the prompt's
     tokens that came from the cache. Raises `BadInput`.
     """
 
@@ -103,7 +103,7 @@ class Writing:
         """Return the notes of a finished run."""
         notes = [*self.notes]
         if self.reused:
-            notes.append(f"{self.reused:,} of the prompt's {len(self.ids):,} tokens were known from the last run.")
+            notes.append(f"Cache reused for {self.reused:,} of the prompt's {len(self.ids):,} tokens.")
         if self.constraint is not None:
             cut = [text for text, ids in zip(texts, drawn, strict=True) if not self.constraint.complete(ids)]
             if cut:
@@ -158,20 +158,20 @@ class Writing:
         if self.params.guidance_scale != 1:
             return _HIDDEN
         if getattr(self.model, "_is_stateful", False):
-            return "Prompt lookup is off: a recurrent state cannot be rewound."
+            return "Prompt-lookup decoding is off: a recurrent state cannot be rewound."
         if self.rows > 1:
-            return "Prompt lookup does not act: it needs a single variant."
+            return "Prompt-lookup decoding is off: it needs a single variant."
         if stages.acts("mirostat_tau", self._settings):
-            return "Prompt lookup does not act: Mirostat has to see each token before the next."
+            return "Prompt-lookup decoding is off: Mirostat has to see each token before the next."
         return ""
 
     def _no_reuse(self) -> str:
         if self.params.guidance_scale != 1 or self.params.prompt_lookup_num_tokens:
             return _HIDDEN
         if self.rows > 1:
-            return "Nothing was reused: that needs a single variant."
+            return "The prompt cache was not reused: that needs a single variant."
         if not prefix.supported(self.model):
-            return "Nothing was reused: this model's recurrent state cannot be rewound."
+            return "The prompt cache was not reused: this model's recurrent state cannot be rewound."
         return ""
 
     def _mu(self) -> float | None:

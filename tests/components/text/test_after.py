@@ -142,14 +142,17 @@ def test_what_is_not_shown_is_said(desk):
 def test_the_layers_are_a_table_of_words(desk):
     page = opened(desk, "Layers")
     data = data_of(page, "names")
-    assert data["names"] == ["Before any layer", "After layer 1", "After layer 2", "After layer 3"]
+    assert data["names"] == ["Embeddings (before layer 1)", "After layer 1", "After layer 2", "After layer 3"]
     assert data["pieces"] == list(desk.engine.pieces)
     cell = data["rows"][3][5]
     assert cell["top"][0] == [" <b>w0</b>", 0.5]
     assert len(cell["top"]) == 5
     assert (cell["strength"], cell["came"], cell["rank"]) == (0.5, 1.0, 2)
-    assert "In 3 of 6 places the last answer stood before the last layer, in 2 by half of the 3 layers." in said(page)
-    widget(page, "button_group", "-colour").set_value("How likely what came was")
+    settled = (
+        "At 3 of 6 positions the final prediction already led before the last layer; at 2, by half of the 3 layers."
+    )
+    assert settled in said(page)
+    widget(page, "button_group", "-colour").set_value("Actual token's probability")
     page.run()
     assert data_of(page, "names")["rows"][3][5]["strength"] == 1.0
     assert desk.looks() == ["lens"]
@@ -190,8 +193,8 @@ def test_the_tokens_of_the_text_are_those_that_were_written(desk):
     data = data_of(page, "ids")
     assert [piece["text"] for piece in data["pieces"]] == list(desk.engine.pieces)
     assert (data["prompt"], data["tokens"], data["ids"]) == (2, 6, False)
-    assert "6 tokens (1 special) · 40 characters, 8.0 a token · 40 bytes · 6 different tokens" in said(page)
-    assert "Read again, this text would be 4 tokens" in said(page)
+    assert "6 tokens (1 special) · 40 characters, 8.0 per token · 40 bytes · 6 different tokens" in said(page)
+    assert "Tokenised afresh, this text would have 4 tokens" in said(page)
     widget(page, "toggle", "-ids").set_value(True)
     page.run()
     assert data_of(page, "ids")["ids"]
@@ -218,7 +221,7 @@ def test_a_text_that_cannot_be_cut_gets_its_sentence(desk):
 def test_nothing_is_asked_of_an_engine_that_warms_up(desk):
     desk.engine.phase = "warming"
     desk.engine.tool_error = AssertionError("it was asked")
-    assert "warming up" in said(opened(desk, "Tokens"))
+    assert "starting up" in said(opened(desk, "Tokens"))
 
 
 @pytest.mark.parametrize(("name", "study"), [("Attention", "attention"), ("Layers", "lens")])

@@ -171,10 +171,10 @@ def test_the_system_prompt_is_sent_first_and_its_change_is_told(pages):
     assert json.loads(pages.engine.ran[0].inputs["messages"]) == [
         {"role": "system", "content": "Keep every story short."}
     ]
-    assert not any("another system prompt" in line for line in captions(page))
+    assert not any("a different system prompt" in line for line in captions(page))
     widget(page, "text_area", "chat-system").set_value("Tell long stories.")
     page.run()
-    assert any("another system prompt" in line for line in captions(page))
+    assert any("a different system prompt" in line for line in captions(page))
     settle(pages, press(page, keys(page, "now-")[0]))
     assert "Tell long stories." in pages.engine.ran[1].inputs["messages"]
 
@@ -250,7 +250,7 @@ def test_the_meter_counts_the_whole_conversation_and_warns_when_it_is_nearly_ful
     meter = next(item.proto.text for item in page.get("progress") if "tokens" in item.proto.text)
     assert meter == "5 of 512 tokens"
     page = send(pages, page, "word " * 450)
-    assert any("This model can hold little more" in line for line in captions(page))
+    assert any("The context is nearly full" in line for line in captions(page))
 
 
 def test_a_link_opens_the_conversation_before_its_last_answer(pages):
@@ -297,8 +297,8 @@ def test_the_table_tells_how_each_model_of_the_collection_learnt(pages):
     rows = table(pages.open(PAGE, **TALKER))
     assert [row[0] for row in rows] == ["base", "talker", "liked"]
     assert rows[0][3:] == ["–", "–", "–", ""]
-    assert rows[1][3:] == ["61 % of 300", "0.700", "–", ""]
-    assert rows[2][3:6] == ["80 %", "–", "0.250 nats a token"]
+    assert rows[1][3:] == ["61% of 300", "0.700", "–", ""]
+    assert rows[2][3:6] == ["80%", "–", "0.361 bits per token"]
     assert "Supervised" in rows[1][1] and "Preference" in rows[2][1]
 
 

@@ -72,7 +72,7 @@ def test_the_tokens_are_drawn_with_one_number_each_and_the_first_ones_odds(desk)
     assert data["heat"] == sorted(data["heat"])  # each came more against the odds than the one before
     assert data["at"]["at"] == 0
     assert data["at"]["drawn"] == IDS[0]
-    assert "choice no. 1" in data["at"]["facts"]
+    assert "rank 1" in data["at"]["facts"]
     assert "None of 6 tokens" in said(desk.page)
 
 
@@ -103,7 +103,7 @@ def test_moving_a_setting_strikes_tokens_out_without_a_new_job(desk):
     gone = (score(kept, {"temperature": 1.0, "top_p": 0.05}).stage >= 0).sum()
     assert 0 < gone < 6
     assert sum(stage >= 0 for stage in data["stage"]) == gone
-    assert f"{gone} of 6 tokens would have been impossible: {gone} at top-p 0.05" in said(desk.page).replace("*", "")
+    assert f"{gone} of 6 tokens would have been removed: {gone} by top-p 0.05" in said(desk.page).replace("*", "")
     assert data["at"]["stages"] == ["Top-p"]
     assert len(desk.engine.ran) == ran
     widget(desk.page, "button", "-own").click()
@@ -111,7 +111,7 @@ def test_moving_a_setting_strikes_tokens_out_without_a_new_job(desk):
     assert set(shown(desk.page)["stage"]) == {-1}
 
 
-@pytest.mark.parametrize(("measure", "word"), [("probability", "%"), ("entropy", "doubt"), ("rank", "choice no.")])
+@pytest.mark.parametrize(("measure", "word"), [("probability", "%"), ("entropy", "entropy"), ("rank", "rank")])
 def test_each_measure_has_its_words(desk, measure, word):
     page = opened(desk)
     widget(page, "button_group", "-measure").set_value(measure)
@@ -171,8 +171,8 @@ def test_the_settings_can_be_taken_for_the_next_run(desk):
 def test_the_sentence_counts_by_setting():
     answer = {"tokens": 120, "bits": 2.0, "forbidden": {"top_k": 4, "top_p": 30}}
     said = microscope_view.sentence(answer, {"top_k": 20, "top_p": 0.8}, LABELS).replace("\\", "")
-    assert said.startswith("**34 of 120 tokens** would have been impossible: 4 at top-k 20, 30 at top-p 0.8.")
-    assert "4 equal choices" in said
+    assert said.startswith("**34 of 120 tokens** would have been removed: 4 by top-k 20, 30 by top-p 0.8.")
+    assert "4 equally likely tokens" in said
     assert microscope_view.sentence({**answer, "forbidden": {}}, {}, LABELS).startswith("**None of 120 tokens**")
 
 

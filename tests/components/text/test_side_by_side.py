@@ -72,5 +72,5 @@ def test_the_divergence_of_two_models_is_drawn_token_by_token(monkeypatch):
     pieces, heat, told, _ = drawn["given"]
     assert pieces == ["a", "b"]
     assert heat == [0.125, 1.0]
-    assert told[1] == "9.00 bits apart, choice no. 40 of Story GPT"
-    assert "4.75 bits apart a token (at least" in drawn["said"]
+    assert told[1] == "KL 9.00 bits · rank 40 for Story GPT"
+    assert "Mean KL divergence 4.75 bits per token (at least" in drawn["said"]

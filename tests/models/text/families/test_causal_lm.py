@@ -204,7 +204,7 @@ def test_a_cut_prompt_keeps_its_end_and_says_so(engine, kind, length, kept):
     assert final.outputs[0].text == prompt + direct(folder(engine, kind), ids[:1] + ids[-kept:], max_new_tokens=room)
     assert [note for note in final.stats["notes"] if f"{len(ids)} tokens" in note and f"last {kept} " in note]
     assert final.stats["prompt_tokens"] == 1 + kept
-    assert any("at most" in note for note in final.stats["notes"]) == (length > room)
+    assert any("Length was cut to" in note for note in final.stats["notes"]) == (length > room)
 
 
 def test_the_name_of_a_special_token_in_a_prompt_is_text(engine):

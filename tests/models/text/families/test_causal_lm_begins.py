@@ -113,7 +113,7 @@ def test_a_conversation_that_is_too_long_is_refused_with_what_to_do(talker):
     before = (*LONG, ("user", "x" * CONTEXT), ("assistant", "ran"))
     problem = count(talker, "the hat", before)["problem"]
     assert "The conversation has" in problem
-    assert "Begin a new one" in problem
+    assert "Start a new one" in problem
     with pytest.raises(PromptTooLong) as caught:
         final_of(talker, turn("the hat", *before))
     assert caught.value.message == problem
@@ -173,7 +173,7 @@ def test_a_branch_is_a_fresh_run_with_that_beginning(engine, kind):
 def test_what_an_answer_cannot_begin_with_is_refused(engine):
     _, tokenizer = plain(engine.catalog["text/llama"].folder())
     for forced in ("[1.5]", "[]", "[-1]", "[300]", "nonsense", "{}", '["a"]', "[true]"):
-        with pytest.raises(BadInput, match="numbers from 0 to 299"):
+        with pytest.raises(BadInput, match="token ids from 0 to 299"):
             engine.catalog.validate(Request(model="text/llama", inputs={"prompt": "a", "forced": forced}))
     request = Request(model="text/llama", inputs={"prompt": "a", "forced": str([70, tokenizer.eos_token_id])})
     with pytest.raises(BadInput, match="can follow an end-of-text token"):

@@ -173,7 +173,7 @@ def test_what_was_read_last_is_not_read_again_and_the_text_is_the_same(engine, k
         reused = again.stats["prompt_tokens_reused"]
         assert 0 < reused < again.stats["prompt_tokens"]
         assert most is None or reused == most
-        assert [note for note in again.stats["notes"] if note.startswith(f"{reused} of the prompt's")]
+        assert [note for note in again.stats["notes"] if note.startswith(f"Cache reused for {reused} of the prompt's")]
         a, b = kept_of(fresh), kept_of(again)
         assert np.allclose(a.logits.astype(np.float32), b.logits.astype(np.float32), atol=5e-2)
 

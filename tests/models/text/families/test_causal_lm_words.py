@@ -61,8 +61,8 @@ def test_a_bias_moves_the_odds(engine):
 
 @pytest.mark.parametrize(("values", "words"), [
     ({"banned": [""]}, "0 characters"), ({"banned": ["x" * 101]}, "101 characters"),
-    ({"bias": ["dragon"]}, "is no bias"),
-    ({"json_schema": "{"}, "no JSON"), ({"json_schema": '{"type": "x"}'}, "cannot be used"),
+    ({"bias": ["dragon"]}, "cannot be read"),
+    ({"json_schema": "{"}, "not valid JSON"), ({"json_schema": '{"type": "x"}'}, "cannot be used"),
     ({"banned": ["\0"]}, "null"),
 ])  # fmt: skip
 def test_words_that_could_not_work_are_refused_before_the_run(engine, values, words):
@@ -277,7 +277,7 @@ def test_the_microscope_s_tool_knows_words_and_schema(engine, tmp_path):
     assert look(banned=['"'])["forbidden"]["banned"] >= 4
     assert look(dry_multiplier=1.0, dry_base=2.0, do_sample=False)["forbidden"] == {}
     assert look(top_k=1, do_sample=False)["forbidden"] == {}
-    with pytest.raises(BadInput, match="is no bias"):
+    with pytest.raises(BadInput, match="cannot be read"):
         look(bias=["x"])
-    with pytest.raises(BadInput, match="no JSON"):
+    with pytest.raises(BadInput, match="not valid JSON"):
         look(json_schema="{")

@@ -189,7 +189,7 @@ def test_a_model_that_ends_in_another_way_is_refused_in_a_sentence(engine, monke
 
         monkeypatch.setattr(passes, "private_copy", lambda model: model)
         monkeypatch.setattr(net, "forward", forward)
-        with pytest.raises(BadInput, match="does not end as Llama, GPT-2 and Qwen do"):
+        with pytest.raises(BadInput, match="needs one final norm and one output head"):
             list(lens.lens(engine.catalog["text/llama"], look("llama", "lens", kept), loaded, context(kept)))
     engine.unload("text/llama")
 
@@ -236,9 +236,9 @@ def test_progress_counts_the_layers(engine):
 @pytest.mark.parametrize(
     ("model", "study", "words"),
     [
-        ("lstm", "attention", "has no attention to show; it has recurrent state"),
-        ("lstm", "lens", "has no layers to read"),
-        ("llama", "state", "has no recurrent state to show; it has attention and layers to read"),
+        ("lstm", "attention", "has no attention; it has recurrent state"),
+        ("lstm", "lens", "has no logit lens"),
+        ("llama", "state", "has no recurrent state; it has attention and logit lens"),
         ("foreign", "attention", "another vocabulary"),
         ("foreign", "lens", "another vocabulary"),
     ],
