@@ -104,8 +104,8 @@ ROOM = Modality(
     ),
     file=SettingsFile(
         "sound",
-        "Drop a WAV, FLAC or MP3 file that was made here: its settings and seed are set here again. The file is read "
-        "on this machine and not kept.",
+        "Drop a WAV, FLAC or MP3 file that was made here: its settings and seed are restored on this page. The file is "
+        "read by this app and not stored.",
         ("wav", "flac", "mp3"), recording_input.UPLOAD_MB, sounds.read_settings,
     ),
     own_prompts=True,

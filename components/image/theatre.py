@@ -1,4 +1,4 @@
-"""Step theatre: how a picture came to be, step by step, and after how many steps it would have been done."""
+"""Step theatre: how a picture came to be, step by step, and from which step on it hardly changed."""
 
 from __future__ import annotations
 
@@ -43,13 +43,16 @@ def draw(session: Session, run: Run, key: str) -> None:
 
 
 def sentence(kept: Output) -> str:
-    """Say when the picture stood still: "14 of 30 steps would have done."."""
+    """Say from which step on the predicted image stayed within 2% of the final one."""
     settled, count, total = kept.meta["settled"], kept.meta["count"], steps_of(kept)
     if total > count:
         return f"It took {total} steps; what happened after the first {count} was not kept."
     if not settled:
         return f"It changed until the last of its {count} steps: more of them may change it further."
-    return f"{settled} of {count} steps would have done: after that the believed picture hardly changed."
+    return (
+        f"From step {settled} of {count} on, the predicted image stayed within 2% of the final one. A run with {settled} "
+        "steps would not look the same."
+    )
 
 
 def steps_of(kept: Output) -> int:

@@ -195,7 +195,7 @@ def test_effects_change_the_finished_sound_and_two_takes_are_compared(session):
     assert len(samples) / rate == pytest.approx(2 * length, abs=0.05)
     viewer.page.get_by_text("Compare two sounds", exact=True).click()
     viewer.sees("Pitch of the voice")
-    viewer.page.get_by_text("Like on like", exact=True).click()
+    viewer.page.get_by_text("Aligned (time-warped)", exact=True).click()
     viewer.sees("like sounds lie on one another")
     assert viewer.page.get_by_test_id("stException").count() == 0
 

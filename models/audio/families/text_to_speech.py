@@ -38,25 +38,25 @@ _HOW_IT_WORKS = """
 ```mermaid
 flowchart LR
   T[text] --> E[Transformer encoder]
-  E --> D[how long each sound lasts, by chance]
+  E --> D[random length of each sound]
   D --> F[normalising flow]
   N[noise] --> F
   F --> V[vocoder]
   V --> S[sound]
 ```
 
-[VITS](https://arxiv.org/abs/2106.06103) goes from text to sound in one net. An encoder reads the letters; a predictor
-draws how long each of their sounds lasts; a flow turns noise into a hidden picture of the voice; and a generator,
-trained against a critic, makes waves of it. [MMS](https://arxiv.org/abs/2305.13516) trained one such net for each of a
-thousand languages.
+[VITS](https://arxiv.org/abs/2106.06103) goes from text to sound in one network. An encoder reads the letters; a
+predictor draws how long each of their sounds lasts; a flow turns noise into a latent of the voice; and a generator,
+trained against a discriminator, makes waves of it. [MMS](https://arxiv.org/abs/2305.13516) trained one such network for
+each of a thousand languages.
 
-Two kinds of chance are in it. One is how long sounds last (rhythm), the other what they sound like (colour): each has a
-slider of its own, and at 0 every seed gives the same.
+Two things in it are random: how long sounds last (rhythm), and how they sound (tone and melody). Each has its own
+slider; with both at 0, every seed sounds the same.
 
 Others write speech as a text model writes words: [SpeechT5](https://arxiv.org/abs/2110.07205) frame by frame of a
-spectrogram, Bark in three stages of codes, [Pocket TTS](https://arxiv.org/abs/2509.06926) in hidden frames that a small
-flow draws from noise. A long text is said sentence by sentence, each with a seed of its own, and joined: any of them
-can be made again alone.
+spectrogram, Bark in three stages of audio tokens, [Pocket TTS](https://arxiv.org/abs/2509.06926) in latent frames that a
+small flow draws from noise. A long text is said sentence by sentence, each with its own seed, and joined: any of them
+can be regenerated alone.
 """
 
 
