@@ -85,11 +85,11 @@ class TextToAudioParams(Params):
         json_schema_extra=hint(label="Tempo", unit="bpm", group="Music"),
     )  # fmt: skip
     keyscale: str = Field(
-        "", max_length=20, description="Key, such as “C major”. Empty: as the model likes.",
+        "", max_length=20, description="Key, such as “C major”. Empty: the model chooses.",
         json_schema_extra=hint(label="Key", group="Music"),
     )  # fmt: skip
     timesignature: Literal["any", "2", "3", "4", "6"] = Field(
-        "any", description="Beats in a bar. Any: as the model likes.",
+        "any", description="Time signature: how each bar is counted. Any: the model chooses.",
         json_schema_extra=hint(label="Metre", neutral="any", group="Music"),
     )  # fmt: skip
     temperature: float = Field(

@@ -85,7 +85,7 @@ class SpeechParams(Params):
         json_schema_extra=hint(label="Rhythm variation (duration noise)", step=0.01, group="Chance"),
     )  # fmt: skip
     temperature: float = Field(
-        0.7, ge=0.0, le=2.0, description="How much noise each frame starts from. 0: none, always alike; high: lively.",
+        0.7, ge=0.0, le=2.0, description="How much noise each frame starts from. 0: none, always the same; high: lively.",
         json_schema_extra=hint(label="Temperature", step=0.05, group="Chance"),
     )  # fmt: skip
     semantic_temperature: float = Field(
@@ -105,11 +105,11 @@ class SpeechParams(Params):
         json_schema_extra=hint(label="Flow steps", group="Length", advanced=True),
     )  # fmt: skip
     eos_threshold: float = Field(
-        -4.0, ge=-10.0, le=10.0, description="How sure it must be that the sentence is over. Low: it ends early.",
+        -4.0, ge=-10.0, le=10.0, description="Stop once the end is at least this likely. Low: sentences may end early.",
         json_schema_extra=hint(label="End threshold", step=0.5, group="Length", advanced=True),
     )  # fmt: skip
     threshold: float = Field(
-        0.5, ge=0.0, le=1.0, description="How likely the end must be before it stops. Low: it ends early.",
+        0.5, ge=0.0, le=1.0, description="Stop once the end is at least this likely. Low: sentences may end early.",
         json_schema_extra=hint(label="End threshold", step=0.05, group="Length", advanced=True),
     )  # fmt: skip
     min_eos_p: float | None = Field(
@@ -119,7 +119,7 @@ class SpeechParams(Params):
     )  # fmt: skip
     maxlenratio: float = Field(
         20.0, ge=1.0, le=40.0, description="Upper limit on a sentence's length, in frames per letter.",
-        json_schema_extra=hint(label="Longest, per letter", step=1.0, group="Length", advanced=True),
+        json_schema_extra=hint(label="Max length ratio", step=1.0, group="Length", advanced=True),
     )  # fmt: skip
     max_seconds: float = Field(
         14.0, ge=0.5, le=30.0, description="How long a sentence may last at most.",

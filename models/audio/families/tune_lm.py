@@ -106,7 +106,7 @@ class TuneParams(Params):
     )  # fmt: skip
     tempo: int | None = Field(
         None, ge=40, le=260, description="Beats per minute (BPM). Off: the usual tempo of the dance.",
-        json_schema_extra=hint(step=2, group="Sound", unit="beats a minute"),
+        json_schema_extra=hint(step=2, group="Sound", unit="BPM"),
     )  # fmt: skip
     swing: float = Field(
         0.5, ge=0.5, le=0.75, description="Length of the first of two eighth notes: 0.5 even, 0.67 the lilt of a "
@@ -127,7 +127,7 @@ class TuneParams(Params):
     )  # fmt: skip
     reverb: float = Field(
         0.2, ge=0.0, le=1.0, description="Reverb: dry at 0, a small hall at 1.",
-        json_schema_extra=hint(label="Room", neutral=0.0, step=0.05, group="Sound"),
+        json_schema_extra=hint(label="Reverb", neutral=0.0, step=0.05, group="Sound"),
     )  # fmt: skip
 
 

@@ -67,7 +67,7 @@ class TextToImageParams(Params):
     task: Literal["text to image", "image to image", "inpaint"] = Field(
         "text to image", description="Text to image: from words. Image to image: starts from your image. Inpaint: "
                                      "redraws the masked part.",
-        json_schema_extra=hint(label="Task", neutral="text to image", group="What to do", live=True),
+        json_schema_extra=hint(label="Task", neutral="text to image", group="Task", live=True),
     )  # fmt: skip
     num_inference_steps: int = Field(
         20, ge=1, le=100, description="Number of denoising steps. More: finer and slower; few: soft or broken.",
@@ -100,14 +100,14 @@ class TextToImageParams(Params):
     )  # fmt: skip
     num_images: int = Field(
         1, ge=1, le=8, description="How many images. Image n uses seed + n − 1, as if run alone.",
-        json_schema_extra=hint(label="Pictures", neutral=1, cost="each", group="Size"),
+        json_schema_extra=hint(label="Images", neutral=1, cost="each", group="Size"),
     )  # fmt: skip
     width: int = Field(
         512, ge=16, le=1024, description="Width of the image. Far from the training size, shapes repeat or break.",
         json_schema_extra=hint(label="Width", step=8, unit="px", group="Size"),
     )  # fmt: skip
     height: int = Field(
-        512, ge=16, le=1024, description="Height of the picture. Far from what the model learnt it repeats itself.",
+        512, ge=16, le=1024, description="Height of the image. Far from the training size, shapes repeat or break.",
         json_schema_extra=hint(label="Height", step=8, unit="px", group="Size"),
     )  # fmt: skip
     variation_strength: float = Field(
@@ -158,11 +158,11 @@ class TextToImage(Family[TextToImageParams]):
             "prompt_to", "text", False, "Second prompt", "The other prompt for “Prompt blend”.",
             shown_if={"prompt_mix": above(0.0)},
         ),
-        InputField("image", "image", False, "Picture", "The picture to start from.", shown_if={"task": _FROM_PICTURE}),
+        InputField("image", "image", False, "Picture", "The image to start from.", shown_if={"task": _FROM_PICTURE}),
         InputField(
             "mask", "mask", False, "Mask", "White is redrawn, black stays.", shown_if={"task": ["inpaint"]}
         ),
-        InputField("steps", "file", False, "Kept steps"),
+        InputField("steps", "file", False, "Saved steps"),
     )  # fmt: skip
     studies: ClassVar[Mapping[str, str]] = {"steps": "study_steps", "words": "study_words"}
     how_it_works: ClassVar[str] = _HOW_IT_WORKS

@@ -45,8 +45,9 @@ words lie. Temperature says how far from the middle. The autoencoder itself was 
 def _component(number: int) -> Any:
     return Field(
         0.0, ge=-4.0, le=4.0,
-        description=f"Moves along direction {number} of those in which emoji differ most, in standard deviations.",
-        json_schema_extra=hint(label=f"Direction {number}", step=0.1, group="Latent", neutral=0.0),
+        description=f"Moves the latent along principal component {number}, in standard deviations. 0: unchanged. Try it: what "
+                    "changes is learnt, not named.",
+        json_schema_extra=hint(label=f"Component {number}", step=0.1, group="Latent", neutral=0.0),
     )  # fmt: skip
 
 
@@ -56,7 +57,7 @@ class VAEParams(Params):
     task: Literal["sample", "reconstruct", "interpolate"] = Field(
         "sample", description="Sample: a random image. Reconstruct: compress and rebuild yours. Interpolate: morph "
                               "between two images.",
-        json_schema_extra=hint(label="Task", group="What to do", live=True),
+        json_schema_extra=hint(label="Task", group="Task", live=True),
     )  # fmt: skip
     temperature: float = Field(
         0.6, ge=0.0, le=1.5, description="Scales the random latent. 0: the average image; 1: full variety, often "
@@ -75,7 +76,7 @@ class VAEParams(Params):
     component_6: float = _component(6)
     num_images: int = Field(
         1, ge=1, le=8, description="How many images. Image n uses seed + n − 1, as if run alone.",
-        json_schema_extra=hint(label="Pictures", neutral=1, cost="each", group="Chance", shown_if=_DRAWN),
+        json_schema_extra=hint(label="Images", neutral=1, cost="each", group="Chance", shown_if=_DRAWN),
     )  # fmt: skip
     variation_strength: float = Field(
         0.0, ge=0.0, le=1.0, description="Moves the draw towards that of the variation seed: near relatives at 0.1.",
@@ -83,7 +84,7 @@ class VAEParams(Params):
                                shown_if=_DRAWN),
     )  # fmt: skip
     variation_seed: int = Field(
-        1, ge=0, le=2**32 - 1, description="The seed whose draw the variation goes to.",
+        1, ge=0, le=2**32 - 1, description="The seed to vary towards.",
         json_schema_extra=hint(label="Variation seed", group="Chance", shown_if={"variation_strength": above(0.0)}),
     )  # fmt: skip
     prompt_mix: float = Field(
@@ -111,7 +112,7 @@ class VAE(Family[VAEParams]):
             shown_if={"task": ["reconstruct", "interpolate"]},
         ),
         InputField(
-            "image_to", "image", False, "Second picture", "The picture to go to.", shown_if={"task": ["interpolate"]}
+            "image_to", "image", False, "Second picture", "The second of two images.", shown_if={"task": ["interpolate"]}
         ),
     )  # fmt: skip
     seed_shown_if: ClassVar[Any] = {"task": ("sample",)}
