@@ -15,8 +15,8 @@ from models.runtime.jobs import Jobs
 from models.types import Output, Run
 
 _NUMBERS = {
-    "seconds": ("Length", "s"), "loudness_lufs": ("Loudness", "LUFS"), "peak_db": ("Peak", "dB"),
-    "centroid_hz": ("Spectral centroid", "Hz"), "f0_hz": ("Pitch of the voice", "Hz"),
+    "seconds": ("Length", "s"), "loudness_lufs": ("Integrated loudness", "LUFS"), "peak_db": ("Peak", "dBFS"),
+    "centroid_hz": ("Brightness: spectral centroid", "Hz"), "f0_hz": ("Pitch: median f0", "Hz"),
 }  # fmt: skip
 _LAID = {
     "begun": ("From the start", ""),

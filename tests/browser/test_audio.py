@@ -86,7 +86,7 @@ def test_a_number_is_spoken_and_heard_again(session):
     start(viewer)
     finished(viewer)
     assert 0.6 < seconds(viewer) < 3.5
-    viewer.page.get_by_text("Hear it again", exact=True).click()
+    viewer.page.get_by_text("Check with recogniser", exact=True).click()
     viewer.page.get_by_text("Asked for 4 0 7, heard 4 0 7: 3 of 3 as asked.").wait_for()
 
 
@@ -183,7 +183,7 @@ def test_effects_change_the_finished_sound_and_two_takes_are_compared(session):
     start(viewer)
     finished(viewer)
     length = seconds(viewer)
-    viewer.page.get_by_text("After-effects", exact=True).click()
+    viewer.page.get_by_text("Audio effects", exact=True).click()
     slider = viewer.page.get_by_role("slider", name="Speed")
     slider.focus()
     for _ in range(10):

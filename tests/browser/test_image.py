@@ -190,8 +190,8 @@ def test_a_walk_ends_as_frames_and_a_film(session):
     finished(viewer)
     look_closer(viewer, "Walk")
     viewer.page.get_by_role("button", name="Walk", exact=True).last.click()
-    viewer.button("Download film").wait_for()
-    film = Image.open(io.BytesIO(download(viewer, "Download film")))
+    viewer.button("Download GIF").wait_for()
+    film = Image.open(io.BytesIO(download(viewer, "Download GIF")))
     assert film.format == "GIF"
     assert film.n_frames == 14  # eight there, six back
 

@@ -54,7 +54,7 @@ def kept():
 def test_before_the_first_run_the_notes_of_an_example_are_shown(pages):
     page = pages.open(PAGE)
     assert "An example" in said(page)
-    assert "18 of 18 bars fill their metre." in said(page)
+    assert "18 of 18 bars have the right length." in said(page)
     assert len(page.get("vega_lite_chart") or page.get("arrow_vega_lite_chart")) == 1
 
 
@@ -198,7 +198,7 @@ def test_a_recording_can_be_taken_away(pages):
 
 def test_effects_change_the_sound_at_hand_once_a_slider_moves(pages):
     page = settle(pages, press(pages.open(PAGE), "run"))
-    next(item for item in page.toggle if item.label == "After-effects").set_value(True)
+    next(item for item in page.toggle if item.label == "Audio effects").set_value(True)
     page.run()
     assert not page.exception, page.exception
     assert "Move a slider" in said(page)
@@ -216,7 +216,7 @@ def test_effects_change_the_sound_at_hand_once_a_slider_moves(pages):
     assert len(players(page)) == 2
     move("Gain (dB)", 18.0)
     assert "was cut off" in said(page)
-    next(button for button in page.button if button.label == "All neutral").click()
+    next(button for button in page.button if button.label == "Reset effects").click()
     page.run()
     assert "Move a slider" in said(page)
     assert len(pages.engine.ran) == 1  # nothing was made again
