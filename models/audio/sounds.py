@@ -36,7 +36,7 @@ DECODED_MAX_BYTES = 150_000_000  # ten minutes at 48 kHz are 115 MB
 _DECODED = "mono"  # beside an upload: its samples as a mono WAV of floats, at its own rate
 WAV_COMMENT_MAX_BYTES = 30_000  # the library drops a longer one without a word
 _MARK = '{"index":'  # how our comment begins: its keys are sorted
-_WHAT = "Give a WAV, FLAC, MP3 or OGG recording"
+_WHAT = "Upload a WAV, FLAC, MP3 or OGG recording"
 
 
 def sound_output(
@@ -130,7 +130,7 @@ def read_settings(data: bytes) -> Recovered | None:
         try:
             soundfile.SoundFile(io.BytesIO(data)).close()
         except (soundfile.SoundFileError, OSError, RuntimeError) as error:
-            raise BadInput(f"This is no sound file that can be read here. {_WHAT}.") from error
+            raise BadInput(f"This is not a sound file this app can read. {_WHAT}.") from error
     if len(comment) > TEXT_MAX_CHARS:
         raise BadInput(f"The settings in this sound are {len(comment):,} characters long: too long to be settings.")
     return own_settings(comment, "sound") if comment.startswith(_MARK) else None
@@ -173,7 +173,7 @@ def decode_upload(data: bytes, rate: int = 0, name: str = "recording") -> tuple[
     try:
         file = soundfile.SoundFile(io.BytesIO(data))
     except (soundfile.SoundFileError, OSError, RuntimeError) as error:
-        raise BadInput(f"The {name} is no sound file that can be read here. {_WHAT}.") from error
+        raise BadInput(f"The {name} is not a sound file this app can read. {_WHAT}.") from error
     with file:
         _check_size(file, name)
         try:

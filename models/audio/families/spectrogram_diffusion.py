@@ -202,7 +202,7 @@ def parse_words(text: str, labels: tuple[str, ...]) -> list[str]:
     for word in re.findall(r"[a-z]+|\d|[^\s,.;:!?-]", plain_text.check_text(text).lower()):
         label = word if word in labels else _NAMES.get(word, "")
         if label not in labels:
-            raise BadInput(f"“{word[:20]}” is nothing that this model can say. It knows: {', '.join(labels)}.")
+            raise BadInput(f"This model cannot say “{word[:20]}”. It knows: {', '.join(labels)}.")
         words.append(label)
     if not words:
         raise BadInput("There is nothing to say. Write digits, such as “4 0 7”.")

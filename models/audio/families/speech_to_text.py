@@ -147,7 +147,7 @@ class SpeechToText(Family[SpeechToTextParams]):
     def check_inputs(self, spec: ModelSpec, request: Request, params: SpeechToTextParams) -> None:
         """Refuse a request without a recording; see `Family.check_inputs`."""
         if not request.inputs.get("audio", "").startswith("sha256:"):
-            raise BadInput("There is no recording. Record one, or give a file.")
+            raise BadInput("There is no recording. Record one, or upload a file.")
 
     def generate(
         self, spec: ModelSpec, request: Request, params: SpeechToTextParams, loaded: Loaded, context: Context

@@ -273,7 +273,7 @@ class _Writing:
         params = self.params
         tune = tunes.read(written)
         if finish == "eos":
-            self.notes += [f"Not well formed: {problem}" for problem in tune.problems[:3]]
+            self.notes += [f"Flaw in the notation: {problem}" for problem in tune.problems[:3]]
         tempo = params.tempo or arrangement.tempo_of(tune)
         swing = params.swing if params.metre not in ("6/8", "9/8") else 0.5
         sound = synth.mix(

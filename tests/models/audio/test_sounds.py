@@ -94,7 +94,7 @@ def endless_flac():
 
 BAD = {
     "empty": (lambda: b"", ["0 bytes"]),
-    "text": (lambda: b"this is no sound at all, it is text", ["no sound file", "WAV"]),
+    "text": (lambda: b"this is no sound at all, it is text", ["not a sound file", "WAV"]),
     "a picture": (lambda: b"\x89PNG\r\n\x1a\n" + bytes(200), ["no sound file"]),
     "too large": (lambda: bytes(sounds.UPLOAD_MAX_BYTES + 1), ["50.0 MB", "50 MB"]),
     "three hours": (long_flac, ["180 minutes", "at most 10"]),

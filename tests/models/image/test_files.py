@@ -35,7 +35,7 @@ def bomb(side=30_000):
 
 
 BAD = {
-    "empty": (lambda: b"", ["0 bytes", "Give a PNG"]),
+    "empty": (lambda: b"", ["0 bytes", "Upload a PNG"]),
     "a text named .png": (lambda: b"hello, this is text\n" * 40, ["no picture", "whatever its name says"]),
     "25 MB": (lambda: bytes(25_000_000), ["25.0 MB", "at most 20 MB", "smaller"]),
     "a bomb": (bomb, ["at most 40 million", "smaller"]),
