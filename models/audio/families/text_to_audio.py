@@ -38,12 +38,12 @@ flowchart LR
 
 There are two ways from words to music. A latent diffusion model
 ([AudioLDM 2](https://arxiv.org/abs/2308.05734), [Stable Audio](https://arxiv.org/abs/2407.14358)) starts from noise in
-a small hidden picture of the whole sound and takes it away step by step; guidance says how strictly the words are
-followed. All of the sound grows at once, so nothing can be heard before the end.
+a latent, a small grid of numbers for the whole sound, and takes it away step by step; guidance says how strongly the
+words are followed. All of the sound is refined at once, so nothing can be heard before the end.
 
 [MusicGen](https://arxiv.org/abs/2306.05284) writes music as a text model writes words: a codec turns sound into a few
-rows of codes, fifty columns a second, and a Transformer foretells the next column. The rows are shifted against each
-other, so that each code sees those it depends on. Temperature and top-k act here as they do on words.
+rows of audio tokens, fifty columns per second, and a Transformer predicts the next column. The rows are shifted against each
+other, so that each token sees those it depends on. Temperature and top-k work as they do on text.
 """
 
 

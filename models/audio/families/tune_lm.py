@@ -29,23 +29,23 @@ _OPENING = re.compile(r"\|:|:\||\|\||\[[12]|\||\(3|(?:[\^_=]?[A-Ga-g](?:,+|'+)?|
 _HOW_IT_WORKS = """
 ```mermaid
 flowchart LR
-  A["metre, key, kind"] --> B[words of notation]
+  A["metre, key, dance type"] --> B[tokens of notation]
   B --> C[network]
-  C --> D[odds of every next word]
+  C --> D[probabilities of every next token]
   D -->|one is drawn and put at the end| B
   B --> E[synthesiser]
   E --> F[sound]
 ```
 
 Folk tunes can be written as text: [ABC notation](https://abcnotation.com/wiki/abc:standard:v2.1) has a letter for each
-note and a bar for each bar. So a language model can write them: it reads what stands there and gives odds for every
-word that could come next, one is drawn, and so on until the tune ends. It knows metre, key and kind because each tune
-it learnt from began with them. Nobody told it what a bar is; that bars come out full is what it found in the tunes.
+note and a bar for each bar. So a language model can write them: it reads the notes so far and gives a probability
+for every token (a note or bar) that could come next, one is drawn, and so on until the tune ends. It knows metre, key
+and dance type because each tune it learnt from began with them. Nobody told it what a bar is; that bars come out full is what it found in the tunes.
 
-Two networks learnt from the same tunes. The [Transformer](https://arxiv.org/abs/1706.03762) looks back at every word so
-far; the [LSTM](https://www.bioinf.jku.at/publications/older/2604.pdf) carries a memory of fixed size from word to word
+Two networks learnt from the same tunes. The [Transformer](https://arxiv.org/abs/1706.03762) attends to every token so
+far; the [LSTM](https://www.bioinf.jku.at/publications/older/2604.pdf) carries a memory of fixed size from token to token
 ([folk-rnn](https://arxiv.org/abs/1604.08723) was one). The sound is made afterwards by a small synthesiser, with
-[plucked strings](https://www.jstor.org/stable/3680062) and sums of harmonics: instrument, tempo and room change how a
+[plucked strings](https://www.jstor.org/stable/3680062) and sums of harmonics: instrument, tempo and reverb change how a
 tune sounds and never which notes it has.
 """
 

@@ -46,12 +46,13 @@ flowchart LR
 
 A [diffusion model](https://arxiv.org/abs/2006.11239) learnt one thing: to tell the noise in a noisy picture from the
 picture. To draw, it starts from pure noise, which the seed fixes, and takes a little away at each step. A
-[latent](https://arxiv.org/abs/2112.10752) one does this not with pixels but with a small grid of numbers that a decoder
-turns into pixels at the end. At every step the net looks at the words of the prompt through cross-attention.
+[latent](https://arxiv.org/abs/2112.10752) diffusion model works not on pixels but on a small grid of numbers, the
+latent, which a decoder turns into pixels. At every step the network attends to the words of the prompt
+(cross-attention).
 
-[Guidance](https://arxiv.org/abs/2207.12598) asks twice, with and without the prompt, and goes further in the direction
-in which the two differ: more of what the prompt says, less variety. The scheduler is the rule by which one step follows
-another: [DDIM](https://arxiv.org/abs/2010.02502) and [DPM-Solver++](https://arxiv.org/abs/2211.01095) need few steps,
+[Classifier-free guidance](https://arxiv.org/abs/2207.12598) predicts twice, with and without the prompt, and exaggerates
+the difference: closer to the prompt, less variety. The scheduler (sampler) says how each step removes
+noise: [DDIM](https://arxiv.org/abs/2010.02502) and [DPM-Solver++](https://arxiv.org/abs/2211.01095) need few steps,
 the ancestral ones add fresh noise on the way. Image to image starts from a picture with noise on it instead of noise
 alone; strength says how much.
 """

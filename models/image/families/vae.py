@@ -31,13 +31,13 @@ flowchart LR
   H[your sliders] -.-> Z
 ```
 
-A [variational autoencoder](https://arxiv.org/abs/1312.6114) squeezes a picture into a few hundred numbers and rebuilds
-it from them. It is trained on both ends at once, with a little noise on the numbers and a pull towards the normal
+A [variational autoencoder](https://arxiv.org/abs/1312.6114) compresses an image into a few hundred numbers, the
+latent, and rebuilds it from them. It is trained on both ends at once, with a little noise on the numbers and a pull towards the normal
 distribution ([β](https://openreview.net/forum?id=Sy2fzU9gl) says how strong), so that near numbers mean near pictures.
 What it rebuilds is a little soft: among all pictures that fit, it gives their average.
 
-The sliders move along the directions in which emoji differ most, found by principal component analysis of the numbers
-of all training pictures. To sample, numbers are drawn at random and decoded; with a name, from where pictures of such
+The sliders move the latent along the principal components of the training pictures' latents: the directions in which
+they differ most. To sample, numbers are drawn at random and decoded; with a name, from where pictures of such
 words lie. Temperature says how far from the middle. The autoencoder itself was never told a name.
 """
 
