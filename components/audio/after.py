@@ -96,8 +96,8 @@ def _draw_heard(jobs: Jobs, take: Output, heard: list[Output], many: bool, key: 
     wanted, got = words_of(take.text), words_of(said.text)
     name = f"Take {take.index + 1}: asked" if many else "Asked"
     st.markdown(
-        plain(f"{name} for {' '.join(wanted)}, heard {' '.join(got) or 'nothing'}: {right(wanted, got)} of "
-              f"{len(wanted)} as asked.")
+        plain(f"{name} for {' '.join(wanted)}; recognised {' '.join(got) or 'nothing'}: {right(wanted, got)} of "
+              f"{len(wanted)} correct.")
     )  # fmt: skip
     odds = next((output for output in heard if output.meta.get("what") == "odds"), None)
     if odds is not None:

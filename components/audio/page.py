@@ -84,7 +84,7 @@ ROOM = Modality(
         RoomPage(
             shell.PAGES / "audio.py", "Audio", ":material/graphic_eq:",
             "Folk tunes written note by note and played, by a Transformer and an LSTM; numbers spoken in six voices; "
-            "a recogniser for your own. Metre, key, temperature, instrument, steps: hear each one act.",
+            "a recogniser for your own voice. Hear what each setting does.",
             order=30,
         ),
     ),

@@ -77,8 +77,8 @@ def _draw_difference(jobs: Jobs, model: str, pair: tuple[Output, Output], voices
         alt="Difference of the two mel spectrograms", follows=False,
     )  # fmt: skip
     st.caption(
-        f"{words}Blue: A is stronger at that time and frequency; orange: B. Each is measured against its own loudest point, "
-        f"so overall volume does not show. Scale: ±{answer['scale_db']:.0f} dB."
+        f"{words}Blue: A is stronger at that time and frequency; orange: B. Each is measured against its own loudest "
+        f"point, so overall volume does not show. Scale: ±{answer['scale_db']:.0f} dB."
     )
 
 

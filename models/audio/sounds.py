@@ -225,15 +225,15 @@ def _check_size(file: Any, name: str) -> None:
     rate, frames = int(file.samplerate), int(file.frames)
     if not RATE_MIN <= rate <= RATE_MAX:
         raise BadInput(
-            f"The {name} says that it has {rate:,} samples a second; {RATE_MIN:,} to {RATE_MAX:,} are allowed. Save it "
-            "again at 44,100."
+            f"The {name} has {rate:,} samples per second; {RATE_MIN:,} to {RATE_MAX:,} are allowed. Save it "
+            "at 44,100 Hz."
         )
     if frames >= UNKNOWN_FRAMES:
         raise BadInput(f"The {name} does not say how long it is, as a stream does. Save it as a file again.")
     if frames / rate > UPLOAD_MAX_S:
         raise BadInput(
             f"The {name} is {frames / rate / 60:,.0f} minutes long; at most {UPLOAD_MAX_S / 60:.0f} minutes are "
-            "allowed. Cut it.", seconds=frames / rate, limit=UPLOAD_MAX_S,
+            "allowed. Shorten it.", seconds=frames / rate, limit=UPLOAD_MAX_S,
         )  # fmt: skip
 
 

@@ -87,7 +87,7 @@ def test_a_number_is_spoken_and_heard_again(session):
     finished(viewer)
     assert 0.6 < seconds(viewer) < 3.5
     viewer.page.get_by_text("Check with recogniser", exact=True).click()
-    viewer.page.get_by_text("Asked for 4 0 7, heard 4 0 7: 3 of 3 as asked.").wait_for()
+    viewer.page.get_by_text("Asked for 4 0 7; recognised 4 0 7: 3 of 3 correct.").wait_for()
 
 
 @pytest.fixture

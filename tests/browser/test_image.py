@@ -101,7 +101,7 @@ def test_inpainting_changes_what_is_painted_and_nothing_else(session, photo):
     mouse.down()
     mouse.move(place["x"] + place["width"] * 0.75, place["y"] + place["height"] * 0.75, steps=5)
     mouse.up()
-    viewer.sees("of the picture is painted")
+    viewer.sees("of the image will be redrawn")
     viewer.settled()  # the mask has come to the app
     viewer.write("red heart")
     viewer.run()

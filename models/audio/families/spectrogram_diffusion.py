@@ -39,15 +39,15 @@ flowchart LR
   G --> W[sound]
 ```
 
-A [mel spectrogram](https://en.wikipedia.org/wiki/Mel_scale) is a picture of sound: time runs to the right,
-frequency upwards, brightness is loudness; the mel scale is spaced as the ear hears. So what draws pictures can draw sound: a
+A [mel spectrogram](https://en.wikipedia.org/wiki/Mel_scale) is a picture of sound: time runs to the right, frequency
+upwards, brightness is loudness; the mel scale is spaced as the ear hears. So what draws pictures can draw sound: a
 [diffusion model](https://arxiv.org/abs/2006.11239) starts from noise and takes a little of it away, many times, until a
-spectrogram of the asked-for digit in the asked-for voice stands there.
-[Guidance](https://arxiv.org/abs/2207.12598) says how strongly digit and voice are followed.
+spectrogram of the asked-for digit in the asked-for voice stands there. [Guidance](https://arxiv.org/abs/2207.12598)
+says how strongly digit and voice are followed.
 
-A spectrogram says how loud each frequency is, not where its waves begin (the phase).
-[Griffin and Lim](https://ieeexplore.ieee.org/document/1164317) found these phases by going back and forth until sound
-and spectrogram agree: few rounds ring like a tin can, many sound nearly natural.
+A spectrogram says how loud each frequency is, not where its waves begin (the phase). [Griffin and
+Lim](https://ieeexplore.ieee.org/document/1164317) found these phases by going back and forth until sound and
+spectrogram agree: few rounds ring like a tin can, many sound nearly natural.
 """
 
 

@@ -38,9 +38,9 @@ flowchart LR
 ```
 
 A recogniser cuts sound into short frames and gives, for each frame, a probability for each label and for a blank
-("nothing new here"). [Connectionist temporal classification](https://dl.acm.org/doi/10.1145/1143844.1143891) (CTC) lets it learn from
-recordings whose labels are known but not when each was said: all ways of stretching the labels over the frames count
-together. To read the result, take the likeliest label of each frame, drop repeats, then blanks.
+("nothing new here"). [Connectionist temporal classification](https://dl.acm.org/doi/10.1145/1143844.1143891) (CTC) lets
+it learn from recordings whose labels are known but not when each was said: all ways of stretching the labels over the
+frames count together. To read the result, take the likeliest label of each frame, drop repeats, then blanks.
 
 The probabilities are shown over time. Where two labels compete, the recording is unclear, or the model has not met such
 a voice.

@@ -54,8 +54,8 @@ Two things in it are random: how long sounds last (rhythm), and how they sound (
 slider; with both at 0, every seed sounds the same.
 
 Others write speech as a text model writes words: [SpeechT5](https://arxiv.org/abs/2110.07205) frame by frame of a
-spectrogram, Bark in three stages of audio tokens, [Pocket TTS](https://arxiv.org/abs/2509.06926) in latent frames that a
-small flow draws from noise. A long text is said sentence by sentence, each with its own seed, and joined: any of them
+spectrogram, Bark in three stages of audio tokens, [Pocket TTS](https://arxiv.org/abs/2509.06926) in latent frames that
+a small flow draws from noise. A long text is said sentence by sentence, each with its own seed, and joined: any of them
 can be regenerated alone.
 """
 
@@ -85,7 +85,7 @@ class SpeechParams(Params):
         json_schema_extra=hint(label="Rhythm variation (duration noise)", step=0.01, group="Chance"),
     )  # fmt: skip
     temperature: float = Field(
-        0.7, ge=0.0, le=2.0, description="How much noise each frame starts from. 0: none, always the same; high: lively.",
+        0.7, ge=0.0, le=2.0, description="Noise that each frame starts from. 0: none, always the same; high: lively.",
         json_schema_extra=hint(label="Temperature", step=0.05, group="Chance"),
     )  # fmt: skip
     semantic_temperature: float = Field(
@@ -175,7 +175,7 @@ class TextToSpeech(SoundFamily[SpeechParams]):
         for number, values in own.items():
             if number >= count:
                 raise BadInput(
-                    f"There are settings for sentence {number + 1}, but only {count} sentences. Remove them."
+                    f"There are settings for sentence {number + 1}, but only {count} sentences. Remove them (“Reset”)."
                 )
             row_params(self, spec, params, values)
 

@@ -38,13 +38,14 @@ flowchart LR
 ```
 
 Folk tunes can be written as text: [ABC notation](https://abcnotation.com/wiki/abc:standard:v2.1) has a letter for each
-note and a bar for each bar. So a language model can write them: it reads the notes so far and gives a probability
-for every token (a note or bar) that could come next, one is drawn, and so on until the tune ends. It knows metre, key
-and dance type because each tune it learnt from began with them. Nobody told it what a bar is; that bars come out full is what it found in the tunes.
+note and a bar for each bar. So a language model can write them: it reads the notes so far and gives a probability for
+every token (a note or bar) that could come next, one is drawn, and so on until the tune ends. It knows metre, key and
+dance type because each tune it learnt from began with them. Nobody told it what a bar is; that bars come out full is
+what it found in the tunes.
 
 Two networks learnt from the same tunes. The [Transformer](https://arxiv.org/abs/1706.03762) attends to every token so
-far; the [LSTM](https://www.bioinf.jku.at/publications/older/2604.pdf) carries a memory of fixed size from token to token
-([folk-rnn](https://arxiv.org/abs/1604.08723) was one). The sound is made afterwards by a small synthesiser, with
+far; the [LSTM](https://www.bioinf.jku.at/publications/older/2604.pdf) carries a memory of fixed size from token to
+token ([folk-rnn](https://arxiv.org/abs/1604.08723) was one). The sound is made afterwards by a small synthesiser, with
 [plucked strings](https://www.jstor.org/stable/3680062) and sums of harmonics: instrument, tempo and reverb change how a
 tune sounds and never which notes it has.
 """
@@ -138,8 +139,8 @@ class TuneLM(SoundFamily[TuneParams]):
     title: ClassVar[str] = "Language model of tunes"
     Params: ClassVar[type[Params]] = TuneParams
     inputs: ClassVar[tuple[InputField, ...]] = (
-        InputField("prompt", required=False, label="Opening", help="Notes to go on from, in ABC notation, such as "
-                   "“d2 f a | f e d”. Empty: it begins by itself."),
+        InputField("prompt", required=False, label="Opening", help="Notes the tune starts with, in ABC notation, such "
+                   "as “d2 f a | f e d”. Empty: the model starts freely."),
     )  # fmt: skip
     how_it_works: ClassVar[str] = _HOW_IT_WORKS
 
@@ -174,8 +175,8 @@ class TuneLM(SoundFamily[TuneParams]):
         strange = [word for word in words if word not in known]
         if strange:
             raise BadInput(
-                f"The opening has “{strange[0][:20]}”, which this model has no word for. Allowed are notes such as d, "
-                "^c2, B,/2 and z, the triplet sign (3, and bars |. Change it or leave the opening empty."
+                f"The opening contains “{strange[0][:20]}”, which is not in this model's vocabulary. Allowed: notes "
+                "such as d, ^c2, B,/2 and z, the triplet sign (3, and bars |. Change it or leave the opening empty."
             )
         limit = spec.facts["context_length"]
         if len(words) + 5 >= limit:

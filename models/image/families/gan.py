@@ -28,14 +28,14 @@ flowchart LR
   D -->|how real does it look?| G
 ```
 
-A [generative adversarial network](https://arxiv.org/abs/1406.2661) is two networks. The generator turns noise and
-words into a picture; the discriminator, which is left behind after training, learnt to tell its pictures from real
-ones. Each got better because the other did. Drawing takes one pass: no steps, no scheduler, and so it is fast.
+A [generative adversarial network](https://arxiv.org/abs/1406.2661) is two networks. The generator turns noise and words
+into a picture; the discriminator, which is left behind after training, learnt to tell its pictures from real ones. Each
+got better because the other did. Drawing takes one pass: no steps, no scheduler, and so it is fast.
 
 Noise and words become a [style](https://arxiv.org/abs/1812.04948) that steers every layer. Truncation pulls the style
-towards the mean style of the same words: safer pictures, more alike. Where training pictures are few, the
-discriminator can be shown [randomly changed (augmented) copies](https://arxiv.org/abs/2006.10738), so that it does not
-learn them by heart.
+towards the mean style of the same words: safer pictures, more alike. Where training pictures are few, the discriminator
+can be shown [randomly changed (augmented) copies](https://arxiv.org/abs/2006.10738), so that it does not learn them by
+heart.
 """
 
 

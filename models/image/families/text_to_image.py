@@ -50,11 +50,11 @@ picture. To draw, it starts from pure noise, which the seed fixes, and takes a l
 latent, which a decoder turns into pixels. At every step the network attends to the words of the prompt
 (cross-attention).
 
-[Classifier-free guidance](https://arxiv.org/abs/2207.12598) predicts twice, with and without the prompt, and exaggerates
-the difference: closer to the prompt, less variety. The scheduler (sampler) says how each step removes
-noise: [DDIM](https://arxiv.org/abs/2010.02502) and [DPM-Solver++](https://arxiv.org/abs/2211.01095) need few steps,
-the ancestral ones add fresh noise on the way. Image to image starts from a picture with noise on it instead of noise
-alone; strength says how much.
+[Classifier-free guidance](https://arxiv.org/abs/2207.12598) predicts twice, with and without the prompt, and
+exaggerates the difference: closer to the prompt, less variety. The scheduler (sampler) says how each step removes
+noise: [DDIM](https://arxiv.org/abs/2010.02502) and [DPM-Solver++](https://arxiv.org/abs/2211.01095) need few steps, the
+ancestral ones add fresh noise on the way. Image to image starts from a picture with noise on it instead of noise alone;
+strength says how much.
 """
 
 
@@ -80,8 +80,8 @@ class TextToImageParams(Params):
         json_schema_extra=hint(label="Guidance", step=0.1, group="Denoising", live=True),
     )  # fmt: skip
     negative_prompt: str = Field(
-        "", max_length=1000, description="What the image should not show. Guidance steers away from it, so it acts "
-                                         "only with guidance above 1.",
+        "", max_length=1000, description="What the image should not show. Guidance steers away from it, so it has "
+                                         "an effect only with guidance above 1.",
         json_schema_extra=hint(label="Negative prompt", group="Denoising", shown_if={"guidance_scale": above(1.0)}),
     )  # fmt: skip
     strength: float = Field(

@@ -31,22 +31,22 @@ flowchart LR
   H[your sliders] -.-> Z
 ```
 
-A [variational autoencoder](https://arxiv.org/abs/1312.6114) compresses an image into a few hundred numbers, the
-latent, and rebuilds it from them. It is trained on both ends at once, with a little noise on the numbers and a pull towards the normal
-distribution ([β](https://openreview.net/forum?id=Sy2fzU9gl) says how strong), so that near numbers mean near pictures.
-What it rebuilds is a little soft: among all pictures that fit, it gives their average.
+A [variational autoencoder](https://arxiv.org/abs/1312.6114) compresses an image into a few hundred numbers, the latent,
+and rebuilds it from them. It is trained on both ends at once, with a little noise on the numbers and a pull towards the
+normal distribution ([β](https://openreview.net/forum?id=Sy2fzU9gl) says how strong), so that near numbers mean near
+pictures. What it rebuilds is a little soft: among all pictures that fit, it gives their average.
 
 The sliders move the latent along the principal components of the training pictures' latents: the directions in which
-they differ most. To sample, numbers are drawn at random and decoded; with a name, from where pictures of such
-words lie. Temperature says how far from the middle. The autoencoder itself was never told a name.
+they differ most. To sample, numbers are drawn at random and decoded; with a name, from where pictures of such words
+lie. Temperature says how far from the middle. The autoencoder itself was never told a name.
 """
 
 
 def _component(number: int) -> Any:
     return Field(
         0.0, ge=-4.0, le=4.0,
-        description=f"Moves the latent along principal component {number}, in standard deviations. 0: unchanged. Try it: what "
-                    "changes is learnt, not named.",
+        description=f"Moves the latent along principal component {number}, in standard deviations. 0: unchanged. Try "
+                    "it: what changes is learnt, not named.",
         json_schema_extra=hint(label=f"Component {number}", step=0.1, group="Latent", neutral=0.0),
     )  # fmt: skip
 
@@ -79,7 +79,8 @@ class VAEParams(Params):
         json_schema_extra=hint(label="Images", neutral=1, cost="each", group="Chance", shown_if=_DRAWN),
     )  # fmt: skip
     variation_strength: float = Field(
-        0.0, ge=0.0, le=1.0, description="Moves the draw towards that of the variation seed: near relatives at 0.1.",
+        0.0, ge=0.0, le=1.0, description="Blends this seed's random latent with the variation seed's. 0.1: a close "
+                                         "variation; 1: the variation seed's image.",
         json_schema_extra=hint(label="Variation strength", neutral=0.0, step=0.05, group="Chance", live=True,
                                shown_if=_DRAWN),
     )  # fmt: skip
@@ -112,7 +113,8 @@ class VAE(Family[VAEParams]):
             shown_if={"task": ["reconstruct", "interpolate"]},
         ),
         InputField(
-            "image_to", "image", False, "Second picture", "The second of two images.", shown_if={"task": ["interpolate"]}
+            "image_to", "image", False, "Second picture", "The second of two images.",
+            shown_if={"task": ["interpolate"]}
         ),
     )  # fmt: skip
     seed_shown_if: ClassVar[Any] = {"task": ("sample",)}

@@ -92,7 +92,7 @@ def test_one_sentence_again_changes_its_seed_alone(pages):
     assert list(rows) == ["1"]
     assert list(rows["1"]) == ["seed"]
     assert second.model_copy(update={"inputs": first.inputs}) == first
-    assert "Sentence 2 has a seed or settings of its own." in said(page)
+    assert "Sentences with their own seed or settings: 2." in said(page)
     # Run says the same text in the same way; another text has no such rows
     page = settle(pages, press(page, "run"))
     assert pages.engine.ran[-1].inputs["rows"] == second.inputs["rows"]
@@ -162,7 +162,7 @@ def test_words_are_heard_again_by_a_model_that_writes_any(pages):
     page.run()
     page = settle(pages, page)
     assert pages.engine.ran[-1].model == "audio/tiny-ear"
-    assert "8 of 9 as asked" in said(page)
+    assert "8 of 9 correct" in said(page)
 
 
 def test_what_is_compared_are_words_and_single_digits():

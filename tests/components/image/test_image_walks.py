@@ -68,7 +68,7 @@ def test_a_walk_to_where_the_run_is_is_a_sentence(desk):
     widget(desk.page, "button", "-walk").click()
     desk.page.run()
     assert not desk.page.exception
-    assert "no way to walk" in said(desk.page)
+    assert "Choose another target" in said(desk.page)
     assert len(desk.engine.ran) == 1
 
 

@@ -101,7 +101,7 @@ BAD = {
     "no samples": (lambda: file(np.zeros(0, np.float32)), ["0 samples"]),
     "too short": (lambda: file(tone(0.01)), ["less than 0.05"]),
     "silent": (lambda: file(np.zeros(RATE, np.float32)), ["silent"]),
-    "strange rate": (lambda: file(tone(), 500), ["500 samples a second"]),
+    "strange rate": (lambda: file(tone(), 500), ["500 samples per second"]),
     "stream without a length": (endless_flac, ["does not say how long"]),
     "cut off flac": (lambda: file(tone(5.0), kind="FLAC")[:60], [""]),
 }

@@ -106,8 +106,8 @@ def test_a_run_on_its_way_is_walked_on_from_where_it_is():
         (request(guidance_scale=4.0), "guidance", 4, "already"),
         (request(), "guidance", 99.0, "it must be 0 to"),
         (request(), "guidance", "4", "it must be 0 to"),
-        (request(prompt=" "), "prompt", "sun", "cannot be walked by prompt"),
-        (request(), "sideways", 1, "cannot be walked by sideways"),
+        (request(prompt=" "), "prompt", "sun", "walk by prompt is not possible"),
+        (request(), "sideways", 1, "walk by sideways is not possible"),
     ],
 )
 def test_what_cannot_be_walked_is_told_in_a_sentence(start, kind, target, words):
