@@ -48,10 +48,10 @@ def sentence(kept: Output) -> str:
     if total > count:
         return f"{total} steps were taken; only the first {count} were saved."
     if not settled:
-        return f"The predicted image still changed at the last of {count} steps: more may change it."
+        return f"The predicted image still changed at the last of {count} steps: more may change it further."
     return (
-        f"From step {settled} of {count} on, the predicted image stayed within 2% of the final one. A run with {settled} "
-        "steps would not look the same."
+        f"From step {settled} of {count} on, the predicted image stayed within 2% of the final one. A run with "
+        f"{settled} steps would not look the same."
     )
 
 

@@ -68,7 +68,7 @@ class SpeechToTextParams(Params):
         json_schema_extra=hint(label="Beams", group="Reading"),
     )  # fmt: skip
     temperature: float = Field(
-        0.0, ge=0.0, le=1.5, description="0: always the likeliest word. Higher: bolder guesses, more errors.",
+        0.0, ge=0.0, le=1.5, description="At 0, always the likeliest word. Higher: bolder guesses, more errors.",
         json_schema_extra=hint(label="Temperature", neutral=0.0, step=0.05, group="Chance", live=True),
     )  # fmt: skip
 

@@ -93,7 +93,7 @@ class TextToAudioParams(Params):
         json_schema_extra=hint(label="Metre", neutral="any", group="Music"),
     )  # fmt: skip
     temperature: float = Field(
-        1.0, ge=0.0, le=2.0, description="0: always the likeliest audio token, which soon loops. Higher: more "
+        1.0, ge=0.0, le=2.0, description="At 0, always the likeliest audio token, which soon loops. Higher: more "
                                          "varied.",
         json_schema_extra=hint(label="Temperature", step=0.05, group="Chance", live=True),
     )  # fmt: skip

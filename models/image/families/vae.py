@@ -65,7 +65,7 @@ class VAEParams(Params):
         json_schema_extra=hint(label="Temperature", step=0.05, group="Latent", shown_if=_DRAWN),
     )  # fmt: skip
     mix: float = Field(
-        0.5, ge=0.0, le=1.0, description="0: first image; 1: second; between: a morph of both.",
+        0.5, ge=0.0, le=1.0, description="At 0, the first image; at 1, the second; between: a morph of both.",
         json_schema_extra=hint(label="Mix", step=0.05, group="Latent", shown_if={"task": ["interpolate"]}),
     )  # fmt: skip
     component_1: float = _component(1)

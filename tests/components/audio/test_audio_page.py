@@ -70,7 +70,7 @@ def test_a_tune_is_run_without_an_opening_and_played_once(pages):
 
 @pytest.mark.parametrize(
     ("view", "words"),
-    [("Notes", "2 of 2 bars"), ("Notation", ""), ("Wave", ""), ("Spectrogram", "up to 4,000 Hz"), ("Score", "")],
+    [("Notes", "2 of 2 bars"), ("Notation", ""), ("Wave", ""), ("Spectrogram", "0 to 4,000 Hz"), ("Score", "")],
 )
 def test_every_view_of_a_tune_is_drawn(pages, view, words):
     page = choose(settle(pages, press(pages.open(PAGE), "run")), view)
@@ -124,7 +124,7 @@ def test_a_dropped_file_sets_the_page_again(pages):
     foreign = upload(pages.open(PAGE), "Sound with settings", recording())
     assert "contains no settings" in said(foreign)
     broken = upload(pages.open(PAGE), "Sound with settings", b"this is text")
-    assert "no sound file" in said(broken)
+    assert "not a sound file" in said(broken)
 
 
 def test_a_recording_is_heard_and_its_odds_are_drawn(pages):
@@ -177,7 +177,7 @@ def test_a_run_without_a_recording_is_a_sentence(pages):
 
 @pytest.mark.parametrize(
     ("data", "words"),
-    [(b"no sound", "no sound file"), (recording(np.zeros(9000, np.float32)), "silent"),
+    [(b"no sound", "not a sound file"), (recording(np.zeros(9000, np.float32)), "silent"),
      (recording(np.zeros(0, np.float32)), "0 samples")],
 )  # fmt: skip
 def test_a_bad_recording_is_told_and_the_good_one_stays(pages, data, words):
@@ -215,7 +215,7 @@ def test_effects_change_the_sound_at_hand_once_a_slider_moves(pages):
     assert pages.engine.called == [("audio/folk-gpt", "effects", given)]
     assert len(players(page)) == 2
     move("Gain (dB)", 18.0)
-    assert "was cut off" in said(page)
+    assert "is clipping" in said(page)
     next(button for button in page.button if button.label == "Reset effects").click()
     page.run()
     assert "Move a slider" in said(page)

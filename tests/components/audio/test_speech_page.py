@@ -116,7 +116,7 @@ def test_a_sentence_gets_settings_of_its_own_beside_those_of_others(pages):
     assert set(rows) == {"0", "2"}
     assert rows["2"] == {"seed": 2, "speaking_rate": 2.0, "speaker": "bob"}
     assert "speaking_rate 2.0" in said(page)
-    assert "Sentence 1, 3 has" in said(page)
+    assert "Sentences with their own seed or settings: 1, 3." in said(page)
 
 
 def test_rows_can_be_forgotten_and_come_back_with_a_link(pages):
@@ -128,7 +128,7 @@ def test_rows_can_be_forgotten_and_come_back_with_a_link(pages):
     page = settle(pages, press(press(page, "rows-forget"), "run"))
     assert "rows" not in pages.engine.ran[-1].inputs
     other = pages.open(PAGE, r=link.split("?r=")[1])
-    assert "Sentence 2 has a seed" in said(other)
+    assert "Sentences with their own seed or settings: 2." in said(other)
 
 
 def test_a_damaged_row_in_a_link_is_a_sentence(pages):

@@ -47,7 +47,7 @@ def test_a_picture_that_changed_until_the_end_has_no_mark(desk):
     desk.open("Steps")
     page = desk.settle()
     assert players(page)[0]["marker"] is None
-    assert "until the" in said(page)
+    assert "still changed at the last of" in said(page)
 
 
 def test_the_sentence_and_the_curve():
@@ -108,7 +108,7 @@ def test_a_study_under_way_can_be_stopped(desk):
     page.run()
     desk.wait()
     page = desk.draw()
-    assert "stopped before it was done" in said(page)
+    assert "Stopped before the analysis was finished" in said(page)
 
 
 def test_a_session_holds_the_newest_studies_alone(desk, monkeypatch):

@@ -158,7 +158,7 @@ def test_vary_waits_for_the_run_that_is_under_way(pages):
     pages.engine.gate.clear()
     press(page, "run")
     press(page, next(button.key for button in page.button if button.key.startswith("vary-")))
-    assert any("under way" in message for message in messages(page))
+    assert any("in progress" in message for message in messages(page))
     assert len(pages.jobs.jobs_of(owner(pages))) == 2  # the finished one and the one under way
     assert widget(page, "slider", f"{MODEL}.variation_strength").value == 0
 
