@@ -38,7 +38,7 @@ def draw(session: Session, run: Run, key: str, again: Callable[[Request], None])
 
 def _draw_effects(jobs: Jobs, run: Run, key: str) -> None:
     made = [output for output in run.outputs if output.kind == "audio"]
-    if not made or not st.toggle("After-effects", key=f"{key}-effects", help="Changes the finished sound: speed, "
+    if not made or not st.toggle("Audio effects", key=f"{key}-effects", help="Changes the finished sound: speed, "
                                                                              "pitch, equaliser, reverb, gain, "
                                                                              "fades."):  # fmt: skip
         return
@@ -57,8 +57,8 @@ def _draw_ear(session: Session, run: Run, key: str) -> None:
     if not takes or ear is None:
         return
     asked = st.toggle(
-        "Hear it again", key=f"{key}-ear",
-        help=f"{ear.name} listens to each take and writes down what it hears: so intelligible is the speech.",
+        "Check with recogniser", key=f"{key}-ear",
+        help=f"Runs {ear.name} on each take and shows what it understood: a test of intelligibility.",
     )  # fmt: skip
     if not asked:
         return
@@ -96,8 +96,8 @@ def _draw_heard(jobs: Jobs, take: Output, heard: list[Output], many: bool, key: 
     wanted, got = words_of(take.text), words_of(said.text)
     name = f"Take {take.index + 1}: asked" if many else "Asked"
     st.markdown(
-        plain(f"{name} for {' '.join(wanted)}, heard {' '.join(got) or 'nothing'}: {right(wanted, got)} of "
-              f"{len(wanted)} as asked.")
+        plain(f"{name} for {' '.join(wanted)}; recognised {' '.join(got) or 'nothing'}: {right(wanted, got)} of "
+              f"{len(wanted)} correct.")
     )  # fmt: skip
     odds = next((output for output in heard if output.meta.get("what") == "odds"), None)
     if odds is not None:

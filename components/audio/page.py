@@ -82,7 +82,7 @@ ROOM = Modality(
         RoomPage(
             shell.PAGES / "audio.py", "Audio", ":material/graphic_eq:",
             "Folk tunes written note by note and played, by a Transformer and an LSTM; numbers spoken in six voices; "
-            "a recogniser for your own. Metre, key, temperature, instrument, steps: hear each one act.",
+            "a recogniser for your own voice. Hear what each setting does.",
             order=30,
         ),
     ),
@@ -102,8 +102,8 @@ ROOM = Modality(
     ),
     file=SettingsFile(
         "sound",
-        "Drop a WAV, FLAC or MP3 file that was made here: its settings and seed are set here again. The file is read "
-        "on this machine and not kept.",
+        "Drop a WAV, FLAC or MP3 file that was made here: its settings and seed are restored on this page. The file is "
+        "read by this app and not stored.",
         ("wav", "flac", "mp3"), recording_input.UPLOAD_MB, sounds.read_settings,
     ),
     own_prompts=True,

@@ -59,7 +59,7 @@ def draw_kept(prompt: str) -> None:
     except (ValueError, TypeError):  # from a damaged link: Run says so
         numbers = "?"
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f"Sentence {numbers} has a seed or settings of its own.")
+        st.caption(f"Sentences with their own seed or settings: {numbers}.")
         st.button("Reset", type="tertiary", key="rows-forget", on_click=keep, args=({},))
 
 

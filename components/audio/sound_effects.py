@@ -36,7 +36,7 @@ def _draw(jobs: Jobs, run: Run, output: Output, key: str) -> None:
     if not moved:
         st.caption("Move a slider to change this sound. It is not generated again.")
         return
-    st.button("All neutral", icon=":material/restart_alt:", key=f"{key}-neutral", on_click=_neutral, args=(key,))
+    st.button("Reset effects", icon=":material/restart_alt:", key=f"{key}-neutral", on_click=_neutral, args=(key,))
     try:
         changed = _changed(jobs, run.request.model, f"sha256:{output.sha256}", moved)
         data = jobs.store.get_bytes(changed["ref"])
@@ -51,7 +51,7 @@ def _draw(jobs: Jobs, run: Run, output: Output, key: str) -> None:
     st.download_button(
         "Download with effects", data, f"changed-{file_name(run.request.model, run.request.seed, 0, 'audio/wav')}",
         "audio/wav", icon=":material/download:", key=f"{key}-download", on_click="ignore",
-        help="The file has the settings and the effects inside.",
+        help="The file also contains the settings and effects that made it.",
     )  # fmt: skip
 
 

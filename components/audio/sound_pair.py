@@ -15,12 +15,12 @@ from models.runtime.jobs import Jobs
 from models.types import Output, Run
 
 _NUMBERS = {
-    "seconds": ("Length", "s"), "loudness_lufs": ("Loudness", "LUFS"), "peak_db": ("Peak", "dB"),
-    "centroid_hz": ("Spectral centroid", "Hz"), "f0_hz": ("Pitch of the voice", "Hz"),
+    "seconds": ("Length", "s"), "loudness_lufs": ("Integrated loudness", "LUFS"), "peak_db": ("Peak", "dBFS"),
+    "centroid_hz": ("Brightness: spectral centroid", "Hz"), "f0_hz": ("Pitch: median f0", "Hz"),
 }  # fmt: skip
 _LAID = {
-    "begun": ("Begun together", "begun together"),
-    "aligned": ("Like on like", "with B stretched and pressed so that like sounds lie on one another, on A's time"),
+    "begun": ("From the start", ""),
+    "aligned": ("Aligned (time-warped)", "B is stretched in time so that similar sounds line up with A. "),
 }
 READ = 60
 
@@ -68,7 +68,7 @@ def _draw_difference(jobs: Jobs, model: str, pair: tuple[Output, Output], voices
         change = f"{b - a:+,.4g}" if a is not None and b is not None else ""
         rows.append({"": f"{label} ({unit})", "A": _number(a), "B": _number(b), "B − A": change})
     st.table({name: [row[name] for row in rows] for name in rows[0]})
-    chosen = st.segmented_control("Laid on one another", list(_LAID), default="begun", required=True, key="pair-laid",
+    chosen = st.segmented_control("Alignment", list(_LAID), default="begun", required=True, key="pair-laid",
                                   format_func=lambda name: _LAID[name][0])  # fmt: skip
     words = _LAID[str(chosen)][1]
     picture = answer[str(chosen)]
@@ -77,8 +77,8 @@ def _draw_difference(jobs: Jobs, model: str, pair: tuple[Output, Output], voices
         alt="Difference of the two mel spectrograms", follows=False,
     )  # fmt: skip
     st.caption(
-        f"Where they differ, {words}: blue where A is louder, orange where B is, by up to {answer['scale_db']:.0f} dB. "
-        "Time runs to the right, pitch upwards."
+        f"{words}Blue: A is stronger at that time and frequency; orange: B. Each is measured against its own loudest "
+        f"point, so overall volume does not show. Scale: ±{answer['scale_db']:.0f} dB."
     )
 
 

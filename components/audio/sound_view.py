@@ -45,7 +45,7 @@ def _draw_growing(output: Output, views: Sequence[Output], key: str) -> None:
         if view.data and view.meta.get("what") == "steps":
             st.image(view.data, width="stretch", alt="The spectrogram so far")
     if seconds := float(output.meta.get("seconds", 0)):
-        how = ", all of it growing at once" if output.meta.get("at_once") else " so far"
+        how = ", refined all at once" if output.meta.get("at_once") else " so far"
         st.caption(f":material/graphic_eq: {seconds:.1f} s of sound{how}")
 
 
@@ -65,7 +65,7 @@ def _draw_views(output: Output, views: Sequence[Output], key: str, read: Read) -
     elif chosen == "Notes":
         charts.draw(piano_roll(output.text), f"{key}-roll")
         filled, bars = output.meta.get("bars_filled", 0), output.meta.get("bars", 0)
-        st.caption(f"{filled} of {bars} bars fill their metre.")
+        st.caption(f"{filled} of {bars} bars have the right length.")
     elif chosen == "Score":
         _draw_score(output)
     elif chosen == "Notation":
@@ -79,9 +79,9 @@ def _draw_views(output: Output, views: Sequence[Output], key: str, read: Read) -
 def draw_mel(view: Output, key: str, read: Read) -> None:
     """Draw a mel spectrogram that can be zoomed, with its scales said in words."""
     seconds, top = float(view.meta.get("seconds", 0)), float(view.meta.get("top_hz", 0))
-    alt = "Mel spectrogram: time to the right, pitch upwards, bright is loud"
+    alt = "Mel spectrogram: time to the right, frequency upwards, bright is loud"
     spectrogram.draw(read(view), seconds, top, f"{key}-mel", alt=alt)
-    st.caption(f"{seconds:.1f} s from left to right, up to {top:,.0f} Hz on the scale of the ear; bright is loud.")
+    st.caption(f"{seconds:.1f} s, 0 to {top:,.0f} Hz on the mel scale (spaced as the ear hears). Bright: loud.")
 
 
 def _draw_steps(view: Output, key: str, read: Read) -> None:

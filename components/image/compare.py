@@ -40,7 +40,7 @@ def build(catalog: Catalog, request: Request) -> list[Request]:
 def draw(session: Session, run: Run, key: str) -> None:
     """Draw the one button."""
     names = ", ".join(spec.name for spec in _members(session.catalog, run.request.model))
-    st.caption(f"Draws this prompt with the same seed by {names}, each with its own settings, side by side.")
+    st.caption(f"Draws this prompt with {names}, same seed, each model's own defaults, side by side.")
     if st.button("Draw with all", icon=":material/view_column:", type="primary", key=f"{key}-compare"):
         state.clear_notices()
         try:
@@ -88,7 +88,7 @@ def _draw_one(session: Session, request: Request, run: Run | None, key: str, vie
         image_view.draw([shown], f"compare-{key}", run=view.id, alt=request.inputs.get("prompt", ""))
         st.caption(f"{run.stats.get('seconds', 0):.2f} s")
     else:
-        st.caption("Not drawn: the job was stopped." if view.finished else "To come …")
+        st.caption("Not drawn: the job was stopped." if view.finished else "Waiting …")
     if spec is not None:
         how = _TRAINED.get(spec.family, f"{spec.architecture}.")
         st.caption(plain(f"{spec.parameters / 1e6:.1f} million parameters. {how} Learnt from {spec.trained_on}."))

@@ -86,7 +86,7 @@ def _draw_comparison(jobs: Jobs, runs: Sequence[Run], room: str) -> None:
     found = [(run, output) for run in runs for output in run.outputs if output.kind == "image"][:COMPARED]
     if len(found) < 2:
         return
-    with st.expander("Compare two", icon=":material/compare:", key=f"{room}-compare", on_change="rerun") as fold:
+    with st.expander("Compare two images", icon=":material/compare:", key=f"{room}-compare", on_change="rerun") as fold:
         if not fold.open:
             return
         # the newest first; a number keeps equal titles apart

@@ -42,11 +42,11 @@ function build(root) {
     slider.value = now.brush;
     find(".size output").textContent = now.brush + " px";
     canvas.setAttribute("aria-label", "Mask. Arrow keys move the cursor, Shift with them moves it by one pixel. "
-      + (box() ? "Space sets one corner of a box, then the other. Escape gives the box up."
+      + (box() ? "Space sets the first corner, Space again the second. Escape cancels."
         : "Space " + (now.tool === "eraser" ? "erases." : "paints.")));
     const share = 100 * now.mask.reduce((sum, on) => sum + on, 0) / now.mask.length;
-    find(".told").textContent = !share ? "Nothing is painted yet. Paint over what is to be made anew."
-      : (share < 1 ? "Less than 1" : Math.round(share)) + " % of the picture is painted and will be made anew.";
+    find(".told").textContent = !share ? "Nothing painted yet. Paint over the area to redraw."
+      : (share < 1 ? "Less than 1" : Math.round(share)) + "% of the image will be redrawn.";
   }
 
   const remember = () => { now.past.push(now.mask.slice()); if (now.past.length > PAST) now.past.shift(); };

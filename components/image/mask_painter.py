@@ -1,4 +1,4 @@
-"""Paint over a picture what is to be made anew: a brush, boxes and an eraser, for mouse, pen, touch and keyboard."""
+"""Paint over the area of a picture to redraw: a brush, boxes and an eraser, for mouse, pen, touch and keyboard."""
 
 from __future__ import annotations
 

@@ -84,7 +84,10 @@ def _take(desk: Desk, output: Output) -> None:
     item = picture_input.main_input(here.family.inputs)
     tasks = _tasks(here)
     if item is None or not tasks:
-        state.notify(f"{here.spec.name} takes no picture. Choose a model that does, then press it again.", "info")
+        state.notify(
+            f"{here.spec.name} cannot start from an image. Choose one that can, then press “Use as input” again.",
+            "info",
+        )
         return
     inputs.take(here, item, result.stored(desk.session.jobs, output), "picture")
     state.at(state.model_key(ROOM.id)).set(here.spec.id)

@@ -70,7 +70,7 @@ def draw_mask(desk: Desk, item: InputField) -> None:
         return
     values: dict[str, Any] = params_form.values(desk.spec, desk.fields)
     size = (int(values["width"]), int(values["height"]))
-    st.markdown("**Mask** · paint what is to be drawn anew")
+    st.markdown("**Mask** · paint over the area to redraw")
     fitted = _fitted(inputs.kept_ref(desk, picture) or "", size, data)
     _keep_painted(desk, item, mask_painter.draw(fitted, f"{desk.spec.id}-mask", size=size))
     mask = inputs.ref(desk, item)

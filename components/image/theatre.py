@@ -1,4 +1,4 @@
-"""Step theatre: how a picture came to be, step by step, and after how many steps it would have been done."""
+"""Step theatre: how a picture came to be, step by step, and from which step on it hardly changed."""
 
 from __future__ import annotations
 
@@ -32,24 +32,27 @@ def draw(session: Session, run: Run, key: str) -> None:
         settled = meta["settled"]
         frame_player.draw(
             belief.data, count, tuple(belief.meta["tile"]), f"{key}-theatre", captions=captions,
-            second_sheet_png=held.data, titles=("What it believes (x₀)", "What it holds (xₜ)"),
+            second_sheet_png=held.data, titles=("Predicted image (x₀)", "Noisy image (xₜ)"),
             marker=settled - 1 if settled else None, marker_label="settled" if settled else "",
         )  # fmt: skip
     if total > count:
-        st.caption(f":material/info: The first {count} of {total} steps were kept; of more there would be too much.")
-    st.caption(f"How much the believed picture changed at each step (seed {seed}).")
+        st.caption(f":material/info: Only the first {count} of {total} steps were saved, to limit memory.")
+    st.caption(f"Change of the predicted image at each step (seed {seed}).")
     chart = _chart(meta["change"], meta["settled"]).properties(description=f"Change per step. {sentence(kept)}")
     charts.draw(chart, f"{key}-change")
 
 
 def sentence(kept: Output) -> str:
-    """Say when the picture stood still: "14 of 30 steps would have done."."""
+    """Say from which step on the predicted image stayed within 2% of the final one."""
     settled, count, total = kept.meta["settled"], kept.meta["count"], steps_of(kept)
     if total > count:
-        return f"It took {total} steps; what happened after the first {count} was not kept."
+        return f"{total} steps were taken; only the first {count} were saved."
     if not settled:
-        return f"It changed until the last of its {count} steps: more of them may change it further."
-    return f"{settled} of {count} steps would have done: after that the believed picture hardly changed."
+        return f"The predicted image still changed at the last of {count} steps: more may change it further."
+    return (
+        f"From step {settled} of {count} on, the predicted image stayed within 2% of the final one. A run with "
+        f"{settled} steps would not look the same."
+    )
 
 
 def steps_of(kept: Output) -> int:

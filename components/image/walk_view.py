@@ -45,13 +45,13 @@ def draw(session: Session, run: Run, key: str) -> None:
         place = state.key(key, "seed")
         state.at(place, proposed).held()
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            target = int(st.number_input("Seed to go to", 0, 2**32 - 1, step=1, key=place, width=180))
+            target = int(st.number_input("Target seed", 0, 2**32 - 1, step=1, key=place, width=180))
             st.button("New", icon=":material/casino:", key=f"{place}-dice", on_click=_throw, args=(place,))
     elif kind == "prompt":
-        target = st.text_input("Prompt to go to", value=proposed, key=f"{key}-prompt", placeholder="such as blue heart")
+        target = st.text_input("Target prompt", value=proposed, key=f"{key}-prompt", placeholder="such as blue heart")
     else:
         item = next(item for item in fields if item.name == "guidance_scale")
-        target = st.slider("Guidance to go to", float(item.ge or 0), float(item.le or 1), float(proposed),
+        target = st.slider("Target guidance", float(item.ge or 0), float(item.le or 1), float(proposed),
                            float(item.step or 0.1), key=f"{key}-guidance")  # fmt: skip
     many = int(str(run.request.params.get("num_images") or 1))
     first = 0
@@ -98,7 +98,7 @@ def draw_job(desk: Desk, view: JobView, key: str) -> None:
     first = view.requests[0]
     with st.container(horizontal=True):
         st.download_button(
-            "Download film", lambda: sheets.gif(pngs), file_name(f"{first.model}-walk", first.seed, 0, "image/gif"),
+            "Download GIF", lambda: sheets.gif(pngs), file_name(f"{first.model}-walk", first.seed, 0, "image/gif"),
             "image/gif", icon=":material/movie:", key=f"{key}-gif", on_click="ignore",
             help="A GIF that plays forwards, then backwards.",
         )  # fmt: skip

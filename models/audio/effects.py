@@ -37,7 +37,7 @@ class Effects(Params):
     )  # fmt: skip
     middle_db: float = Field(
         0.0, ge=-18.0, le=18.0, description="Mid volume (around 1 kHz).",
-        json_schema_extra=hint(label="Middle", step=1, unit="dB"),
+        json_schema_extra=hint(label="Mid", step=1, unit="dB"),
     )  # fmt: skip
     treble_db: float = Field(
         0.0, ge=-18.0, le=18.0, description="Treble volume (above about 4 kHz).",
@@ -45,7 +45,7 @@ class Effects(Params):
     )  # fmt: skip
     reverb: float = Field(
         0.0, ge=0.0, le=1.0, description="Reverb: dry at 0, a large hall at 1.",
-        json_schema_extra=hint(label="Hall", step=0.05),
+        json_schema_extra=hint(label="Reverb", step=0.05),
     )  # fmt: skip
     gain_db: float = Field(
         0.0, ge=-24.0, le=24.0, description="Volume. Peaks above full scale are clipped (distorted).",
@@ -56,7 +56,7 @@ class Effects(Params):
         json_schema_extra=hint(label="Fade in", step=0.1, unit="s"),
     )  # fmt: skip
     fade_out_s: float = Field(
-        0.0, ge=0.0, le=10.0, description="How long it takes to die away at the end.",
+        0.0, ge=0.0, le=10.0, description="Fade-out time at the end.",
         json_schema_extra=hint(label="Fade out", step=0.1, unit="s"),
     )  # fmt: skip
 

@@ -36,7 +36,7 @@ DECODED_MAX_BYTES = 150_000_000  # ten minutes at 48 kHz are 115 MB
 _DECODED = "mono"  # beside an upload: its samples as a mono WAV of floats, at its own rate
 WAV_COMMENT_MAX_BYTES = 30_000  # the library drops a longer one without a word
 _MARK = '{"index":'  # how our comment begins: its keys are sorted
-_WHAT = "Give a WAV, FLAC, MP3 or OGG recording"
+_WHAT = "Upload a WAV, FLAC, MP3 or OGG recording"
 
 
 def sound_output(
@@ -130,7 +130,7 @@ def read_settings(data: bytes) -> Recovered | None:
         try:
             soundfile.SoundFile(io.BytesIO(data)).close()
         except (soundfile.SoundFileError, OSError, RuntimeError) as error:
-            raise BadInput(f"This is no sound file that can be read here. {_WHAT}.") from error
+            raise BadInput(f"This is not a sound file this app can read. {_WHAT}.") from error
     if len(comment) > TEXT_MAX_CHARS:
         raise BadInput(f"The settings in this sound are {len(comment):,} characters long: too long to be settings.")
     return own_settings(comment, "sound") if comment.startswith(_MARK) else None
@@ -173,7 +173,7 @@ def decode_upload(data: bytes, rate: int = 0, name: str = "recording") -> tuple[
     try:
         file = soundfile.SoundFile(io.BytesIO(data))
     except (soundfile.SoundFileError, OSError, RuntimeError) as error:
-        raise BadInput(f"The {name} is no sound file that can be read here. {_WHAT}.") from error
+        raise BadInput(f"The {name} is not a sound file this app can read. {_WHAT}.") from error
     with file:
         _check_size(file, name)
         try:
@@ -225,15 +225,15 @@ def _check_size(file: Any, name: str) -> None:
     rate, frames = int(file.samplerate), int(file.frames)
     if not RATE_MIN <= rate <= RATE_MAX:
         raise BadInput(
-            f"The {name} says that it has {rate:,} samples a second; {RATE_MIN:,} to {RATE_MAX:,} are allowed. Save it "
-            "again at 44,100."
+            f"The {name} has {rate:,} samples per second; {RATE_MIN:,} to {RATE_MAX:,} are allowed. Save it "
+            "at 44,100 Hz."
         )
     if frames >= UNKNOWN_FRAMES:
         raise BadInput(f"The {name} does not say how long it is, as a stream does. Save it as a file again.")
     if frames / rate > UPLOAD_MAX_S:
         raise BadInput(
             f"The {name} is {frames / rate / 60:,.0f} minutes long; at most {UPLOAD_MAX_S / 60:.0f} minutes are "
-            "allowed. Cut it.", seconds=frames / rate, limit=UPLOAD_MAX_S,
+            "allowed. Shorten it.", seconds=frames / rate, limit=UPLOAD_MAX_S,
         )  # fmt: skip
 
 

@@ -91,7 +91,7 @@ def length_of(word: str) -> Fraction:
     """Return a note's or rest's written length in eighths. Raises `ValueError` for another word."""
     match = NOTE.match(word) or REST.match(word)
     if match is None:
-        raise ValueError(f"{word!r} is no note")
+        raise ValueError(f"{word!r} is not a note")
     numbers = match.groups()[-3:-1] if word[0] != "z" else match.groups()
     return Fraction(int(numbers[0] or 1), int(numbers[1] or 1))
 

@@ -30,7 +30,7 @@ SIDE_MIN = 8
 CHUNK = "playground"  # our own key of the PNG text chunk
 PARAMETERS = "parameters"  # stable-diffusion-webui's
 FORMATS = ("PNG", "JPEG", "WEBP")
-_WHAT = "Give a PNG, JPEG or WebP picture"
+_WHAT = "Upload a PNG, JPEG or WebP picture"
 
 
 def image_output(
@@ -164,7 +164,9 @@ def _open(data: bytes, name: str) -> Image.Image:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             return Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError as error:
-        raise BadInput(f"The {name} is no picture that can be read here, whatever its name says. {_WHAT}.") from error
+        raise BadInput(
+            f"The {name} is not an image file this app can read, whatever its name says. {_WHAT}."
+        ) from error
     except Image.DecompressionBombError as error:
         raise BadInput(
             f"The {name} has far too many pixels; at most {UPLOAD_MAX_PIXELS / 1e6:.0f} million are allowed. "

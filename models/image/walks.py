@@ -67,7 +67,7 @@ def build_walk(fields: Sequence[ParamField], request: Request, kind: Kind, targe
     where the run already is, and for a run that is on its way to another target.
     """
     if kind not in kinds(fields, request):
-        raise BadParam(f"This run cannot be walked by {kind}: its model has no such setting, or it does not act here.")
+        raise BadParam(f"A walk by {kind} is not possible here: the model has no such setting, or it has no effect.")
     if not FRAMES_MIN <= frames <= FRAMES_MAX:
         raise BadParam(f"frames is {frames!r}; it must be a whole number from {FRAMES_MIN} to {FRAMES_MAX}.")
     start = single(fields, request)
@@ -120,11 +120,11 @@ def _to_seed(fields: Sequence[ParamField], start: Request, target: Any, first: f
     leans_to = _values(fields, start)["variation_seed"]
     if first > 0 and leans_to != target:
         raise BadParam(
-            f"This run is already on its way from seed {start.seed} to seed {leans_to}. Walk on to seed {leans_to}, or "
-            "run it with variation strength 0 first."
+            f"This image already blends seeds {start.seed} and {leans_to}. Walk to seed {leans_to}, or set Variation "
+            "strength to 0 and run again."
         )
     if target == start.seed or first >= 1:
-        raise BadParam(f"The run is at seed {target} already, so there is no way to walk. Choose another seed.")
+        raise BadParam(f"This image is at seed {target} already. Choose another target.")
     return _moved(start, variation_seed=target, variation_strength=1.0)
 
 
@@ -135,11 +135,11 @@ def _to_prompt(fields: Sequence[ParamField], start: Request, target: Any, first:
     leans_to = start.inputs.get("prompt_to", "")
     if first > 0 and leans_to != prompt:
         raise BadInput(
-            f"This run is already on its way to “{leans_to[:60]}”. Walk on to that prompt, or run it with “Towards a "
-            "second prompt” at 0 first."
+            f"This image already blends towards “{leans_to[:60]}”. Walk to that prompt, or set “Prompt blend” to 0 and "
+            "run again."
         )
     if prompt == start.inputs["prompt"] or first >= 1:
-        raise BadInput("The run is at that prompt already, so there is no way to walk. Write another one.")
+        raise BadInput("This image has that prompt already. Choose another target.")
     end = _moved(start, prompt_mix=1.0)
     return end.model_copy(update={"inputs": {**start.inputs, "prompt_to": prompt}})
 
@@ -150,7 +150,7 @@ def _to_guidance(fields: Sequence[ParamField], start: Request, target: Any, firs
     if not isinstance(target, int | float) or isinstance(target, bool) or not item.ge <= target <= item.le:
         raise BadParam(f"The guidance to walk to is {target!r}; it must be {allowed(item)}.")
     if target == first:
-        raise BadParam(f"The run's guidance is {first:g} already, so there is no way to walk. Choose another value.")
+        raise BadParam(f"This image has guidance {first:g} already. Choose another target.")
     return _moved(start, guidance_scale=float(target))
 
 

@@ -86,8 +86,8 @@ def test_a_number_is_spoken_and_heard_again(session):
     start(viewer)
     finished(viewer)
     assert 0.6 < seconds(viewer) < 3.5
-    viewer.page.get_by_text("Hear it again", exact=True).click()
-    viewer.page.get_by_text("Asked for 4 0 7, heard 4 0 7: 3 of 3 as asked.").wait_for()
+    viewer.page.get_by_text("Check with recogniser", exact=True).click()
+    viewer.page.get_by_text("Asked for 4 0 7; recognised 4 0 7: 3 of 3 correct.").wait_for()
 
 
 @pytest.fixture
@@ -183,7 +183,7 @@ def test_effects_change_the_finished_sound_and_two_takes_are_compared(session):
     start(viewer)
     finished(viewer)
     length = seconds(viewer)
-    viewer.page.get_by_text("After-effects", exact=True).click()
+    viewer.page.get_by_text("Audio effects", exact=True).click()
     slider = viewer.page.get_by_role("slider", name="Speed")
     slider.focus()
     for _ in range(10):
@@ -197,7 +197,7 @@ def test_effects_change_the_finished_sound_and_two_takes_are_compared(session):
     assert len(samples) / rate == pytest.approx(2 * length, abs=0.05)
     viewer.page.get_by_text("Compare two sounds", exact=True).click()
     viewer.sees("Pitch of the voice")
-    viewer.page.get_by_text("Like on like", exact=True).click()
+    viewer.page.get_by_text("Aligned (time-warped)", exact=True).click()
     viewer.sees("like sounds lie on one another")
     assert viewer.page.get_by_test_id("stException").count() == 0
 

@@ -101,7 +101,7 @@ def test_inpainting_changes_what_is_painted_and_nothing_else(session, photo):
     mouse.down()
     mouse.move(place["x"] + place["width"] * 0.75, place["y"] + place["height"] * 0.75, steps=5)
     mouse.up()
-    viewer.sees("of the picture is painted")
+    viewer.sees("of the image will be redrawn")
     viewer.settled()  # the mask has come to the app
     viewer.write("red heart")
     viewer.run()
@@ -140,7 +140,7 @@ def test_bad_uploads_get_a_sentence_and_nothing_is_lost(session, photo, tmp_path
     viewer = opened(session, **{"emoji-diffusion.task": "image to image"})
     upload(viewer, photo)
     viewer.button("Remove").wait_for()
-    for name, words in (("text.png", "The picture is no picture"), ("cut.jpg", "The picture is damaged")):
+    for name, words in (("text.png", "The picture is not an image file"), ("cut.jpg", "The picture is damaged")):
         upload(viewer, tmp_path / name)
         viewer.sees(words)
     assert viewer.button("Remove").count() == 1  # the good one is still there
@@ -190,8 +190,8 @@ def test_a_walk_ends_as_frames_and_a_film(session):
     finished(viewer)
     look_closer(viewer, "Walk")
     viewer.page.get_by_role("button", name="Walk", exact=True).last.click()
-    viewer.button("Download film").wait_for()
-    film = Image.open(io.BytesIO(download(viewer, "Download film")))
+    viewer.button("Download GIF").wait_for()
+    film = Image.open(io.BytesIO(download(viewer, "Download GIF")))
     assert film.format == "GIF"
     assert film.n_frames == 14  # eight there, six back
 

@@ -103,7 +103,7 @@ def test_a_stroke_of_the_brush_is_where_it_was_painted(painter):
     one.drag((10, 20), (30, 20))
     one.gives(r"\d+ in 8,18 to 31,21")
     assert 80 < one.counts()[0] <= 24 * 4
-    assert "2 % of the picture" in one.page.get_by_role("status").filter(has_text="painted").inner_text()
+    assert "2% of the image" in one.page.get_by_role("status").filter(has_text="redrawn").inner_text()
 
 
 def test_the_finest_brush_paints_one_pixel(painter):

@@ -152,7 +152,7 @@ def test_its_input_type_is_drawn_checked_and_sent(toy):
     widget(page, "toggle", "waltz.floor").set_value(True)
     page.run()
     upload(page, "Floor", b"no picture")
-    assert "no picture that can be read here" in said(page)
+    assert "not an image file this app can read" in said(page)
     upload(page, "Floor", png())
     assert "The floor is laid." in said(page)
     press(page, "run")

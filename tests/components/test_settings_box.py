@@ -81,7 +81,7 @@ def own(**request):
     ("data", "words"),
     [
         (png(), "contains no settings"),
-        (b"text", "no picture that can be read here"),
+        (b"text", "not an image file this app can read"),
         (own(seed=-1), "damaged"),
         (own(seed=float("inf")), "damaged"),
         (own(seed=2**40), "damaged"),

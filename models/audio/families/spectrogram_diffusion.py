@@ -39,15 +39,15 @@ flowchart LR
   G --> W[sound]
 ```
 
-A [mel spectrogram](https://en.wikipedia.org/wiki/Mel_scale) is a picture of sound: time runs to the right, pitch
-upwards, brightness is loudness, and the scale is that of the ear. So what draws pictures can draw sound: a
+A [mel spectrogram](https://en.wikipedia.org/wiki/Mel_scale) is a picture of sound: time runs to the right, frequency
+upwards, brightness is loudness; the mel scale is spaced as the ear hears. So what draws pictures can draw sound: a
 [diffusion model](https://arxiv.org/abs/2006.11239) starts from noise and takes a little of it away, many times, until a
-spectrogram of the asked-for digit in the asked-for voice stands there.
-[Guidance](https://arxiv.org/abs/2207.12598) says how strictly it keeps to digit and voice.
+spectrogram of the asked-for digit in the asked-for voice stands there. [Guidance](https://arxiv.org/abs/2207.12598)
+says how strongly digit and voice are followed.
 
-A spectrogram says how loud each pitch is and not where its waves begin.
-[Griffin and Lim](https://ieeexplore.ieee.org/document/1164317) found these phases by going back and forth until sound
-and spectrogram agree: few rounds ring like a tin can, many sound nearly natural.
+A spectrogram says how loud each frequency is, not where its waves begin (the phase). [Griffin and
+Lim](https://ieeexplore.ieee.org/document/1164317) found these phases by going back and forth until sound and
+spectrogram agree: few rounds ring like a tin can, many sound nearly natural.
 """
 
 
@@ -202,7 +202,7 @@ def parse_words(text: str, labels: tuple[str, ...]) -> list[str]:
     for word in re.findall(r"[a-z]+|\d|[^\s,.;:!?-]", plain_text.check_text(text).lower()):
         label = word if word in labels else _NAMES.get(word, "")
         if label not in labels:
-            raise BadInput(f"“{word[:20]}” is nothing that this model can say. It knows: {', '.join(labels)}.")
+            raise BadInput(f"This model cannot say “{word[:20]}”. It knows: {', '.join(labels)}.")
         words.append(label)
     if not words:
         raise BadInput("There is nothing to say. Write digits, such as “4 0 7”.")

@@ -33,17 +33,17 @@ flowchart LR
   W[sound] --> M[log-mel spectrogram]
   M --> C[convolutions]
   C --> R[recurrent layer]
-  R --> P[odds of each label, 50 times a second]
+  R --> P[probability of each label, 50 times per second]
   P --> T[labels, repeats and blanks taken out]
 ```
 
-A recogniser cuts sound into short frames and gives, for each frame, odds over its labels and a blank: "nothing new
-here". [Connectionist temporal classification](https://dl.acm.org/doi/10.1145/1143844.1143891) (CTC) lets it learn from
-recordings whose labels are known but not when each was said: all ways of stretching the labels over the frames count
-together. To read the result, take the likeliest label of each frame, drop repeats, then blanks.
+A recogniser cuts sound into short frames and gives, for each frame, a probability for each label and for a blank
+("nothing new here"). [Connectionist temporal classification](https://dl.acm.org/doi/10.1145/1143844.1143891) (CTC) lets
+it learn from recordings whose labels are known but not when each was said: all ways of stretching the labels over the
+frames count together. To read the result, take the likeliest label of each frame, drop repeats, then blanks.
 
-The odds are shown over time. Where two labels compete, the recording is unclear, or the model has not met such a voice:
-the small one here heard six speakers say ten digits, 2,520 recordings, mixed into rows with noise and rooms.
+The probabilities are shown over time. Where two labels compete, the recording is unclear, or the model has not met such
+a voice.
 
 [Whisper](https://arxiv.org/abs/2212.04356) and [Moonshine](https://arxiv.org/abs/2410.15608) write token by token as a
 text model does, looking back at the encoded sound: they know whole languages, and may make up words in silence.
@@ -148,7 +148,7 @@ class SpeechToText(Family[SpeechToTextParams]):
     def check_inputs(self, spec: ModelSpec, request: Request, params: SpeechToTextParams) -> None:
         """Refuse a request without a recording; see `Family.check_inputs`."""
         if not request.inputs.get("audio", "").startswith("sha256:"):
-            raise BadInput("There is no recording. Record one, or give a file.")
+            raise BadInput("There is no recording. Record one, or upload a file.")
 
     def generate(
         self, spec: ModelSpec, request: Request, params: SpeechToTextParams, loaded: Loaded, context: Context

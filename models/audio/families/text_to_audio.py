@@ -36,14 +36,14 @@ flowchart LR
   V --> S[sound]
 ```
 
-There are two ways from words to music. A latent diffusion model
-([AudioLDM 2](https://arxiv.org/abs/2308.05734), [Stable Audio](https://arxiv.org/abs/2407.14358)) starts from noise in
-a small hidden picture of the whole sound and takes it away step by step; guidance says how strictly the words are
-followed. All of the sound grows at once, so nothing can be heard before the end.
+There are two ways from words to music. A latent diffusion model ([AudioLDM 2](https://arxiv.org/abs/2308.05734),
+[Stable Audio](https://arxiv.org/abs/2407.14358)) starts from noise in a latent, a small grid of numbers for the whole
+sound, and takes it away step by step; guidance says how strongly the words are followed. All of the sound is refined at
+once, so nothing can be heard before the end.
 
 [MusicGen](https://arxiv.org/abs/2306.05284) writes music as a text model writes words: a codec turns sound into a few
-rows of codes, fifty columns a second, and a Transformer foretells the next column. The rows are shifted against each
-other, so that each code sees those it depends on. Temperature and top-k act here as they do on words.
+rows of audio tokens, fifty columns per second, and a Transformer predicts the next column. The rows are shifted against
+each other, so that each token sees those it depends on. Temperature and top-k work as they do on text.
 """
 
 
@@ -85,11 +85,11 @@ class TextToAudioParams(Params):
         json_schema_extra=hint(label="Tempo", unit="bpm", group="Music"),
     )  # fmt: skip
     keyscale: str = Field(
-        "", max_length=20, description="Key, such as “C major”. Empty: as the model likes.",
+        "", max_length=20, description="Key, such as “C major”. Empty: the model chooses.",
         json_schema_extra=hint(label="Key", group="Music"),
     )  # fmt: skip
     timesignature: Literal["any", "2", "3", "4", "6"] = Field(
-        "any", description="Beats in a bar. Any: as the model likes.",
+        "any", description="Time signature: how each bar is counted. Any: the model chooses.",
         json_schema_extra=hint(label="Metre", neutral="any", group="Music"),
     )  # fmt: skip
     temperature: float = Field(
@@ -239,5 +239,5 @@ def _notes(steps: int, stopped: bool, there: bool, codes: bool) -> list[str]:
     if not there:
         return ["It was stopped before there was a sound."]
     if stopped and not codes:
-        return [f"All of it grows at once: this is how far it was after {steps} steps, noise and all."]
+        return [f"Stopped after {steps} steps. Diffusion refines the whole clip at once, so this one is still noisy."]
     return []

@@ -31,32 +31,32 @@ TEXT_MAX_CHARS = 5000
 SENTENCE_MAX_CHARS = 400
 ROWS_MAX_CHARS = 20_000
 SAID_MAX_BYTES = 30_000_000
-SILENT = "{} of {} sentences gave no sound: no letter that it knows, or an end at once."
+SILENT = "{} of {} sentences produced no sound: no known letters, or the model ended at once."
 STOPPED = "Stopped during the first sentence; only complete sentences are saved."
 _SENTENCE = re.compile(r"[^.!?…\n]+(?:[.!?…]+[\"”’')\]]*|\n|$)\s*")
 _HOW_IT_WORKS = """
 ```mermaid
 flowchart LR
   T[text] --> E[Transformer encoder]
-  E --> D[how long each sound lasts, by chance]
+  E --> D[random length of each sound]
   D --> F[normalising flow]
   N[noise] --> F
   F --> V[vocoder]
   V --> S[sound]
 ```
 
-[VITS](https://arxiv.org/abs/2106.06103) goes from text to sound in one net. An encoder reads the letters; a predictor
-draws how long each of their sounds lasts; a flow turns noise into a hidden picture of the voice; and a generator,
-trained against a critic, makes waves of it. [MMS](https://arxiv.org/abs/2305.13516) trained one such net for each of a
-thousand languages.
+[VITS](https://arxiv.org/abs/2106.06103) goes from text to sound in one network. An encoder reads the letters; a
+predictor draws how long each of their sounds lasts; a flow turns noise into a latent of the voice; and a generator,
+trained against a discriminator, makes waves of it. [MMS](https://arxiv.org/abs/2305.13516) trained one such network for
+each of a thousand languages.
 
-Two kinds of chance are in it. One is how long sounds last (rhythm), the other what they sound like (colour): each has a
-slider of its own, and at 0 every seed gives the same.
+Two things in it are random: how long sounds last (rhythm), and how they sound (tone and melody). Each has its own
+slider; with both at 0, every seed sounds the same.
 
 Others write speech as a text model writes words: [SpeechT5](https://arxiv.org/abs/2110.07205) frame by frame of a
-spectrogram, Bark in three stages of codes, [Pocket TTS](https://arxiv.org/abs/2509.06926) in hidden frames that a small
-flow draws from noise. A long text is said sentence by sentence, each with a seed of its own, and joined: any of them
-can be made again alone.
+spectrogram, Bark in three stages of audio tokens, [Pocket TTS](https://arxiv.org/abs/2509.06926) in latent frames that
+a small flow draws from noise. A long text is said sentence by sentence, each with its own seed, and joined: any of them
+can be regenerated alone.
 """
 
 
@@ -85,7 +85,7 @@ class SpeechParams(Params):
         json_schema_extra=hint(label="Rhythm variation (duration noise)", step=0.01, group="Chance"),
     )  # fmt: skip
     temperature: float = Field(
-        0.7, ge=0.0, le=2.0, description="How much noise each frame starts from. 0: none, always alike; high: lively.",
+        0.7, ge=0.0, le=2.0, description="Noise that each frame starts from. 0: none, always the same; high: lively.",
         json_schema_extra=hint(label="Temperature", step=0.05, group="Chance"),
     )  # fmt: skip
     semantic_temperature: float = Field(
@@ -105,11 +105,11 @@ class SpeechParams(Params):
         json_schema_extra=hint(label="Flow steps", group="Length", advanced=True),
     )  # fmt: skip
     eos_threshold: float = Field(
-        -4.0, ge=-10.0, le=10.0, description="How sure it must be that the sentence is over. Low: it ends early.",
+        -4.0, ge=-10.0, le=10.0, description="Stop once the end is at least this likely. Low: sentences may end early.",
         json_schema_extra=hint(label="End threshold", step=0.5, group="Length", advanced=True),
     )  # fmt: skip
     threshold: float = Field(
-        0.5, ge=0.0, le=1.0, description="How likely the end must be before it stops. Low: it ends early.",
+        0.5, ge=0.0, le=1.0, description="Stop once the end is at least this likely. Low: sentences may end early.",
         json_schema_extra=hint(label="End threshold", step=0.05, group="Length", advanced=True),
     )  # fmt: skip
     min_eos_p: float | None = Field(
@@ -119,7 +119,7 @@ class SpeechParams(Params):
     )  # fmt: skip
     maxlenratio: float = Field(
         20.0, ge=1.0, le=40.0, description="Upper limit on a sentence's length, in frames per letter.",
-        json_schema_extra=hint(label="Longest, per letter", step=1.0, group="Length", advanced=True),
+        json_schema_extra=hint(label="Max length ratio", step=1.0, group="Length", advanced=True),
     )  # fmt: skip
     max_seconds: float = Field(
         14.0, ge=0.5, le=30.0, description="How long a sentence may last at most.",
@@ -175,7 +175,7 @@ class TextToSpeech(SoundFamily[SpeechParams]):
         for number, values in own.items():
             if number >= count:
                 raise BadInput(
-                    f"There are settings for sentence {number + 1}, but only {count} sentences. Remove them."
+                    f"There are settings for sentence {number + 1}, but only {count} sentences. Remove them (“Reset”)."
                 )
             row_params(self, spec, params, values)
 

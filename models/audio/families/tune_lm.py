@@ -29,23 +29,24 @@ _OPENING = re.compile(r"\|:|:\||\|\||\[[12]|\||\(3|(?:[\^_=]?[A-Ga-g](?:,+|'+)?|
 _HOW_IT_WORKS = """
 ```mermaid
 flowchart LR
-  A["metre, key, kind"] --> B[words of notation]
+  A["metre, key, dance type"] --> B[tokens of notation]
   B --> C[network]
-  C --> D[odds of every next word]
+  C --> D[probabilities of every next token]
   D -->|one is drawn and put at the end| B
   B --> E[synthesiser]
   E --> F[sound]
 ```
 
 Folk tunes can be written as text: [ABC notation](https://abcnotation.com/wiki/abc:standard:v2.1) has a letter for each
-note and a bar for each bar. So a language model can write them: it reads what stands there and gives odds for every
-word that could come next, one is drawn, and so on until the tune ends. It knows metre, key and kind because each tune
-it learnt from began with them. Nobody told it what a bar is; that bars come out full is what it found in the tunes.
+note and a bar for each bar. So a language model can write them: it reads the notes so far and gives a probability for
+every token (a note or bar) that could come next, one is drawn, and so on until the tune ends. It knows metre, key and
+dance type because each tune it learnt from began with them. Nobody told it what a bar is; that bars come out full is
+what it found in the tunes.
 
-Two networks learnt from the same tunes. The [Transformer](https://arxiv.org/abs/1706.03762) looks back at every word so
-far; the [LSTM](https://www.bioinf.jku.at/publications/older/2604.pdf) carries a memory of fixed size from word to word
-([folk-rnn](https://arxiv.org/abs/1604.08723) was one). The sound is made afterwards by a small synthesiser, with
-[plucked strings](https://www.jstor.org/stable/3680062) and sums of harmonics: instrument, tempo and room change how a
+Two networks learnt from the same tunes. The [Transformer](https://arxiv.org/abs/1706.03762) attends to every token so
+far; the [LSTM](https://www.bioinf.jku.at/publications/older/2604.pdf) carries a memory of fixed size from token to
+token ([folk-rnn](https://arxiv.org/abs/1604.08723) was one). The sound is made afterwards by a small synthesiser, with
+[plucked strings](https://www.jstor.org/stable/3680062) and sums of harmonics: instrument, tempo and reverb change how a
 tune sounds and never which notes it has.
 """
 
@@ -106,7 +107,7 @@ class TuneParams(Params):
     )  # fmt: skip
     tempo: int | None = Field(
         None, ge=40, le=260, description="Beats per minute (BPM). Off: the usual tempo of the dance.",
-        json_schema_extra=hint(step=2, group="Sound", unit="beats a minute"),
+        json_schema_extra=hint(step=2, group="Sound", unit="BPM"),
     )  # fmt: skip
     swing: float = Field(
         0.5, ge=0.5, le=0.75, description="Length of the first of two eighth notes: 0.5 even, 0.67 the lilt of a "
@@ -127,7 +128,7 @@ class TuneParams(Params):
     )  # fmt: skip
     reverb: float = Field(
         0.2, ge=0.0, le=1.0, description="Reverb: dry at 0, a small hall at 1.",
-        json_schema_extra=hint(label="Room", neutral=0.0, step=0.05, group="Sound"),
+        json_schema_extra=hint(label="Reverb", neutral=0.0, step=0.05, group="Sound"),
     )  # fmt: skip
 
 
@@ -138,8 +139,8 @@ class TuneLM(SoundFamily[TuneParams]):
     title: ClassVar[str] = "Language model of tunes"
     Params: ClassVar[type[Params]] = TuneParams
     inputs: ClassVar[tuple[InputField, ...]] = (
-        InputField("prompt", required=False, label="Opening", help="Notes to go on from, in ABC notation, such as "
-                   "“d2 f a | f e d”. Empty: it begins by itself."),
+        InputField("prompt", required=False, label="Opening", help="Notes the tune starts with, in ABC notation, such "
+                   "as “d2 f a | f e d”. Empty: the model starts freely."),
     )  # fmt: skip
     how_it_works: ClassVar[str] = _HOW_IT_WORKS
 
@@ -174,8 +175,8 @@ class TuneLM(SoundFamily[TuneParams]):
         strange = [word for word in words if word not in known]
         if strange:
             raise BadInput(
-                f"The opening has “{strange[0][:20]}”, which this model has no word for. Allowed are notes such as d, "
-                "^c2, B,/2 and z, the triplet sign (3, and bars |. Change it or leave the opening empty."
+                f"The opening contains “{strange[0][:20]}”, which is not in this model's vocabulary. Allowed: notes "
+                "such as d, ^c2, B,/2 and z, the triplet sign (3, and bars |. Change it or leave the opening empty."
             )
         limit = spec.facts["context_length"]
         if len(words) + 5 >= limit:
@@ -273,7 +274,7 @@ class _Writing:
         params = self.params
         tune = tunes.read(written)
         if finish == "eos":
-            self.notes += [f"Not well formed: {problem}" for problem in tune.problems[:3]]
+            self.notes += [f"Flaw in the notation: {problem}" for problem in tune.problems[:3]]
         tempo = params.tempo or arrangement.tempo_of(tune)
         swing = params.swing if params.metre not in ("6/8", "9/8") else 0.5
         sound = synth.mix(

@@ -23,20 +23,19 @@ flowchart LR
   N[noise from the seed] --> G[generator]
   W[words] --> G
   G --> P[picture]
-  P --> D[critic]
+  P --> D[discriminator]
   R[real picture] --> D
   D -->|how real does it look?| G
 ```
 
-A [generative adversarial network](https://arxiv.org/abs/1406.2661) is two nets. The generator turns noise and words
-into a picture; the critic, which is left behind after training, learnt to tell its pictures from real ones. Each got
-better because the other did. Drawing takes one pass: no steps, no scheduler, and so it is by far the fastest of the
-three.
+A [generative adversarial network](https://arxiv.org/abs/1406.2661) is two networks. The generator turns noise and words
+into a picture; the discriminator, which is left behind after training, learnt to tell its pictures from real ones. Each
+got better because the other did. Drawing takes one pass: no steps, no scheduler, and so it is fast.
 
 Noise and words become a [style](https://arxiv.org/abs/1812.04948) that steers every layer. Truncation pulls the style
-towards the mean style of the same words: safer pictures, more alike. This one learnt from few pictures, so its critic
-saw them [changed at random](https://arxiv.org/abs/2006.10738), and a term that compares with a real picture of the same
-name helped it along.
+towards the mean style of the same words: safer pictures, more alike. Where training pictures are few, the discriminator
+can be shown [randomly changed (augmented) copies](https://arxiv.org/abs/2006.10738), so that it does not learn them by
+heart.
 """
 
 
@@ -50,7 +49,7 @@ class GANParams(Params):
     )  # fmt: skip
     num_images: int = Field(
         1, ge=1, le=8, description="How many images. Image n uses seed + n − 1, as if run alone.",
-        json_schema_extra=hint(label="Pictures", neutral=1, cost="each", group="Style"),
+        json_schema_extra=hint(label="Images", neutral=1, cost="each", group="Style"),
     )  # fmt: skip
     variation_strength: float = Field(
         0.0, ge=0.0, le=1.0, description="Blends this seed's noise with the variation seed's. 0.1: a close "

@@ -46,14 +46,15 @@ flowchart LR
 
 A [diffusion model](https://arxiv.org/abs/2006.11239) learnt one thing: to tell the noise in a noisy picture from the
 picture. To draw, it starts from pure noise, which the seed fixes, and takes a little away at each step. A
-[latent](https://arxiv.org/abs/2112.10752) one does this not with pixels but with a small grid of numbers that a decoder
-turns into pixels at the end. At every step the net looks at the words of the prompt through cross-attention.
+[latent](https://arxiv.org/abs/2112.10752) diffusion model works not on pixels but on a small grid of numbers, the
+latent, which a decoder turns into pixels. At every step the network attends to the words of the prompt
+(cross-attention).
 
-[Guidance](https://arxiv.org/abs/2207.12598) asks twice, with and without the prompt, and goes further in the direction
-in which the two differ: more of what the prompt says, less variety. The scheduler is the rule by which one step follows
-another: [DDIM](https://arxiv.org/abs/2010.02502) and [DPM-Solver++](https://arxiv.org/abs/2211.01095) need few steps,
-the ancestral ones add fresh noise on the way. Image to image starts from a picture with noise on it instead of noise
-alone; strength says how much.
+[Classifier-free guidance](https://arxiv.org/abs/2207.12598) predicts twice, with and without the prompt, and
+exaggerates the difference: closer to the prompt, less variety. The scheduler (sampler) says how each step removes
+noise: [DDIM](https://arxiv.org/abs/2010.02502) and [DPM-Solver++](https://arxiv.org/abs/2211.01095) need few steps, the
+ancestral ones add fresh noise on the way. Image to image starts from a picture with noise on it instead of noise alone;
+strength says how much.
 """
 
 
@@ -67,7 +68,7 @@ class TextToImageParams(Params):
     task: Literal["text to image", "image to image", "inpaint"] = Field(
         "text to image", description="Text to image: from words. Image to image: starts from your image. Inpaint: "
                                      "redraws the masked part.",
-        json_schema_extra=hint(label="Task", neutral="text to image", group="What to do", live=True),
+        json_schema_extra=hint(label="Task", neutral="text to image", group="Task", live=True),
     )  # fmt: skip
     num_inference_steps: int = Field(
         20, ge=1, le=100, description="Number of denoising steps. More: finer and slower; few: soft or broken.",
@@ -79,8 +80,8 @@ class TextToImageParams(Params):
         json_schema_extra=hint(label="Guidance", step=0.1, group="Denoising", live=True),
     )  # fmt: skip
     negative_prompt: str = Field(
-        "", max_length=1000, description="What the image should not show. Guidance steers away from it, so it acts "
-                                         "only with guidance above 1.",
+        "", max_length=1000, description="What the image should not show. Guidance steers away from it, so it has "
+                                         "an effect only with guidance above 1.",
         json_schema_extra=hint(label="Negative prompt", group="Denoising", shown_if={"guidance_scale": above(1.0)}),
     )  # fmt: skip
     strength: float = Field(
@@ -100,14 +101,14 @@ class TextToImageParams(Params):
     )  # fmt: skip
     num_images: int = Field(
         1, ge=1, le=8, description="How many images. Image n uses seed + n − 1, as if run alone.",
-        json_schema_extra=hint(label="Pictures", neutral=1, cost="each", group="Size"),
+        json_schema_extra=hint(label="Images", neutral=1, cost="each", group="Size"),
     )  # fmt: skip
     width: int = Field(
         512, ge=16, le=1024, description="Width of the image. Far from the training size, shapes repeat or break.",
         json_schema_extra=hint(label="Width", step=8, unit="px", group="Size"),
     )  # fmt: skip
     height: int = Field(
-        512, ge=16, le=1024, description="Height of the picture. Far from what the model learnt it repeats itself.",
+        512, ge=16, le=1024, description="Height of the image. Far from the training size, shapes repeat or break.",
         json_schema_extra=hint(label="Height", step=8, unit="px", group="Size"),
     )  # fmt: skip
     variation_strength: float = Field(
@@ -158,11 +159,11 @@ class TextToImage(Family[TextToImageParams]):
             "prompt_to", "text", False, "Second prompt", "The other prompt for “Prompt blend”.",
             shown_if={"prompt_mix": above(0.0)},
         ),
-        InputField("image", "image", False, "Picture", "The picture to start from.", shown_if={"task": _FROM_PICTURE}),
+        InputField("image", "image", False, "Picture", "The image to start from.", shown_if={"task": _FROM_PICTURE}),
         InputField(
             "mask", "mask", False, "Mask", "White is redrawn, black stays.", shown_if={"task": ["inpaint"]}
         ),
-        InputField("steps", "file", False, "Kept steps"),
+        InputField("steps", "file", False, "Saved steps"),
     )  # fmt: skip
     studies: ClassVar[Mapping[str, str]] = {"steps": "study_steps", "words": "study_words"}
     how_it_works: ClassVar[str] = _HOW_IT_WORKS

@@ -31,22 +31,23 @@ flowchart LR
   H[your sliders] -.-> Z
 ```
 
-A [variational autoencoder](https://arxiv.org/abs/1312.6114) squeezes a picture into a few hundred numbers and rebuilds
-it from them. It is trained on both ends at once, with a little noise on the numbers and a pull towards the normal
-distribution ([β](https://openreview.net/forum?id=Sy2fzU9gl) says how strong), so that near numbers mean near pictures.
-What it rebuilds is a little soft: among all pictures that fit, it gives their average.
+A [variational autoencoder](https://arxiv.org/abs/1312.6114) compresses an image into a few hundred numbers, the latent,
+and rebuilds it from them. It is trained on both ends at once, with a little noise on the numbers and a pull towards the
+normal distribution ([β](https://openreview.net/forum?id=Sy2fzU9gl) says how strong), so that near numbers mean near
+pictures. What it rebuilds is a little soft: among all pictures that fit, it gives their average.
 
-The sliders move along the directions in which emoji differ most, found by principal component analysis of the numbers
-of all training pictures. To sample, numbers are drawn at random and decoded; with a name, from where pictures of such
-words lie. Temperature says how far from the middle. The autoencoder itself was never told a name.
+The sliders move the latent along the principal components of the training pictures' latents: the directions in which
+they differ most. To sample, numbers are drawn at random and decoded; with a name, from where pictures of such words
+lie. Temperature says how far from the middle. The autoencoder itself was never told a name.
 """
 
 
 def _component(number: int) -> Any:
     return Field(
         0.0, ge=-4.0, le=4.0,
-        description=f"Moves along direction {number} of those in which emoji differ most, in standard deviations.",
-        json_schema_extra=hint(label=f"Direction {number}", step=0.1, group="Latent", neutral=0.0),
+        description=f"Moves the latent along principal component {number}, in standard deviations. 0: unchanged. Try "
+                    "it: what changes is learnt, not named.",
+        json_schema_extra=hint(label=f"Component {number}", step=0.1, group="Latent", neutral=0.0),
     )  # fmt: skip
 
 
@@ -56,7 +57,7 @@ class VAEParams(Params):
     task: Literal["sample", "reconstruct", "interpolate"] = Field(
         "sample", description="Sample: a random image. Reconstruct: compress and rebuild yours. Interpolate: morph "
                               "between two images.",
-        json_schema_extra=hint(label="Task", group="What to do", live=True),
+        json_schema_extra=hint(label="Task", group="Task", live=True),
     )  # fmt: skip
     temperature: float = Field(
         0.6, ge=0.0, le=1.5, description="Scales the random latent. 0: the average image; 1: full variety, often "
@@ -75,15 +76,16 @@ class VAEParams(Params):
     component_6: float = _component(6)
     num_images: int = Field(
         1, ge=1, le=8, description="How many images. Image n uses seed + n − 1, as if run alone.",
-        json_schema_extra=hint(label="Pictures", neutral=1, cost="each", group="Chance", shown_if=_DRAWN),
+        json_schema_extra=hint(label="Images", neutral=1, cost="each", group="Chance", shown_if=_DRAWN),
     )  # fmt: skip
     variation_strength: float = Field(
-        0.0, ge=0.0, le=1.0, description="Moves the draw towards that of the variation seed: near relatives at 0.1.",
+        0.0, ge=0.0, le=1.0, description="Blends this seed's random latent with the variation seed's. 0.1: a close "
+                                         "variation; 1: the variation seed's image.",
         json_schema_extra=hint(label="Variation strength", neutral=0.0, step=0.05, group="Chance", live=True,
                                shown_if=_DRAWN),
     )  # fmt: skip
     variation_seed: int = Field(
-        1, ge=0, le=2**32 - 1, description="The seed whose draw the variation goes to.",
+        1, ge=0, le=2**32 - 1, description="The seed to vary towards.",
         json_schema_extra=hint(label="Variation seed", group="Chance", shown_if={"variation_strength": above(0.0)}),
     )  # fmt: skip
     prompt_mix: float = Field(
@@ -111,7 +113,8 @@ class VAE(Family[VAEParams]):
             shown_if={"task": ["reconstruct", "interpolate"]},
         ),
         InputField(
-            "image_to", "image", False, "Second picture", "The picture to go to.", shown_if={"task": ["interpolate"]}
+            "image_to", "image", False, "Second picture", "The second of two images.",
+            shown_if={"task": ["interpolate"]}
         ),
     )  # fmt: skip
     seed_shown_if: ClassVar[Any] = {"task": ("sample",)}

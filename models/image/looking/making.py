@@ -46,7 +46,7 @@ def decode_steps(request: Request, loaded: Loaded, context: Context) -> Iterator
     except Exception as error:
         if type(error).__name__ != "SafetensorError":
             raise
-        raise BadInput("The kept steps are damaged. Run the picture again to get new ones.") from error
+        raise BadInput("The saved steps are damaged. Run the image again to get new ones.") from error
     vae = loaded.parts["vae"]
     shape = rows["x0"].shape
     if len(shape) != 4 or shape[1] != vae.config.latent_channels or shape != rows["x_t"].shape:

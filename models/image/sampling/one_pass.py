@@ -36,7 +36,7 @@ def check_prompts(request: Request, mix: float, required: bool = True) -> None:
 def run_stats(drawn: int, started: float, stopped: bool, unknown: list[str]) -> RunStats:
     """Return a run's `Final.stats`: how quick it was, and the words that the model does not know."""
     seconds = time.monotonic() - started
-    notes = [f"Words that it does not know and left out: {', '.join(dict.fromkeys(unknown))}."] if unknown else []
+    notes = [f"Unknown words were ignored: {', '.join(dict.fromkeys(unknown))}."] if unknown else []
     return {
         "steps": drawn, "steps_per_s": round(drawn / seconds, 2) if seconds > 0 else 0.0, "stopped": stopped,
         "notes": notes,

@@ -54,7 +54,7 @@ def kept():
 def test_before_the_first_run_the_notes_of_an_example_are_shown(pages):
     page = pages.open(PAGE)
     assert "An example" in said(page)
-    assert "18 of 18 bars fill their metre." in said(page)
+    assert "18 of 18 bars have the right length." in said(page)
     assert len(page.get("vega_lite_chart") or page.get("arrow_vega_lite_chart")) == 1
 
 
@@ -70,7 +70,7 @@ def test_a_tune_is_run_without_an_opening_and_played_once(pages):
 
 @pytest.mark.parametrize(
     ("view", "words"),
-    [("Notes", "2 of 2 bars"), ("Notation", ""), ("Wave", ""), ("Spectrogram", "up to 4,000 Hz"), ("Score", "")],
+    [("Notes", "2 of 2 bars"), ("Notation", ""), ("Wave", ""), ("Spectrogram", "0 to 4,000 Hz"), ("Score", "")],
 )
 def test_every_view_of_a_tune_is_drawn(pages, view, words):
     page = choose(settle(pages, press(pages.open(PAGE), "run")), view)
@@ -124,7 +124,7 @@ def test_a_dropped_file_sets_the_page_again(pages):
     foreign = upload(pages.open(PAGE), "Sound with settings", recording())
     assert "contains no settings" in said(foreign)
     broken = upload(pages.open(PAGE), "Sound with settings", b"this is text")
-    assert "no sound file" in said(broken)
+    assert "not a sound file" in said(broken)
 
 
 def test_a_recording_is_heard_and_its_odds_are_drawn(pages):
@@ -177,7 +177,7 @@ def test_a_run_without_a_recording_is_a_sentence(pages):
 
 @pytest.mark.parametrize(
     ("data", "words"),
-    [(b"no sound", "no sound file"), (recording(np.zeros(9000, np.float32)), "silent"),
+    [(b"no sound", "not a sound file"), (recording(np.zeros(9000, np.float32)), "silent"),
      (recording(np.zeros(0, np.float32)), "0 samples")],
 )  # fmt: skip
 def test_a_bad_recording_is_told_and_the_good_one_stays(pages, data, words):
@@ -198,7 +198,7 @@ def test_a_recording_can_be_taken_away(pages):
 
 def test_effects_change_the_sound_at_hand_once_a_slider_moves(pages):
     page = settle(pages, press(pages.open(PAGE), "run"))
-    next(item for item in page.toggle if item.label == "After-effects").set_value(True)
+    next(item for item in page.toggle if item.label == "Audio effects").set_value(True)
     page.run()
     assert not page.exception, page.exception
     assert "Move a slider" in said(page)
@@ -216,7 +216,7 @@ def test_effects_change_the_sound_at_hand_once_a_slider_moves(pages):
     assert len(players(page)) == 2
     move("Gain (dB)", 18.0)
     assert "is clipping" in said(page)
-    next(button for button in page.button if button.label == "All neutral").click()
+    next(button for button in page.button if button.label == "Reset effects").click()
     page.run()
     assert "Move a slider" in said(page)
     assert len(pages.engine.ran) == 1  # nothing was made again

@@ -92,7 +92,7 @@ def test_one_sentence_again_changes_its_seed_alone(pages):
     assert list(rows) == ["1"]
     assert list(rows["1"]) == ["seed"]
     assert second.model_copy(update={"inputs": first.inputs}) == first
-    assert "Sentence 2 has a seed or settings of its own." in said(page)
+    assert "Sentences with their own seed or settings: 2." in said(page)
     # Run says the same text in the same way; another text has no such rows
     page = settle(pages, press(page, "run"))
     assert pages.engine.ran[-1].inputs["rows"] == second.inputs["rows"]
@@ -116,7 +116,7 @@ def test_a_sentence_gets_settings_of_its_own_beside_those_of_others(pages):
     assert set(rows) == {"0", "2"}
     assert rows["2"] == {"seed": 2, "speaking_rate": 2.0, "speaker": "bob"}
     assert "speaking_rate 2.0" in said(page)
-    assert "Sentence 1, 3 has" in said(page)
+    assert "Sentences with their own seed or settings: 1, 3." in said(page)
 
 
 def test_rows_can_be_forgotten_and_come_back_with_a_link(pages):
@@ -128,7 +128,7 @@ def test_rows_can_be_forgotten_and_come_back_with_a_link(pages):
     page = settle(pages, press(press(page, "rows-forget"), "run"))
     assert "rows" not in pages.engine.ran[-1].inputs
     other = pages.open(PAGE, r=link.split("?r=")[1])
-    assert "Sentence 2 has a seed" in said(other)
+    assert "Sentences with their own seed or settings: 2." in said(other)
 
 
 def test_a_damaged_row_in_a_link_is_a_sentence(pages):
@@ -162,7 +162,7 @@ def test_words_are_heard_again_by_a_model_that_writes_any(pages):
     page.run()
     page = settle(pages, page)
     assert pages.engine.ran[-1].model == "audio/tiny-ear"
-    assert "8 of 9 as asked" in said(page)
+    assert "8 of 9 correct" in said(page)
 
 
 def test_what_is_compared_are_words_and_single_digits():

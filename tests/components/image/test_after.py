@@ -36,7 +36,7 @@ def test_the_steps_are_decoded_once_and_shown_in_step(desk):
     assert player["count"] == COUNT
     assert player["captions"][1] == "step 2 of 5 · t = 700"
     assert player["marker"] == 2  # the third tile is where it stood still
-    assert "3 of 5 steps would have done" in said(page)
+    assert "From step 3 of 5 on, the predicted image stayed within 2%" in said(page)
     desk.draw()
     assert [request.study for request in desk.engine.ran] == ["", "steps"]
 
@@ -47,15 +47,15 @@ def test_a_picture_that_changed_until_the_end_has_no_mark(desk):
     desk.open("Steps")
     page = desk.settle()
     assert players(page)[0]["marker"] is None
-    assert "until the" in said(page)
+    assert "still changed at the last of" in said(page)
 
 
 def test_the_sentence_and_the_curve():
     output = Output("steps", meta={"settled": 14, "count": 20, "total": 20})
-    assert theatre.sentence(output).startswith("14 of 20 steps would have done")
+    assert theatre.sentence(output).startswith("From step 14 of 20 on, the predicted image stayed within 2%")
     cut = Output("steps", meta={"settled": 14, "count": 20, "total": 50})
     assert "50 steps" in theatre.sentence(cut)
-    assert "would have done" not in theatre.sentence(cut)
+    assert "stayed within" not in theatre.sentence(cut)
 
 
 def test_the_words_are_shown_as_text_over_the_picture(desk):

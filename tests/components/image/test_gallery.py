@@ -64,7 +64,7 @@ def test_a_failed_run_without_pictures_has_its_place(pages, monkeypatch):
 def test_two_pictures_are_compared_the_newest_with_the_one_before(pages):
     page = pages.open(PAGE)
     run(pages, page, "first")
-    assert not any(item.label == "Compare two" for item in page.expander)
+    assert not any(item.label == "Compare two images" for item in page.expander)
     run(pages, page, "second")
     assert components(page, "labels") == []  # not before it is opened
     page.session_state["image-compare"] = True

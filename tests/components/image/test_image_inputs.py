@@ -74,12 +74,12 @@ def test_a_task_without_its_picture_is_refused_with_a_sentence(pages):
     ("data", "words"),
     [
         (b"", "is empty (0 bytes)"),
-        (b"I am no picture.", "no picture that can be read here"),
+        (b"I am no picture.", "not an image file this app can read"),
         (png(kind="JPEG", size=(300, 300), quality=100)[:700], "damaged or cut off"),
         (png() + b"\0" * 25_000_000, "at most 20 MB"),
         (png(size=(30_000, 2_000), mode="L"), "at most 40 million pixels"),
         (png(size=(3, 3)), "at least 8 × 8"),
-        (png(kind="GIF"), "no picture that can be read here"),
+        (png(kind="GIF"), "not an image file this app can read"),
     ],
     ids=["empty", "text", "cut", "25 MB", "too many pixels", "tiny", "gif"],
 )

@@ -34,7 +34,7 @@ def test_a_walk_is_queued_shown_and_can_be_taken_along(desk):
     player = players(page)[0]
     assert (player["count"], player["captions"][0], player["captions"][-1]) == (4, "seed 7", "seed 9")
     labels = [item.proto.label for item in page.get("download_button")]
-    assert labels[:2] == ["Download film", "Download strip"]
+    assert labels[:2] == ["Download GIF", "Download strip"]
 
 
 def test_one_frame_of_a_walk_is_used_on(desk):
@@ -68,7 +68,7 @@ def test_a_walk_to_where_the_run_is_is_a_sentence(desk):
     widget(desk.page, "button", "-walk").click()
     desk.page.run()
     assert not desk.page.exception
-    assert "no way to walk" in said(desk.page)
+    assert "Choose another target" in said(desk.page)
     assert len(desk.engine.ran) == 1
 
 

@@ -94,14 +94,14 @@ def endless_flac():
 
 BAD = {
     "empty": (lambda: b"", ["0 bytes"]),
-    "text": (lambda: b"this is no sound at all, it is text", ["no sound file", "WAV"]),
-    "a picture": (lambda: b"\x89PNG\r\n\x1a\n" + bytes(200), ["no sound file"]),
+    "text": (lambda: b"this is no sound at all, it is text", ["not a sound file", "WAV"]),
+    "a picture": (lambda: b"\x89PNG\r\n\x1a\n" + bytes(200), ["not a sound file"]),
     "too large": (lambda: bytes(sounds.UPLOAD_MAX_BYTES + 1), ["50.0 MB", "50 MB"]),
     "three hours": (long_flac, ["180 minutes", "at most 10"]),
     "no samples": (lambda: file(np.zeros(0, np.float32)), ["0 samples"]),
     "too short": (lambda: file(tone(0.01)), ["less than 0.05"]),
     "silent": (lambda: file(np.zeros(RATE, np.float32)), ["silent"]),
-    "strange rate": (lambda: file(tone(), 500), ["500 samples a second"]),
+    "strange rate": (lambda: file(tone(), 500), ["500 samples per second"]),
     "stream without a length": (endless_flac, ["does not say how long"]),
     "cut off flac": (lambda: file(tone(5.0), kind="FLAC")[:60], [""]),
 }
@@ -175,7 +175,7 @@ def test_settings_of_any_length_and_letters_are_read_back_from_every_kind_of_fil
 def test_a_foreign_or_damaged_file_gives_no_settings():
     assert sounds.read_settings(sounds.encode(tone(), RATE)) is None
     assert sounds.read_settings(sounds.encode(tone(), RATE, comment="by me")) is None
-    with pytest.raises(BadInput, match="no sound file"):
+    with pytest.raises(BadInput, match="not a sound file"):
         sounds.read_settings(b"nothing of the kind")
     with pytest.raises(BadInput, match="damaged"):
         sounds.read_settings(sounds.encode(tone(), RATE, comment='{"index":0,"stamp":{}}'))

@@ -35,13 +35,13 @@ def bomb(side=30_000):
 
 
 BAD = {
-    "empty": (lambda: b"", ["0 bytes", "Give a PNG"]),
-    "a text named .png": (lambda: b"hello, this is text\n" * 40, ["no picture", "whatever its name says"]),
+    "empty": (lambda: b"", ["0 bytes", "Upload a PNG"]),
+    "a text named .png": (lambda: b"hello, this is text\n" * 40, ["not an image file", "whatever its name says"]),
     "25 MB": (lambda: bytes(25_000_000), ["25.0 MB", "at most 20 MB", "smaller"]),
     "a bomb": (bomb, ["at most 40 million", "smaller"]),
     "a large one": (lambda: bomb(7_000), ["7,000 × 7,000", "at most 40 million"]),
     "cut off": (lambda: encoded(noise(200), "JPEG")[:3000], ["damaged or cut off"]),
-    "a GIF": (lambda: encoded(noise(), "GIF"), ["no picture", "PNG, JPEG or WebP"]),
+    "a GIF": (lambda: encoded(noise(), "GIF"), ["not an image file", "PNG, JPEG or WebP"]),
     "tiny": (lambda: encoded(noise(4)), ["4 × 4", "at least 8 × 8"]),
 }
 
@@ -134,5 +134,5 @@ def test_settings_in_the_exif_of_a_jpeg_are_found(coding):
 
 def test_a_picture_without_texts_has_none():
     assert files.file_text(encoded(noise())) == {}
-    with pytest.raises(BadInput, match="no picture"):
+    with pytest.raises(BadInput, match="not an image file"):
         files.file_text(b"nothing of the kind")

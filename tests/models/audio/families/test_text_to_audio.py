@@ -190,7 +190,7 @@ def test_a_stopped_diffusion_ends_within_a_step_and_keeps_what_it_believed_in(en
     assert final.stats["steps"] == 2
     assert asked <= 4  # with and without the description: nothing was asked after the stop
     assert final.outputs[0].meta["finish"] == "stopped"
-    assert "how far it was after 2 steps" in final.stats["notes"][0]
+    assert "Stopped after 2 steps" in final.stats["notes"][0]
     samples = soundfile.read(io.BytesIO(final.outputs[0].data))[0]
     assert abs(len(samples) / 8000 - 0.5) <= 32 / 8000
     assert np.isfinite(samples).all() and np.abs(samples).max() > 1e-3

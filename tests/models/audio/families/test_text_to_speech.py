@@ -114,7 +114,7 @@ def test_stop_ends_within_a_step_of_a_sentence(engine, kind, monkeypatch):
 def test_a_voice_that_ends_at_once_says_so(engine):
     final = final_of(engine, speak("bark", "A cat.", min_eos_p=0.01))
     assert final.outputs == ()
-    assert "1 of 1 sentences gave no sound" in final.stats["notes"][0]
+    assert "1 of 1 sentences produced no sound" in final.stats["notes"][0]
 
 
 def test_one_row_is_made_again_alone(engine, monkeypatch):
@@ -217,7 +217,7 @@ def test_bad_text_is_a_sentence(engine, text, words):
 def test_what_has_no_letters_is_left_out_and_told(engine):
     final = final_of(engine, speak("vits", "A cat. 123."))
     assert final.outputs[0].meta["sentences"] == 1
-    assert "1 of 2 sentences gave no sound" in final.stats["notes"][0]
+    assert "1 of 2 sentences produced no sound" in final.stats["notes"][0]
 
 
 def test_stop_keeps_what_was_said(engine):

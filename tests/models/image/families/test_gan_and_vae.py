@@ -89,7 +89,7 @@ def test_stop_keeps_what_is_finished(engine, model):
 @each
 def test_unknown_words_are_named(engine, model):
     final = final_of(engine, ask(model, "red zebra on ice"))
-    assert final.stats["notes"] == ["Words that it does not know and left out: zebra, on, ice."]
+    assert final.stats["notes"] == ["Unknown words were ignored: zebra, on, ice."]
 
 
 def test_no_truncation_left_leaves_no_chance(engine):
