@@ -159,7 +159,7 @@ def describe(
     table = [_narrow(item, narrowings.get(item.name)) for item in fields.values()]
     seed = ParamField(
         "seed", "Seed", "seed", 0, "Fixes the randomness. The same seed, prompt and settings give the same result.",
-        ge=0, le=SEED_MAX, step=1, group="Chance", shown_if=dict(seed_shown_if or {}),
+        ge=0, le=SEED_MAX, step=1, group="Sampling", shown_if=dict(seed_shown_if or {}),
     )  # fmt: skip
     return (*(item for item in table if item is not None), seed)
 

@@ -70,7 +70,7 @@ class SpeechToTextParams(Params):
     temperature: float = Field(
         0.0, ge=0.0, le=1.5,
         description="Sampling temperature. 0: always the likeliest word. Higher: bolder guesses, more errors.",
-        json_schema_extra=hint(label="Temperature", neutral=0.0, step=0.05, group="Chance", live=True),
+        json_schema_extra=hint(label="Temperature", neutral=0.0, step=0.05, group="Sampling", live=True),
     )  # fmt: skip
 
     min_confidence: float = Field(

@@ -95,17 +95,17 @@ class TextToAudioParams(Params):
     temperature: float = Field(
         1.0, ge=0.0, le=2.0,
         description="Sampling temperature. 0: always the likeliest audio token, which soon loops. Higher: more varied.",
-        json_schema_extra=hint(label="Temperature", step=0.05, group="Chance", live=True),
+        json_schema_extra=hint(label="Temperature", step=0.05, group="Sampling", live=True),
     )  # fmt: skip
     top_k: int = Field(
         250, ge=0, le=2048, description="Draws only from this many likeliest audio tokens. Small: safe, "
                                         "repetitive; 0: all.",
-        json_schema_extra=hint(label="Top-k", group="Chance", shown_if={"temperature": above(0.0)}),
+        json_schema_extra=hint(label="Top-k", group="Sampling", shown_if={"temperature": above(0.0)}),
     )  # fmt: skip
     top_p: float = Field(
         1.0, ge=0.01, le=1.0, description="Nucleus sampling: only the likeliest audio tokens whose probabilities "
                                           "add up to this. 1: off.",
-        json_schema_extra=hint(label="Top-p", step=0.01, group="Chance", shown_if={"temperature": above(0.0)}),
+        json_schema_extra=hint(label="Top-p", step=0.01, group="Sampling", shown_if={"temperature": above(0.0)}),
     )  # fmt: skip
 
 

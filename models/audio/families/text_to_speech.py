@@ -78,27 +78,27 @@ class SpeechParams(Params):
     noise_scale: float = Field(
         0.667, ge=0.0, le=2.0, description="Randomness of tone and melody. 0: flat, always the same; high: lively, "
                                            "then hoarse.",
-        json_schema_extra=hint(label="Voice variation (noise scale)", step=0.01, group="Chance"),
+        json_schema_extra=hint(label="Voice variation (noise scale)", step=0.01, group="Sampling"),
     )  # fmt: skip
     noise_scale_duration: float = Field(
         0.8, ge=0.0, le=2.0, description="Randomness of sound lengths. 0: even; high: hesitates and hurries.",
-        json_schema_extra=hint(label="Rhythm variation (duration noise)", step=0.01, group="Chance"),
+        json_schema_extra=hint(label="Rhythm variation (duration noise)", step=0.01, group="Sampling"),
     )  # fmt: skip
     temperature: float = Field(
         0.7, ge=0.0, le=2.0, description="Noise that each frame starts from. 0: none, always the same; high: lively.",
-        json_schema_extra=hint(label="Temperature", step=0.05, group="Chance"),
+        json_schema_extra=hint(label="Temperature", step=0.05, group="Sampling"),
     )  # fmt: skip
     semantic_temperature: float = Field(
         0.7, ge=0.0, le=2.0, description="Randomness of words and intonation. 0: always the same.",
-        json_schema_extra=hint(label="Semantic temperature", step=0.05, group="Chance"),
+        json_schema_extra=hint(label="Semantic temperature", step=0.05, group="Sampling"),
     )  # fmt: skip
     coarse_temperature: float = Field(
         0.7, ge=0.0, le=2.0, description="Randomness of the voice's sound. 0: always the same.",
-        json_schema_extra=hint(label="Coarse temperature", step=0.05, group="Chance"),
+        json_schema_extra=hint(label="Coarse temperature", step=0.05, group="Sampling"),
     )  # fmt: skip
     fine_temperature: float = Field(
         0.5, ge=0.0, le=2.0, description="Randomness of the finest detail. 0: always the same; high: noisy.",
-        json_schema_extra=hint(label="Fine temperature", step=0.05, group="Chance"),
+        json_schema_extra=hint(label="Fine temperature", step=0.05, group="Sampling"),
     )  # fmt: skip
     num_flow_steps: int = Field(
         1, ge=1, le=16, description="Flow steps per frame. More: slower, sometimes cleaner.",

@@ -77,30 +77,30 @@ class TuneParams(Params):
     )  # fmt: skip
     temperature: float = Field(
         0.9, ge=0.1, le=2.0, description="Low: familiar phrases, repetitive. High: surprising, until bars break.",
-        json_schema_extra=hint(step=0.05, group="Chance"),
+        json_schema_extra=hint(step=0.05, group="Sampling"),
     )  # fmt: skip
     top_p: float = Field(
         0.95, ge=0.05, le=1.0, description="Nucleus sampling: draws only from the likeliest tokens whose "
                                            "probabilities add up to this. Lower: safer, less varied. 1: off.",
-        json_schema_extra=hint(label="Top-p", neutral=1.0, step=0.01, group="Chance"),
+        json_schema_extra=hint(label="Top-p", neutral=1.0, step=0.01, group="Sampling"),
     )  # fmt: skip
     top_k: int | None = Field(
         None, ge=1, le=200, description="Draws only from this many likeliest tokens. Small: familiar tunes; large: "
                                         "more variety.",
-        json_schema_extra=hint(label="Top-k", group="Chance", advanced=True),
+        json_schema_extra=hint(label="Top-k", group="Sampling", advanced=True),
     )  # fmt: skip
     min_p: float | None = Field(
         None, ge=0.01, le=1.0, description="Drops tokens less likely than this fraction of the top token. Higher: "
                                            "safer.",
-        json_schema_extra=hint(label="Min-p", step=0.01, group="Chance", advanced=True),
+        json_schema_extra=hint(label="Min-p", step=0.01, group="Sampling", advanced=True),
     )  # fmt: skip
     max_new_tokens: int = Field(
         320, ge=16, le=480, description="At most this many tokens (notes, bars). A tune may end earlier.",
-        json_schema_extra=hint(label="Length", cost="limit", group="Chance", unit="words", advanced=True),
+        json_schema_extra=hint(label="Length", cost="limit", group="Sampling", unit="words", advanced=True),
     )  # fmt: skip
     num_variants: int = Field(
         1, ge=1, le=4, description="How many tunes. Tune n uses seed + n − 1.",
-        json_schema_extra=hint(label="Tunes", neutral=1, cost="each", group="Chance"),
+        json_schema_extra=hint(label="Tunes", neutral=1, cost="each", group="Sampling"),
     )  # fmt: skip
     instrument: Literal["plucked string", "whistle", "accordion", "organ", "fiddle"] = Field(
         "plucked string", description="What plays the melody.", json_schema_extra=hint(group="Sound"),

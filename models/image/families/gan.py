@@ -54,11 +54,11 @@ class GANParams(Params):
     variation_strength: float = Field(
         0.0, ge=0.0, le=1.0, description="Blends this seed's noise with the variation seed's. 0.1: a close "
                                          "variation; 1: the variation seed's image.",
-        json_schema_extra=hint(label="Variation strength", neutral=0.0, step=0.05, group="Chance", live=True),
+        json_schema_extra=hint(label="Variation strength", neutral=0.0, step=0.05, group="Sampling", live=True),
     )  # fmt: skip
     variation_seed: int = Field(
         1, ge=0, le=2**32 - 1, description="The seed to vary towards.",
-        json_schema_extra=hint(label="Variation seed", group="Chance", shown_if={"variation_strength": above(0.0)}),
+        json_schema_extra=hint(label="Variation seed", group="Sampling", shown_if={"variation_strength": above(0.0)}),
     )  # fmt: skip
     prompt_mix: float = Field(
         0.0, ge=0.0, le=1.0, description="Blends the word vectors of two prompts. 0: first prompt; 1: second.",
