@@ -16,7 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from models.text.looking.microscope import Kept, position, score
+from models.text.kept import Kept
+from models.text.looking.microscope import position, score
 from models.text.sampling.spelling import Spelling
 
 TOKENIZER = Path(__file__).resolve().parent.parent / "models" / "embedded" / "story-gpt" / "tokenizer.json"

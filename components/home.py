@@ -25,10 +25,11 @@ def show() -> None:
     if not found:
         st.error("No model could be loaded. The log says why.")
         return
-    for room in found:
-        if room.welcome is not None:
-            room.welcome(session)
-            break
+    for problem in rooms.problems():
+        st.warning(plain(problem), icon=":material/warning:")
+    first = next((room for room in found if room.welcome is not None), None)
+    if first is not None and first.welcome is not None:
+        first.welcome(session)
     st.subheader("What is here", anchor=False)
     for room in found:
         _draw_room(session, room)
@@ -43,13 +44,13 @@ def _draw_room(session: Session, room: Modality) -> None:
     for page in room.pages:
         with st.container(border=True):
             st.page_link(page.script, label=f"**{plain(page.title)}**", icon=page.icon)
-            words, tile = (
-                st.columns([4, 1], vertical_alignment="center") if page == room.page else (st.container(), None)
-            )
+            if page != room.page:
+                st.markdown(page.about)
+                continue
+            words, tile = st.columns([4, 1], vertical_alignment="center")
             words.markdown(page.about)
-            if tile is not None:
-                with tile:
-                    _draw_tile(session, room)
+            with tile:
+                _draw_tile(session, room)
 
 
 def _draw_tile(session: Session, room: Modality) -> None:

@@ -20,12 +20,8 @@ from components import (
     settings_box,
     state,
 )  # fmt: skip
-from components import (
-    desk as desks,
-)
-from components import (
-    session as sessions,
-)
+from components import desk as desks
+from components import session as sessions
 from components import status_line as status
 from components.desk import Desk
 from components.escape import plain

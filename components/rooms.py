@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import logging
 import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from models.errors import CatalogError
 from models.settings import Settings
-from models.types import Request
 
 if TYPE_CHECKING:
     from components.modality import InputType, Modality
 
+log = logging.getLogger(__name__)
 _OWN = Path(__file__).resolve().parent
 
 
 def every() -> Mapping[str, Modality]:
-    """Return the rooms by id, in the order of their pages. Raises `CatalogError` for two rooms of one id."""
-    return _find(tuple(Path(folder) for folder in Settings().room_dirs))
+    """Return the rooms by id, in the order of their pages; one that cannot be read is left out, see `problems`."""
+    return _find(Settings().room_dirs)[0]
+
+
+def problems() -> tuple[str, ...]:
+    """Return a sentence for each room that was left out."""
+    return _find(Settings().room_dirs)[1]
 
 
 def room(name: str) -> Modality:
@@ -34,11 +39,6 @@ def room(name: str) -> Modality:
 def of(model: str) -> Modality:
     """Return the room of a model or request by the model's id."""
     return room(model.split("/", 1)[0])
-
-
-def of_request(request: Request | None) -> Modality | None:
-    """Return the room that a request belongs to."""
-    return of(request.model) if request is not None else None
 
 
 def input_type(name: str) -> InputType | None:
@@ -54,15 +54,24 @@ def _unknown(name: str) -> Modality:
 
 
 @cache
-def _find(folders: tuple[Path, ...]) -> Mapping[str, Modality]:
+def _find(folders: tuple[Path, ...]) -> tuple[Mapping[str, Modality], tuple[str, ...]]:
     found: dict[str, Modality] = {}
+    told = []
     for folder in folders:
         for file in sorted(folder.glob("*/page.py")):
-            declared: Modality = _import(file).ROOM
+            try:
+                declared: Modality = _import(file).ROOM
+            except Exception as error:  # whatever a file from elsewhere does: the other rooms stay
+                log.exception("the room %s cannot be read", file)
+                told.append(f"The room {file.parent.name} was left out: {type(error).__name__} in its page.py. The log "
+                            "has the details.")  # fmt: skip
+                continue
             if declared.id in found:
-                raise CatalogError(f"{file}: the room {declared.id!r} is declared twice. Give one of them another id.")
+                told.append(f"The room in {file.parent.name} was left out: the id {declared.id!r} is taken. Give it "
+                            "another id.")  # fmt: skip
+                continue
             found[declared.id] = declared
-    return dict(sorted(found.items(), key=lambda item: (item[1].page.order, item[0])))
+    return dict(sorted(found.items(), key=lambda item: (item[1].page.order, item[0]))), tuple(told)
 
 
 def _import(file: Path) -> Any:

@@ -87,7 +87,7 @@ ROOM = Modality(
         ),
     ),
     views={"audio": _draw, "text": _draw_heard},
-    words=Words(units={"generate": "words"}, counted="words", decoded="sound", one="picture"),
+    words=Words(units={"generate": "tokens"}, decoded="sound"),
     tile=_draw_tile,
     line=_line,
     earlier=_draw_earlier,

@@ -214,3 +214,24 @@ def test_what_nobody_knows_is_a_sentence(toy, kind):
     else:
         assert rooms.of("nobody/x").views == {}
         assert rooms.of("nobody/x").title == "Nobody"
+
+
+def test_a_room_that_cannot_be_read_leaves_the_others(toy, monkeypatch):
+    folder, _ = toy
+    for name, text in {
+        "broken": "ROOM = nothing",
+        "second": (folder / "rooms/dance/page.py").read_text("utf-8"),
+    }.items():
+        (folder / "rooms" / name).mkdir()
+        (folder / "rooms" / name / "page.py").write_text(text, "utf-8")
+    rooms._find.cache_clear()
+    assert list(rooms.every()) == ["text", "image", "audio", "dance"]
+    assert [sentence.split(":")[0] for sentence in rooms.problems()] == [
+        "The room broken was left out", "The room in second was left out",
+    ]  # fmt: skip
+    told = []
+    monkeypatch.setattr(home.st, "warning", lambda text, **more: told.append(text))
+    page = AppTest.from_file(ROOT / "pages" / "start.py", default_timeout=30).run()
+    assert not page.exception
+    assert len(told) == 2
+    rooms._find.cache_clear()

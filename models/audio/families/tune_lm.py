@@ -96,7 +96,7 @@ class TuneParams(Params):
     )  # fmt: skip
     max_new_tokens: int = Field(
         320, ge=16, le=480, description="At most this many tokens (notes, bars). A tune may end earlier.",
-        json_schema_extra=hint(label="Length", cost="limit", group="Sampling", unit="words", advanced=True),
+        json_schema_extra=hint(label="Length", cost="limit", group="Sampling", unit="tokens", advanced=True),
     )  # fmt: skip
     num_variants: int = Field(
         1, ge=1, le=4, description="How many tunes. Tune n uses seed + n − 1.",

@@ -7,17 +7,18 @@ page.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from models.errors import BadInput
-from models.text.sampling import cuts, stages
-from models.text.sampling.rows import Rows, pick, softmax, softmax_and_entropy
-from models.text.sampling.schema import Constraint
+from models.text.kept import Kept, unpack
+from models.text.sampling import stages
+from models.text.sampling.replay import last_mu, run, table
+from models.text.sampling.rows import pick, softmax, softmax_and_entropy
 from models.text.sampling.spelling import Spelling
 
 if TYPE_CHECKING:
@@ -31,47 +32,6 @@ STAGES = stages.STAGES
 MEASURES = ("probability", "entropy", "rank")
 SHOWN = 14  # tokens of a position's distribution
 _CACHED = 3  # finished texts that are kept open
-
-
-@dataclass(frozen=True)
-class Kept:
-    """Hold the record of one generated text.
-
-    `logits` is float16, tokens × vocabulary, as the model gave them (after guidance, where there was any); `ids` int32,
-    the tokens that were drawn; `prompt` int32. `seed` (int64, one) is the text's own, the request's plus its place
-    among the variants; `end` (int32) the end tokens. Both are None in older
-    records: the seed then counts as 0, and a schema cannot be replayed.
-
-    Of a larger vocabulary `columns` (tokens × N) names the likeliest tokens, whose logits `logits` holds in falling
-    order, and `rest` (float32, tokens) is the logarithm of the summed exponentials of all others.
-    """
-
-    logits: NDArray[np.float16]
-    ids: NDArray[np.int32]
-    prompt: NDArray[np.int32]
-    columns: NDArray[np.int32] | None = None
-    rest: Floats | None = None
-    seed: NDArray[np.int64] | None = None
-    end: NDArray[np.int32] | None = None
-
-
-def pack(kept: Kept, vocabulary: str = "") -> bytes:
-    """Return safetensors bytes; `vocabulary` is the fingerprint of the tokens' vocabulary.
-
-    See `models.text.vocabulary`.
-    """
-    from safetensors.numpy import save
-
-    parts = {field.name: getattr(kept, field.name) for field in fields(kept)}
-    there = {name: np.ascontiguousarray(part) for name, part in parts.items() if part is not None}
-    return bytes(save(there, metadata={"vocabulary": vocabulary} if vocabulary else None))
-
-
-def unpack(data: bytes) -> Kept:
-    """Undo `pack`."""
-    from safetensors.numpy import load
-
-    return Kept(**load(data))
 
 
 @dataclass(frozen=True)
@@ -104,7 +64,7 @@ def score(kept: Kept, params: Mapping[str, Any], words: Spelling | None = None) 
     rank = 1 + (rows.x[:, : rows.named] > pick(rows.x, rows.drawn)[:, None]).sum(axis=1)
     stage = np.full(len(before), -1, np.int32)
     acted = False
-    for name in _run(rows, params):
+    for name in run(rows, params):
         gone = pick(rows.x, rows.drawn) == -np.inf
         stage = np.where(gone, np.where(stage < 0, STAGES.index(name), stage), -1)  # a schema may undo a ban
         acted = True
@@ -120,15 +80,6 @@ def score(kept: Kept, params: Mapping[str, Any], words: Spelling | None = None) 
     )
 
 
-def _run(rows: Rows, params: Mapping[str, Any]) -> Iterator[str]:
-    """Run all stages, and yield the name of each that acted."""
-    for name in STAGES:
-        if stages.apply(name, rows, params):
-            yield name
-            if name in stages.CUTS:
-                rows.narrow()
-
-
 def position(
     kept: Kept, params: Mapping[str, Any], at: int, shown: int = SHOWN, words: Spelling | None = None
 ) -> dict[str, Any]:
@@ -140,7 +91,7 @@ def position(
     rows = table(kept, words, params, range(at, at + 1))
     assert rows.drawn is not None
     if stages.acts("mirostat_tau", params):  # its bound depends on all tokens before
-        rows.mu = np.array([_mu(table(kept, words, params, range(at)), params)])
+        rows.mu = np.array([last_mu(table(kept, words, params, range(at)), params)])
     steps = [softmax(rows.x[-1:])[0]]
     names = []
     for name in STAGES:
@@ -156,44 +107,6 @@ def position(
     ]
     left = int(np.isfinite(rows.x[-1, : rows.named]).sum())
     return {"tokens": tokens, "stages": names, "left": left, "drawn": int(kept.ids[at])}
-
-
-def table(kept: Kept, words: Spelling | None, params: Mapping[str, Any], places: range | None = None) -> Rows:
-    """Return the scores of some positions of a text (all of them by default), before any stage."""
-    at = np.arange(len(kept.ids)) if places is None else np.arange(places.start, places.stop)
-    x = kept.logits[at].astype(np.float32)
-    named = x.shape[1]
-    columns = None if kept.columns is None else kept.columns[at]
-    ids = kept.ids[at].astype(np.int64)
-    if columns is None:
-        drawn = ids
-    else:
-        same = columns == ids[:, None]
-        drawn = np.where(same.any(axis=1), same.argmax(axis=1), named).astype(np.int64)
-    if kept.rest is not None:
-        x = np.concatenate([x, kept.rest[at, None]], axis=1)
-    said = np.concatenate([kept.prompt, kept.ids])
-    start = len(kept.prompt)
-    rows = Rows(x, [said[: start + int(one)] for one in at], start, named, columns, drawn=drawn, words=words)
-    rows.lanes = [0] * len(at)
-    rows.seeds = np.repeat(kept.seed if kept.seed is not None else np.zeros(1, np.int64), len(at))
-    if words is not None and kept.end is not None and len(kept.end) and stages.acts("json_schema", params):
-        size = named if columns is None else len(words.texts)
-        rows.constraint = Constraint(params["json_schema"], words, size, int(kept.end[0]))
-    return rows
-
-
-def mu_after(kept: Kept, params: Mapping[str, Any], words: Spelling | None) -> float:
-    """Return mirostat's bound after a text, in bits: a continuation starts with it."""
-    return _mu(table(kept, words, params), params)
-
-
-def _mu(rows: Rows, params: Mapping[str, Any]) -> float:
-    others = {name: value for name, value in params.items() if name != "mirostat_tau"}
-    for _ in _run(rows, others):
-        pass
-    assert rows.drawn is not None
-    return float(cuts.bounds(cuts.surprise(softmax(rows.x), rows.drawn), params)[-1])
 
 
 class Opener:

@@ -15,7 +15,7 @@ from torch import nn
 from models.errors import BadInput
 from models.events import Event, Final, Progress
 from models.text import looks, vocabulary
-from models.text.looking import microscope
+from models.text.kept import Kept, unpack
 from models.types import Output
 from models.watching import Interrupted, Watch, follow
 
@@ -59,7 +59,7 @@ def follow_pass(run: Callable[[], None], watch: LayerWatch) -> Iterator[Event]:
         yield Final((), {"stopped": True})
 
 
-def open_kept(spec: ModelSpec, request: Request, context: Context) -> tuple[microscope.Kept, list[int], str]:
+def open_kept(spec: ModelSpec, request: Request, context: Context) -> tuple[Kept, list[int], str]:
     """Return a text's record, all its tokens from the prompt on, and its vocabulary's fingerprint.
 
     The fingerprint is "" in records from before there were any. Raises `BadInput` for a file that is not a record, and
@@ -68,7 +68,7 @@ def open_kept(spec: ModelSpec, request: Request, context: Context) -> tuple[micr
     assert context.open_ref is not None
     data = context.open_ref(request.inputs["view"])
     try:
-        kept = microscope.unpack(data)
+        kept = unpack(data)
         ids = [*kept.prompt.tolist(), *kept.ids.tolist()]
     except Exception as error:  # the library raises its own
         raise BadInput("This file does not hold a saved text with its logits. Open a text generated here.") from error
@@ -126,7 +126,7 @@ def final(output: Output, notes: Sequence[str] = ()) -> Final:
     return Final((output,), {"stopped": False, "notes": list(notes)})
 
 
-def where(ids: Sequence[int], kept: microscope.Kept, start: int) -> dict[str, Any]:
+def where(ids: Sequence[int], kept: Kept, start: int) -> dict[str, Any]:
     """Say which part of a text a view shows: `{"first", "of", "prompt"}`.
 
     It shows tokens from place `first` of `of`; the first `prompt` of those shown are the prompt's.

@@ -21,7 +21,7 @@ from models.types import Output
 if TYPE_CHECKING:
     from models.family import Context, Loaded
     from models.spec import ModelSpec
-    from models.text.looking.microscope import Kept
+    from models.text.kept import Kept
     from models.types import Request
 
 _CHUNK = 64  # tokens whose distributions are in memory at a time

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from transformers import LogitsProcessor
 
-from models.text.looking.microscope import Kept, pack
+from models.text.kept import Kept, pack
 from models.text.sampling.guidance import Guidance, mix
 from models.types import SEED_MAX, Output
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
 
 from models.errors import BadInput
-from models.text.looking import microscope
-from models.text.sampling import prefix, processors, stages
+from models.text.sampling import prefix, processors, replay, stages
 from models.text.sampling.guidance import Guidance, unprompted
 from models.text.sampling.recording import LogitsRecorder
 from models.text.sampling.schema import Constraint
@@ -180,7 +179,7 @@ class Writing:
             return None
         kept = self.recorder.kept(0, self.ids, self.forced)
         assert kept is not None
-        return microscope.mu_after(kept, self._settings, self.words)
+        return replay.mu_after(kept, self._settings, self.words)
 
 
 _HIDDEN = "hidden"  # the form shows no such setting

@@ -63,7 +63,7 @@ def test_a_tune_is_run_without_an_opening_and_played_once(pages):
     request = pages.engine.ran[0]
     assert (request.model, request.inputs, request.seed) == ("audio/folk-gpt", {"prompt": ""}, 7)
     assert len(players(page)) == 1
-    assert "seed 7 · 0.5 s · 20 words" in said(page)
+    assert "seed 7 · 0.5 s · 20 tokens" in said(page)
     labels = [item.label for item in page.download_button]
     assert {"FLAC", "MP3", "MIDI", "ABC notation", "Download"} <= set(labels)
 
@@ -87,7 +87,7 @@ def test_the_notes_grow_while_it_writes_and_nothing_plays(pages):
     page.run()
     assert not players(page)
     assert page.get("vega_lite_chart") or page.get("arrow_vega_lite_chart")
-    assert "5 of 20 words" in str([item.proto.text for item in page.get("progress")])
+    assert "5 of 20 tokens" in str([item.proto.text for item in page.get("progress")])
 
 
 def test_a_bad_opening_gets_a_sentence_and_stays(pages):

@@ -11,7 +11,8 @@ from components.session import Session
 from components.text import microscope_view, token_map
 from models.blobs import Blobs
 from models.errors import BadInput
-from models.text.looking.microscope import Kept, look, pack, unpack
+from models.text.kept import Kept, pack, unpack
+from models.text.looking.microscope import look
 from tests.components.image_desk import OWNER, components, said, widget
 from tests.components.text.text_desk import CATALOG, STORY, TextDesk, Texts, view
 

@@ -14,7 +14,7 @@ from models.events import Final, Progress
 from models.runtime.jobs import Jobs
 from models.settings import Settings
 from models.store import Store
-from models.text.looking.microscope import Kept, pack
+from models.text.kept import Kept, pack
 from models.types import Output, Request
 from tests.components.image_desk import Desk
 from tests.fakes import FakeEngine

@@ -10,7 +10,7 @@ from models.errors import BadInput, WeightsError
 from models.settings import Settings
 from models.text import vocabulary
 from models.text.families.causal_lm import CausalLM, _tokenizer_file
-from models.text.looking.microscope import Kept, pack
+from models.text.kept import Kept, pack
 from tests.tiny import BOS, EOS, make_tokenizer
 
 

@@ -8,7 +8,7 @@ import pytest
 from models.device import import_libraries
 from models.errors import BadInput, PromptTooLong, WeightsError
 from models.runtime.engine import LocalEngine
-from models.text.looking.microscope import unpack
+from models.text.kept import unpack
 from models.types import Request
 from tests.tiny import (
     CONTEXT,

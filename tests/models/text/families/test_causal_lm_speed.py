@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.runtime.engine import LocalEngine
-from models.text.looking.microscope import unpack
+from models.text.kept import unpack
 from models.text.sampling import prefix
 from tests.models.text.families.test_causal_lm import PressedAtStep
 from tests.tiny import ENTRY, ask, final_of, make_tokenizer, results, tiny_engine, tiny_settings

@@ -9,8 +9,8 @@ import pytest
 
 from models.errors import BadInput
 from models.plain_text import read_text_artifact
+from models.text.kept import unpack
 from models.text.looking import microscope
-from models.text.looking.microscope import unpack
 from models.types import Request, combined_sha256
 from tests.models.text.families.test_causal_lm import PressedAtStep
 from tests.tiny import ask, direct, final_of, plain, results

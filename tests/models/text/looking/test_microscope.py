@@ -12,9 +12,10 @@ guard()
 import torch  # noqa: E402
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM  # noqa: E402
 
+from models.text.kept import Kept, pack, unpack  # noqa: E402
 from models.text.looking import microscope  # noqa: E402
-from models.text.looking.microscope import STAGES, Kept, pack, position, score, unpack  # noqa: E402
-from models.text.sampling import stages  # noqa: E402
+from models.text.looking.microscope import STAGES, position, score  # noqa: E402
+from models.text.sampling import replay, stages  # noqa: E402
 
 VOCABULARY = 40
 SIZES = {"vocab_size": VOCABULARY, "hidden_size": 8, "intermediate_size": 8, "num_attention_heads": 1}
@@ -52,7 +53,7 @@ def by_transformers(kept, params):
 def test_every_combination_of_stages_gives_what_transformers_gives(seed, params):
     kept = random_text(seed)
     wanted = by_transformers(kept, params)
-    table = microscope.table(kept, None, params)
+    table = replay.table(kept, None, params)
     for name in STAGES:
         stages.apply(name, table, params)
     same = torch.isfinite(wanted).numpy() == np.isfinite(table.x)
@@ -77,7 +78,7 @@ def test_each_of_their_stages_alone_is_exact_on_many_texts(name):
     for seed in range(40):
         kept = random_text(seed)
         wanted = by_transformers(kept, {name: value})
-        table = microscope.table(kept, None, {})
+        table = replay.table(kept, None, {})
         assert stages.apply(name, table, {name: value})
         assert np.array_equal(torch.isfinite(wanted).numpy(), np.isfinite(table.x))
         finite = np.isfinite(table.x)

@@ -5,6 +5,7 @@ import pytest
 
 from models.blobs import Blobs
 from models.errors import BadInput
+from models.text.kept import pack
 from models.text.looking import microscope
 from models.text.looking.microscope import MEASURES, look
 from tests.models.text.looking.test_microscope import random_text
@@ -18,7 +19,7 @@ def ask(tmp_path):
     """Return a function that asks about one random text, and the text."""
     blobs = Blobs(tmp_path)
     kept = random_text(4, tokens=12, vocabulary=VOCABULARY, few=VOCABULARY - 1)
-    ref = blobs.put_bytes(microscope.pack(kept))
+    ref = blobs.put_bytes(pack(kept))
     tokenizer = make_tokenizer().backend_tokenizer
 
     def asked(**data):

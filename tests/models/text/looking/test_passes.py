@@ -9,8 +9,8 @@ from safetensors.numpy import load
 
 from models.errors import BadInput
 from models.runtime.engine import StopSignal
+from models.text.kept import unpack
 from models.text.looking import attention, lens, passes
-from models.text.looking.microscope import unpack
 from tests.tiny import ask, final_of, plain
 from tests.tiny.kept_texts import look, written
 

@@ -8,8 +8,9 @@ import torch
 
 from models.blobs import Blobs
 from models.errors import BadInput
+from models.text.kept import pack, unpack
 from models.text.looking import rescoring
-from models.text.looking.microscope import pack, score, unpack
+from models.text.looking.microscope import score
 from models.text.sampling import recording
 from models.types import Request
 from tests.models.text.looking.test_passes import context, ids_of

@@ -14,9 +14,14 @@ guard()
 import torch  # noqa: E402
 
 from models.errors import BadInput  # noqa: E402
-from models.text.looking import microscope  # noqa: E402
-from models.text.looking.microscope import Kept, position, score  # noqa: E402
-from models.text.sampling import cuts, processors, stages  # noqa: E402
+from models.text.kept import Kept  # noqa: E402
+from models.text.looking.microscope import position, score  # noqa: E402
+from models.text.sampling import (  # noqa: E402
+    cuts,
+    processors,
+    replay,
+    stages,
+)
 from models.text.sampling.rows import Rows  # noqa: E402
 from models.text.sampling.schema import Constraint  # noqa: E402
 from models.text.sampling.spelling import Spelling  # noqa: E402
@@ -85,7 +90,7 @@ def by_processors(kept, params, row=0, rows=1):
 
 
 def by_microscope(kept, params):
-    rows = microscope.table(kept, WORDS, params)
+    rows = replay.table(kept, WORDS, params)
     for name in STAGES:
         stages.apply(name, rows, params)
     return rows.x
@@ -234,7 +239,7 @@ def test_mirostat_is_algorithm_2_of_its_paper():
             keep = [-math.log2(one) <= mu or one == max(p) for one in p]
             assert np.array_equal(np.isfinite(found[at]), keep)
             mu -= 0.4 * (-math.log2(p[token]) - 3.0)
-        assert microscope.mu_after(kept, params, None) == pytest.approx(mu, abs=1e-3)
+        assert replay.mu_after(kept, params, None) == pytest.approx(mu, abs=1e-3)
 
 
 @pytest.mark.parametrize(("tau", "spread"), [(2.0, 3.0), (4.0, 2.0)])
@@ -256,7 +261,7 @@ def test_mirostat_behind_a_given_beginning_is_as_if_that_had_been_drawn():
     kept = random_text(4)
     whole = by_processors(kept, params)
     begun = Kept(kept.logits[:3], kept.ids[:3], kept.prompt, seed=kept.seed, end=kept.end)
-    mu = microscope.mu_after(begun, params, WORDS)
+    mu = replay.mu_after(begun, params, WORDS)
     build = processors.build(params, len(kept.prompt), 4, WORDS, None, mu)
     for at in range(3, 7):
         said = torch.tensor([[*kept.prompt.tolist(), *kept.ids[:at].tolist()]])
