@@ -132,7 +132,7 @@ def test_sound_is_seen_growing_and_stop_keeps_what_there_is(session):
     viewer = opened(session, model="audio/digits-diffusion", **long)
     viewer.page.get_by_role("textbox", name="What to say").fill("1 2 3 4 5")
     start(viewer)
-    viewer.sees("s of sound, all of it growing at once")
+    viewer.sees("s of sound, refined all at once")
     viewer.page.get_by_alt_text("The spectrogram so far").wait_for()
     assert viewer.page.get_by_test_id("stAudio").count() == 0  # one player, at the end
     viewer.button("Stop").click()
@@ -196,9 +196,9 @@ def test_effects_change_the_finished_sound_and_two_takes_are_compared(session):
     rate, samples = wavfile.read(io.BytesIO(file.value.path().read_bytes()))
     assert len(samples) / rate == pytest.approx(2 * length, abs=0.05)
     viewer.page.get_by_text("Compare two sounds", exact=True).click()
-    viewer.sees("Pitch of the voice")
+    viewer.sees("Pitch: median f0")
     viewer.page.get_by_text("Aligned (time-warped)", exact=True).click()
-    viewer.sees("like sounds lie on one another")
+    viewer.sees("similar sounds line up with A")
     assert viewer.page.get_by_test_id("stException").count() == 0
 
 

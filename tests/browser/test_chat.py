@@ -51,7 +51,7 @@ def test_two_turns_a_branch_and_the_way_back(session):
     talk.send("two")
     talk.shows("one", answer("one"), "two", answer("two"))
     talk.page.get_by_role("button", name="Edit").first.click()
-    words = talk.page.get_by_role("textbox", name="Your words")
+    words = talk.page.get_by_role("textbox", name="Your message")
     words.wait_for()
     words.fill("other")
     words.press("Control+Enter")

@@ -265,7 +265,7 @@ def test_the_kept_steps_are_decoded(engine, kind):
 
 
 def test_kept_steps_of_another_kind_get_a_sentence(engine, photo):
-    with pytest.raises(BadInput, match="kept steps"):
+    with pytest.raises(BadInput, match="saved steps"):
         list(engine.generate(draw("sd", study="steps", steps=photo)))
     with pytest.raises(BadInput, match="has no study"):
         list(engine.generate(draw("sd", study="nonsense")))
