@@ -231,7 +231,7 @@ def test_a_room_that_cannot_be_read_leaves_the_others(toy, monkeypatch):
     ]  # fmt: skip
     told = []
     monkeypatch.setattr(home.st, "warning", lambda text, **more: told.append(text))
-    page = AppTest.from_file(ROOT / "pages" / "start.py", default_timeout=30).run()
+    page = AppTest.from_file(ROOT / "Home.py", default_timeout=30).run()
     assert not page.exception
     assert len(told) == 2
     rooms._find.cache_clear()
