@@ -35,7 +35,7 @@ def _draw_heard(showing: Showing) -> None:
 def _draw_tile(output: Output, read: Callable[[Output], bytes], key: str) -> None:
     st.caption(plain(sound_view.tune_words(output.text) or " ".join(output.text.split())[:80]))
     if output.meta.get("peaks"):
-        charts.draw(sound_view.wave(output).properties(height=60), f"{key}-tile")
+        charts.draw(sound_view.wave(output, small=True), f"{key}-tile")
 
 
 def _line(run: Run) -> str:

@@ -106,18 +106,21 @@ def _draw_score(output: Output) -> None:
         st.info(plain(error.message), icon=":material/info:")
 
 
-def wave(output: Output) -> alt.Chart:
-    """Return the wave of a sound, to be zoomed and moved along time."""
+def wave(output: Output, *, small: bool = False) -> alt.Chart:
+    """Return the wave of a sound, to be zoomed and moved along time; `small`: a still one without its axis."""
     peaks, seconds = output.meta.get("peaks", []), float(output.meta.get("seconds", 0))
     rows = [{"s": round(seconds * at / max(1, len(peaks)), 4), "low": low, "high": high}
             for at, (low, high) in enumerate(peaks)]  # fmt: skip
-    return alt.Chart(alt.Data(values=rows)).mark_area(opacity=0.85).encode(
-        x=alt.X("s:Q", title="seconds", scale=alt.Scale(domain=[0, seconds], nice=False)),
-        y=alt.Y("low:Q", title=None, scale=alt.Scale(domain=[-1, 1]), axis=alt.Axis(labels=False, ticks=False)),
+    along = {"axis": None} if small else {"title": "seconds"}
+    chart = alt.Chart(alt.Data(values=rows)).mark_area(opacity=0.85).encode(
+        x=alt.X("s:Q", scale=alt.Scale(domain=[0, seconds], nice=False), **along),
+        y=alt.Y("low:Q", title=None, scale=alt.Scale(domain=[-1, 1]),
+                axis=None if small else alt.Axis(labels=False, ticks=False)),
         y2="high:Q",
     ).properties(
-        height=150, description=f"The wave of {seconds:.1f} seconds of sound",
-    ).interactive(bind_y=False)  # fmt: skip
+        height=48 if small else 150, description=f"The wave of {seconds:.1f} seconds of sound",
+    )  # fmt: skip
+    return chart if small else chart.interactive(bind_y=False)
 
 
 def piano_roll(text: str) -> alt.Chart:

@@ -26,3 +26,14 @@ def test_home_says_what_this_is_and_starts_a_first_run(pages):
     settle(pages, page)
     assert pages.engine.ran[0].inputs["prompt"] == "Once upon a time a small dragon"
     assert any(fresh.endswith("word2") for _, fresh in stories(page))
+
+
+def test_every_room_stands_on_home_with_an_example_of_its_first_model(pages):
+    page = pages.open("Home.py")
+    labels = [link.proto.label for link in page.get("page_link")]
+    assert labels == ["**Text**", "**Image**", "**Audio**"]
+    captions = [item.value for item in page.caption]
+    assert any(text.startswith("Once upon a time a small dragon") for text in captions)
+    assert "tune in 6/8, D major" in [text.replace("\\", "") for text in captions]
+    assert len(page.get("image")) == 1
+    assert "mark" in page.get("vega_lite_chart")[0].proto.spec
