@@ -1,125 +1,204 @@
-"""An engine without torch: it speaks the protocol and does what a script of events says."""
+"""An engine without torch. It speaks the protocol; what a run makes is a script: `FakeEngine.play`."""
+
+from __future__ import annotations
 
 import hashlib
 import json
 import threading
 import time
 from collections import Counter
-
-import numpy as np
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from models import plain_text
-from models.errors import WorkerDied
-from models.events import Final, Preview, Progress
-from models.image import files
-from models.runtime.engine import EngineState, StopSignal
-from models.types import Output
+from models.catalog import Catalog, current_catalog
+from models.errors import BadRequest, WorkerDied
+from models.events import Event, Final, Preview, Progress
+from models.params import values_in_effect
+from models.runtime.engine import Engine, EngineState, Phase, StopSignal
+from models.settings import Settings
+from models.types import Output, Request, RunStats
+
+Script = Iterator[Progress | Preview | Output]
+SECONDS = 0.5  # what a run says that it took
 
 
-class FakeEngine:
-    """Count words, one per step. `gate` holds every run before its first step while it is cleared."""
+@dataclass
+class Turn:
+    """Hold one run under way: what was asked for, what was made, and what a reader pressed meanwhile."""
 
-    def __init__(self, steps=3, step_s=0.0):
+    request: Request
+    stop: StopSignal
+    held: Callable[[], bool]
+    made: list[Output] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def stopped(self) -> bool:
+        return self.stop.asked
+
+    @property
+    def stamp(self) -> dict[str, Any]:
+        return {"request": self.request.model_dump()}
+
+    def hold(self) -> Literal["on", "stopped", "skipped"]:
+        """Wait at the engine's gate until it opens, Stop or Skip, and say which it was."""
+        while self.held():
+            if self.stop.asked:
+                return "stopped"
+            if self.stop.take_skip():
+                return "skipped"
+            time.sleep(0.005)
+        return "on"
+
+
+class FakeEngine(Engine):
+    """Play a script for each run: subclasses give `play`, and `on_<study>` and `tool_<name>` as families do.
+
+    A script yields progress, previews and finished outputs; the engine closes it. `gate` holds the scripts where they
+    call `Turn.hold` while it is cleared, and those of the runs after the first `hold_from`. `fail_with` is raised in
+    place of a run's first finished output, of all models or of `fail_models`; `tool_error` instead of a tool's answer.
+    """
+
+    stage = "generate"
+    hold_from: int | None = None
+    fail_models: tuple[str, ...] = ()
+
+    def __init__(self, steps: int = 3) -> None:
         self.steps = steps
-        self.step_s = step_s
         self.gate = threading.Event()
         self.gate.set()
-        self.ran = []  # requests in the order in which they began
-        self.allowed = Counter()
-        self.fail_with = None
-        self.phase = "ready"
+        self.ran: list[Request] = []  # in the order in which they began
+        self.called: list[tuple[str, str, dict[str, Any]]] = []  # model, tool, data
+        self.allowed: Counter[str] = Counter()
+        self.fail_with: Exception | None = None
+        self.tool_error: Exception | None = None
+        self.phase: Phase = "ready"
 
-    def generate(self, request, stop=None):
-        stop = stop or StopSignal()
-        self.ran.append(request)
-        yield Progress("start")
-        while not self.gate.wait(0.01):
-            if stop.asked:
-                yield Final((), {"stopped": True, "seconds": 0.0})
-                return
-        chat = bool(request.inputs.get("messages"))
-        prompt = "" if chat else request.inputs["prompt"]  # an answer stands alone
-        meta = {"prompt_chars": len(prompt)}
-        text = f"{request.seed}:" if chat else prompt
+    # -- what a fake of one room gives -------------------------------------------------------------------------------
+
+    def play(self, turn: Turn) -> Script:
+        """Make what was asked for."""
+        raise NotImplementedError
+
+    def counted(self, request: Request) -> RunStats:
+        """Return what the stats of a finished run count."""
+        return {}
+
+    def study(self, turn: Turn) -> Script:
+        """Look into a result, in `steps` steps: what `on_<study>` returns for the request."""
+        look: Callable[[Request], Iterable[Output]] = getattr(self, f"on_{turn.request.study}")
         for step in range(self.steps):
-            if stop.asked:
+            yield Progress(self.stage, step + 1, self.steps)
+            if turn.hold() == "stopped":
+                return
+        yield from look(turn.request)
+
+    # -- the protocol ------------------------------------------------------------------------------------------------
+
+    def generate(self, request: Request, stop: StopSignal | None = None) -> Iterator[Event]:
+        turn = Turn(request, stop or StopSignal(), self._held)
+        self.ran.append(request)
+        for one in self.study(turn) if request.study else self.play(turn):
+            if not isinstance(one, Output):
+                yield one
+            elif self.fail_with is not None and (not self.fail_models or request.model in self.fail_models):
+                raise self.fail_with
+            else:
+                turn.made.append(one)
+        yield Final(tuple(turn.made), run_stats(turn, {} if request.study else self.counted(request)))
+
+    def call(self, model: str, tool: str, data: dict[str, Any]) -> dict[str, Any]:
+        self.called.append((model, tool, data))
+        if self.tool_error is not None:
+            raise self.tool_error
+        serve: Callable[[dict[str, Any]], dict[str, Any]] | None = getattr(self, f"tool_{tool}", None)
+        if serve is None:
+            raise BadRequest(f"{model} has no tool {tool!r}.")
+        return serve(data)
+
+    def state(self) -> EngineState:
+        return EngineState(self.phase, time.time(), 1, budget_bytes=1_000_000_000)
+
+    def unload(self, model: str) -> None:
+        pass
+
+    def allow(self, model: str) -> None:
+        self.allowed[model] += 1
+
+    def close(self) -> None:
+        pass
+
+    def die(self, reason: str = "killed") -> None:
+        self.fail_with = WorkerDied("The worker process was ended from outside.", reason=reason)
+
+    def _held(self) -> bool:
+        return not self.gate.is_set() or (self.hold_from is not None and len(self.ran) > self.hold_from)
+
+
+def run_stats(turn: Turn, counted: RunStats) -> RunStats:
+    """Return all stats of a run that ends now, as a family and `run_request` together do."""
+    return {
+        "stopped": turn.stopped,
+        "notes": turn.notes,
+        **counted,
+        "seconds": SECONDS,
+        "first_output_s": SECONDS,
+        "in_effect": in_effect(turn.request),
+    }
+
+
+def in_effect(request: Request) -> dict[str, Any]:
+    """Return the settings that act in a run, by its family's declaration; none in a study or of an unknown model."""
+    known = catalog()
+    if request.study or request.model not in known:
+        return {}
+    values = {**known.validate(request).model_dump(mode="json"), "seed": request.seed}
+    spec = known[request.model]
+    return values_in_effect(known.family(spec.id).fields(spec), values)
+
+
+def catalog() -> Catalog:
+    """Return the catalogue that the test has set up."""
+    return current_catalog(Settings())
+
+
+def view(data: bytes, media_type: str, index: int = 0, **meta: Any) -> Output:
+    """Return what is kept beside a result to look into it."""
+    return Output("view", index, "", data, media_type, hashlib.sha256(data).hexdigest(), meta)
+
+
+class FakeWords(FakeEngine):
+    """Count words, one per step, after the prompt; an answer in a chat stands alone and begins with its seed."""
+
+    def __init__(self, steps: int = 3, step_s: float = 0.0) -> None:
+        super().__init__(steps)
+        self.step_s = step_s
+
+    def play(self, turn: Turn) -> Script:
+        request = turn.request
+        chat = bool(request.inputs.get("messages"))
+        text = f"{request.seed}:" if chat else request.inputs["prompt"]
+        meta: dict[str, Any] = {"prompt_chars": 0 if chat else len(text)}
+        yield Progress("start")
+        if turn.hold() == "stopped":
+            return
+        for step in range(self.steps):
+            if turn.stopped:
                 break
             time.sleep(self.step_s)
             text += f" word{step}"
-            yield Progress("generate", step + 1, self.steps)
+            yield Progress(self.stage, step + 1, self.steps)
             yield Preview((Output("text", 0, text, meta=meta),))
-        if self.fail_with is not None:
-            raise self.fail_with
-        finish = "stopped" if stop.asked else "eos"
-        stats = {"tokens": self.steps, "tokens_per_s": 100.0, "seconds": 0.1, "stopped": stop.asked,
-                 "in_effect": {**request.params, "seed": request.seed}, "notes": []}  # fmt: skip
-        yield Final((plain_text.text_output(text, {"seed": request.seed}, 0, {**meta, "finish": finish}),), stats)
+        meta["finish"] = "stopped" if turn.stopped else "eos"
+        yield plain_text.text_output(text, {"seed": request.seed}, 0, meta)
 
-    def die(self, reason="killed"):
-        self.fail_with = WorkerDied("The worker process was ended from outside.", reason=reason)
+    def counted(self, request: Request) -> RunStats:
+        return {"tokens": self.steps, "tokens_per_s": 100.0}
 
-    def call(self, model, tool, data):
+    def tool_count_tokens(self, data: dict[str, Any]) -> dict[str, Any]:
         said = [one["content"] for one in json.loads(data.get("messages") or "[]")]
         tokens = len(" ".join([*said, data["text"]]).split())
         problem = f"The prompt has {tokens} tokens." if tokens >= 512 else ""
         return {"tokens": tokens, "context_length": 512, "problem": problem}
-
-    def state(self):
-        return EngineState(self.phase, time.time(), 1, (), 0, 1_000_000_000)
-
-    def unload(self, model):
-        pass
-
-    def allow(self, model):
-        self.allowed[model] += 1
-
-    def close(self):
-        pass
-
-
-class FakeImageEngine(FakeEngine):
-    """Draw pictures of one colour, which tells their seed; `steps` steps each, one after another.
-
-    A picture begins when the gate is open. Skip leaves the picture at hand, Stop gives what there is.
-    """
-
-    def generate(self, request, stop=None):
-        stop = stop or StopSignal()
-        self.ran.append(request)
-        count = request.params.get("num_images", 1)
-        outputs, skipped = [], 0
-        for number in range(count):
-            yield Preview((*outputs, files.preview_output(pixels(request, number), number)))
-            yield Progress("denoise", 1, self.steps, f"picture {number + 1} of {count}")
-            passed_over = False
-            while not (stop.asked or passed_over or self.gate.wait(0.01)):
-                passed_over = stop.take_skip()
-            if self.fail_with is not None:
-                raise self.fail_with
-            if passed_over:
-                skipped += 1
-                continue
-            finish = {"finish": "stopped"} if stop.asked else {}
-            stamp = {"request": request.model_dump()}
-            meta = {"seed": request.seed + number, **finish}
-            outputs.append(files.image_output(pixels(request, number), stamp, number, meta))
-            if stop.asked:
-                break
-        if request.model.endswith("diffusion") and outputs:
-            meta = {"index_of": 0, "count": 1, "timesteps": [999], "change": [1.0], "settled": None}
-            data, kind = b"latents", "application/safetensors"
-            sha256 = hashlib.sha256(data).hexdigest()
-            outputs.append(Output("steps", len(outputs), "", data, kind, sha256, meta))
-        notes = [f"{skipped} of {count} pictures were skipped."] if skipped else []
-        yield Final(tuple(outputs), {
-            "steps": self.steps, "steps_per_s": 10.0, "seconds": 0.5, "stopped": stop.asked, "notes": notes,
-            "in_effect": {**request.params, "seed": request.seed},
-        })  # fmt: skip
-
-
-def pixels(request, number=0):
-    """Return what the fake draws: the seed's own colour in the size that was asked for."""
-    seed = request.seed + number
-    colour = (seed * 37 % 256, seed * 101 % 256, int(request.params.get("variation_strength", 0) * 255))
-    size = (request.params.get("height", 64), request.params.get("width", 64), 3)
-    return np.full(size, colour, np.uint8)

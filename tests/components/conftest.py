@@ -12,7 +12,7 @@ from models.runtime.jobs import Jobs
 from models.settings import Settings
 from models.store import Store
 from tests.components.image_desk import OWNER, Desk
-from tests.fakes import FakeEngine
+from tests.fakes import FakeWords
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,7 +39,7 @@ class Pages:
 @pytest.fixture
 def engine(request):
     """Return the engine that the test's module names, else the one that counts words."""
-    return getattr(request.module, "ENGINE", FakeEngine)()
+    return getattr(request.module, "ENGINE", FakeWords)()
 
 
 @pytest.fixture
@@ -54,8 +54,9 @@ def pages(tmp_path, monkeypatch, engine):
 
 
 @pytest.fixture
-def desk(tmp_path, monkeypatch):
-    desk = Desk(tmp_path)
+def desk(request, tmp_path, monkeypatch):
+    """Return the desk that the test's module names, else the one of pictures."""
+    desk = getattr(request.module, "DESK", Desk)(tmp_path)
     monkeypatch.setattr(services, "jobs", lambda: desk.jobs)
     monkeypatch.setattr(presence, "session_id", lambda: OWNER)
     yield desk

@@ -1,6 +1,6 @@
 """The Home page: three sentences and a first run with one click."""
 
-from tests.components.text.test_text_page import settle, stories
+from tests.components.page_steps import settle, stories
 
 
 def test_what_a_page_cannot_handle_is_a_sentence(pages, monkeypatch):

@@ -19,8 +19,7 @@ from models.runtime.jobs import Jobs
 from models.settings import PACKAGE_DIR, Settings
 from models.store import Store
 from tests.components.image.image_steps import png, upload
-from tests.components.image_desk import said
-from tests.components.text.test_text_page import press, widget
+from tests.components.page_steps import press, said, widget
 
 ROOT = Path(__file__).parents[2]
 OWNER = "ann"

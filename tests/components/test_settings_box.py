@@ -6,10 +6,10 @@ import pytest
 from PIL import PngImagePlugin
 
 from tests.components.image.image_steps import ID, MODEL, PAGE, choose, drawn, kept, pictures, png, run, upload
-from tests.components.text.test_text_page import messages, press, settle, widget
-from tests.fakes import FakeImageEngine
+from tests.components.page_steps import messages, press, settle, widget
+from tests.fake_pictures import FakePictures
 
-ENGINE = FakeImageEngine
+ENGINE = FakePictures
 
 
 BOX = "Picture with settings"

@@ -12,16 +12,11 @@ from components.audio import after as sound_after
 from components.audio import sound_actions
 from models.audio import sounds
 from models.family import Context
-from tests.components.text.test_text_page import messages, owner, press, settle, widget
-from tests.fake_sounds import RATE, FakeSoundEngine, tone
+from tests.components.page_steps import messages, owner, press, said, settle, widget
+from tests.fake_sounds import RATE, FakeSounds, tone
 
-ENGINE = FakeSoundEngine
+ENGINE = FakeSounds
 PAGE = "pages/audio.py"
-
-
-def said(page):
-    kinds = ("error", "warning", "info", "caption", "markdown", "text")
-    return " | ".join(str(item.value) for kind in kinds for item in getattr(page, kind)).replace("\\", "")
 
 
 def players(page):

@@ -6,11 +6,10 @@ import pytest
 
 from components.audio import after as sound_after
 from models.types import Request
-from tests.components.audio.test_audio_page import said, settle
-from tests.components.text.test_text_page import messages, owner, press, widget
-from tests.fake_sounds import FakeSoundEngine
+from tests.components.page_steps import messages, owner, press, said, settle, widget
+from tests.fake_sounds import FakeSounds
 
-ENGINE = FakeSoundEngine
+ENGINE = FakeSounds
 PAGE = "pages/audio.py"
 MODEL = "audio/tiny-voice"
 TEXT = "A cat came. It sat down. Then it slept."

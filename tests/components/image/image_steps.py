@@ -7,7 +7,7 @@ import time
 from PIL import Image
 
 from components import inputs
-from tests.components.text.test_text_page import owner, press, settle, widget
+from tests.components.page_steps import owner, press, settle, widget
 
 PAGE = "pages/image.py"
 MODEL = "emoji-diffusion"

@@ -6,7 +6,9 @@ from components import studies
 from components.image import theatre
 from models.errors import BadInput
 from models.types import Output
-from tests.components.image_desk import COUNT, VAE, asked, choices, components, players, said, widget
+from tests.components.image_desk import VAE, asked, choices, components, players, widget
+from tests.components.page_steps import said
+from tests.fake_pictures import COUNT
 
 
 def test_nothing_runs_until_something_is_opened(desk):

@@ -3,10 +3,10 @@
 from components.image import gallery, picture_input
 from models.types import Request
 from tests.components.image.image_steps import ID, MODEL, PAGE, choose, components, pictures, run, wall
-from tests.components.text.test_text_page import messages, owner, press, settle, widget
-from tests.fakes import FakeImageEngine
+from tests.components.page_steps import messages, owner, press, settle, widget
+from tests.fake_pictures import FakePictures
 
-ENGINE = FakeImageEngine
+ENGINE = FakePictures
 
 
 def test_earlier_results_are_a_wall_by_job_and_open_with_their_actions(pages):

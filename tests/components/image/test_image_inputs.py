@@ -4,10 +4,10 @@ import pytest
 
 from components.image import picture_input
 from tests.components.image.image_steps import PAGE, choose, kept, pictures, png, run, upload, uploader
-from tests.components.text.test_text_page import messages, press, settle, widget
-from tests.fakes import FakeImageEngine
+from tests.components.page_steps import messages, press, settle, widget
+from tests.fake_pictures import FakePictures
 
-ENGINE = FakeImageEngine
+ENGINE = FakePictures
 
 
 def test_only_the_inputs_of_the_task_are_shown_and_sent(pages):

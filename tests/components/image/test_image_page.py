@@ -24,10 +24,10 @@ from tests.components.image.image_steps import (
     waited,
     wall,
 )
-from tests.components.text.test_text_page import messages, owner, press, settle, widget
-from tests.fakes import FakeImageEngine, pixels
+from tests.components.page_steps import messages, owner, press, settle, widget
+from tests.fake_pictures import FakePictures, pixels
 
-ENGINE = FakeImageEngine
+ENGINE = FakePictures
 
 
 def test_an_example_is_shown_before_the_first_run(pages):

@@ -4,6 +4,7 @@ import json
 import time
 
 from components import inputs
+from models.errors import BadInput
 from models.types import Request
 from tests.components.image_desk import (
     CATALOG,
@@ -14,9 +15,9 @@ from tests.components.image_desk import (
     choices,
     components,
     players,
-    said,
     widget,
 )
+from tests.components.page_steps import said
 
 
 def test_a_walk_is_queued_shown_and_can_be_taken_along(desk):
@@ -158,7 +159,7 @@ def test_one_prompt_is_drawn_by_every_model_of_the_collection(desk):
 
 
 def test_a_model_that_fails_leaves_the_others(desk):
-    desk.engine.fail_models = (VAE,)
+    desk.engine.fail_with, desk.engine.fail_models = BadInput("No *such* word."), (VAE,)
     desk.submit(*[Request(model=model, inputs={"prompt": "sun"}) for model in FAMILY], purpose="compare")
     desk.wait()
     page = desk.draw()

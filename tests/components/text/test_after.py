@@ -5,22 +5,16 @@ import base64
 import numpy as np
 import pytest
 
-from components import presence, rooms, services
+from components import rooms
 from components.text import head_grid, insides, token_parts
 from models.errors import BadInput
 from models.types import Run
-from tests.components.image_desk import OWNER, choices, components, said, widget
-from tests.components.text.text_desk import CATALOG, HEADS, LAYERS, REFUSED, STORY, TextDesk
+from tests.components.image_desk import CATALOG, OWNER, choices, components, widget
+from tests.components.page_steps import said
+from tests.components.text.text_desk import REFUSED, STORY, TextDesk
+from tests.fake_texts import HEADS, LAYERS
 
-
-@pytest.fixture
-def desk(tmp_path, monkeypatch):
-    desk = TextDesk(tmp_path)
-    monkeypatch.setattr(services, "jobs", lambda: desk.jobs)
-    monkeypatch.setattr(presence, "session_id", lambda: OWNER)
-    yield desk
-    desk.engine.gate.set()
-    desk.jobs.close()
+DESK = TextDesk
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from models.settings import PACKAGE_DIR
-from tests.components.text.test_text_page import messages, owner, press, settle, widget
+from tests.components.page_steps import messages, owner, press, settle, widget
 
 PAGE = "pages/text.py"
 ENTRY = """

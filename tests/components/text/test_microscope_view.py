@@ -9,23 +9,29 @@ import pytest
 from components import presence, services
 from components.session import Session
 from components.text import microscope_view, token_map
+from models import plain_text
 from models.blobs import Blobs
 from models.errors import BadInput
 from models.text.kept import Kept, pack, unpack
 from models.text.looking.microscope import look
-from tests.components.image_desk import OWNER, components, said, widget
-from tests.components.text.text_desk import CATALOG, STORY, TextDesk, Texts, view
+from tests.components.image_desk import CATALOG, OWNER, components, widget
+from tests.components.page_steps import said
+from tests.components.text.text_desk import STORY, TextDesk
+from tests.fake_texts import TENSORS, FakeTexts
+from tests.fakes import view
 
 IDS = (100, 300, 500, 700, 900, 1100)
 LABELS = {"top_p": "Top-p", "top_k": "Top-k"}
 
 
-class Scoped(Texts):
+class Scoped(FakeTexts):
     """Keep logits under which the tokens came with falling odds."""
 
-    def on_text(self, request):
-        from models import plain_text
+    def __init__(self, folder):
+        super().__init__()
+        self.folder = folder
 
+    def texts(self, request):
         forced = json.loads(request.inputs.get("forced", "[]"))
         ids = np.array([*forced, *IDS[len(forced) :]], np.int32)
         logits = np.random.default_rng(1).normal(0, 1, (len(ids), 4096)).astype(np.float16)
@@ -33,26 +39,16 @@ class Scoped(Texts):
         logits[np.arange(len(ids)), ids] = np.linspace(9, 4, len(ids))
         yield plain_text.text_output("A *b*", {"ids": ids.tolist()}, 0, {"prompt_chars": 1, "finish": "eos"})
         meta = {"what": "logits", "ids": ids.tolist(), "forced": len(forced), "whole": True}
-        yield view(pack(Kept(logits, ids, np.array([0], np.int32))), "application/safetensors", 0, **meta)
+        yield view(pack(Kept(logits, ids, np.array([0], np.int32))), TENSORS, **meta)
 
-    def call(self, model, tool, data):
-        if tool != "microscope" or self.tool_error is not None:
-            return super().call(model, "tokens", data)
+    def tool_microscope(self, data):
         from tokenizers import Tokenizer
 
         return look(data, Blobs(self.folder), Tokenizer.from_file(str(CATALOG[STORY].folder() / "tokenizer.json")))
 
 
-@pytest.fixture
-def desk(tmp_path, monkeypatch):
-    desk = TextDesk(tmp_path)
-    desk.engine.__class__ = Scoped
-    desk.engine.folder = tmp_path
-    monkeypatch.setattr(services, "jobs", lambda: desk.jobs)
-    monkeypatch.setattr(presence, "session_id", lambda: OWNER)
-    yield desk
-    desk.engine.gate.set()
-    desk.jobs.close()
+def DESK(folder):
+    return TextDesk(folder, Scoped(folder))
 
 
 def opened(desk, **params):

@@ -7,7 +7,7 @@ import pytest
 from components.text import side_by_side
 from models.catalog import load_catalog
 from models.settings import Settings
-from tests.components.text.test_text_page import owner, press, settle, stories, widget
+from tests.components.page_steps import owner, press, settle, stories, widget
 
 CATALOG = load_catalog(Settings(), strict=False)
 GPT, LSTM = "text/story-gpt", "text/story-lstm"

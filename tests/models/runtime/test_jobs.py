@@ -6,12 +6,12 @@ from types import SimpleNamespace
 import pytest
 
 from models.errors import BadParam, PlaygroundError, QueueFull
-from models.events import Final, Progress
+from models.events import Progress
 from models.runtime.jobs import STUDY, Jobs
 from models.settings import Settings
 from models.store import Store
 from models.types import Request
-from tests.fakes import FakeEngine
+from tests.fakes import FakeEngine, FakeWords
 
 
 def ask(prompt, **params):
@@ -30,7 +30,7 @@ class World:
     """Jobs over a fake engine, with owners that can go away."""
 
     def __init__(self, folder, engine=None, validate=lambda request: None, **more):
-        self.engine = engine or FakeEngine()
+        self.engine = engine or FakeWords()
         self.gone = set()
         settings = Settings(data_dir=folder, **{"gone_after_s": 0.3, **more})
         self.store = Store(settings)
@@ -103,7 +103,7 @@ def test_the_queue_is_bounded_for_one_owner_and_for_all(tmp_path):
 
 
 def test_stop_keeps_what_there_was(tmp_path):
-    world = World(tmp_path, FakeEngine(steps=1000, step_s=0.01))
+    world = World(tmp_path, FakeWords(steps=1000, step_s=0.01))
     job = world.jobs.submit("ann", [ask("long"), ask("never")])
     until(lambda: world.jobs.view("ann", job).preview)
     assert world.jobs.view("ann", job).steps_per_s >= 0
@@ -186,7 +186,7 @@ def test_a_study_leaves_the_result_that_it_looks_into(world):
 
 
 def test_an_owner_that_leaves_makes_room_for_those_who_wait(tmp_path):
-    world = World(tmp_path, FakeEngine(steps=100_000, step_s=0.005))
+    world = World(tmp_path, FakeWords(steps=100_000, step_s=0.005))
     left = world.jobs.submit("ann", [ask("left")])
     until(lambda: world.jobs.view("ann", left).preview)
     bob = world.jobs.submit("bob", [ask("next")])
@@ -201,7 +201,7 @@ def test_an_owner_that_leaves_makes_room_for_those_who_wait(tmp_path):
 
 
 def test_a_blip_shorter_than_the_grace_stops_nothing(tmp_path):
-    world = World(tmp_path, FakeEngine(steps=150, step_s=0.005))
+    world = World(tmp_path, FakeWords(steps=150, step_s=0.005))
     job = world.jobs.submit("ann", [ask("goes on")])
     until(lambda: world.jobs.view("ann", job).preview)
     world.jobs.submit("bob", [ask("waits")])
@@ -213,7 +213,7 @@ def test_a_blip_shorter_than_the_grace_stops_nothing(tmp_path):
 
 
 def test_alone_a_job_goes_on_without_its_owner_and_ends_after_a_while(tmp_path):
-    world = World(tmp_path, FakeEngine(steps=100_000, step_s=0.005), keep_alone_s=1.0)
+    world = World(tmp_path, FakeWords(steps=100_000, step_s=0.005), keep_alone_s=1.0)
     job = world.jobs.submit("ann", [ask("alone")])
     until(lambda: world.jobs.view("ann", job).preview)
     world.gone.add("ann")
@@ -281,7 +281,7 @@ def test_the_speed_of_a_second_batch_is_its_own(world, monkeypatch):
     monkeypatch.setattr("models.runtime.jobs.time", clock)
 
     class Batches(FakeEngine):
-        def generate(self, request, stop=None):
+        def play(self, turn):
             for batch_s in (0.1, 0.02):  # seconds a step
                 for step in range(1, 6):
                     now[0] += batch_s
@@ -289,7 +289,6 @@ def test_the_speed_of_a_second_batch_is_its_own(world, monkeypatch):
                 now[0] += 3
                 yield Progress("decode", 0, 1)
             speeds.append(world.jobs.current("ann").steps_per_s)
-            yield Final((), {"seconds": 0.1})
 
     world.jobs.engine = Batches()
     world.finished("ann", world.jobs.submit("ann", [ask("one")]))

@@ -1,0 +1,49 @@
+"""What a reader does on any page, and what stands there."""
+
+import json
+import time
+
+
+def widget(page, kind, key):
+    return next(item for item in getattr(page, kind) if item.key == key)
+
+
+def press(page, key):
+    widget(page, "button", key).click()
+    page.run()
+    assert not page.exception, page.exception
+    return page
+
+
+def settle(pages, page):
+    """Wait until no job runs, and draw the page again, as the panel does when a job ends."""
+    limit = time.monotonic() + 5
+    while any(not view.finished for view in pages.jobs.jobs_of(owner(pages))):
+        assert time.monotonic() < limit
+        time.sleep(0.01)
+    page.run()
+    assert not page.exception, page.exception
+    return page
+
+
+def owner(pages):
+    return next(iter({job.owner for job in pages.jobs._jobs.values()}), "")
+
+
+def stories(page):
+    """Return what each story component shows: (given, fresh) of every card."""
+    found = []
+    for item in page.get("bidi_component"):
+        data = json.loads(item.proto.json)
+        found += [(one["given"], one["fresh"]) for one in data.get("texts", [])]
+    return found
+
+
+def messages(page):
+    return [item.value.replace("\\", "") for kind in ("error", "warning", "info") for item in getattr(page, kind)]
+
+
+def said(page):
+    """Return every sentence on the page."""
+    kinds = ("error", "warning", "info", "caption", "markdown", "text")
+    return " | ".join(str(item.value) for kind in kinds for item in getattr(page, kind)).replace("\\", "")
