@@ -38,7 +38,7 @@ def train(data, folder, minutes):
     run = subprocess.run(
         [sys.executable, "-m", "training.story_gpt", "--data", str(data), "--out", str(folder / "out"), "--work",
          str(folder / "work"), "--minutes", str(minutes), "--device", "cpu", "--hidden", "64", "--layers", "1",
-         "--eager", "--log-every", "5", "--samples", "10"],
+         "--eager", "--log-every", "2", "--samples", "10"],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert run.returncode == 0, run.stderr[-3000:]
