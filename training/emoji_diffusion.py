@@ -48,10 +48,15 @@ def main() -> None:
     options = parser.parse_args()
     loop.prepare(options)
     emoji = load_emoji(options.data)
-    tokenizer = make_tokenizer(emoji, options.work)
-    model = Conditioned(tokenizer)
     if options.from_shipped:
+        from transformers import CLIPTokenizer
+
+        tokenizer = CLIPTokenizer.from_pretrained(options.shipped / "tokenizer")
+        model = Conditioned(tokenizer)
         model.load(options.shipped)
+    else:
+        tokenizer = make_tokenizer(emoji, options.work)
+        model = Conditioned(tokenizer)
     model.to(options.device)
     facts = train(model, tokenizer, emoji, options)
     export(model, tokenizer, facts, options)

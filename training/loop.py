@@ -8,7 +8,7 @@
         if run.count(BATCH, loss=loss):  # true every 200 steps
             run.note(held_out=evaluate(model))
 
-A call with the same `--work` continues where the last one ended, with the batches that were due next.
+A call with the same options continues where the last one ended, with the batches that were due next.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ class Run:
     where `--work` holds a checkpoint. `every` is the number of steps between points of the curve, `unit` what
     `count` counts. The learning rate falls from the share `decay_from` of the minutes on; a checkpoint of that moment,
     `stable.pt`, is kept, and a finished run that gets many more minutes continues from there. Raises `SystemExit`
-    with one sentence for a checkpoint that cannot be read or is another model's.
+    with one sentence for a checkpoint that cannot be read or does not fit the parts.
     """
 
     def __init__(
@@ -267,7 +267,9 @@ def resume(file: Path) -> dict[str, Any] | None:
 
 
 def _unfit(file: Path) -> str:
-    return f"The checkpoint {file} belongs to another model or recipe: delete it, or choose another --work."
+    return (
+        f"The checkpoint {file} was begun with other options: use the same again, delete it, or choose another --work."
+    )
 
 
 class Shuffled:

@@ -204,7 +204,7 @@ def test_a_damaged_checkpoint_gives_one_sentence(tmp_path, time, name):
 def test_another_models_checkpoint_gives_one_sentence(tmp_path, time):
     Toy(options(tmp_path, minutes=0.5), time).train(3).run.save()
     for parts in ({"model": nn.Linear(5, 5)}, {"net": nn.Linear(12, 12)}, {"choice": torch.Generator()}):
-        with pytest.raises(SystemExit, match=r"latest\.pt belongs to another model or recipe: delete it"):
+        with pytest.raises(SystemExit, match=r"latest\.pt was begun with other options: use the same again"):
             loop.Run(options(tmp_path), 4, "rows", **parts)
 
 
