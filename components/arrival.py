@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from components import desk as desks
-from components import inputs, links, state
+from components import inputs, links, params_form, state
 from models.errors import PlaygroundError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _READ: state.Slot[set[str]] = state.slot("links-read", set())
 
 def read(session: Session, room: Modality) -> None:
     """Take the page's address in, once per session and page, before the first widget: apply a whole request, and
-    name every setting that Streamlit is about to drop.
+    name every setting that Streamlit is about to drop, and set the others.
     """
     done = _READ.held()
     packed = st.query_params.get(links.REQUEST)
@@ -40,8 +40,12 @@ def read(session: Session, room: Modality) -> None:
     if room.id in done:
         return
     done.add(room.id)
-    for sentence in links.problems(session.catalog, room.id, st.query_params.to_dict()):
+    given = st.query_params.to_dict()
+    for sentence in links.problems(session.catalog, room.id, given):
         state.notify(sentence, "warning")
+    for model, new in links.settings(session.catalog, given).items():
+        there = desks.of(session, room, model)
+        params_form.start(there.spec, there.fields, new)
 
 
 def adopt(session: Session) -> None:

@@ -86,6 +86,22 @@ def problems(catalog: Catalog, room: str, given: dict[str, str]) -> list[str]:
     return told
 
 
+def settings(catalog: Catalog, given: dict[str, str]) -> dict[str, dict[str, Any]]:
+    """Return what a page's address sets and can be used, by model: setting or `name.on`, its switch, to value."""
+    found: dict[str, dict[str, Any]] = {}
+    prefixes = {spec.id.split("/", 1)[-1]: spec for spec in catalog.values()}
+    for key, text in given.items():
+        prefix, _, name = key.removesuffix(".on").rpartition(".")
+        spec = prefixes.get(prefix)
+        switch = key.endswith(".on")
+        if spec is None or _setting_problem(catalog, spec, name, text, switch=switch):
+            continue
+        item = next((item for item in catalog.family(spec.id).fields(spec) if item.name == name), None)
+        if item is not None:
+            found.setdefault(spec.id, {})[name + ".on" * switch] = text == "true" if switch else _parsed(item, text)
+    return found
+
+
 def _setting_problem(catalog: Catalog, spec: ModelSpec, name: str, text: str, *, switch: bool) -> str:
     family = catalog.family(spec.id)
     fields = family.fields(spec)

@@ -61,6 +61,19 @@ def set_values(spec: ModelSpec, fields: tuple[ParamField, ...], new: Mapping[str
             state.at(setting_key(spec.id, item.name)).set(_shown(item, value))
 
 
+def start(spec: ModelSpec, fields: tuple[ParamField, ...], new: Mapping[str, Any]) -> None:
+    """Set settings, and switches as `name.on`, that this session has not set yet, before the form's first draw.
+
+    A bound widget takes its value from the address when it is drawn: too late for what is drawn before it, and for what
+    is drawn only because of it.
+    """
+    for item in fields:
+        if item.name in new:
+            state.at(setting_key(spec.id, item.name)).start(_shown(item, new[item.name]))
+        if f"{item.name}.on" in new:
+            state.at(switch_key(spec.id, item.name)).start(new[f"{item.name}.on"])
+
+
 def draw(spec: ModelSpec, fields: tuple[ParamField, ...], depends: Depends = lambda values: None) -> None:
     """Draw the settings, grouped, advanced ones folded. A move redraws this form alone (dots, hidden settings).
 
