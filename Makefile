@@ -5,6 +5,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PORT ?= 8501
+# loopback: nobody but this computer reaches the app, and all results are those of its user; HOST=0.0.0.0 for others
+HOST ?= 127.0.0.1
 # a file of tests stays in one process, where what it loaded is loaded
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --durations=10
@@ -14,7 +16,7 @@ CPU_WHEELS := https://download.pytorch.org/whl/cpu
 .PHONY: run setup test test-setup lint types unit browser examples clean
 
 run: setup
-	$(BIN)/streamlit run Home.py --server.port $(PORT)
+	$(BIN)/streamlit run Home.py --server.address $(HOST) --server.port $(PORT)
 
 setup: $(VENV)/.installed
 

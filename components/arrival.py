@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from components import desk as desks
 from components import inputs, links, params_form, state
+from components.model_picker import MODEL
 from models.errors import PlaygroundError
 
 if TYPE_CHECKING:
@@ -17,12 +19,13 @@ if TYPE_CHECKING:
 
 ADOPT_S = 5.0  # a reload may arrive before the old page's connection is seen to be gone
 _ADOPTING = state.slot("adopting-until", 0.0)  # by the monotonic clock
+_OPENED: state.Slot[dict[str, float]] = state.slot("links-opened", {})
 _READ: state.Slot[set[str]] = state.slot("links-read", set())
 
 
 def read(session: Session, room: Modality) -> None:
-    """Take the page's address in, once per session and page, before the first widget: apply a whole request, and
-    name every setting that Streamlit is about to drop, and set the others.
+    """Take the page's address in, once per session and page, before the first widget: apply a whole request, name
+    every setting that Streamlit is about to drop, set the others, and what the page held before.
     """
     done = _READ.held()
     packed = st.query_params.get(links.REQUEST)
@@ -35,6 +38,7 @@ def read(session: Session, room: Modality) -> None:
             state.notify(f"This page was opened from a link: its prompt and settings are below. {act}", "info")
             if said := inputs.missing(desks.of(session, room, request.model)):
                 state.notify(said, "warning")
+            _OPENED.held()[room.id] = time.time()
         except PlaygroundError as error:
             state.notify(error.message, "warning")
     if room.id in done:
@@ -43,14 +47,40 @@ def read(session: Session, room: Modality) -> None:
     given = st.query_params.to_dict()
     for sentence in links.problems(session.catalog, room.id, given):
         state.notify(sentence, "warning")
-    for model, new in links.settings(session.catalog, given).items():
+    addressed = links.settings(session.catalog, given)
+    for model, new in addressed.items():
         there = desks.of(session, room, model)
         params_form.start(there.spec, there.fields, new)
+    _recall(session, room, addressed)
+
+
+def opened_at(room: Modality) -> float:
+    """Return when this session opened a room by a link, in UTC seconds since the epoch; 0 if it did not."""
+    return _OPENED.get().get(room.id, 0.0)
+
+
+def _recall(session: Session, room: Modality, addressed: Mapping[str, Collection[str]]) -> None:
+    """Set the page as its owner left it, where neither the address nor this session has set it."""
+    try:
+        kept = session.jobs.store.desks(session.owner)
+    except PlaygroundError:  # the list of earlier results says what is wrong with the store
+        return
+    mine = [one for one in kept if one.model in session.catalog and session.catalog[one.model].modality == room.id]
+    for request in reversed(mine):  # the newest first: what it sets, an older one leaves
+        desks.of(session, room, request.model).recall(request, addressed.get(request.model, ()))
+    here = {model for model in addressed if session.catalog[model].modality == room.id}
+    if mine and not here and MODEL not in st.query_params:
+        state.at(state.model_key(room.id)).start(mine[-1].model)
+        shown = desks.of(session, room, mine[-1].model)
+        st.query_params.update(params_form.address(shown.spec, shown.fields))
 
 
 def adopt(session: Session) -> None:
     """Find a job again after a reload: its token is in the address and its old session is gone."""
     token = st.query_params.get(links.JOB)
+    if session.known.lasting:  # finds its jobs without it, and takes nobody else's
+        st.query_params.pop(links.JOB, None)
+        return
     if token is None or any(view.token == token for view in session.jobs.jobs_of(session.owner)):
         return
     if session.jobs.adopt(token, session.owner):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +16,9 @@ from models.family import Family, acting_inputs
 from models.params import ParamField, check
 from models.spec import ModelSpec
 from models.types import Request
+
+log = logging.getLogger(__name__)
+_HELD: state.Slot[dict[str, str]] = state.slot("desks-held", {})  # what was kept last, by model
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,36 @@ class Desk:
             apply(self.session, self.room, request)
         except PlaygroundError as error:
             state.notify(error.message, "warning")
+
+    def remember(self) -> None:
+        """Keep what the page holds for its owner, so that a reload or a new tab finds it; what fails is logged."""
+        params = params_form.values(self.spec, self.fields)
+        seed = int(params.pop("seed", 0))
+        request = Request(model=self.spec.id, inputs=inputs.held(self), params=params, seed=seed)
+        content = request.canonical()
+        if _HELD.held().get(self.spec.id) == content:
+            return
+        try:
+            self.session.jobs.store.save_desk(self.session.owner, request)
+            _HELD.held()[self.spec.id] = content
+        except PlaygroundError as error:
+            log.warning("the page was not kept: %s", error.message)
+
+    def recall(self, request: Request, addressed: Collection[str]) -> None:
+        """Set what `remember` kept, but for what this session has set already.
+
+        Where the address sets any of them (`addressed`), bounded settings are the address's alone.
+        """
+        good: dict[str, Any] = {} if addressed else {"seed": request.seed}
+        for item in self.fields:
+            value = request.params.get(item.name, item.default)
+            if value == item.default or (addressed and item.type not in ("tags", "text")):
+                continue
+            with suppress(PlaygroundError):  # a range has changed since
+                check(self.family.Params, self.fields, {item.name: value}, self.spec.id)
+                good[item.name] = value
+        params_form.start(self.spec, self.fields, params_form.switched(self.fields, good))
+        inputs.recall(self, request.inputs)
 
     def depends(self, values: Mapping[str, Any]) -> object:
         """Return what the page beside the form takes from the settings: the inputs that act, and how long it takes."""

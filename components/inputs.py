@@ -79,6 +79,30 @@ def restore(desk: Desk, given: Mapping[str, str]) -> None:
         type_of(item).restore(desk, item, given)
 
 
+def held(desk: Desk) -> dict[str, str]:
+    """Return what the page's boxes hold, as they are: texts not checked, uploads by their reference."""
+    found: dict[str, str | None] = {}
+    for item in desk.family.inputs:
+        kind = type_of(item)
+        if kind is _BUILT_IN["text"]:
+            found[item.name] = state.at(text_key(desk.room, desk.family, item.name), "").get()
+        elif kind.check is not None:
+            found[item.name] = kept_ref(desk, item)
+    return {name: value for name, value in found.items() if value}
+
+
+def recall(desk: Desk, given: Mapping[str, str]) -> None:
+    """Set boxes that this session has not filled yet to what they held; an upload that was cleared is left out."""
+    for item in desk.family.inputs:
+        value = given.get(item.name)
+        if value is None:
+            continue
+        if type_of(item) is _BUILT_IN["text"]:
+            state.at(text_key(desk.room, desk.family, item.name)).start(value)
+        elif REFERENCE.fullmatch(value) and desk.session.jobs.store.path(value).exists():
+            ref(desk, item).start(value)
+
+
 def missing(desk: Desk) -> str:
     """Return a sentence about the uploads that are needed and not there yet; "" where none is missing."""
     names = [

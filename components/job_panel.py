@@ -11,7 +11,8 @@ from components import result, rooms, state
 from components.model_picker import size
 from components.session import Session
 from models.runtime.engine import EngineState
-from models.runtime.jobs import STEPPING, JobView
+from models.runtime.job_view import JobView
+from models.runtime.jobs import STEPPING
 
 POLL_S = 0.3
 QUEUE_POLL_S = 1.0  # while nothing but a place in the queue can change

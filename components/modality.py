@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from components.session import Session
     from models.blobs import Blobs
     from models.catalog import Catalog
-    from models.runtime.jobs import JobView
+    from models.runtime.job_view import JobView
     from models.stamps import Recovered
 
 

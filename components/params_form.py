@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 from collections.abc import Callable, Collection, Mapping
@@ -74,17 +75,46 @@ def start(spec: ModelSpec, fields: tuple[ParamField, ...], new: Mapping[str, Any
             state.at(switch_key(spec.id, item.name)).start(new[f"{item.name}.on"])
 
 
-def draw(spec: ModelSpec, fields: tuple[ParamField, ...], depends: Depends = lambda values: None) -> None:
+def address(spec: ModelSpec, fields: tuple[ParamField, ...]) -> dict[str, str]:
+    """Return the settings that differ from the default as their widgets write them into the page's address."""
+    found = {}
+    for item in fields:
+        value = _value(spec, item)
+        if item.type in ("tags", "text") or value == item.default or (item.type == "seed" and not value):
+            continue
+        if item.optional and (value is not None) != (item.default is not None):
+            found[switch_key(spec.id, item.name)] = json.dumps(value is not None)
+        if value is not None:
+            found[setting_key(spec.id, item.name)] = value if isinstance(value, str) else json.dumps(value)
+    return found
+
+
+def switched(fields: tuple[ParamField, ...], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings as `start` takes them: with the switch of each optional one; None is a switch that is off."""
+    found = {name: value for name, value in given.items() if value is not None}
+    return found | {f"{item.name}.on": given[item.name] is not None for item in fields
+                    if item.optional and item.name in given}  # fmt: skip
+
+
+def draw(
+    spec: ModelSpec,
+    fields: tuple[ParamField, ...],
+    depends: Depends = lambda values: None,
+    moved: Callable[[], None] = lambda: None,
+) -> None:
     """Draw the settings, grouped, advanced ones folded. A move redraws this form alone (dots, hidden settings).
 
     `depends` returns what the rest of the page takes from the values of all settings: when that changes, the whole page
-    is drawn.
+    is drawn. `moved` is called at each draw.
     """
-    _draw(spec, fields, depends, depends(values(spec, fields)))
+    _draw(spec, fields, depends, depends(values(spec, fields)), moved)
 
 
 @st.fragment
-def _draw(spec: ModelSpec, fields: tuple[ParamField, ...], depends: Depends, drawn: object) -> None:
+def _draw(
+    spec: ModelSpec, fields: tuple[ParamField, ...], depends: Depends, drawn: object, moved: Callable[[], None]
+) -> None:
+    moved()
     current = values(spec, fields)
     if depends(current) != drawn:  # only in a run of this fragment alone
         st.rerun()

@@ -28,7 +28,8 @@ from components.escape import plain
 from components.example import example_run
 from models.errors import PlaygroundError
 from models.family import InputField
-from models.runtime.jobs import STUDY, JobView
+from models.runtime import job_view
+from models.runtime.job_view import STUDY, JobView
 from models.types import Run
 
 
@@ -51,7 +52,7 @@ def show(name: str) -> None:
     view = _job_of(desk)
     live = view is not None and not view.finished
     with st.sidebar:
-        params_form.draw(spec, desk.fields, desk.depends)
+        params_form.draw(spec, desk.fields, desk.depends, desk.remember)
         status.draw(session.jobs, busy=live)
     mode = next((mode for mode in room.modes if mode.choose(desk)), None)
     if mode is not None:
@@ -69,13 +70,28 @@ def show(name: str) -> None:
 
 
 def _job_of(desk: Desk) -> JobView | None:
-    """Return the session's newest job of a room, but for those that a mode of it keeps to itself."""
-    found = [
-        view for view in desk.session.jobs.jobs_of(desk.session.owner)
-        if rooms.of(view.requests[0].model).id == desk.room.id and view.purpose != STUDY
+    """Return the owner's newest job of a room, but for those that a mode of it keeps to itself.
+
+    The jobs at hand are few; what was made before the app began, or before a run in another room, is in the store.
+    None while a link waits to be run.
+    """
+    session, since = desk.session, arrival.opened_at(desk.room)
+    found = [view for view in session.jobs.jobs_of(session.owner) if _is_of(desk, view)]
+    if not found:
+        with suppress(PlaygroundError):  # the list of earlier results says what is wrong with the store
+            runs = session.jobs.store.runs(session.owner, limit=run_list.READ)
+            newest = next((run for run in runs if run.outputs and _is_of(desk, job_view.of_runs([run]))), None)
+            if newest is not None:
+                found = [job_view.of_runs(session.jobs.store.runs(job=newest.job, limit=run_list.READ)[::-1])]
+    return next((view for view in found[-1:] if not view.finished or view.submitted_at >= since), None)
+
+
+def _is_of(desk: Desk, view: JobView) -> bool:
+    request = view.requests[0]
+    return (
+        rooms.of(request.model).id == desk.room.id and view.purpose != STUDY and not request.study
         and not any(mode.keeps(view) for mode in desk.room.modes)
-    ]  # fmt: skip
-    return found[-1] if found else None
+    )  # fmt: skip
 
 
 def _draw_inputs(desk: Desk) -> None:
@@ -157,8 +173,8 @@ def _draw_result(desk: Desk, view: JobView | None) -> None:
     if view is None:
         _draw_example(desk)
         return
-    if not view.finished:
-        st.query_params[links.JOB] = view.token
+    if not view.finished and not desk.session.known.lasting:
+        st.query_params[links.JOB] = view.token  # a reload has nothing else to find it by
     if view.purpose:
         draw_job(desk, view)
     elif not view.finished:
@@ -206,6 +222,9 @@ def draw_job(desk: Desk, view: JobView) -> None:
 
 def _draw_example(desk: Desk) -> None:
     if links.JOB in st.query_params:
+        return
+    if arrival.opened_at(desk.room):
+        st.info("Press Run to see what was shared.", icon=":material/link:")
         return
     example = example_run(desk.spec)
     if example is not None:

@@ -1,4 +1,4 @@
-"""What this session made before: one row a run, each can be looked at, run again and downloaded."""
+"""What this owner made before: one row a run, each can be looked at, run again and downloaded."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def draw(desk: Desk, shown: str) -> None:
         return
     runs = [run for run in found if rooms.of(run.request.model).id == desk.room.id and not run.request.study]
     if all(run.job == shown for run in runs):
-        st.caption("Results of this session gather here, newest first. Nothing is lost when you run again.")
+        st.caption("Your results gather here, newest first. Nothing is lost when you run again.")
     (desk.room.earlier or draw_rows)(desk, runs, shown)
 
 

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from components import presence, runtime, services
+from components import owners, runtime, services
+from components.owners import Owner
 from models.catalog import Catalog
 from models.runtime.jobs import Jobs
 
 
 @dataclass(frozen=True)
 class Session:
-    """Hold the app's jobs (with engine and store), the owner of what this page runs, and the catalogue as it is now."""
+    """Hold the app's jobs (with engine and store), whose page this is, and the catalogue as it is now."""
 
     jobs: Jobs
-    owner: str
+    known: Owner
     catalog: Catalog
+
+    @property
+    def owner(self) -> str:
+        """Return the name under which jobs and runs of this page are kept."""
+        return self.known.id
 
 
 def here() -> Session:
     """Return the session of the script that runs."""
-    return Session(services.jobs(), presence.session_id(), runtime.catalog())
+    jobs = services.jobs()
+    return Session(jobs, owners.current(jobs), runtime.catalog())

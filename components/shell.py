@@ -8,7 +8,8 @@ from pathlib import Path
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
-from components import rooms, theme
+from components import owners, rooms, theme
+from components import session as sessions
 from components.escape import plain
 from models.errors import PlaygroundError
 
@@ -31,6 +32,16 @@ def run() -> None:
     except PlaygroundError as error:  # what a page could not handle itself: the store or the catalogue is out of reach
         log.exception("a page could not be drawn")
         st.error(plain(error.message), icon=":material/error:")
+    with st.sidebar:
+        _draw_owner()
+
+
+def _draw_owner() -> None:
+    try:
+        session = sessions.here()
+    except PlaygroundError:  # the page has said so
+        return
+    owners.draw(session.jobs, session.known)
 
 
 def enter() -> None:

@@ -122,6 +122,12 @@ def model_key(room: str) -> str:
     return key(room, "model")
 
 
+def clear() -> None:
+    """Forget all that this session keeps."""
+    for name in list(st.session_state):
+        del st.session_state[name]
+
+
 _NOTICES: Slot[list[dict[str, Any]]] = slot("notices", [])
 
 

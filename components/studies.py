@@ -8,7 +8,7 @@ from components import job_panel, result, state
 from components.escape import plain
 from components.session import Session
 from models.errors import PlaygroundError
-from models.runtime.jobs import STUDY, JobView
+from models.runtime.job_view import STUDY, JobView
 from models.types import Output, Request, Run
 
 _ASKED: state.Slot[dict[str, str]] = state.slot("studies-asked", {})  # jobs by study

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -16,6 +17,9 @@ class Settings(BaseSettings):
 
     `catalog_dirs`, `family_dirs` and `room_dirs` (folders of rooms, each with its page.py) are searched in order.
     `data_dir` holds artefacts, uploads and, unless `database_url` names another SQL database, the run index.
+    `owners` says whose results are whose: "auto" (the signed-in user; else the machine's user where the server listens
+    on loopback alone; else the browser, by a cookie), or always "machine", "cookie", or "session" (nothing is found
+    again after a reload: for a browser that many share).
     `memory_bytes` is the budget of the worker process; 0 takes it from the cgroup's limit. `threads` is the most
     threads that torch may use; 0 means one per usable core. Small models use one (`models.device.set_threads`).
     """
@@ -27,6 +31,7 @@ class Settings(BaseSettings):
     room_dirs: tuple[Path, ...] = (PACKAGE_DIR.parent / "components",)
     data_dir: Path = PACKAGE_DIR.parent / ".data"
     database_url: str = ""
+    owners: Literal["auto", "machine", "cookie", "session"] = "auto"
     memory_bytes: int = Field(default=0, ge=0)
     threads: int = Field(default=0, ge=0)
     queue_per_owner: int = Field(default=3, ge=1)

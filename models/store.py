@@ -6,6 +6,7 @@ A run's row is written last, in one transaction, so that a row never names a fil
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import time
 from collections import Counter
@@ -53,6 +54,15 @@ _used = sa.Table(  # what each run needs of the artefact files: its outputs and 
     sa.Column("sha256", sa.String(64), primary_key=True),
     sa.Index("run_artifacts_by_sha256", "sha256"),
 )
+_desks = sa.Table(  # what an owner's pages hold: the newest of each model
+    "desks",
+    _metadata,
+    sa.Column("owner", sa.String(128), primary_key=True),
+    sa.Column("model", sa.String(255), primary_key=True),
+    sa.Column("content", _LONG, nullable=False),  # JSON: a request, with all settings
+    sa.Column("saved_at", sa.Double, nullable=False),
+)
+_REFERENCES = re.compile(r"sha256:([0-9a-f]{64})")
 _AGE = (_runs.c.created_at, _runs.c.id)
 _ROW_SIZES = sa.select(_runs.c.id, _runs.c.created_at, _runs.c.record_bytes).order_by(*_AGE)
 
@@ -101,7 +111,14 @@ class Store(Blobs):
         outputs = [self._stored(output) for output in run.outputs]
         refs = {output.sha256 for output in outputs if output.sha256} | _uploads(run.request)
         headers = [output.to_header() for output in outputs]
-        parts = {"request": run.request.model_dump(), "outputs": headers, "stats": run.stats, "error": run.error}
+        parts: dict[str, Any] = {
+            "request": run.request.model_dump(),
+            "outputs": headers,
+            "stats": run.stats,
+            "error": run.error,
+        }
+        if run.purpose:
+            parts["purpose"] = run.purpose
         record = json.dumps(parts)
         row = {
             "id": run.id, "owner": run.owner, "job": run.job, "model": run.request.model, "status": run.status,
@@ -138,9 +155,77 @@ class Store(Blobs):
         return self.runs(owner, newest[0].job, limit=1000, load=load)[::-1] if newest else []
 
     def move_owner(self, old: str, new: str) -> int:
-        """Give all runs of one owner to another, as when a reload adopts; return how many."""
+        """Give all runs of one owner to another, as when a reload adopts; return how many. The new one's desks stay."""
         with self._write() as connection:
+            theirs = sa.select(_desks.c.model).where(_desks.c.owner == new).scalar_subquery()
+            mine = _desks.c.owner == old
+            connection.execute(_desks.update().where(mine, _desks.c.model.not_in(theirs)).values(owner=new))
+            connection.execute(_desks.delete().where(mine))
             return connection.execute(_runs.update().where(_runs.c.owner == old).values(owner=new)).rowcount
+
+    def take_sessions(self, new: str) -> int:
+        """Give an owner the runs of sessions, as all were before there were owners that last; return how many."""
+        with self._write() as connection:
+            sessions = _runs.c.owner.not_like("%:%")
+            return connection.execute(_runs.update().where(sessions).values(owner=new)).rowcount
+
+    def save_desk(self, owner: str, request: Request) -> None:
+        """Keep what an owner's page holds for a model, in place of what was kept for that model before."""
+        with self._write() as connection:
+            key = (_desks.c.owner == owner, _desks.c.model == request.model)
+            connection.execute(_desks.delete().where(*key))
+            row = {"owner": owner, "model": request.model, "content": request.canonical(), "saved_at": time.time()}
+            connection.execute(_desks.insert(), row)
+
+    def desks(self, owner: str) -> list[Request]:
+        """Return what an owner's pages hold, one request for each model, the one that was changed last at the end."""
+        query = sa.select(_desks.c.content).where(_desks.c.owner == owner).order_by(_desks.c.saved_at)
+        with _index_errors(self._index), self._engine.connect() as connection:
+            rows = connection.execute(query).scalars().all()
+        found = []
+        for content in rows:
+            with suppress(ValueError):  # one that is damaged is as good as none: the page has its defaults
+                found.append(Request.model_validate_json(content))
+        return found
+
+    def forget(self, owner: str) -> int:
+        """Delete all that is kept of an owner, and the files that nobody else needs; return how many runs."""
+        with self._write() as connection:
+            mine = sa.select(_runs.c.id).where(_runs.c.owner == owner)
+            files = set(connection.execute(sa.select(_used.c.sha256).where(_used.c.run_id.in_(mine))).scalars())
+            held = {whose: set[str]() for whose in (True, False)}
+            for whose, content in connection.execute(sa.select(_desks.c.owner, _desks.c.content)):
+                held[whose == owner] |= set(_REFERENCES.findall(content))
+            files = (files | held[True]) - held[False]
+            ids = list(connection.execute(mine).scalars())
+            _delete_runs(connection, ids)
+            connection.execute(_desks.delete().where(_desks.c.owner == owner))
+        with self._write() as connection:  # no file goes before the rows that name it
+            files -= set(connection.execute(sa.select(_used.c.sha256).distinct()).scalars())
+            for file, _, _ in self._files():
+                if file.name.split(".")[0] in files:
+                    with suppress(OSError):
+                        file.unlink()
+        return len(ids)
+
+    def forget_idle(self, prefix: str, before: float) -> int:
+        """Forget the owners whose name begins with `prefix` and who ran and changed nothing since `before`.
+
+        `before` in UTC seconds since the epoch. Return how many owners.
+        """
+        newest = sa.union_all(
+            sa.select(_runs.c.owner, _runs.c.created_at.label("at")),
+            sa.select(_desks.c.owner, _desks.c.saved_at.label("at")),
+        ).subquery()
+        idle = (
+            sa.select(newest.c.owner).where(newest.c.owner.startswith(prefix, autoescape=True))
+            .group_by(newest.c.owner).having(sa.func.max(newest.c.at) < before)
+        )  # fmt: skip
+        with _index_errors(self._index), self._engine.connect() as connection:
+            owners = list(connection.execute(idle).scalars())
+        for owner in owners:
+            self.forget(owner)
+        return len(owners)
 
     def prune(self, max_bytes: int | None = None, max_runs: int | None = None, *, keep_s: float = KEEP_S) -> Pruned:
         """Drop the oldest runs, and files that no run needs, until the store is within its budget.
@@ -276,7 +361,7 @@ def _run_from(row: sa.RowMapping) -> Run:
         return Run(
             id=row["id"], owner=row["owner"], job=row["job"], status=row["status"], created_at=row["created_at"],
             request=Request(**record["request"]), outputs=[Output(**header) for header in record["outputs"]],
-            stats=record["stats"], error=record["error"],
+            stats=record["stats"], error=record["error"], purpose=record.get("purpose", ""),
         )  # fmt: skip
     except (ValueError, TypeError, KeyError) as error:
         raise PlaygroundError(f"The record of run {row['id']} is damaged and cannot be shown. Run it again.") from error

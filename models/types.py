@@ -123,7 +123,7 @@ class Run:
     """Record one finished, stopped or failed request.
 
     `created_at` is UTC seconds since the epoch. `outputs` keep their text; artefact bytes are fetched from the
-    store by `sha256`. `error` is `PlaygroundError.to_dict()` of a failed run.
+    store by `sha256`. `error` is `PlaygroundError.to_dict()` of a failed run. `purpose` is what its job was for.
     """
 
     id: str
@@ -135,6 +135,7 @@ class Run:
     outputs: list[Output] = field(default_factory=list)
     stats: RunStats = field(default_factory=RunStats)
     error: dict[str, Any] | None = None
+    purpose: str = ""
 
     @property
     def output_sha256(self) -> str:

@@ -34,7 +34,7 @@ def draw(session: Session) -> None:
     found = {f"{run.id}-{output.index}": (run, output) for run in runs for output in run.outputs if _sound(run, output)}
     if len(found) < 2:
         return
-    hint = "Play two of this session's sounds, with their numbers and the difference of their spectrograms."
+    hint = "Play two of your sounds, with their numbers and the difference of their spectrograms."
     if not st.toggle("Compare two sounds", key="pair", help=hint):
         return
     with st.container(border=True):

@@ -11,7 +11,7 @@ from components.image import image_view
 from components.session import Session
 from models.catalog import Catalog
 from models.errors import PlaygroundError
-from models.runtime.jobs import JobView
+from models.runtime.job_view import JobView
 from models.spec import ModelSpec
 from models.types import Output, Request, Run
 

@@ -16,7 +16,7 @@ from components.widgets import frame_player
 from models.catalog import Catalog
 from models.errors import PlaygroundError
 from models.image import sheets, walks
-from models.runtime.jobs import JobView
+from models.runtime.job_view import JobView
 from models.stamps import file_name
 from models.types import Output, Run
 

@@ -35,7 +35,7 @@ from models.errors import BadInput, PlaygroundError, PromptTooLong
 from models.family import InputField
 from models.params import ParamField
 from models.plain_text import check_text
-from models.runtime.jobs import JobView
+from models.runtime.job_view import JobView
 from models.spec import ModelSpec
 from models.types import Request, Run
 
@@ -238,7 +238,8 @@ def draw(chat: Chat) -> None:
     asked = read(living.requests[0])[1] if living is not None and talking else ()
     _draw_turns(chat, tree, asked[:-1] if asked else way, chat.acts(), locked=living is not None)
     if living is not None and talking:
-        st.query_params[links.JOB] = living.token
+        if not chat.session.known.lasting:
+            st.query_params[links.JOB] = living.token
         _draw_living(chat, living, asked)
     else:
         _draw_closer(chat, tree, way)

@@ -13,7 +13,7 @@ from components.text import lesson_table
 from components.text.chat import ASK_ALL, shown, stay
 from models.catalog import Catalog
 from models.errors import PlaygroundError
-from models.runtime.jobs import JobView
+from models.runtime.job_view import JobView
 from models.spec import ModelSpec
 from models.types import Request, Run
 

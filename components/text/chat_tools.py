@@ -60,7 +60,7 @@ def draw_line(
         )  # fmt: skip
         if first:
             with st.popover(f"Conversations ({len(first)})", icon=":material/forum:"):
-                st.caption("First messages of this session's conversations. All branches are kept.")
+                st.caption("First messages of your conversations. All branches are kept.")
                 for one in first:
                     st.button(
                         plain(_title(one[0])), key=f"chat-open-{tree.born[one]}", on_click=walk, args=(one,),

@@ -15,7 +15,7 @@ from components.desk import Desk
 from components.escape import plain
 from components.text.conversation import Maker, Tree, Way, siblings
 from models.catalog import Catalog
-from models.runtime.jobs import JobView
+from models.runtime.job_view import JobView
 from models.stamps import file_name
 from models.types import Output, Request, RunStats
 

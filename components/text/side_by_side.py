@@ -15,7 +15,7 @@ from components.text import insides, story_view, token_map
 from models.catalog import Catalog
 from models.errors import PlaygroundError
 from models.params import check
-from models.runtime.jobs import JobView
+from models.runtime.job_view import JobView
 from models.spec import ModelSpec
 from models.types import Output, Request, Run
 

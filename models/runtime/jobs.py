@@ -1,8 +1,8 @@
 """Who runs next, what each job last said, and what becomes of a job whose owner went away. No torch.
 
-A job is one or more requests of one owner (a browser session), run in turn. One thread runs jobs, owners in turn; one
-thread watches who is still there. `_guard` protects every field of this object and of its jobs, and is never held
-while the engine, the store or the caller's `alive` is called.
+A job is one or more requests of one owner (a person, with one session or several), run in turn. One thread runs jobs,
+owners in turn; one thread watches who is still there. `_guard` protects every field of this object and of its jobs, and
+is never held while the engine, the store or the caller's `alive` is called.
 """
 
 from __future__ import annotations
@@ -15,58 +15,21 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from models.errors import BadRequest, PlaygroundError, QueueFull
 from models.events import Event, Final, Preview, Progress
+from models.runtime.attendance import Attendance
 from models.runtime.engine import Engine, StopSignal
+from models.runtime.job_view import FINISHED, STUDY, JobState, JobView
 from models.settings import Settings
 from models.store import Store
 from models.types import Request, Run, RunStatus
 
 log = logging.getLogger(__name__)
 
-JobState = Literal["queued", "running", "done", "stopped", "failed"]
-FINISHED = ("done", "stopped", "failed")
 STEPPING = ("generate", "denoise")  # stages whose steps tell a run's speed
-STUDY = "study"  # the purpose of a job that looks into the result of another
 TICK_S = 0.1
-
-
-@dataclass(frozen=True)
-class JobView:
-    """Tell what a job last said: a snapshot, safe to keep. Times in UTC seconds since the epoch.
-
-    `place` is 0 while it runs or is finished, else how many jobs run before it, plus 1. `index` is the request at
-    hand. `preview` belongs to that request alone; `runs` are the finished ones in order. `steps_per_s` counts the
-    steps (tokens, denoising steps) of the request at hand since its first. `version` grows with every change.
-    `purpose` is the submitter's word for what the requests are together ("walk", "compare").
-    """
-
-    id: str
-    owner: str
-    state: JobState
-    place: int
-    requests: tuple[Request, ...]
-    index: int
-    progress: Progress | None
-    preview: Preview | None
-    runs: tuple[Run, ...]
-    error: dict[str, Any] | None
-    stopping: bool
-    token: str
-    submitted_at: float
-    started_at: float | None
-    request_started_at: float | None
-    steps_per_s: float
-    finished_at: float | None
-    version: int
-    purpose: str = ""
-
-    @property
-    def finished(self) -> bool:
-        """Say whether nothing more will come."""
-        return self.state in FINISHED
 
 
 @dataclass
@@ -90,27 +53,28 @@ class _Job:
     steps_per_s: float = 0.0
     finished_at: float | None = None
     version: int = 0
+    forgotten: bool = False  # its owner wants nothing of it kept
 
 
 class Jobs:
-    """Queue, run and keep jobs. `validate` checks a request as the catalogue does; `alive` says whether an owner's
-    session is still there.
+    """Queue, run and keep jobs. `validate` checks a request as the catalogue does; `alive` says whether a session is
+    still there.
     """
 
     def __init__(
         self, engine: Engine, store: Store, settings: Settings,
-        validate: Callable[[Request], object], alive: Callable[[str], bool] = lambda owner: True,
+        validate: Callable[[Request], object], alive: Callable[[str], bool] = lambda session: True,
     ) -> None:  # fmt: skip
         self.engine = engine
         self.store = store
-        self._settings = settings
+        self.settings = settings
         self._validate = validate
-        self._alive = alive
+        self._attendance = Attendance(alive, settings.gone_after_s)
         self._guard = threading.Condition()
         self._jobs: dict[str, _Job] = {}
         self._waiting: dict[str, deque[_Job]] = {}  # owner -> its queue; the first owner is next
         self._running: _Job | None = None
-        self._gone_since: dict[str, float] = {}  # owner -> monotonic time
+        self._forgotten: set[str] = set()
         self._closed = False
         self._threads = [
             threading.Thread(target=target, name=f"jobs-{name}", daemon=True)
@@ -128,21 +92,26 @@ class Jobs:
         job = _Job(uuid.uuid4().hex, owner, tuple(requests), purpose)
         with self._guard:
             own = len(self._waiting.get(owner, ()))
-            if own >= self._settings.queue_per_owner:
+            if own >= self.settings.queue_per_owner:
                 raise QueueFull(
-                    f"{own} of your runs wait already; at most {self._settings.queue_per_owner} may. "
+                    f"{own} of your runs wait already; at most {self.settings.queue_per_owner} may. "
                     "Wait for one to finish, or stop one."
                 )
             total = sum(len(queue) for queue in self._waiting.values())
-            if total >= self._settings.queue_total:
+            if total >= self.settings.queue_total:
                 raise QueueFull(
-                    f"{total} runs wait already; at most {self._settings.queue_total} may. Try again in a minute."
+                    f"{total} runs wait already; at most {self.settings.queue_total} may. Try again in a minute."
                 )
             self._jobs[job.id] = job
             self._waiting.setdefault(owner, deque()).append(job)
-            self._gone_since.pop(owner, None)
+            self._attendance.present(owner)
             self._guard.notify_all()
         return job.id
+
+    def attend(self, owner: str, session: str, *, lasting: bool = False) -> None:
+        """Count a session as its owner's, so that the owner is there while it is; `lasting` as in `Attendance`."""
+        with self._guard:
+            self._attendance.enter(owner, session, lasting=lasting)
 
     def stop(self, owner: str, job_id: str) -> None:
         """Ask a job to end with what it has; asked twice, it is cut. A job of another owner is left alone."""
@@ -183,30 +152,55 @@ class Jobs:
     def adopt(self, token: str, owner: str) -> str | None:
         """Hand the job of `token`, and all that its session owned, to a new session; return the job's id.
 
-        None where no job has this token or its session is still there. A token works once: the job gets a new one.
+        None where no job has this token, its session is still there, or its owner comes back by themselves. A token
+        works once: the job gets a new one.
         """
         with self._guard:
             # as bytes: compare_digest refuses text beyond ASCII, and anything may stand in an address
             guess = token.encode("utf-8", "surrogatepass")
             job = next((one for one in self._jobs.values() if secrets.compare_digest(one.token.encode(), guess)), None)
             old = job.owner if job is not None else ""
-        if job is None or old == owner or self._alive(old):
+            lasts = self._attendance.lasts(old)
+        if job is None or old == owner or lasts or self._attendance.there(old):
             return None
         with self._guard:
             if job.owner != old or job.token != token:
                 return None  # another session was quicker
+        self.move(old, owner)
+        return job.id
+
+    def move(self, old: str, new: str) -> None:
+        """Hand all that one owner has to another, as when they sign in or come back."""
+        with self._guard:
             for one in self._jobs.values():
                 if one.owner == old:
-                    one.owner = owner
-                    one.token = secrets.token_urlsafe(18)
-                    one.version += 1
+                    one.owner, one.token, one.version = new, secrets.token_urlsafe(18), one.version + 1
                     for run in one.runs:
-                        run.owner = owner
+                        run.owner = new
             if old in self._waiting:
-                self._waiting.setdefault(owner, deque()).extend(self._waiting.pop(old))
-            self._gone_since.pop(old, None)
-        self.store.move_owner(old, owner)
-        return job.id
+                self._waiting.setdefault(new, deque()).extend(self._waiting.pop(old))
+            self._attendance.drop(old)
+        self.store.move_owner(old, new)
+
+    def forget(self, owner: str) -> None:
+        """Stop all that an owner runs and delete all that is kept of them: jobs, runs, uploads, what their pages held.
+
+        Raises `PlaygroundError` where the store is out of reach.
+        """
+        with self._guard:
+            for job in [job for job in self._jobs.values() if job.owner == owner]:
+                if job.state not in FINISHED:
+                    self._stop(job)
+                    job.forgotten = True
+                self._jobs.pop(job.id, None)
+            self._attendance.drop(owner)
+            self._forgotten.add(owner)
+        self.store.forget(owner)
+
+    def is_forgotten(self, owner: str) -> bool:
+        """Say whether `forget` was called for an owner since the app began."""
+        with self._guard:
+            return owner in self._forgotten
 
     def close(self) -> None:
         """Stop the threads and the job that runs; the engine is the caller's."""
@@ -260,7 +254,7 @@ class Jobs:
 
     def _next(self) -> _Job | None:
         """Take the next job: owners in turn; those who went away only when nobody else waits."""
-        present = [owner for owner in self._waiting if not self._is_gone(owner)]
+        present = [owner for owner in self._waiting if not self._attendance.is_gone(owner)]
         owner = next(iter(present or self._waiting), None)
         if owner is None:
             return None
@@ -269,10 +263,6 @@ class Jobs:
         if queue:
             self._waiting[owner] = queue  # at the end: the others go first
         return job
-
-    def _is_gone(self, owner: str) -> bool:
-        since = self._gone_since.get(owner)
-        return since is not None and time.monotonic() - since >= self._settings.gone_after_s
 
     # -- the thread that runs --------------------------------------------------------------------------------------
 
@@ -306,7 +296,8 @@ class Jobs:
                 job.version += 1
             run = self._run_one(job, request)
             try:
-                self.store.save_run(run)
+                if not job.forgotten:
+                    self.store.save_run(run)
             except PlaygroundError as error:
                 # the result stays on the page; only keeping it failed
                 log.error("run %s was not stored: %s", run.id, error.message)
@@ -344,7 +335,7 @@ class Jobs:
         return Run(
             id=uuid.uuid4().hex, owner=owner, job=job.id, request=request, status=status, created_at=created_at,
             outputs=list(last.outputs) if last else [], stats=last.stats.copy() if last else {},
-            error=error.to_dict() if error else None,
+            error=error.to_dict() if error else None, purpose=job.purpose,
         )  # fmt: skip
 
     def _take(self, job: _Job, event: Event) -> None:
@@ -369,7 +360,7 @@ class Jobs:
             with self._guard:
                 owners = {job.owner for job in self._jobs.values()}
             try:
-                there = {owner: self._alive(owner) for owner in owners}
+                there = {owner: self._attendance.there(owner) for owner in owners}
             except Exception:
                 log.exception("presence could not be read")
                 continue
@@ -377,19 +368,15 @@ class Jobs:
                 self._part(there)
 
     def _part(self, there: dict[str, bool]) -> None:
-        now = time.monotonic()
-        for owner, present in there.items():
-            if present:
-                self._gone_since.pop(owner, None)
-            else:
-                self._gone_since.setdefault(owner, now)
+        gone = self._attendance
+        gone.note(there)
         running = self._running
-        if running is not None and not running.stop.asked and self._is_gone(running.owner):
-            others = [owner for owner in self._waiting if owner != running.owner and not self._is_gone(owner)]
+        if running is not None and not running.stop.asked and gone.is_gone(running.owner):
+            others = [owner for owner in self._waiting if owner != running.owner and not gone.is_gone(owner)]
             if others:
                 running.stop.request()
-        for owner, since in list(self._gone_since.items()):
-            if now - since < self._settings.keep_alone_s:
+        for owner in gone.away():
+            if gone.gone_s(owner) < self.settings.keep_alone_s:
                 continue
             for job in [job for job in self._jobs.values() if job.owner == owner]:
                 if job.state in FINISHED:
@@ -397,4 +384,4 @@ class Jobs:
                 elif not job.stop.asked:
                     self._stop(job)
             if all(job.owner != owner for job in self._jobs.values()):
-                del self._gone_since[owner]
+                gone.drop(owner)

@@ -59,7 +59,7 @@ class App:
     `add` writes further models into the folder of a catalogue.
     """
 
-    def __init__(self, folder, add=lambda folder: None):
+    def __init__(self, folder, add=lambda folder: None, owners="cookie"):
         odd = odd_settings(folder / "odd", ("odd", "other", "third", "talker"))
         with (odd.catalog_dirs[0] / "talker.toml").open("a") as file:
             file.write("[facts]\nchat = true\n")
@@ -70,6 +70,7 @@ class App:
             "PLAYGROUND_CATALOG_DIRS": json.dumps([str(PACKAGE_DIR / "catalog"), str(odd.catalog_dirs[0])]),
             "PLAYGROUND_FAMILY_DIRS": json.dumps([str(PACKAGE_DIR / "*" / "families"), str(FAMILIES)]),
             "PLAYGROUND_DATA_DIR": str(folder / "data"),
+            "PLAYGROUND_OWNERS": owners,
             "PLAYGROUND_MEMORY_BYTES": "300000000",
             "PLAYGROUND_STOP_GRACE_S": "1",
         }

@@ -5,7 +5,12 @@ import re
 import signal
 import time
 
+import pytest
+
 from tests.browser.conftest import until
+
+# a browser that keeps no cookies
+NO_COOKIES = "Object.defineProperty(document, 'cookie', {get: () => '', set: () => {}})"
 
 
 def test_the_second_waits_sees_its_place_and_never_the_others_text(session):
@@ -35,11 +40,15 @@ def test_a_closed_tab_makes_room_for_who_waits(session):
     assert time.monotonic() - started < 6  # 3 s of grace, a step, two polls
 
 
-def test_a_reload_finds_its_running_job_again(session):
-    reader = session().open_odd("keep", steps=150, step_s=0.1)
+@pytest.mark.parametrize("cookies", [True, False])
+def test_a_reload_finds_its_running_job_again(session, cookies):
+    reader = session()
+    if not cookies:
+        reader.page.add_init_script(NO_COOKIES)
+    reader.open_odd("keep", steps=150, step_s=0.1)
     reader.run()
     until(lambda: "keep-0-4" in reader.text())
-    until(lambda: "job=" in reader.address())
+    until(lambda: ("job=" in reader.address()) != cookies)
     reader.page.reload()
     until(lambda: "keep-0-10" in reader.text(), 15)
     assert reader.done(30).endswith("keep-0-149")
@@ -47,7 +56,9 @@ def test_a_reload_finds_its_running_job_again(session):
 
 
 def test_the_address_of_a_running_job_adopts_nothing_elsewhere(session):
-    owner = session().open_odd("mine", steps=10000)
+    owner = session()
+    owner.page.add_init_script(NO_COOKIES)
+    owner.open_odd("mine", steps=10000)
     owner.run()
     until(lambda: "mine-0-2" in owner.text())
     until(lambda: "job=" in owner.address())

@@ -22,7 +22,7 @@ class Pages:
 
     def __init__(self, folder, engine):
         self.engine = engine
-        settings = Settings(data_dir=folder)
+        settings = Settings(data_dir=folder, owners="session")
         self.store = Store(settings)
         catalog = load_catalog(settings)
         self.jobs = Jobs(self.engine, self.store, settings, catalog.validate)

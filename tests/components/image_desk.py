@@ -46,7 +46,7 @@ class Desk:
     drawing = staticmethod(page)
 
     def __init__(self, folder, engine=None):
-        settings = Settings(data_dir=folder)
+        settings = Settings(data_dir=folder, owners="session")
         self.engine = engine or FakePictures()
         self.store = Store(settings)
         self.jobs = Jobs(self.engine, self.store, settings, CATALOG.validate)

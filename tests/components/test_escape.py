@@ -9,7 +9,7 @@ from components import job_panel, status_line
 from components.escape import plain
 from models.events import Progress
 from models.runtime.engine import EngineState
-from models.runtime.jobs import JobView
+from models.runtime.job_view import JobView
 from models.types import Request
 
 NOW = 1_000.0

@@ -44,6 +44,7 @@ def toy(tmp_path, monkeypatch):
     folder = tmp_path / "toy"
     for name, value in environment(folder).items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PLAYGROUND_OWNERS", "session")
     settings = Settings()
     jobs = Jobs(LocalEngine(settings), Store(settings), settings, lambda one: load_catalog(settings).validate(one))
     monkeypatch.setattr(services, "jobs", lambda: jobs)

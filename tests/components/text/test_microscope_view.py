@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from components import presence, services
+from components.owners import Owner
 from components.session import Session
 from components.text import microscope_view, token_map
 from models import plain_text
@@ -127,7 +128,7 @@ def test_another_token_begins_a_branch_which_stands_in_the_tree(desk, monkeypatc
     session = SimpleNamespace(session_state={})
     monkeypatch.setattr(microscope_view, "st", session)
     monkeypatch.setattr(microscope_view.state, "st", session)
-    where = Session(desk.jobs, OWNER, CATALOG)
+    where = Session(desk.jobs, Owner(OWNER, "session"), CATALOG)
     asked = microscope_view._Asked(where, CATALOG[STORY], text, {"temperature": 0.3}, answer, "map", "position")
     for wrong in (None, {"at": 1, "id": other}, {"at": 0, "id": 4095}, {"at": 0}):
         monkeypatch.setattr(token_map, "chosen", lambda key, what, wrong=wrong: wrong)

@@ -1,0 +1,91 @@
+"""What the store keeps of an owner beside runs: what their pages hold; and how all of it goes."""
+
+import time
+
+from models.types import Request
+from tests.stored import ids, make_run
+
+DAY_S = 24 * 3600
+
+
+def ask(model="text/fake", **params):
+    return Request(model=model, inputs={"prompt": "a dragon"}, params=params, seed=3)
+
+
+def test_the_newest_page_of_each_model_is_kept_for_its_owner(store):
+    store.save_desk("ann", ask(temperature=0.3))
+    store.save_desk("ann", ask("image/other"))
+    store.save_desk("ann", ask(temperature=0.9))
+    assert store.desks("ann") == [ask("image/other"), ask(temperature=0.9)]
+    assert store.desks("bob") == []
+
+
+def test_a_page_that_is_damaged_is_left_out(store):
+    store.save_desk("ann", ask())
+    store.save_desk("ann", ask("image/other"))
+    with store._write() as connection:
+        connection.exec_driver_sql("UPDATE desks SET content = '{' WHERE model = 'text/fake'")
+    assert store.desks("ann") == [ask("image/other")]
+
+
+def test_pages_move_with_the_runs_and_the_new_owners_own_stay(store):
+    store.save_desk("ann", ask(temperature=0.3))
+    store.save_desk("ann", ask("image/other"))
+    store.save_desk("bob", ask(temperature=0.7))
+    store.move_owner("ann", "bob")
+    assert sorted(one.model for one in store.desks("bob")) == ["image/other", "text/fake"]
+    assert ask(temperature=0.7) in store.desks("bob")
+    assert store.desks("ann") == []
+
+
+def test_forgetting_takes_what_nobody_else_needs(store):
+    mine, shared, held = (store.put_bytes(data) for data in (b"mine", b"shared", b"held"))
+    lost = store.put_bytes(b"uploaded, not run")
+    one = make_run("one", "only mine")
+    one.request = Request(model="text/fake", inputs={"image": mine, "mask": shared, "audio": held})
+    store.save_run(one)
+    other = make_run("two", "both", owner="bob")
+    other.request = Request(model="text/fake", inputs={"image": shared})
+    store.save_run(other)
+    store.save_desk("ann", Request(model="text/fake", inputs={"image": lost}))
+    store.save_desk("bob", Request(model="text/fake", inputs={"image": held}))
+    store.put_beside(mine, "decoded", b"what was made of it")
+    assert store.forget("ann") == 1
+    assert (ids(store.runs()), store.desks("ann")) == (["two"], [])
+    assert [store.path(ref).exists() for ref in (mine, shared, held, lost)] == [False, True, True, False]
+    assert store.get_beside(mine, "decoded") is None
+    assert store.get_run("two", load=True).outputs[0].data
+    assert store.forget("ann") == 0
+
+
+def test_those_who_stayed_away_are_forgotten_and_no_others(store):
+    now = time.time()
+    store.save_run(make_run("old", owner="cookie:a", created_at=now - 2 * DAY_S))
+    store.save_run(make_run("old-but-here", owner="cookie:b", created_at=now - 2 * DAY_S))
+    store.save_desk("cookie:b", ask())
+    store.save_run(make_run("account", owner="user:c", created_at=now - 9 * DAY_S))
+    store.save_run(make_run("odd", owner="cookie%d", created_at=now - 9 * DAY_S))
+    assert store.forget_idle("cookie:", now - DAY_S) == 1
+    assert sorted(ids(store.runs())) == ["account", "odd", "old-but-here"]
+
+
+def test_the_runs_of_sessions_long_ago_are_taken_and_nobody_elses(store):
+    for name, owner in (("old", "5f6d-session"), ("mine", "machine:me"), ("other", "user:b")):
+        store.save_run(make_run(name, owner=owner))
+    assert store.take_sessions("machine:me") == 1
+    assert sorted(ids(store.runs("machine:me"))) == ["mine", "old"]
+    assert ids(store.runs("user:b")) == ["other"]
+
+
+def test_a_run_keeps_what_its_job_was_for(store):
+    run = make_run("one")
+    run.purpose = "walk"
+    store.save_run(run)
+    assert store.get_run("one").purpose == "walk"
+
+
+def test_a_record_written_before_there_were_purposes_has_none(store):
+    store.save_run(make_run("one"))
+    with store._write() as connection:
+        connection.exec_driver_sql("UPDATE runs SET record = json_remove(record, '$.purpose')")
+    assert store.get_run("one").purpose == ""
