@@ -145,6 +145,7 @@ def draw(jobs: Jobs, owner: Owner) -> None:
     by_cookie = owner.id.startswith("cookie:")
     if by_cookie:
         _keep_cookie(jobs)
+        owner = current(jobs)  # the browser may just have said that it keeps the cookie
     with st.popover(_LABELS[owner.kind], icon=":material/person:", type="tertiary"):
         st.markdown(_WORDS[owner.kind].format(name=plain(owner.name)))
         with st.container(horizontal=True):

@@ -46,6 +46,9 @@ def test_the_cookie_is_a_random_number_for_a_day_and_stays_on_this_site(session)
     cookie = until(lambda: next((c for c in viewer.context.cookies() if c["name"] == "playground_owner"), None))
     assert cookie["sameSite"] == "Strict"
     assert re.fullmatch("[A-Za-z0-9_-]{43}", cookie["value"])
+    viewer.settled()
+    viewer.button("Your results").click()
+    viewer.sees("A cookie with a random number")
     lasts = cookie["expires"] - viewer.page.evaluate("Date.now() / 1000")
     assert 23 * 3600 < lasts <= 24 * 3600 + 60
 
