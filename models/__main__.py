@@ -20,7 +20,7 @@ from typing import Any
 
 import tomlkit
 
-from models import plain_text
+from models import lists, plain_text
 from models.catalog import load_catalog
 from models.device import import_libraries
 from models.errors import BadInput, BadParam, PlaygroundError
@@ -95,6 +95,9 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
     inputs = _inputs(options, texts, settings)
     if not 0 <= options.seed <= SEED_MAX:
         raise BadParam(f"seed is {options.seed}; it must be {allowed(fields['seed'])}.")
+    inputs, said = lists.draw_inputs(family, inputs, options.seed, settings)
+    if said:
+        print(said, file=sys.stderr)
     request = catalog.current(Request(model=spec.id, inputs=inputs, params=params, seed=options.seed))
     stop = StopSignal()
     signal.signal(signal.SIGINT, lambda *_: stop.request())

@@ -39,6 +39,7 @@ class InputField:
     use further types. `accept` lists the file endings that are taken, without the dot; empty: all that the type reads.
     `shown_if` is that of a setting: the input acts, and is drawn, only while each named setting acts and has one of the
     listed values. `max_chars` and `max_bytes` limit a text, `max_bytes` an upload too.
+    In a text with `lists`, `{red|blue}` and `__animal__` are drawn before it becomes a request; see `models.lists`.
     """
 
     name: str
@@ -50,6 +51,7 @@ class InputField:
     shown_if: ShownIf = field(default_factory=dict)
     max_chars: int | None = None
     max_bytes: int | None = None
+    lists: bool = False
 
     @property
     def is_text(self) -> bool:

@@ -154,10 +154,14 @@ class TextToImage(Family[TextToImageParams]):
     modality: ClassVar[Modality] = "image"
     Params: ClassVar[type[Params]] = TextToImageParams
     inputs: ClassVar[tuple[InputField, ...]] = (
-        InputField("prompt", label="Prompt", help="What to draw."),
+        InputField(
+            "prompt", label="Prompt", lists=True,
+            help="What to draw. `(word:1.3)` weighs a word up, `[word]` down; `{red|blue}` draws one of a list by the "
+                 "seed, `__animal__` one of a kept list.",
+        ),
         InputField(
             "prompt_to", "text", False, "Second prompt", "The other prompt for “Prompt blend”.",
-            shown_if={"prompt_mix": above(0.0)},
+            lists=True, shown_if={"prompt_mix": above(0.0)},
         ),
         InputField("image", "image", False, "Picture", "The image to start from.", shown_if={"task": _FROM_PICTURE}),
         InputField(
