@@ -183,7 +183,7 @@ def discover(family_dirs: tuple[Path, ...]) -> Mapping[str, Family]:
 def _families(files: tuple[Path, ...]) -> Mapping[str, Family]:
     found: dict[str, Family] = {}
     for path in files:
-        module = _import(path)
+        module = import_file(path)
         for _, member in inspect.getmembers(module, inspect.isclass):
             if not issubclass(member, Family) or inspect.isabstract(member) or member.__module__ != module.__name__:
                 continue
@@ -194,11 +194,12 @@ def _families(files: tuple[Path, ...]) -> Mapping[str, Family]:
     return found
 
 
-def _import(path: Path) -> Any:
+def import_file(path: Path) -> Any:
+    """Import a file: one of ours as a module of this package, one from elsewhere under a name of its own."""
     own = Path(__file__).resolve().parent
     if (here := path.resolve()).is_relative_to(own):
         return importlib.import_module(".".join((own.name, *here.relative_to(own).with_suffix("").parts)))
-    name = f"_playground_families_{path.stem}_{abs(hash(path.resolve())):x}"
+    name = f"_playground_{path.parent.name}_{path.stem}_{abs(hash(path.resolve())):x}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
+from PIL.Image import Resampling
 
 from components import inputs, params_form, state
 from components.image import mask_painter
@@ -14,14 +15,13 @@ from components.modality import InputType
 from models.errors import PlaygroundError
 from models.family import InputField
 from models.image import files
-from models.image.files import UPLOAD_MAX_BYTES
+from models.image.files import ENDINGS, UPLOAD_MAX_BYTES
 
 if TYPE_CHECKING:
     from components.desk import Desk
 
-THUMBNAIL = 96
+THUMBNAIL, MASKED = 96, 256  # px
 UPLOAD_MB = UPLOAD_MAX_BYTES // 1_000_000  # the browser says so before it sends what is too large
-ENDINGS = ("png", "jpg", "jpeg", "webp")
 _TASK = "task"
 
 
@@ -37,6 +37,15 @@ def thumbnail(ref: str, side: int, _data: bytes) -> bytes:
 def _fitted(ref: str, size: tuple[int, int], _data: bytes) -> bytes:
     """Return a picture as a PNG in the size in which a run takes it."""
     return _png(files.fit(files.decode_upload(_data), *size))
+
+
+@st.cache_data(max_entries=20, show_spinner=False)
+def _masked(picture: str, mask: str, size: tuple[int, int], _picture: bytes, _mask: bytes) -> tuple[bytes, float]:
+    """Return a picture with a mask over it as a run takes them, a PNG enlarged by a whole number, and the share."""
+    fitted = files.fit(files.decode_upload(_picture), *size)
+    over, share = files.mask_over(fitted, files.decode_mask(_mask, size))
+    times = max(1, MASKED // max(size))
+    return _png(over.resize((size[0] * times, size[1] * times), Resampling.NEAREST)), share
 
 
 def _png(picture: Any) -> bytes:
@@ -76,11 +85,29 @@ def draw_mask(desk: Desk, item: InputField) -> None:
     mask = inputs.ref(desk, item)
     given = mask.there and mask.get() != _painted(mask).get()
     with st.expander("Upload a mask instead", expanded=given):
-        _draw_upload(desk, item)
+        _draw_upload(desk, item, lambda mask: _draw_masked(desk, picture, item, size, data, mask))
 
 
-def _draw_upload(desk: Desk, item: InputField) -> bool:
-    """Draw the box and what it holds; say whether it holds anything."""
+def _draw_masked(
+    desk: Desk, picture: InputField, item: InputField, size: tuple[int, int], data: bytes, mask: bytes
+) -> None:
+    """Draw a mask as it is taken: over its picture, cropped and scaled with it."""
+    refs = [inputs.kept_ref(desk, one) or "" for one in (picture, item)]
+    shown, share = _masked(*refs, size, data, mask)
+    st.image(shown, alt="The image with the mask over it")
+    if share:
+        percent = "Less than 1" if share < 0.01 else f"{100 * share:.0f}"
+        st.caption(f"Violet is redrawn: {percent}% of the image.")
+    else:
+        st.warning("This mask redraws nothing. Paint what to redraw in white on black, or on transparent ground.")
+
+
+def _draw_thumbnail(desk: Desk, item: InputField, data: bytes) -> None:
+    st.image(thumbnail(inputs.kept_ref(desk, item) or "", THUMBNAIL, data), alt=item.label)
+
+
+def _draw_upload(desk: Desk, item: InputField, show: Callable[[bytes], None] | None = None) -> bool:
+    """Draw the box and what it holds, as its thumbnail or as `show` does; say whether it holds anything."""
     st.file_uploader(
         item.label, list(item.accept or ENDINGS), key=inputs.upload_key(desk, item, "upload"), help=item.help,
         on_change=inputs.take_upload, args=(desk, item, "upload"), max_upload_size=UPLOAD_MB,
@@ -90,8 +117,11 @@ def _draw_upload(desk: Desk, item: InputField) -> bool:
     if data is None:
         return False
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.image(thumbnail(inputs.kept_ref(desk, item) or "", THUMBNAIL, data), alt=item.label)
+        if show is None:
+            _draw_thumbnail(desk, item, data)
         inputs.draw_remove(desk, item)
+    if show is not None:
+        show(data)
     return True
 
 

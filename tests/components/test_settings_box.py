@@ -81,7 +81,9 @@ def own(**request):
     ("data", "words"),
     [
         (png(), "contains no settings"),
-        (b"text", "not an image file this app can read"),
+        (b"text", "This text contains no settings"),
+        (bytes(range(256)), "of no kind that settings are read from, whatever its name says"),
+        (b"", "is empty (0 bytes)"),
         (own(seed=-1), "damaged"),
         (own(seed=float("inf")), "damaged"),
         (own(seed=2**40), "damaged"),
