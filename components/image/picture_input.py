@@ -92,8 +92,8 @@ def _draw_masked(
     desk: Desk, picture: InputField, item: InputField, size: tuple[int, int], data: bytes, mask: bytes
 ) -> None:
     """Draw a mask as it is taken: over its picture, cropped and scaled with it."""
-    refs = [inputs.kept_ref(desk, one) or "" for one in (picture, item)]
-    shown, share = _masked(*refs, size, data, mask)
+    below, above = (inputs.kept_ref(desk, one) or "" for one in (picture, item))
+    shown, share = _masked(below, above, size, data, mask)
     st.image(shown, alt="The image with the mask over it")
     if share:
         percent = "Less than 1" if share < 0.01 else f"{100 * share:.0f}"

@@ -199,7 +199,7 @@ def _webui(found: Texts) -> Recovered | None:
         return parse_parameters(found[PARAMETERS])
     for place in _PLACES[1:]:
         text = found.get(place, "")
-        if (recovered := parse_parameters(text)) is not None and (recovered.params or place == texts.COMMENT):
+        if (recovered := parse_parameters(text)) is not None and recovered.params:
             return recovered
     return None
 

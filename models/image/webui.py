@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from models.image import samplers
-from models.image.foreign import Gathered
+from models.image.foreign import NAMED_MAX_CHARS, Gathered
 from models.stamps import Recovered
 from models.types import SEED_MAX
 
@@ -137,7 +137,8 @@ def _pairs(text: str) -> list[tuple[str, str]]:
             value = text[start:end].strip()
         if name:
             found.append((name[1].strip(), value))
-        elif value and found and found[-1][0] not in _KNOWN:  # a value with a comma and without quotes
+        elif value and found and found[-1][0] not in _KNOWN and len(found[-1][1]) < NAMED_MAX_CHARS:
+            # a value with a comma and without quotes
             found[-1] = (found[-1][0], f"{found[-1][1]}, {value}")
         at = end + 1
     return found
