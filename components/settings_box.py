@@ -103,7 +103,7 @@ def apply(desk: Desk, file: str, found: Recovered) -> None:
             if item.name in found.params and item.name not in acting and now[item.name] != item.default
         ]  # fmt: skip
     if named:
-        state.notify(f"Not taken as it is: {'; '.join(named)}.", "warning")
+        state.notify(f"Ignored or changed: {'; '.join(named)}.", "warning")
 
 
 def _seed(desk: Desk, found: Recovered) -> int:

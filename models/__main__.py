@@ -160,7 +160,7 @@ def _settings(options: argparse.Namespace, settings: Settings) -> int:
         if value not in (None, ""):
             _say(f"{name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")
     for sentence in found.unknown:
-        _say(f"not taken as it is: {sentence}")
+        _say(f"ignored or changed: {sentence}")
     return 0
 
 

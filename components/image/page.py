@@ -12,7 +12,7 @@ from components import desk as desks
 from components import inputs, result, shell, state
 from components.image import compare, gallery, image_view, picture_input, theatre, walk_view, word_lens
 from components.modality import Act, Look, Modality, RoomPage, SettingsFile, Showing, Takes, Words
-from models.image import files
+from models.image import files, saved
 from models.types import SEED_MAX, Output, Request
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ ROOM = Modality(
         "Drop an image made here or with another program (stable-diffusion-webui, ComfyUI, InvokeAI, NovelAI, "
         "SwarmUI, Fooocus, Easy Diffusion): its prompt, settings and seed are restored on this page. The file is read "
         "by this app and not stored.",
-        files.ENDINGS, picture_input.UPLOAD_MB,
+        (*files.ENDINGS, *saved.NOTES), picture_input.UPLOAD_MB,
     ),
     placeholder="What to draw …",
     skips=_skips,

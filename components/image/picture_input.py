@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -84,8 +84,11 @@ def draw_mask(desk: Desk, item: InputField) -> None:
     _keep_painted(desk, item, mask_painter.draw(fitted, f"{desk.spec.id}-mask", size=size))
     mask = inputs.ref(desk, item)
     given = mask.there and mask.get() != _painted(mask).get()
-    with st.expander("Upload a mask instead", expanded=given):
-        _draw_upload(desk, item, lambda mask: _draw_masked(desk, picture, item, size, data, mask))
+    with st.expander("Upload a mask instead"):
+        _draw_uploader(desk, item)
+    taken = _picture(desk, item) if given else None
+    if taken is not None:
+        _draw_masked(desk, picture, item, size, data, taken)
 
 
 def _draw_masked(
@@ -94,35 +97,35 @@ def _draw_masked(
     """Draw a mask as it is taken: over its picture, cropped and scaled with it."""
     below, above = (inputs.kept_ref(desk, one) or "" for one in (picture, item))
     shown, share = _masked(below, above, size, data, mask)
-    st.image(shown, alt="The image with the mask over it")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.image(shown, alt="The image with the mask over it")
+        inputs.draw_remove(desk, item)
     if share:
-        percent = "Less than 1" if share < 0.01 else f"{100 * share:.0f}"
-        st.caption(f"Violet is redrawn: {percent}% of the image.")
+        percent = "less than 1" if share < 0.01 else f"{100 * share:.0f}"
+        st.caption(f"The mask that was given: violet is redrawn, {percent}% of the image. Painting replaces it.")
     else:
         st.warning("This mask redraws nothing. Paint what to redraw in white on black, or on transparent ground.")
 
 
-def _draw_thumbnail(desk: Desk, item: InputField, data: bytes) -> None:
-    st.image(thumbnail(inputs.kept_ref(desk, item) or "", THUMBNAIL, data), alt=item.label)
+def _draw_upload(desk: Desk, item: InputField) -> bool:
+    """Draw the box and what it holds; say whether it holds anything."""
+    _draw_uploader(desk, item)
+    data = _picture(desk, item)
+    if data is None:
+        return False
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.image(thumbnail(inputs.kept_ref(desk, item) or "", THUMBNAIL, data), alt=item.label)
+        inputs.draw_remove(desk, item)
+    return True
 
 
-def _draw_upload(desk: Desk, item: InputField, show: Callable[[bytes], None] | None = None) -> bool:
-    """Draw the box and what it holds, as its thumbnail or as `show` does; say whether it holds anything."""
+def _draw_uploader(desk: Desk, item: InputField) -> None:
+    """Draw the box that takes a picture, and what was wrong with the last one."""
     st.file_uploader(
         item.label, list(item.accept or ENDINGS), key=inputs.upload_key(desk, item, "upload"), help=item.help,
         on_change=inputs.take_upload, args=(desk, item, "upload"), max_upload_size=UPLOAD_MB,
     )  # fmt: skip
     inputs.draw_problem(desk, item)
-    data = _picture(desk, item)
-    if data is None:
-        return False
-    with st.container(horizontal=True, vertical_alignment="center"):
-        if show is None:
-            _draw_thumbnail(desk, item, data)
-        inputs.draw_remove(desk, item)
-    if show is not None:
-        show(data)
-    return True
 
 
 def _picture(desk: Desk, item: InputField) -> bytes | None:

@@ -25,15 +25,16 @@ _AT_START = re.compile(r"^[ \t]*Negative prompt:", re.IGNORECASE | re.MULTILINE)
 _WITHIN = re.compile(r"\.?[ \t]*Negative prompt:")  # where line breaks became full stops, those belong to neither
 _DECODER = json.JSONDecoder(strict=False)  # a line break may stand within quotes
 _FAILED_MAX = 20  # quotes and brackets that never close: after so many they are letters like others
-_KNOWN = {
-    "Steps": "steps", "Sampler": "sampler", "Schedule type": "schedule", "CFG scale": "guidance", "Seed": "seed",
-    "Size": "size", "Clip skip": "clip skip", "Variation seed": "variation seed",
-    "Variation seed strength": "variation strength", "Model": "model", "Eta": "eta", "Eta DDIM": "eta",
-}  # fmt: skip
 _STRENGTH = "Denoising strength"
+_KNOWN = {  # in small letters: programs differ in them
+    "steps": "steps", "sampler": "sampler", "schedule type": "schedule", "cfg scale": "guidance", "seed": "seed",
+    "size": "size", "clip skip": "clip skip", "variation seed": "variation seed",
+    "variation seed strength": "variation strength", "model": "model", "eta": "eta", "eta ddim": "eta",
+    _STRENGTH.lower(): "strength",
+}  # fmt: skip
 # pairs that say what the strength is of: a second, larger pass of one picture; a masked part; the whole of a picture
-_SECOND_PASS = ("Hires upscale", "Hires upscaler", "Hires steps", "Hires resize", "First pass size")
-_MASKED = ("Mask blur", "Inpaint area", "Masked content", "Masked area padding", "Mask mode", "Inpaint mode")
+_SECOND_PASS = ("hires ", "first pass size")
+_MASKED = ("mask ", "masked ", "inpaint", "soft inpaint")
 
 
 def parameters_text(request: Mapping[str, Any], index: int = 0) -> str:
@@ -77,18 +78,15 @@ def parse_parameters(text: str) -> Recovered | None:
     found = Gathered("webui")
     found.take("prompt", "Prompt", prompt)
     found.take("negative", "Negative prompt", negative)
-    names = {name for name, _ in pairs}
-    for name, value in pairs:
-        if name == _STRENGTH and names.intersection(_SECOND_PASS):
+    names = [name.lower() for name, _ in pairs]
+    for name, value in sorted(pairs, key=lambda pair: pair[0] == "Schedule type"):  # says more than a sampler's name
+        what = _KNOWN.get(name.lower(), "")
+        if what == "strength" and any(one.startswith(_SECOND_PASS) for one in names):
             found.name(name, value, "of the hires fix, a second pass that is not made here")
-        elif name == _STRENGTH:
-            found.take("inpaint strength" if names.intersection(_MASKED) else "strength", name, value)
-        elif name == "Sampler" and "Schedule type" in names:
-            schedule = found.params.get("sigmas")
-            found.take("sampler", name, value)  # the pair of its own says more than an older name in which both stand
-            found.params |= {"sigmas": schedule} if schedule else {}
+        elif what == "strength" and any(one.startswith(_MASKED) for one in names):
+            found.take("inpaint strength", name, value)
         else:
-            found.take(_KNOWN.get(name, ""), name, value)
+            found.take(what, name, value)
     return found.recovered()
 
 
@@ -110,9 +108,9 @@ def _parted(text: str) -> tuple[str, list[tuple[str, str]]]:
 def _known_in(line: str) -> int:
     """Return how many of webui's settings a line names, if it begins with one."""
     first = _NAME.match(line)
-    if first is None or first[1].strip() not in _KNOWN:
+    if first is None or first[1].strip().lower() not in _KNOWN:
         return 0
-    return len({name for name, _ in _pairs(line)} & {*_KNOWN, _STRENGTH})
+    return len({name.lower() for name, _ in _pairs(line)} & set(_KNOWN))
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:
@@ -137,7 +135,7 @@ def _pairs(text: str) -> list[tuple[str, str]]:
             value = text[start:end].strip()
         if name:
             found.append((name[1].strip(), value))
-        elif value and found and found[-1][0] not in _KNOWN and len(found[-1][1]) < NAMED_MAX_CHARS:
+        elif value and found and found[-1][0].lower() not in _KNOWN and len(found[-1][1]) < NAMED_MAX_CHARS:
             # a value with a comma and without quotes
             found[-1] = (found[-1][0], f"{found[-1][1]}, {value}")
         at = end + 1

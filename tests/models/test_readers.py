@@ -18,6 +18,7 @@ from models.image import files
 from models.plain_text import text_artifact
 from models.settings import Settings
 from tests.models.image.test_makers import FILES as OTHERS
+from tests.models.image.test_makers import comfy, editor
 from tests.models.image.test_webui import REQUEST
 
 ROOT = Path(__file__).parents[2]
@@ -55,8 +56,8 @@ def test_the_shell_prints_what_another_program_s_picture_says(tmp_path, capsys):
     assert capsys.readouterr().out.splitlines() == [
         "file: picture", "made by: Fooocus", "model: kites", "prompt: a red kite", "negative_prompt: dull",
         "guidance_scale: 6.5", "width: 64", "height: 96", "scheduler: EulerAncestralDiscreteScheduler",
-        "sigmas: karras", "num_inference_steps: 24", "seed: 77", "not taken as it is: sharpness: 2",
-        "not taken as it is: styles: ['Fooocus V2']",
+        "sigmas: karras", "num_inference_steps: 24", "seed: 77", "ignored or changed: sharpness: 2",
+        "ignored or changed: styles: ['Fooocus V2']",
     ]  # fmt: skip
 
 
@@ -91,6 +92,14 @@ def test_half_a_character_in_a_file_is_printed_as_a_mark(tmp_path, capsys):
     assert "prompt: a?b" in capsys.readouterr().out
 
 
+def test_the_text_that_a_program_lays_beside_a_picture_is_read():
+    text = "a kite\nNegative prompt: dull\nSteps: 24, Sampler: Euler a, CFG scale: 6.5, Seed: 77, Size: 64x96"
+    for data in (text.encode(), text.replace("\n", "\r\n").encode("utf-8-sig"), json.dumps(comfy()).encode(),
+                 json.dumps(editor()).encode()):  # fmt: skip
+        kind, found = readers.read_settings(data, Settings())
+        assert (kind, found.seed, found.params["num_inference_steps"]) == ("text of a picture", 77, 24)
+
+
 @pytest.fixture
 def outside(tmp_path):
     (tmp_path / "dance" / "families").mkdir(parents=True)
@@ -113,7 +122,7 @@ def test_a_room_from_outside_brings_readers_of_its_own(outside):
 def test_readers_that_cannot_be_imported_leave_the_others(outside):
     (outside.parent / "saved.py").write_text("READERS = nothing", "utf-8")
     settings = Settings(family_dirs=(*Settings().family_dirs, outside))
-    assert [reader.name for reader in readers.readers(settings)] == ["sound", "picture", "text"]
+    assert [reader.name for reader in readers.readers(settings)] == ["sound", "picture", "text of a picture", "text"]
 
 
 def test_reading_settings_imports_no_torch(tmp_path):

@@ -158,7 +158,7 @@ def test_an_uploaded_mask_is_shown_as_it_is_taken(pages):
     buffer = io.BytesIO()
     mask.save(buffer, "PNG")
     upload(page, "Mask", buffer.getvalue())
-    assert masks_shown(page) == ["Violet is redrawn: 50% of the image."]
+    assert masks_shown(page) == ["The mask that was given: violet is redrawn, 50% of the image. Painting replaces it."]
     upload(page, "Mask", png(0, mode="L"))
     assert masks_shown(page) == []
     assert any("This mask redraws nothing" in said for said in messages(page))

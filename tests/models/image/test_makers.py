@@ -161,6 +161,8 @@ def test_what_is_not_known_of_a_program_is_named():
          0.4),
         (lambda: png(parameters="x\nSteps: 5, Sampler: Euler, Seed: 1, Denoising strength: 0.4, Mask blur: 4"),
          "inpaint", 0.4),
+        (lambda: png(parameters="x\nSteps: 5, sampler: Euler, Seed: 1, Denoising Strength: 0.4, Inpaint area: Masked"),
+         "inpaint", 0.4),
     ],
 )  # fmt: skip
 def test_a_picture_from_a_picture_is_told_from_one_from_words(make, task, strength):
@@ -169,7 +171,15 @@ def test_a_picture_from_a_picture_is_told_from_one_from_words(make, task, streng
 
 
 @pytest.mark.parametrize(
-    "pair", ["Hires upscale: 2", "Hires steps: 9", "Hires upscaler: Latent", "First pass size: 0x0"]
+    "pair",
+    [
+        "Hires upscale: 2",
+        "Hires steps: 9",
+        "Hires upscaler: Latent",
+        "First pass size: 0x0",
+        "Hires resize-1: 64",
+        "Hires CFG Scale: 2",
+    ],
 )
 def test_the_strength_of_a_second_pass_is_none_of_the_first(pair):
     found = read_settings(png(parameters=f"x\nSteps: 5, Sampler: Euler, Seed: 1, Denoising strength: 0.7, {pair}"))
