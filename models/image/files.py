@@ -211,9 +211,9 @@ def _open(data: bytes, name: str) -> Image.Image:
     """Read a picture's header."""
     formats: tuple[str, ...] = FORMATS
     if data[4:8] == b"ftyp" and data[8:12] not in (b"avif", b"avis"):
-        import pillow_heif
+        import pi_heif
 
-        pillow_heif.register_heif_opener()
+        pi_heif.register_heif_opener()
         formats = (*FORMATS, "HEIF")
     try:
         with warnings.catch_warnings():
