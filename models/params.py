@@ -24,7 +24,8 @@ from models.types import SEED_MAX
 
 FieldType = Literal["number", "integer", "toggle", "choice", "tags", "text", "seed"]
 Cost = Literal["", "each", "limit"]
-_HINTS = {"label", "step", "group", "advanced", "live", "log", "shown_if", "unit", "neutral", "neutral_unless", "cost"}
+_HINTS = {"label", "step", "group", "advanced", "live", "log", "shown_if", "unit", "neutral", "neutral_unless", "cost",
+          "names"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,12 @@ def hint(**hints: Any) -> dict[str, Any]:
     """Build the `json_schema_extra` of a params field.
 
     `label` (else made from the name), `step`, `group` (heading), `advanced` (folded away), `live` (a move redraws
-    the form), `log` (logarithmic slider), `unit`, and `shown_if={"other": [values]}`: the field acts, and is
-    shown, only while every named field has one of the listed values, or is `above` a number. At the value `neutral`, or
-    one of a tuple of them, it has no effect, unless `neutral_unless` holds, written as `shown_if` is; off (None), an
-    empty text and an empty list never have one. `cost`: "each", the run's time grows in proportion to the number;
-    "limit", the run is as long as it likes up to the number. Raises `TypeError` for any other hint.
+    the form), `log` (logarithmic slider), `unit`, `names` (from each choice to what pages call it), and
+    `shown_if={"other": [values]}`: the field acts, and is shown, only while every named field has one of the listed
+    values, or is `above` a number. At the value `neutral`, or one of a tuple of them, it has no effect, unless
+    `neutral_unless` holds, written as `shown_if` is; off (None), an empty text and an empty list never have one.
+    `cost`: "each", the run's time grows in proportion to the number; "limit", the run is as long as it likes up to the
+    number. Raises `TypeError` for any other hint.
     """
     unknown = set(hints) - _HINTS
     if unknown:
@@ -103,6 +105,7 @@ class ParamField:
     `ge`, `le` and `step` are set for numbers; `optional` means that None ("off") is allowed; `default` is the
     model's own. `shown_if` maps another field's name to the values under which this one acts. At the values in
     `neutral` it has no effect, unless `neutral_unless` holds; `cost` says how the run's time follows it (see `hint`).
+    `names` says what choices are called on pages, where that is not what requests call them.
     """
 
     name: str
@@ -126,6 +129,7 @@ class ParamField:
     neutral: tuple[Any, ...] = ()
     neutral_unless: ShownIf = field(default_factory=dict)
     cost: Cost = ""
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 class Narrowing(BaseModel):
@@ -241,7 +245,8 @@ def allowed(item: ParamField) -> str:
         assert item.ge is not None and item.le is not None
         words = f"{'a whole number from ' if item.type != 'number' else ''}{_short(item.ge)} to {_short(item.le)}"
     elif item.type == "choice":
-        words = f"one of {', '.join(item.choices)}"
+        named = [f"{choice} ({item.names[choice]})" if choice in item.names else choice for choice in item.choices]
+        words = f"one of {', '.join(named)}"
     elif item.type == "toggle":
         words = "on or off (true or false)"
     elif item.type == "tags":
@@ -344,6 +349,7 @@ def _describe_field(name: str, info: FieldInfo) -> ParamField:
         "neutral": _several(extra["neutral"]) if "neutral" in extra else (),
         "neutral_unless": _condition(extra.get("neutral_unless")),
         "cost": extra.get("cost", ""),
+        "names": extra.get("names", {}),
     }
     if kind in (int, float):
         if ge is None or le is None:

@@ -110,7 +110,7 @@ def draw_job(desk: Desk, view: JobView, key: str) -> None:
     with st.expander("Use one frame", icon=":material/crop_original:"):
         chosen = st.selectbox("Frame", [place for place, _ in frames], format_func=captions.__getitem__,
                               key=f"{key}-frame")  # fmt: skip
-        st.caption(result.facts(view.runs[chosen]))
+        st.caption(result.facts(desk.session.catalog, view.runs[chosen]))
         result.draw_actions(desk, view.runs[chosen], f"{key}-{chosen}")
 
 

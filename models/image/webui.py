@@ -11,19 +11,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from models.diffusion import samplers
 from models.stamps import Recovered
 from models.types import SEED_MAX
 
-_SAMPLERS = {
-    "DPMSolverMultistepScheduler": "DPM++ 2M", "DDIMScheduler": "DDIM", "EulerDiscreteScheduler": "Euler",
-    "EulerAncestralDiscreteScheduler": "Euler a", "HeunDiscreteScheduler": "Heun",
-    "DPMSolverSinglestepScheduler": "DPM++ 2S", "UniPCMultistepScheduler": "UniPC",
-    "DEISMultistepScheduler": "DEIS", "LMSDiscreteScheduler": "LMS", "PNDMScheduler": "PLMS",
-    "KDPM2DiscreteScheduler": "DPM2", "KDPM2AncestralDiscreteScheduler": "DPM2 a", "DDPMScheduler": "DDPM",
-    "LCMScheduler": "LCM",
-}  # fmt: skip
-_SCHEDULERS = {sampler.lower(): name for name, sampler in _SAMPLERS.items()}
-_SIGMAS = {"karras": "Karras", "exponential": "Exponential", "beta": "Beta"}
 _PAIR = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
 _SIZE = re.compile(r"(\d{1,5})x(\d{1,5})")
 _NEGATIVE = "Negative prompt:"
@@ -39,8 +30,8 @@ def parameters_text(request: Mapping[str, Any], index: int = 0) -> str:
     from_picture = params.get("task", "text to image") != "text to image"
     pairs: list[tuple[str, Any]] = [
         ("Steps", params.get("num_inference_steps")),
-        ("Sampler", _SAMPLERS.get(str(scheduler), scheduler)),
-        ("Schedule type", _SIGMAS.get(str(params.get("sigmas")))),
+        ("Sampler", samplers.webui_name(scheduler) if scheduler is not None else None),
+        ("Schedule type", samplers.SIGMAS.get(str(params.get("sigmas")))),
         ("CFG scale", params.get("guidance_scale")),
         ("Seed", (int(request.get("seed", 0)) + index) % (SEED_MAX + 1)),
         ("Size", f"{params['width']}x{params['height']}" if "width" in params and "height" in params else None),
@@ -93,14 +84,14 @@ def parse_parameters(text: str) -> Recovered | None:
 
 def _sampler(value: str) -> dict[str, Any]:
     """Return scheduler and sigmas of a sampler's name; older files name both in one: "DPM++ 2M Karras"."""
-    first, _, last = value.rpartition(" ")
-    if last.lower() in _SIGMAS and first:
-        return {"scheduler": _SCHEDULERS[first.lower()], "sigmas": last.lower()}
-    return {"scheduler": _SCHEDULERS[value.lower()]}
+    found = samplers.find(value)
+    if found is None or not found[0].exact:
+        raise ValueError(value)
+    return {"scheduler": found[0].scheduler, **({"sigmas": found[1]} if found[1] else {})}
 
 
 def _schedule(value: str) -> dict[str, Any]:
-    if value.lower() in _SIGMAS:
+    if value.lower() in samplers.SIGMAS:
         return {"sigmas": value.lower()}
     if value.lower() in ("automatic", "normal", "uniform"):
         return {}

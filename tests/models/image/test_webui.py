@@ -2,6 +2,7 @@
 
 import io
 import json
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ from PIL import Image, PngImagePlugin
 
 from models import stamps
 from models.errors import BadInput
-from models.image import files, webui
+from models.image import files
+from models.image.families.text_to_image import Scheduler
 from models.image.files import read_settings
 from models.image.webui import parameters_text, parse_parameters
 
@@ -116,7 +118,7 @@ plain = st.text(st.characters(exclude_categories=("C", "Z"), include_characters=
 
 @given(
     plain, plain, st.integers(1, 150), st.floats(1, 20).map(lambda value: round(value, 2)), st.integers(0, 2**32 - 1),
-    st.sampled_from(sorted(webui._SAMPLERS)), st.sampled_from(["default", "karras", "exponential", "beta"]),
+    st.sampled_from(get_args(Scheduler)), st.sampled_from(["default", "karras", "exponential", "beta"]),
 )  # fmt: skip
 def test_whatever_is_written_is_read_back(prompt, negative, steps, guidance, seed, scheduler, sigmas):
     params = {"num_inference_steps": steps, "guidance_scale": guidance, "scheduler": scheduler, "sigmas": sigmas,

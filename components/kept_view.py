@@ -1,0 +1,47 @@
+"""Kept results beside the present one, each under the name of what differs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from components import keeping, labelled, result
+from components.escape import plain
+from models import labels
+from models.labels import Named
+from models.types import Request, Run
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
+    from components.desk import Desk
+
+
+def draw(desk: Desk, kept: Sequence[Run], present: Request | Run | None = None) -> DeltaGenerator:
+    """Draw kept runs in columns; return the column, named by what differs too, in which the present one is drawn.
+
+    Without a present one all columns are theirs. Where nothing is kept, it has the whole width and no name.
+    """
+    if not kept:
+        return st.container()
+    named = [Named(run.request, run) for run in kept]
+    if isinstance(present, Run):
+        named.append(Named(present.request, present))
+    elif present is not None:
+        named.append(Named(present))
+    names = labels.labels(desk.session.catalog, named, zone=labelled.zone())
+    columns = st.columns(len(named))
+    for column, run, name in zip(columns, kept, names, strict=False):
+        with column:
+            with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+                st.markdown(f"**{plain(name)}**", width="stretch")
+                st.button(
+                    "Let go", icon=":material/close:", type="tertiary", key=f"let-go-{run.id}", on_click=keeping.let_go,
+                    args=(desk.room, run), help="It stays among the earlier results.",
+                )  # fmt: skip
+            result.draw_made(desk.session.jobs, run, f"kept-{run.id}")
+    if present is not None:
+        columns[-1].markdown(f"**{plain(names[-1])}** · now")
+    return columns[-1]
