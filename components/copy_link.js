@@ -8,7 +8,7 @@ export default function ({ data, parentElement }) {
   button.title = data.hint;
   const name = (text) => {
     const icon = document.createElement("span");
-    icon.className = "icon"; icon.textContent = text === data.label ? "🔗" : "✓"; icon.ariaHidden = "true";
+    icon.className = "icon"; icon.textContent = text === data.label ? "link" : "check"; icon.ariaHidden = "true";
     button.replaceChildren(icon, text);
   };
   name(data.label);

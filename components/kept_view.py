@@ -19,29 +19,31 @@ if TYPE_CHECKING:
     from components.desk import Desk
 
 
-def draw(desk: Desk, kept: Sequence[Run], present: Request | Run | None = None) -> DeltaGenerator:
+def draw(
+    desk: Desk, kept: Sequence[Run], present: Request | Run | None = None, *, among: Request | None = None
+) -> DeltaGenerator:
     """Draw kept runs in columns; return the column, named by what differs too, in which the present one is drawn.
 
-    Without a present one all columns are theirs. Where nothing is kept, it has the whole width and no name.
+    Without a present one all columns are theirs, and their names say what differs from `among`. Where nothing is kept,
+    the present one has the whole width and no name.
     """
     if not kept:
         return st.container()
     named = [Named(run.request, run) for run in kept]
     if isinstance(present, Run):
         named.append(Named(present.request, present))
-    elif present is not None:
-        named.append(Named(present))
+    elif beside := present or among:
+        named.append(Named(beside))
     names = labels.labels(desk.session.catalog, named, zone=labelled.zone())
-    columns = st.columns(len(named))
+    columns = st.columns(len(kept) + (present is not None))
     for column, run, name in zip(columns, kept, names, strict=False):
         with column:
-            with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-                st.markdown(f"**{plain(name)}**", width="stretch")
-                st.button(
-                    "Let go", icon=":material/close:", type="tertiary", key=f"let-go-{run.id}", on_click=keeping.let_go,
-                    args=(desk.room, run), help="It stays among the earlier results.",
-                )  # fmt: skip
+            st.markdown(f"**{plain(name)}**")
             result.draw_made(desk.session.jobs, run, f"kept-{run.id}")
+            st.button(
+                "Let go", icon=":material/close:", type="tertiary", key=f"let-go-{run.id}", on_click=keeping.let_go,
+                args=(desk.room, run), help="It stays among the earlier results.",
+            )  # fmt: skip
     if present is not None:
         columns[-1].markdown(f"**{plain(names[-1])}** · now")
     return columns[-1]

@@ -33,12 +33,13 @@ def draw(session: Session, run: Run, key: str, *, remember: bool = True, before:
     if not found:
         return
     room = rooms.of(run.request.model)
+    # what is opened, or closed, is kept; a run that does not offer it leaves it kept for the next
     choice, last = state.at(state.key(key, "choice")), state.at(state.key(room.id, "look-closer"))
     if remember and not choice.there and last.get() in found:
         choice.set(last.get())
     chosen = st.segmented_control(
-        "Look closer", list(found), key=choice.key, wrap=True, on_change=_follow if remember else "rerun",
-        args=(choice, last) if remember else None,
+        "Look closer", list(found), key=choice.key, wrap=True, on_change=last.follow if remember else "rerun",
+        args=(choice,) if remember else None,
     )  # fmt: skip
     if chosen is None:
         return
@@ -49,8 +50,3 @@ def draw(session: Session, run: Run, key: str, *, remember: bool = True, before:
             found[chosen].draw(session, run, f"{key}-{chosen.lower().replace(' ', '-')}")
         except PlaygroundError as error:  # a file of the run was cleared from the store
             st.warning(plain(error.message), icon=":material/warning:")
-
-
-def _follow(choice: state.Slot[str | None], last: state.Slot[str | None]) -> None:
-    """Keep what the reader opened, or closed; a run that does not offer it leaves it kept for the next."""
-    last.set(choice.get())

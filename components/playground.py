@@ -188,7 +188,7 @@ def _draw_result(desk: Desk, view: JobView | None) -> None:
     if not view.finished and not desk.session.known.lasting:
         st.query_params[links.JOB] = view.token  # a reload has nothing else to find it by
     if view.purpose:
-        kept_view.draw(desk, kept)
+        kept_view.draw(desk, kept, among=view.requests[0])
         job_drawing.draw(desk, view, closer=True)
     elif not view.finished:
         with kept_view.draw(desk, kept, view.requests[view.index]):

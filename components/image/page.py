@@ -138,7 +138,7 @@ ROOM = Modality(
         Look("Walk", walk_view.fits, walk_view.draw),
         Look("Three architectures", compare.fits, compare.draw),
     ),
-    jobs={"walk": walk_view.draw_job, "compare": compare.draw_job},
+    jobs={walk_view.PURPOSE: walk_view.draw_job, "compare": compare.draw_job},
     inputs=picture_input.TYPES,
     takes=(
         Takes(
