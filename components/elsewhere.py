@@ -10,6 +10,8 @@ from components.modality import Modality
 from components.session import Session
 from models.runtime.job_view import STUDY, JobView
 
+_ONE = "One run at a time: wait for this one, or stop it, then press again."
+
 
 def draw(session: Session, room: Modality, here: str = "") -> bool:
     """Draw the first run under way but for the job `here`, with a link to its page; say whether there is one.
@@ -17,6 +19,8 @@ def draw(session: Session, room: Modality, here: str = "") -> bool:
     A look into a result is drawn where it is opened: it is told of only where it has kept a run from starting.
     """
     for view in session.jobs.jobs_of(session.owner):
+        if not view.finished and view.id == here and job_panel.refused_for() == here:
+            st.info(_ONE, icon=":material/info:")  # the run itself is drawn below
         shown = view.purpose != STUDY or job_panel.refused_for() == view.id
         if not view.finished and view.id != here and shown:
             job_panel.draw(session, view.id, lambda now: _say(now, room))
@@ -27,7 +31,7 @@ def draw(session: Session, room: Modality, here: str = "") -> bool:
 def _say(view: JobView, room: Modality) -> None:
     there = rooms.of(view.requests[0].model)
     if job_panel.refused_for() == view.id:
-        st.info("One run at a time: wait for this one, or stop it, then press Run again.", icon=":material/info:")
+        st.info(_ONE, icon=":material/info:")
     if there.id == room.id:
         st.caption("A run of yours is in progress:")
         return

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from components import keeping, labelled, result
+from components import job_panel, keeping, labelled, result
 from components.escape import plain
 from models import labels
 from models.labels import Named
@@ -39,6 +39,9 @@ def draw(
     for column, run, name in zip(columns, kept, names, strict=False):
         with column:
             st.markdown(f"**{plain(name)}**")
+            if desk.room.end_line:  # as high as the line of progress beside it
+                with st.container(height=job_panel.ROW_PX, border=False, vertical_alignment="center"):
+                    st.caption(":material/keep: Kept")
             result.draw_made(desk.session.jobs, run, f"kept-{run.id}")
             st.button(
                 "Let go", icon=":material/close:", type="tertiary", key=f"let-go-{run.id}", on_click=keeping.let_go,

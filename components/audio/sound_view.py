@@ -17,7 +17,7 @@ from models.audio import scores, tunes
 from models.errors import PlaygroundError
 from models.types import Output
 
-_NAMED = (0, 2, 4, 5, 7, 9, 11)  # the white keys: names of all twelve would touch
+_NAMED = (0, 2, 4, 7, 9)  # C D E G A: the names of neighbours would touch
 Read = Callable[[Output], bytes]
 _VIEW = state.slot("sound-view", "")  # the one chosen last
 _NOTE_NAMES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
