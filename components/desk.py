@@ -11,6 +11,7 @@ from typing import Any
 from components import inputs, job_panel, params_form, rooms, state
 from components.modality import Modality
 from components.session import Session
+from models import lists
 from models.errors import PlaygroundError, PromptTooLong
 from models.family import Family, acting_inputs
 from models.params import ParamField, check
@@ -49,7 +50,9 @@ class Desk:
         params_form.next_seed(self.spec, again)
         params, seed = params_form.acting_values(self.spec, self.fields)
         try:
-            given = inputs.collect(self)
+            given, said = lists.draw_inputs(self.family, inputs.collect(self), seed, self.session.jobs.settings)
+            if said:
+                state.notify(said, "warning")
             request = Request(model=self.spec.id, inputs=given, params=params, seed=seed)
             self.check_length(request)
             requests = [request] if several is None else several(request)

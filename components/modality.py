@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from models.blobs import Blobs
     from models.catalog import Catalog
     from models.runtime.job_view import JobView
-    from models.stamps import Recovered
 
 
 @dataclass(frozen=True)
@@ -88,16 +87,15 @@ class Takes:
 
 @dataclass(frozen=True)
 class SettingsFile:
-    """Say which files of a room carry settings: their name in a sentence, what to tell, endings, size and reader.
+    """Say which files of a room carry settings: their name in a sentence, what to tell, endings and size.
 
-    `read(data)` returns what it found, None where there is nothing. Raises `BadInput` for what is no such file.
+    How they are read is declared beside the room's families; see `models.readers`.
     """
 
     name: str
     hint: str
     endings: tuple[str, ...]
     megabytes: int
-    read: Callable[[bytes], Recovered | None]
 
 
 @dataclass(frozen=True)

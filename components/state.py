@@ -137,7 +137,8 @@ _NOTICES: Slot[list[dict[str, Any]]] = slot("notices", [])
 
 def notify(message: str, level: Level = "error") -> None:
     """Show a sentence at the next draw of the page, and until the next run or `clear_notices`."""
-    _NOTICES.held().append({"message": message, "level": level})
+    shown = message.encode("utf-8", "replace").decode()  # half a character would take the whole page away
+    _NOTICES.held().append({"message": shown, "level": level})
 
 
 def notices() -> list[dict[str, Any]]:

@@ -5,14 +5,17 @@
     python -m models run text/story-gpt --prompt "Once upon a time" --param temperature=0.8 --seed 7 --out story.txt
     python -m models sweep text/story-gpt --prompt "Once upon a time" --over temperature
     python -m models describe text/story-gpt --write
+    python -m models settings story.txt
 
-`run` prints the text as it comes and, as its last line, one JSON object; `sweep` does so for each value of a setting.
-Exit codes: 0 done, 2 a request or set-up that cannot run (one sentence on stderr), 130 stopped by Ctrl+C.
+`run` prints the text as it comes and, as its last line, one JSON object; `sweep` does so for each value of a setting;
+`settings` prints what a file says of its making. Exit codes: 0 done, 1 a file that says nothing, 2 a request or set-up
+that cannot run (one sentence on stderr), 130 stopped by Ctrl+C.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import signal
 import sys
@@ -21,7 +24,7 @@ from typing import Any
 
 import tomlkit
 
-from models import labels, plain_text, sweeps
+from models import labels, lists, plain_text, readers, sweeps
 from models.catalog import load_catalog
 from models.device import import_libraries
 from models.errors import BadInput, BadParam, PlaygroundError
@@ -135,6 +138,9 @@ def _asked(options: argparse.Namespace, settings: Settings) -> tuple[LocalEngine
     inputs = _inputs(options, texts, settings)
     if not 0 <= options.seed <= SEED_MAX:
         raise BadParam(f"seed is {options.seed}; it must be {allowed(fields['seed'])}.")
+    inputs, said = lists.draw_inputs(family, inputs, options.seed, settings)
+    if said:
+        print(said, file=sys.stderr)
     return engine, catalog.current(Request(model=spec.id, inputs=inputs, params=params, seed=options.seed))
 
 
@@ -178,6 +184,32 @@ def _generate(engine: LocalEngine, request: Request, options: argparse.Namespace
         )
     )
     return 130 if stats.get("stopped") else 0
+
+
+def _settings(options: argparse.Namespace, settings: Settings) -> int:
+    try:
+        data = Path(options.file).read_bytes()
+    except OSError as error:
+        raise BadInput(f"The file {options.file} cannot be read ({error.strerror}).") from error
+    kind, found = readers.read_settings(data, settings)
+    if found is None:
+        print(f"This {kind} contains no settings: it was not made here, or they were removed.", file=sys.stderr)
+        return 1
+    if options.json:
+        print(json.dumps({"kind": kind, **dataclasses.asdict(found)}, ensure_ascii=True))
+        return 0
+    told = {"file": kind, "made by": found.source, "model": found.model or found.made_with, **found.inputs,
+            **found.params, "seed": "a new one each run (-1)" if found.new_seed else found.seed}  # fmt: skip
+    for name, value in told.items():
+        if value not in (None, ""):
+            _say(f"{name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")
+    for sentence in found.unknown:
+        _say(f"ignored or changed: {sentence}")
+    return 0
+
+
+def _say(line: str) -> None:
+    print(line.encode("utf-8", "replace").decode())  # a file may hold half a character
 
 
 def _params(given: list[str], fields: dict[str, ParamField]) -> dict[str, Any]:
@@ -246,6 +278,10 @@ def _parser() -> argparse.ArgumentParser:
     describe.add_argument("model", metavar="MODEL")
     describe.add_argument("--write", action="store_true", help="write them into the model's catalogue file")
     describe.set_defaults(command=_describe)
+    saved = commands.add_parser("settings", help="print what a saved result says of its making")
+    saved.add_argument("file", metavar="FILE", help="a result saved here, or by another program")
+    saved.add_argument("--json", action="store_true", help="print one JSON object")
+    saved.set_defaults(command=_settings)
     for name, command, told in (
         ("run", _run, "generate once and print or save the result"),
         ("sweep", _sweep, "generate at several values of one setting, all else alike"),

@@ -39,6 +39,7 @@ class InputField:
     use further types. `accept` lists the file endings that are taken, without the dot; empty: all that the type reads.
     `shown_if` is that of a setting: the input acts, and is drawn, only while each named setting acts and has one of the
     listed values. `max_chars` and `max_bytes` limit a text, `max_bytes` an upload too.
+    In a text with `lists`, `{red|blue}` and `__animal__` are drawn before it becomes a request; see `models.lists`.
     """
 
     name: str
@@ -50,6 +51,7 @@ class InputField:
     shown_if: ShownIf = field(default_factory=dict)
     max_chars: int | None = None
     max_bytes: int | None = None
+    lists: bool = False
 
     @property
     def is_text(self) -> bool:
@@ -181,7 +183,7 @@ def discover(family_dirs: tuple[Path, ...]) -> Mapping[str, Family]:
 def _families(files: tuple[Path, ...]) -> Mapping[str, Family]:
     found: dict[str, Family] = {}
     for path in files:
-        module = _import(path)
+        module = import_file(path)
         for _, member in inspect.getmembers(module, inspect.isclass):
             if not issubclass(member, Family) or inspect.isabstract(member) or member.__module__ != module.__name__:
                 continue
@@ -192,11 +194,12 @@ def _families(files: tuple[Path, ...]) -> Mapping[str, Family]:
     return found
 
 
-def _import(path: Path) -> Any:
+def import_file(path: Path) -> Any:
+    """Import a file: one of ours as a module of this package, one from elsewhere under a name of its own."""
     own = Path(__file__).resolve().parent
     if (here := path.resolve()).is_relative_to(own):
         return importlib.import_module(".".join((own.name, *here.relative_to(own).with_suffix("").parts)))
-    name = f"_playground_families_{path.stem}_{abs(hash(path.resolve())):x}"
+    name = f"_playground_{path.parent.name}_{path.stem}_{abs(hash(path.resolve())):x}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -7,7 +7,6 @@ A family declares a `Params` class; `describe` turns it, narrowed by a catalogue
 from __future__ import annotations
 
 import difflib
-import math
 import operator
 import types
 import typing
@@ -20,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic.fields import FieldInfo
 
 from models.errors import BadParam
-from models.types import SEED_MAX
+from models.types import SEED_MAX, is_number, is_text
 
 FieldType = Literal["number", "integer", "toggle", "choice", "tags", "text", "seed"]
 Cost = Literal["", "each", "limit"]
@@ -89,8 +88,8 @@ class Params(BaseModel):
                 if missing:
                     raise TypeError(f"{cls.__name__}.{name}: {condition} names unknown fields {sorted(missing)}")
             for value in item.neutral:
-                if problem := _out_of_range(item, value):
-                    raise TypeError(f"{cls.__name__}.{name}: neutral: {problem}")
+                if wrong := problem(item, value):
+                    raise TypeError(f"{cls.__name__}.{name}: neutral: {wrong}")
             if item.cost and item.type not in ("number", "integer"):
                 raise TypeError(f"{cls.__name__}.{name}: only a number has a cost, not a {item.type}")
 
@@ -104,8 +103,8 @@ class ParamField:
 
     `ge`, `le` and `step` are set for numbers; `optional` means that None ("off") is allowed; `default` is the
     model's own. `shown_if` maps another field's name to the values under which this one acts. At the values in
-    `neutral` it has no effect, unless `neutral_unless` holds; `cost` says how the run's time follows it (see `hint`).
-    `names` says what choices are called on pages, where that is not what requests call them.
+    `neutral` it has no effect, unless `neutral_unless` holds; `cost` says how the run's time follows it, `names` what
+    pages call its choices (see `hint`).
     """
 
     name: str
@@ -175,16 +174,13 @@ def check(params: type[_P], fields: tuple[ParamField, ...], values: Mapping[str,
     given, what is allowed.
     """
     known = {item.name: item for item in fields if item.type != "seed"}
-    problems = []
-    for name in values:
-        if name not in known:
-            problems.append(f"{name}: {model} has no such setting{_nearest(name, known)}")
+    strange = [name for name in values if name not in known]
+    problems = [f"{name}: {model} has no such setting{_nearest(name, known)}" for name in strange]
     merged = {name: item.default for name, item in known.items()}
     merged.update({name: value for name, value in values.items() if name in known})
     for name, value in merged.items():
-        problem = _out_of_range(known[name], value)
-        if problem:
-            problems.append(problem)
+        if wrong := problem(known[name], value):
+            problems.append(wrong)
     if not problems:
         try:
             return params.model_validate(merged, strict=False)
@@ -281,37 +277,56 @@ def _narrow(item: ParamField, narrowing: Narrowing | None) -> ParamField | None:
     narrowed = replace(item, **changes)
     if narrowed.ge is not None and narrowed.le is not None and narrowed.ge > narrowed.le:
         raise BadParam(f"params.{item.name}: ge {_short(narrowed.ge)} is above le {_short(narrowed.le)}.")
-    problem = _out_of_range(narrowed, narrowed.default)
-    if problem:
-        raise BadParam(f"params.{problem}.")
+    if unfit := problem(narrowed, narrowed.default):
+        raise BadParam(f"params.{unfit}.")
     return narrowed
 
 
-def _out_of_range(item: ParamField, value: Any) -> str:
+def limited(
+    item: ParamField, *, ge: float | None = None, le: float | None = None, choices: Sequence[str] | None = None
+) -> ParamField:
+    """Return a setting narrowed to what a model's files allow; the default moves inside, and at least one value stays.
+
+    Choices of which none would be left stay as they are.
+    """
+    changes: dict[str, Any] = {}
+    if item.ge is not None and item.le is not None:
+        kind = int if item.type == "integer" else float
+        most = item.le if le is None else min(item.le, kind(le))
+        least = min(item.ge if ge is None else max(item.ge, kind(ge)), most)
+        changes = {"ge": least, "le": most}
+        if item.default is not None:
+            changes["default"] = min(max(item.default, least), most)
+    elif choices is not None and (chosen := tuple(name for name in item.choices if name in choices)):
+        keeps = item.default in chosen or (item.default is None and item.optional)
+        changes = {"choices": chosen, "default": item.default if keeps else chosen[0]}
+    return replace(item, **changes)
+
+
+def problem(item: ParamField, value: Any) -> str:
     """Return a sentence if `value` has the wrong type or lies outside the model's own range, else ""."""
     if value is None:
         return "" if item.optional else _sentence(item, item.name, value)
     good = {
-        "number": isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value),
-        "integer": isinstance(value, int | float) and not isinstance(value, bool)
-        and math.isfinite(value) and value == int(value),
+        "number": is_number(value),
+        "integer": is_number(value) and value == int(value),
+        "seed": is_number(value) and value == int(value),
         "toggle": isinstance(value, bool),
         "choice": isinstance(value, str) and value in item.choices,
-        "tags": isinstance(value, list | tuple) and all(isinstance(one, str) for one in value)
-        and (item.max_items is None or len(value) <= item.max_items),
-        "text": isinstance(value, str) and (item.max_length is None or len(value) <= item.max_length),
-    }.get(item.type, True)  # fmt: skip
-    if good and item.type in ("number", "integer"):
+        "tags": isinstance(value, list | tuple) and all(map(is_text, value)) and len(value) <= (item.max_items or 1e9),
+        "text": is_text(value) and (item.max_length is None or len(value) <= item.max_length),
+    }[item.type]  # fmt: skip
+    if good and item.type in ("number", "integer", "seed"):
         assert item.ge is not None and item.le is not None
         good = item.ge <= value <= item.le
     return "" if good else _sentence(item, item.name, value)
 
 
 def _sentence(item: ParamField | None, name: str, value: Any, message: str = "") -> str:
-    shown = repr(value) if len(repr(value)) <= 60 else repr(value)[:57] + "…"
-    if item is None:
-        return f"{name}: {shown} ({message})"
-    return f"{name} is {shown}; it must be {allowed(item)}"
+    long = isinstance(value, int) and value.bit_length() > 10_000  # Python writes no number of thousands of digits
+    shown = "a huge number" if long else repr(value)
+    shown = shown if len(shown) <= 60 else f"{shown[:57]}…"
+    return f"{name}: {shown} ({message})" if item is None else f"{name} is {shown}; it must be {allowed(item)}"
 
 
 def _nearest(name: str, known: Mapping[str, Any]) -> str:
@@ -379,8 +394,7 @@ def _several(given: Any) -> tuple[Any, ...]:
 
 
 def _unwrap_optional(annotation: Any) -> tuple[Any, bool]:
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        parts = [part for part in typing.get_args(annotation) if part is not type(None)]
-        if len(parts) == 1:
-            return parts[0], True
+    parts = [part for part in typing.get_args(annotation) if part is not type(None)]
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType) and len(parts) == 1:
+        return parts[0], True
     return annotation, False

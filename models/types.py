@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -16,6 +17,18 @@ ASIDE: frozenset[str] = frozenset({"steps", "view"})  # kinds for looking into a
 RunStatus = Literal["done", "stopped", "failed"]
 
 SEED_MAX = 2**32 - 1
+
+
+def is_number(value: Any) -> bool:
+    """Say whether this is a finite number: true and false are none, and a whole number may be beyond any float."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return isinstance(value, int) or math.isfinite(value)
+
+
+def is_text(value: Any) -> bool:
+    """Say whether this is a text that can be stored and shown: no half of a character (lone surrogate) in it."""
+    return isinstance(value, str) and not any("\ud800" <= one <= "\udfff" for one in value)
 
 
 @with_config(ConfigDict(extra="allow"))

@@ -13,7 +13,7 @@ from components.escape import plain
 from components.modality import Modality, RoomPage, SettingsFile, Showing, Takes, Words
 from components.widgets import charts
 from models import labels
-from models.audio import sounds
+from models.audio import tags
 from models.types import Output, Run
 
 if TYPE_CHECKING:
@@ -99,9 +99,9 @@ ROOM = Modality(
     ),
     file=SettingsFile(
         "sound",
-        "Drop a WAV, FLAC or MP3 file that was made here: its settings and seed are restored on this page. The file is "
-        "read by this app and not stored.",
-        ("wav", "flac", "mp3"), recording_input.UPLOAD_MB, sounds.read_settings,
+        "Drop a sound that was made here, in whatever format it was converted to since: its settings and seed are "
+        "restored on this page. The file is read by this app and not stored.",
+        tags.ENDINGS, recording_input.UPLOAD_MB,
     ),
     own_prompts=True,
 )  # fmt: skip

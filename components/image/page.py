@@ -12,7 +12,7 @@ from components import desk as desks
 from components import inputs, result, shell, state
 from components.image import compare, gallery, image_view, picture_input, theatre, walk_view, word_lens
 from components.modality import Act, Look, Modality, RoomPage, SettingsFile, Showing, Takes, Words
-from models.image.files import read_settings
+from models.image import files, saved
 from models.types import SEED_MAX, Output, Request
 
 if TYPE_CHECKING:
@@ -148,9 +148,10 @@ ROOM = Modality(
     ),
     file=SettingsFile(
         "picture",
-        "Drop an image made here or with stable-diffusion-webui: its prompt, settings and seed are restored on "
-        "this page. The file is read by this app and not stored.",
-        picture_input.ENDINGS, picture_input.UPLOAD_MB, read_settings,
+        "Drop an image made here or with another program (stable-diffusion-webui, ComfyUI, InvokeAI, NovelAI, "
+        "SwarmUI, Fooocus, Easy Diffusion): its prompt, settings and seed are restored on this page. The file is read "
+        "by this app and not stored.",
+        (*files.ENDINGS, *saved.NOTES), picture_input.UPLOAD_MB,
     ),
     placeholder="What to draw …",
     skips=_skips,

@@ -8,10 +8,12 @@ import streamlit as st
 
 from components import example, shell, state
 from components.escape import plain
-from components.modality import Act, InputType, Look, Modality, Mode, RoomPage, Showing, Words
+from components.modality import Act, InputType, Look, Modality, Mode, RoomPage, SettingsFile, Showing, Words
 from components.text import chat, chat_lesson, insides, microscope_view, side_by_side, story_view
 from models import labels
 from models.errors import PlaygroundError
+from models.plain_text import TEXT_ARTIFACT_MAX_BYTES
+from models.text import saved
 from models.types import Output, Request
 
 if TYPE_CHECKING:
@@ -118,6 +120,12 @@ ROOM = Modality(
         "messages": InputType(_nothing, chat.restore_messages),
         "tokens": InputType(_nothing, lambda desk, item, given: None),
     },
+    file=SettingsFile(
+        "text",
+        "Drop a text that was saved here: its prompt, settings and seed are restored on this page. The file is read by "
+        "this app and not stored.",
+        saved.ENDINGS, TEXT_ARTIFACT_MAX_BYTES // 1_000_000,
+    ),
     placeholder="Write how it begins …",
     prompt_px=110,
     end_line=False,

@@ -41,6 +41,11 @@ def with_speakers(fields: Sequence[ParamField], speakers: Sequence[str]) -> tupl
         if item.name == "speaker":
             if len(speakers) < 2:
                 continue
-            item = replace(item, type="choice", choices=tuple(speakers), default=item.default or speakers[0])
+            item = replace(
+                item,
+                type="choice",
+                choices=tuple(speakers),
+                default=item.default if item.default in speakers else speakers[0],
+            )
         table.append(item)
     return tuple(table)

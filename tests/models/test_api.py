@@ -183,3 +183,16 @@ def test_damaged_weights_are_named(tmp_path):
     engine = LocalEngine(Settings(catalog_dirs=(catalog,), data_dir=tmp_path))
     with pytest.raises(WeightsError, match=r"model\.safetensors"):
         list(engine.generate(REQUEST))
+
+
+def test_lists_in_a_prompt_are_drawn_in_the_shell_as_on_the_page(command):
+    def ran(seed):
+        done = command("run", REQUEST.model, "--prompt", "A {red|blue|green} __nobody__", "--seed", str(seed),
+                       "--param", "max_new_tokens=1", "--json")  # fmt: skip
+        assert "No list is named __nobody__" in done.stderr
+        return json.loads(done.stdout)["inputs"]["prompt"]
+
+    found = [ran(seed) for seed in (1, 1, 2, 3, 4, 5)]
+    assert found[0] == found[1]
+    assert len(set(found)) > 1
+    assert set(found) <= {f"A {colour} __nobody__" for colour in ("red", "blue", "green")}

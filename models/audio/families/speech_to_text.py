@@ -16,7 +16,7 @@ from models.audio import sounds
 from models.errors import BadInput, WeightsError
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, Family, InputField, Loaded, Modality
-from models.params import Params, above, hint
+from models.params import Params, above, hint, limited
 from models.types import Output, Request, RunStats
 from models.watching import follow
 
@@ -102,7 +102,7 @@ class SpeechToText(Family[SpeechToTextParams]):
                                {"min_confidence": ()})  # fmt: skip
             elif item.name == "language":
                 names = (FOUND_OUT, *spec.facts.get("languages", []))
-                item = replace(item, type="choice", choices=names)
+                item = limited(replace(item, type="choice", choices=names), choices=names)
             if item.name == "seed" or item.name in honoured:
                 table.append(item)
         return tuple(table)

@@ -75,7 +75,7 @@ class GAN(Family[GANParams]):
     modality: ClassVar[Modality] = "image"
     Params: ClassVar[type[Params]] = GANParams
     inputs: ClassVar[tuple[InputField, ...]] = (
-        InputField("prompt", label="Prompt", help="What to draw."),
+        InputField("prompt", label="Prompt", help="What to draw.", lists=True),
         InputField(
             "prompt_to", required=False, label="Second prompt", help="The other prompt for “Prompt blend”.",
             shown_if={"prompt_mix": above(0.0)},

@@ -103,7 +103,7 @@ class VAE(Family[VAEParams]):
     modality: ClassVar[Modality] = "image"
     Params: ClassVar[type[Params]] = VAEParams
     inputs: ClassVar[tuple[InputField, ...]] = (
-        InputField("prompt", "text", False, "Prompt", "What to draw; empty: anything.", shown_if=_DRAWN),
+        InputField("prompt", "text", False, "Prompt", "What to draw; empty: anything.", shown_if=_DRAWN, lists=True),
         InputField(
             "prompt_to", "text", False, "Second prompt", "The other prompt for “Prompt blend”.",
             shown_if={"prompt_mix": above(0.0)},

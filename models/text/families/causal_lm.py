@@ -59,7 +59,7 @@ class CausalLM(Family[CausalLMParams]):
     Params: ClassVar[type[Params]] = CausalLMParams
     seed_shown_if: ClassVar[dict[str, tuple[Any, ...]]] = {"do_sample": (True,)}
     inputs: ClassVar[tuple[InputField, ...]] = (
-        InputField("prompt"),
+        InputField("prompt", lists=True),
         InputField("messages", "messages", False, "Earlier messages", "Earlier turns of the chat, as JSON."),
         InputField("forced", "tokens", False, "Forced beginning", "Token ids the answer must start with."),
         InputField("view", "file", False, "Saved logits"),

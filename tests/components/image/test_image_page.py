@@ -240,3 +240,14 @@ def test_the_download_holds_the_settings(pages):
     found = read_settings(data)
     assert (found.model, found.seed, found.inputs) == (ID, 5, {"prompt": "pizza"})
     assert (np.asarray(Image.open(io.BytesIO(data))) == pixels(pages.engine.ran[0])).all()
+
+
+def test_lists_in_the_prompt_are_drawn_by_the_seed_and_stay_in_the_box(pages):
+    page = pages.open(PAGE, **{f"{MODEL}.seed": "7"})
+    run(pages, page, "a {red|blue} __nobody__ heart")
+    (request,) = pages.engine.ran
+    assert request.inputs["prompt"] in ("a red __nobody__ heart", "a blue __nobody__ heart")
+    assert widget(page, "text_area", "image-prompt").value == "a {red|blue} __nobody__ heart"
+    assert any("No list is named __nobody__" in said for said in messages(page))
+    run(pages, page, "a {red|blue} __nobody__ heart")
+    assert pages.engine.ran[1].inputs == request.inputs
