@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -37,8 +37,13 @@ class Desk:
         """Return the slot of the page's prompt box."""
         return state.at(inputs.prompt_key(self.room, self.family), "")
 
-    def run(self, again: bool = False) -> None:
-        """Freeze prompt and settings into a request and queue it; what is wrong becomes a notice."""
+    def run(
+        self, again: bool = False, *, several: Callable[[Request], list[Request]] | None = None, purpose: str = ""
+    ) -> None:
+        """Freeze prompt and settings into a request and queue it; what is wrong becomes a notice.
+
+        `several` makes more requests of it, which are one job for a `purpose`.
+        """
         state.clear_notices()
         if self.busy():
             return
@@ -50,7 +55,8 @@ class Desk:
                 state.notify(said, "warning")
             request = Request(model=self.spec.id, inputs=given, params=params, seed=seed)
             self.check_length(request)
-            self.session.jobs.submit(self.session.owner, [request])
+            requests = [request] if several is None else several(request)
+            self.session.jobs.submit(self.session.owner, requests, purpose)
         except PlaygroundError as error:
             state.notify(error.message)
 

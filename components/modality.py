@@ -59,15 +59,11 @@ class Showing:
 
 @dataclass(frozen=True)
 class Act:
-    """Hand one output of a finished run to a room's actions.
-
-    `name` follows a button's label where there are several outputs (" 2"); `key` is unique on the page.
-    """
+    """Hand the output of a finished run, of several the chosen one, to a room's actions; `key` is unique there."""
 
     desk: Desk
     run: Run
     output: Output
-    name: str
     key: str
 
 
@@ -175,8 +171,8 @@ class Modality:
     - `id` is the first part of its models' ids; `pages` are its pages, the first its own.
     - `views` draw outputs by kind, still and live; `tile` draws one output small (without it, its words are shown).
     - `waiting(request, key)` draws what stands there before the first preview.
-    - `line(run)` tells a run in one line of markdown (without it: its words); `earlier(desk, runs, shown)` draws the
-      list of earlier results (without it: one row a run).
+    - `says(output)` tells in plain words what an output is (without it: its own words after the prompt), for its name
+      among others; `earlier(desk, runs, shown)` draws the list of earlier results (without it: one row a run).
     - `actions` draw the buttons under an output, by kind; under a finished run stand its `looks`, one of them open, and
       the panels of `after(desk, run, key)`.
     - `jobs` draw jobs by purpose, living and finished; `modes` are further ways to use the page.
@@ -196,7 +192,7 @@ class Modality:
     words: Words = Words()
     tile: Callable[[Output, Callable[[Output], bytes], str], None] | None = None
     waiting: Callable[[Request, str], None] | None = None
-    line: Callable[[Run], str] | None = None
+    says: Callable[[Output], str] | None = None
     earlier: Callable[[Desk, Sequence[Run], str], None] | None = None
     actions: Mapping[str, Callable[[Act], None]] = field(default_factory=dict)
     looks: tuple[Look, ...] = ()

@@ -12,9 +12,11 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from components import state
+from components import setting_menu, state
 from components.escape import plain
+from components.setting_menu import Sweep
 from components.state import setting_key, switch_key
+from models import sweeps
 from models.params import ParamField, in_effect, problem
 from models.spec import ModelSpec
 from models.types import SEED_MAX
@@ -104,22 +106,26 @@ def draw(
     fields: tuple[ParamField, ...],
     depends: Depends = lambda values: None,
     moved: Callable[[], None] = lambda: None,
+    sweep: Sweep | None = None,
 ) -> None:
     """Draw the settings, grouped, advanced ones folded. A move redraws this form alone (dots, hidden settings).
 
     `depends` returns what the rest of the page takes from the values of all settings: when that changes, the whole page
-    is drawn. `moved` is called at each draw.
+    is drawn. `moved` is called at each draw. `sweep` runs the page at three values of a setting: with it, each setting
+    that has as many offers that in a menu.
     """
-    _draw(spec, fields, depends, depends(values(spec, fields)), moved)
+    setting_menu.pressed()
+    _draw(spec, fields, depends, depends(values(spec, fields)), moved, sweep)
 
 
 @st.fragment
 def _draw(
-    spec: ModelSpec, fields: tuple[ParamField, ...], depends: Depends, drawn: object, moved: Callable[[], None]
-) -> None:
+    spec: ModelSpec, fields: tuple[ParamField, ...], depends: Depends, drawn: object, moved: Callable[[], None],
+    sweep: Sweep | None,
+) -> None:  # fmt: skip
     moved()
     current = values(spec, fields)
-    if depends(current) != drawn:  # only in a run of this fragment alone
+    if depends(current) != drawn or setting_menu.pressed():  # only in a run of this fragment alone
         st.rerun()
     acting = set(in_effect(fields, current))
     differing = changed(spec, fields)
@@ -132,23 +138,34 @@ def _draw(
         )  # fmt: skip
     basic = [item for item in fields if item.name in acting and not item.advanced]
     advanced = [item for item in fields if item.name in acting and item.advanced]
-    _draw_groups(spec, fields, basic, differing)
+    _draw_groups(spec, fields, basic, differing, sweep)
     if advanced:
         dots = DOT if any(item.name in differing for item in advanced) else ""
         # a key, so that the first dot does not fold it up
         with st.expander(f"Advanced{dots}", key=f"{spec.id}-advanced"):
-            _draw_groups(spec, fields, advanced, differing)
+            _draw_groups(spec, fields, advanced, differing, sweep)
 
 
 def _draw_groups(
-    spec: ModelSpec, fields: tuple[ParamField, ...], items: list[ParamField], differing: Collection[str]
-) -> None:
+    spec: ModelSpec, fields: tuple[ParamField, ...], items: list[ParamField], differing: Collection[str],
+    sweep: Sweep | None,
+) -> None:  # fmt: skip
     for group, some in groupby(sorted(items, key=_group_order(fields)), key=lambda item: item.group):
         members = list(some)
         if group and len(members) > 1:
             st.caption(group)
         for item in members:
-            _draw_one(spec, item, item.name in differing)
+            three = sweeps.three(item, _value(spec, item)) if sweep is not None else ()
+            if sweep is None or not three:
+                _draw_one(spec, item, item.name in differing)
+                continue
+            # one line for the widget and its menu, without which a narrow page would wrap them
+            with st.container(
+                horizontal=True, gap="xxsmall", vertical_alignment="top", key=f"{spec.id}-{item.name}-row"
+            ):
+                with st.container(width="stretch", gap="small"):
+                    _draw_one(spec, item, item.name in differing)
+                setting_menu.draw(spec.id, item, three, sweep)
 
 
 def _group_order(fields: tuple[ParamField, ...]) -> Callable[[ParamField], int]:
@@ -248,11 +265,26 @@ def _toggle(item: ParamField, label: str, key: str, hidden: bool, bind: Bind = "
 
 
 def _choice(item: ParamField, label: str, key: str, hidden: bool, bind: Bind = "query-params") -> None:
+    named = bool(item.names)
+    here = state.at(key, item.default or item.choices[0]).get()
     st.selectbox(
-        label, item.choices, index=item.choices.index(item.default) if item.default in item.choices else 0, key=key,
-        help=item.help,
-        label_visibility="collapsed" if hidden else "visible", bind=bind,
+        label, item.choices, index=item.choices.index(item.default) if item.default in item.choices else 0,
+        key=key,
+        help=f"{item.help}\n\n{plain(item.names[here])}: `{here}`" if here in item.names else item.help,
+        format_func=lambda choice: item.names.get(choice, choice),
+        label_visibility="collapsed" if hidden else "visible", bind=None if named else bind,
+        persist_state="session" if named else None,
     )  # fmt: skip
+    if named and bind:
+        _write_address(key, state.at(key).get(), item.default)
+
+
+def _write_address(key: str, value: Any, default: Any) -> None:
+    """Write a setting into the address: a bound widget would write what a choice is called, not what it is."""
+    if value == default:
+        st.query_params.pop(key, None)
+    elif st.query_params.get(key) != value:
+        st.query_params[key] = value
 
 
 def _tags(item: ParamField, label: str, key: str, hidden: bool, bind: Bind = "query-params") -> None:

@@ -54,6 +54,10 @@ class Slot(Generic[T]):
         """Return what is kept, the default from now on where nothing was: a list or mapping can be added to."""
         return self.start(copy.copy(self.default))
 
+    def follow(self, other: Slot[T]) -> None:
+        """Keep what another slot holds: as callback of a widget, what its like begins with next."""
+        self.set(other.get())
+
     def pop(self) -> T:
         """Return what is kept, else a copy of the default, and keep it no longer."""
         found = self.get()

@@ -23,7 +23,8 @@ from models.types import SEED_MAX, is_number, is_text
 
 FieldType = Literal["number", "integer", "toggle", "choice", "tags", "text", "seed"]
 Cost = Literal["", "each", "limit"]
-_HINTS = {"label", "step", "group", "advanced", "live", "log", "shown_if", "unit", "neutral", "neutral_unless", "cost"}
+_HINTS = {"label", "step", "group", "advanced", "live", "log", "shown_if", "unit", "neutral", "neutral_unless", "cost",
+          "names"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,12 @@ def hint(**hints: Any) -> dict[str, Any]:
     """Build the `json_schema_extra` of a params field.
 
     `label` (else made from the name), `step`, `group` (heading), `advanced` (folded away), `live` (a move redraws
-    the form), `log` (logarithmic slider), `unit`, and `shown_if={"other": [values]}`: the field acts, and is
-    shown, only while every named field has one of the listed values, or is `above` a number. At the value `neutral`, or
-    one of a tuple of them, it has no effect, unless `neutral_unless` holds, written as `shown_if` is; off (None), an
-    empty text and an empty list never have one. `cost`: "each", the run's time grows in proportion to the number;
-    "limit", the run is as long as it likes up to the number. Raises `TypeError` for any other hint.
+    the form), `log` (logarithmic slider), `unit`, `names` (from each choice to what pages call it), and
+    `shown_if={"other": [values]}`: the field acts, and is shown, only while every named field has one of the listed
+    values, or is `above` a number. At the value `neutral`, or one of a tuple of them, it has no effect, unless
+    `neutral_unless` holds, written as `shown_if` is; off (None), an empty text and an empty list never have one.
+    `cost`: "each", the run's time grows in proportion to the number; "limit", the run is as long as it likes up to the
+    number. Raises `TypeError` for any other hint.
     """
     unknown = set(hints) - _HINTS
     if unknown:
@@ -101,7 +103,8 @@ class ParamField:
 
     `ge`, `le` and `step` are set for numbers; `optional` means that None ("off") is allowed; `default` is the
     model's own. `shown_if` maps another field's name to the values under which this one acts. At the values in
-    `neutral` it has no effect, unless `neutral_unless` holds; `cost` says how the run's time follows it (see `hint`).
+    `neutral` it has no effect, unless `neutral_unless` holds; `cost` says how the run's time follows it, `names` what
+    pages call its choices (see `hint`).
     """
 
     name: str
@@ -125,6 +128,7 @@ class ParamField:
     neutral: tuple[Any, ...] = ()
     neutral_unless: ShownIf = field(default_factory=dict)
     cost: Cost = ""
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 class Narrowing(BaseModel):
@@ -237,7 +241,8 @@ def allowed(item: ParamField) -> str:
         assert item.ge is not None and item.le is not None
         words = f"{'a whole number from ' if item.type != 'number' else ''}{_short(item.ge)} to {_short(item.le)}"
     elif item.type == "choice":
-        words = f"one of {', '.join(item.choices)}"
+        named = [f"{choice} ({item.names[choice]})" if choice in item.names else choice for choice in item.choices]
+        words = f"one of {', '.join(named)}"
     elif item.type == "toggle":
         words = "on or off (true or false)"
     elif item.type == "tags":
@@ -308,11 +313,9 @@ def problem(item: ParamField, value: Any) -> str:
         "seed": is_number(value) and value == int(value),
         "toggle": isinstance(value, bool),
         "choice": isinstance(value, str) and value in item.choices,
-        "tags": isinstance(value, list | tuple)
-        and all(map(is_text, value))
-        and len(value) <= (item.max_items or 10**9),
+        "tags": isinstance(value, list | tuple) and all(map(is_text, value)) and len(value) <= (item.max_items or 1e9),
         "text": is_text(value) and (item.max_length is None or len(value) <= item.max_length),
-    }[item.type]
+    }[item.type]  # fmt: skip
     if good and item.type in ("number", "integer", "seed"):
         assert item.ge is not None and item.le is not None
         good = item.ge <= value <= item.le
@@ -323,9 +326,7 @@ def _sentence(item: ParamField | None, name: str, value: Any, message: str = "")
     long = isinstance(value, int) and value.bit_length() > 10_000  # Python writes no number of thousands of digits
     shown = "a huge number" if long else repr(value)
     shown = shown if len(shown) <= 60 else f"{shown[:57]}…"
-    if item is None:
-        return f"{name}: {shown} ({message})"
-    return f"{name} is {shown}; it must be {allowed(item)}"
+    return f"{name}: {shown} ({message})" if item is None else f"{name} is {shown}; it must be {allowed(item)}"
 
 
 def _nearest(name: str, known: Mapping[str, Any]) -> str:
@@ -363,6 +364,7 @@ def _describe_field(name: str, info: FieldInfo) -> ParamField:
         "neutral": _several(extra["neutral"]) if "neutral" in extra else (),
         "neutral_unless": _condition(extra.get("neutral_unless")),
         "cost": extra.get("cost", ""),
+        "names": extra.get("names", {}),
     }
     if kind in (int, float):
         if ge is None or le is None:
@@ -392,8 +394,7 @@ def _several(given: Any) -> tuple[Any, ...]:
 
 
 def _unwrap_optional(annotation: Any) -> tuple[Any, bool]:
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        parts = [part for part in typing.get_args(annotation) if part is not type(None)]
-        if len(parts) == 1:
-            return parts[0], True
+    parts = [part for part in typing.get_args(annotation) if part is not type(None)]
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType) and len(parts) == 1:
+        return parts[0], True
     return annotation, False

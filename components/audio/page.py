@@ -12,6 +12,7 @@ from components.audio import recording_input, sentence_rows, sound_actions, soun
 from components.escape import plain
 from components.modality import Modality, RoomPage, SettingsFile, Showing, Takes, Words
 from components.widgets import charts
+from models import labels
 from models.audio import tags
 from models.types import Output, Run
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from components.desk import Desk
     from models.spec import ModelSpec
 
+TILE_CHARS = 80
 SPEECH = "text_to_speech"  # the family that speaks any text
 
 
@@ -33,25 +35,20 @@ def _draw_heard(showing: Showing) -> None:
 
 
 def _draw_tile(output: Output, read: Callable[[Output], bytes], key: str) -> None:
-    st.caption(plain(sound_view.tune_words(output.text) or " ".join(output.text.split())[:80]))
+    st.caption(plain(sound_view.tune_words(output.text) or labels.shorten(output.text, TILE_CHARS)))
     if output.meta.get("peaks"):
         charts.draw(sound_view.wave(output, small=True), f"{key}-tile")
 
 
-def _line(run: Run) -> str:
-    """Return one line for a sound, or for what was heard: the model, and what it says."""
-    said = run.outputs[0].text if run.outputs else run.request.inputs.get("prompt", "")
-    said = sound_view.tune_words(said) or said
-    name = run.request.model.split("/", 1)[-1]
-    if "seed" in run.stats.get("in_effect", {"seed": 0}):  # else chance had no part
-        name = f"{name}, seed {run.request.seed}"
-    heard = "heard " if run.outputs and run.outputs[0].kind == "text" else ""
-    line = " ".join((heard + said).split())[:80]
-    return plain(f"{name} · {line}")
+def _says(output: Output) -> str:
+    """Return what a sound is in words, or what was recognised in one."""
+    if output.kind == "text":
+        return f"recognised: {output.text.strip() or 'nothing'}"
+    return sound_view.tune_words(output.text) or output.text
 
 
 def _draw_earlier(desk: Desk, runs: Sequence[Run], shown: str) -> None:
-    sound_pair.draw(desk.session)
+    sound_pair.draw(desk)
     run_list.draw_rows(desk, runs, shown)
 
 
@@ -89,7 +86,7 @@ ROOM = Modality(
     views={"audio": _draw, "text": _draw_heard},
     words=Words(units={"generate": "tokens"}, decoded="sound"),
     tile=_draw_tile,
-    line=_line,
+    says=_says,
     earlier=_draw_earlier,
     actions={"audio": sound_actions.draw},
     after=_draw_after,

@@ -65,7 +65,7 @@ def _skips(request: Request, more: int) -> bool:
 def _draw_actions(act: Act) -> None:
     if "variation_strength" in act.run.request.params:
         st.button(
-            f"Vary{act.name}", icon=":material/alt_route:", key=f"vary-{act.key}", on_click=_vary,
+            "Vary", icon=":material/alt_route:", key=f"vary-{act.key}", on_click=_vary,
             args=(act.desk, act.run.request, act.output.index), help="Makes a close variation: same settings, "
                                                                      "slightly changed noise.",
         )  # fmt: skip
@@ -138,7 +138,7 @@ ROOM = Modality(
         Look("Walk", walk_view.fits, walk_view.draw),
         Look("Three architectures", compare.fits, compare.draw),
     ),
-    jobs={"walk": walk_view.draw_job, "compare": compare.draw_job},
+    jobs={walk_view.PURPOSE: walk_view.draw_job, "compare": compare.draw_job},
     inputs=picture_input.TYPES,
     takes=(
         Takes(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from components import desk as desks
-from components import inputs, job_panel, links, look_closer, params_form, state
+from components import elsewhere, inputs, job_panel, links, look_closer, params_form, state
 from components.desk import Desk
 from components.escape import plain
 from components.example import example_run
@@ -357,8 +357,7 @@ def _draw_living(chat: Chat, view: JobView, way: Way) -> None:
 def _draw_start(chat: Chat, way: Way, living: JobView | None) -> None:
     """Draw what stands where no answer is being written: another run of this session, or what one may ask."""
     if living is not None and living.purpose != ASK_ALL:
-        st.caption("Another run is in progress:")
-        job_panel.draw(chat.session, living.id, lambda view: None)
+        elsewhere.draw(chat.session, chat.desk.room)
         return
     if any(view.finished for view in chat.session.jobs.jobs_of(chat.session.owner)):
         st.query_params.pop(links.JOB, None)  # else a page that was loaded again still looks for its run

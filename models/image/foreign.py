@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from models.image import samplers
+from models.diffusion import samplers
 from models.stamps import Recovered
 from models.types import SEED_MAX, is_number
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from models.image import samplers
+from models.diffusion import samplers
 from models.image.foreign import NAMED_MAX_CHARS, Gathered
 from models.stamps import Recovered
 from models.types import SEED_MAX

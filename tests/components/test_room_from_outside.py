@@ -168,7 +168,7 @@ def test_it_takes_what_other_rooms_made(toy, monkeypatch):
     session = sessions.here()
     labels = []
     monkeypatch.setattr(result.st, "button", lambda label, **more: labels.append(label))
-    result.draw_takes(desks.of(session, rooms.room("text"), "text/story-gpt"), Output("text", 0, "x"), "", "key")
+    result.draw_takes(desks.of(session, rooms.room("text"), "text/story-gpt"), Output("text", 0, "x"), "key")
     assert labels == ["Dance it"]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from pydantic import Field
 
+from models.diffusion import samplers
 from models.errors import BadInput, WeightsError
 from models.events import Event
 from models.family import Context, Family, InputField, Loaded, Modality
@@ -94,7 +95,8 @@ class TextToImageParams(Params):
     scheduler: Scheduler = Field(
         "DPMSolverMultistepScheduler", description="The sampler: how each step removes noise. Ancestral ones (and "
                                                    "DDPM) add fresh noise, so more steps keep changing the image.",
-        json_schema_extra=hint(label="Scheduler", group="Denoising", live=True),
+        json_schema_extra=hint(label="Scheduler", group="Denoising", live=True, names={
+                                   name: samplers.webui_name(name) for name in get_args(Scheduler)}),
     )  # fmt: skip
     prompt_mix: float = Field(
         0.0, ge=0.0, le=1.0, description="Blends two prompts inside the text encoder. 0: first prompt; 1: second.",

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
-from models.diffusion import schedulers
-from models.image import makers, samplers
+from models.diffusion import samplers, schedulers
+from models.image import makers
 from models.image.files import read_settings
 from tests.models.image.test_files import encoded, noise
 from tests.models.image.test_texts import exif_with

@@ -33,7 +33,7 @@ def _draw_floor(desk, item):
 
 
 def _bow(act: Act) -> None:
-    st.button(f"Bow{act.name}", key=f"bow-{act.key}", on_click=act.desk.write, args=("a bow after it",))
+    st.button("Bow", key=f"bow-{act.key}", on_click=act.desk.write, args=("a bow after it",))
 
 
 def _after(desk, run, key):
