@@ -28,7 +28,7 @@ Show = Callable[[JobView], None]
 
 
 def busy(session: Session) -> bool:
-    """Say whether a run of this session is under way, on the page too."""
+    """Say whether a run of this owner is under way, on the page too."""
     if all(view.finished for view in session.jobs.jobs_of(session.owner)):
         return False
     state.notify("Another run is in progress. Wait for it, or stop it first.", "info")

@@ -85,6 +85,8 @@ class Params(BaseModel):
                 missing = set(getattr(item, condition)) - set(described)
                 if missing:
                     raise TypeError(f"{cls.__name__}.{name}: {condition} names unknown fields {sorted(missing)}")
+                if problem := impossible(described, getattr(item, condition)):
+                    raise TypeError(f"{cls.__name__}.{name}: {condition}: {problem}")
             for value in item.neutral:
                 if wrong := problem(item, value):
                     raise TypeError(f"{cls.__name__}.{name}: neutral: {wrong}")
@@ -359,9 +361,9 @@ def _describe_field(name: str, info: FieldInfo) -> ParamField:
         "advanced": bool(extra.get("advanced", False)),
         "live": bool(extra.get("live", False)),
         "unit": extra.get("unit", ""),
-        "shown_if": _condition(extra.get("shown_if")),
+        "shown_if": _condition(extra.get("shown_if"), f"{name}: shown_if"),
         "neutral": _several(extra["neutral"]) if "neutral" in extra else (),
-        "neutral_unless": _condition(extra.get("neutral_unless")),
+        "neutral_unless": _condition(extra.get("neutral_unless"), f"{name}: neutral_unless"),
         "cost": extra.get("cost", ""),
     }
     if kind in (int, float):
@@ -383,7 +385,28 @@ def _describe_field(name: str, info: FieldInfo) -> ParamField:
     raise TypeError(f"{name}: no widget draws {info.annotation!r}; allowed: int, float, bool, Literal, list[str], str")
 
 
-def _condition(given: Any) -> ShownIf:
+def check_condition(given: Any, where: str) -> None:
+    """Raise `TypeError` for what cannot be a `shown_if`; `where` begins the sentence."""
+    if not isinstance(given, Mapping):
+        raise TypeError(f"{where} is {given!r}; it must map a setting's name to the values under which it acts.")
+    for other, values in given.items():
+        if not isinstance(values, list | tuple | set | frozenset | Above):
+            raise TypeError(f"{where} {other!r} is {values!r}; it must be a list of values, or above(number).")
+
+
+def impossible(table: Mapping[str, ParamField], shown_if: ShownIf) -> str:
+    """Return a sentence about a value in a condition that the setting which it names never has, else ""."""
+    for other, values in shown_if.items():
+        item = table.get(other)
+        if item is None or isinstance(values, Above):
+            continue
+        if problem := next((said for value in values if (said := _out_of_range(item, value))), ""):
+            return problem
+    return ""
+
+
+def _condition(given: Any, where: str) -> ShownIf:
+    check_condition(given or {}, where)
     return {other: values if isinstance(values, Above) else tuple(values) for other, values in (given or {}).items()}
 
 
