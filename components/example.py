@@ -1,8 +1,8 @@
 """The stored runs that pages show before a first run; `make examples` makes those of the app.
 
 An example is the file `MODEL.json`, the model's id with `-` for `/`, in a folder `examples` of the app, beside the
-model's catalogue file, or beside its room's page.py: what `python -m models run MODEL --json` prints, with the file that
-its `--out` wrote.
+model's catalogue file, or beside its room's page.py: what `python -m models run MODEL --json` prints, with the file
+that its `--out` wrote.
 """
 
 from __future__ import annotations

@@ -145,8 +145,8 @@ class Family(ABC, Generic[P]):
     is asked before a long prompt waits in the queue: `{"text", "params"}` → `{"problem", "tokens"}`, the sentence for a
     prompt that is too long, else "". `how_it_works` is markdown for the page's fold: a small mermaid diagram and two
     paragraphs with links to the papers; without it there is no fold. `in_short` says in a sentence or two how its nets
-    are trained and make something, for models side by side; `roles` are words by which its room finds it. A wrong declaration raises `TypeError` when the
-    class is made.
+    are trained and make something, for models side by side; `roles` are words by which its room finds it. A wrong
+    declaration raises `TypeError` when the class is made.
     """
 
     name: ClassVar[str]

@@ -15,6 +15,7 @@ from models.events import Final
 from models.family import Family, InputField, Loaded
 from models.params import Params, hint
 from models.settings import Settings
+from models.stamps import file_name
 from tests.odd import FAMILIES, odd_settings
 
 GOOD = (FAMILIES / "odd.py").read_text("utf-8").replace('"odd"', '"fine"')
@@ -164,6 +165,15 @@ def test_a_wrong_condition_of_a_setting_fails_at_import(shown_if, words):
 
         class Bad(WayParams):
             loud: bool = Field(False, description="Loud.", json_schema_extra=hint(shown_if=shown_if))
+
+
+@pytest.mark.parametrize(
+    ("media_type", "ending"),
+    [("text/csv", "csv"), ("image/webp", "webp"), ("video/mp4", "mp4"), ("image/svg+xml", "svg"), ("audio/wav", "wav"),
+     ("audio/midi", "mid"), ("text/vnd.abc", "abc"), ("text/csv; charset=utf-8", "csv"), ("x/unheard-of", "bin")],
+)  # fmt: skip
+def test_a_download_is_named_by_its_media_type(media_type, ending):
+    assert file_name("dance/waltz", 7, 0, media_type) == f"waltz-seed7.{ending}"
 
 
 def test_a_base_of_families_may_leave_things_out():
