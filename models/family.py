@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
 from typing_extensions import TypeVar
 
+from models.conditions import check_condition
 from models.errors import CatalogError
 from models.events import Event
-from models.params import Above, ParamField, Params, ShownIf, check_condition, conditions, impossible
+from models.params import Above, ParamField, Params, ShownIf, conditions, impossible
 from models.types import Request
 
 if TYPE_CHECKING:
