@@ -61,21 +61,21 @@ class Desk:
             state.notify(error.message)
 
     def busy(self) -> bool:
-        """Say whether a run of this session is under way, on the page too."""
+        """Say whether a run of this owner is under way, on the page too."""
         return job_panel.busy(self.session)
 
     def check_length(self, request: Request) -> None:
         """Refuse a prompt that is too long before it waits in the queue. Raises `PromptTooLong`.
 
-        The worker counts. While it warms up it is not asked: the run itself checks again.
+        The worker counts, by the family's `length_tool`. While it warms up it is not asked: the run checks again.
         """
         prompt = request.inputs.get("prompt", "")
         engine = self.session.jobs.engine
         short = len(prompt.encode()) < self.spec.facts.get("context_length", 0)
         ready = engine.state().phase == "ready"
-        if short or not ready or "count_tokens" not in self.family.tools or request.params.get("cut_prompt"):
+        if short or not ready or not self.family.length_tool:
             return
-        counted = engine.call(self.spec.id, "count_tokens", {"text": prompt})
+        counted = engine.call(self.spec.id, self.family.length_tool, {"text": prompt, "params": request.params})
         if counted["problem"]:
             raise PromptTooLong(counted["problem"], tokens=counted["tokens"])
 
@@ -137,7 +137,7 @@ class Desk:
     def depends(self, values: Mapping[str, Any]) -> object:
         """Return what the page beside the form takes from the settings: the inputs that act, and how long it takes."""
         wanted = acting_inputs(self.family.inputs, self.fields, values)
-        used = {name: values.get(name) for item in wanted for name in inputs.type_of(item).uses}
+        used = {name: values.get(name) for item in wanted for name in inputs.type_of(self, item).uses}
         return [item.name for item in wanted], used, params_form.work(self.fields, values)
 
 

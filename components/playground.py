@@ -54,8 +54,9 @@ def show(name: str) -> None:
     desk = desks.of(session, room, spec.id)
     with how:
         settings_box.draw(desk)
-        with st.popover("How this works", icon=":material/school:", width="content"):
-            st.markdown(desk.family.how_it_works)
+        if desk.family.how_it_works.strip():
+            with st.popover("How this works", icon=":material/school:", width="content"):
+                st.markdown(desk.family.how_it_works)
     view = _job_of(desk)
     live = view is not None and not view.finished
     with st.sidebar:
@@ -115,7 +116,7 @@ def _draw_prompt(desk: Desk, item: InputField) -> None:
     st.text_area(
         item.label or "Prompt", key=desk.prompt.key, height=desk.room.prompt_px, persist_state="session",
         placeholder=desk.room.placeholder,
-        help=item.help or "The model continues this text. Markdown and HTML are shown as plain text.",
+        help=item.help or "What the model starts from. Markdown and HTML are shown as plain text.",
     )  # fmt: skip
     if desk.spec.examples:
         st.pills(
@@ -155,7 +156,7 @@ def _draw_run_line(desk: Desk, live: bool) -> None:
 
 
 def _forecast(desk: Desk) -> str:
-    """Say what a run will take: its time from this session's last run, its memory from the registry's own state."""
+    """Say what a run will take: its time from this owner's last run, its memory from the registry's own state."""
     words = []
     earlier: list[Run] = []
     with suppress(PlaygroundError):  # the list of earlier results says what is wrong with the store

@@ -164,7 +164,9 @@ def draw_actions(desk: Desk, run: Run, key: str, brief: bool = False) -> None:
             "Download", partial(stored, desk.session.jobs, output),  # read when pressed, not at each draw
             file_name(run.request.model, run.request.seed, output.index, output.media_type),
             output.media_type, icon=":material/download:", key=f"download-{own}", on_click="ignore",
-            help="The file also contains the settings that made it.",
+            help="The file does not contain the settings that made it: keep them by “Settings”."
+            if output.index in run.stats.get("bare", [])
+            else "The file also contains the settings that made it.",
         )  # fmt: skip
         if not brief:
             _draw_sharing(desk.session.catalog, run, key)

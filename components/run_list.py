@@ -23,7 +23,7 @@ MARKS = {"stopped": "stopped · ", "failed": "failed · "}
 
 
 def draw(desk: Desk, shown: str) -> None:
-    """Draw the session's runs of a room, the newest first, but for those of the job `shown` above."""
+    """Draw the owner's runs of a room, the newest first, but for those of the job `shown` above."""
     try:
         found = desk.session.jobs.store.runs(desk.session.owner, limit=READ)
     except PlaygroundError as error:

@@ -1,4 +1,4 @@
-"""Generate text, images, sound and video from Python as the pages and the command line do.
+"""Generate text, images and sound from Python as the pages and the command line do.
 
     import models
 

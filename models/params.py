@@ -10,7 +10,7 @@ import difflib
 import operator
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
@@ -18,35 +18,15 @@ import annotated_types
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic.fields import FieldInfo
 
+from models.conditions import Above, ShownIf, above, as_condition
 from models.errors import BadParam
 from models.types import SEED_MAX, is_number, is_text
 
+__all__ = ["Above", "ShownIf", "above"]  # a family declares with these; see models.conditions
 FieldType = Literal["number", "integer", "toggle", "choice", "tags", "text", "seed"]
 Cost = Literal["", "each", "limit"]
 _HINTS = {"label", "step", "group", "advanced", "live", "log", "shown_if", "unit", "neutral", "neutral_unless", "cost",
           "names"}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Above:
-    """Stand in a `shown_if` for every number above `limit`; `value in Above(1.0)` asks."""
-
-    limit: float
-
-    def __contains__(self, value: object) -> bool:
-        return isinstance(value, int | float) and value > self.limit
-
-    def __iter__(self) -> Iterator[float]:
-        """Give the limit alone: the condition as plain data."""
-        yield self.limit
-
-
-def above(limit: float) -> Above:
-    """Return the condition "more than `limit`" for a `shown_if`."""
-    return Above(limit)
-
-
-ShownIf = Mapping[str, Sequence[Any] | Above]
 
 
 def hint(**hints: Any) -> dict[str, Any]:
@@ -87,6 +67,8 @@ class Params(BaseModel):
                 missing = set(getattr(item, condition)) - set(described)
                 if missing:
                     raise TypeError(f"{cls.__name__}.{name}: {condition} names unknown fields {sorted(missing)}")
+                if wrong := impossible(described, getattr(item, condition)):
+                    raise TypeError(f"{cls.__name__}.{name}: {condition}: {wrong}")
             for value in item.neutral:
                 if wrong := problem(item, value):
                     raise TypeError(f"{cls.__name__}.{name}: neutral: {wrong}")
@@ -360,9 +342,9 @@ def _describe_field(name: str, info: FieldInfo) -> ParamField:
         "advanced": bool(extra.get("advanced", False)),
         "live": bool(extra.get("live", False)),
         "unit": extra.get("unit", ""),
-        "shown_if": _condition(extra.get("shown_if")),
+        "shown_if": as_condition(extra.get("shown_if"), f"{name}: shown_if"),
         "neutral": _several(extra["neutral"]) if "neutral" in extra else (),
-        "neutral_unless": _condition(extra.get("neutral_unless")),
+        "neutral_unless": as_condition(extra.get("neutral_unless"), f"{name}: neutral_unless"),
         "cost": extra.get("cost", ""),
         "names": extra.get("names", {}),
     }
@@ -385,8 +367,15 @@ def _describe_field(name: str, info: FieldInfo) -> ParamField:
     raise TypeError(f"{name}: no widget draws {info.annotation!r}; allowed: int, float, bool, Literal, list[str], str")
 
 
-def _condition(given: Any) -> ShownIf:
-    return {other: values if isinstance(values, Above) else tuple(values) for other, values in (given or {}).items()}
+def impossible(table: Mapping[str, ParamField], shown_if: ShownIf) -> str:
+    """Return a sentence about a value in a condition that the setting which it names never has, else ""."""
+    for other, values in shown_if.items():
+        item = table.get(other)
+        if item is None or isinstance(values, Above):
+            continue
+        if wrong := next((said for value in values if (said := problem(item, value))), ""):
+            return wrong
+    return ""
 
 
 def _several(given: Any) -> tuple[Any, ...]:

@@ -7,6 +7,7 @@ business of each kind of file: text chunks of a PNG, a comment of a WAV, the fro
 from __future__ import annotations
 
 import json
+import mimetypes
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,10 +19,11 @@ from models.types import SEED_MAX
 OWN = "playground"  # the source of a file made here
 TEXT_MAX_CHARS = 200_000  # of the settings in a file
 _NAME_MAX = 80
-_EXTENSIONS = {
-    "text/plain": "txt", "application/json": "json", "image/png": "png", "image/gif": "gif",
-    "audio/wav": "wav", "audio/flac": "flac", "audio/mpeg": "mp3", "audio/midi": "mid", "text/vnd.abc": "abc",
-    "application/safetensors": "safetensors",
+_TYPES = mimetypes.MimeTypes()  # the library's own table, whatever the machine's files say
+_GAPS = {  # of that table
+    "audio/wav": ".wav", "audio/flac": ".flac", "audio/midi": ".mid", "audio/ogg": ".ogg", "text/vnd.abc": ".abc",
+    "application/safetensors": ".safetensors", "application/xml": ".xml", "application/gzip": ".gz",
+    "text/markdown": ".md", "model/gltf-binary": ".glb",
 }  # fmt: skip
 
 
@@ -93,8 +95,10 @@ def file_name(model: str, seed: int, index: int = 0, media_type: str = "text/pla
     """Return a name for a download, such as `story-gpt-seed7.txt`, safe on every file system.
 
     `model` is a model or run id; its last part is used. `index` counts from 0; the second variant ends in `-2`.
-    A media type without a known extension gives `.bin`.
+    A media type that nobody knows gives `.bin`.
     """
     stem = re.sub(r"[^a-z0-9._-]+", "-", model.rsplit("/", 1)[-1].lower())[:_NAME_MAX].strip("._-") or "result"
     variant = f"-{index + 1}" if index else ""
-    return f"{stem}-seed{seed}{variant}.{_EXTENSIONS.get(media_type, 'bin')}"
+    media_type = media_type.partition(";")[0].strip().lower()
+    ending = _GAPS.get(media_type) or _TYPES.guess_extension(media_type, strict=False) or ".bin"
+    return f"{stem}-seed{seed}{variant}{ending}"

@@ -65,7 +65,8 @@ class RunStats(TypedDict, total=False):
 
     A family's `Final` gives `stopped`, `notes` (sentences), what was counted (`tokens` or `steps`, `counted` names the
     latter) and `unused`: settings that could not act, for `run_request` alone, which adds `in_effect`, times in seconds
-    and `peak_bytes` of the process. `not_stored` says why a run is not kept.
+    and `peak_bytes` of the process, and `bare`: the indices of outputs whose file does not hold the stamp, where there
+    are any. `not_stored` says why a run is not kept.
     """
 
     stopped: bool
@@ -85,6 +86,7 @@ class RunStats(TypedDict, total=False):
     first_output_s: float
     peak_bytes: int
     not_stored: str
+    bare: list[int]
 
 
 class Request(BaseModel):

@@ -15,6 +15,7 @@ from components.audio import sentence_rows, sound_effects, sound_view
 from components.escape import plain
 from components.session import Session
 from components.widgets import charts
+from models.audio.sound_family import HEARS, SPEAKS
 from models.catalog import Catalog
 from models.runtime.jobs import Jobs
 from models.spec import ModelSpec
@@ -82,13 +83,12 @@ def _toggle(label: str, last: state.Slot[bool], key: str, told: str) -> bool:
 
 
 def _spoken(catalog: Catalog, run: Run, output: Output) -> bool:
-    family = catalog.family(run.request.model).name
-    return output.kind == "audio" and bool(output.text) and family in ("spectrogram_diffusion", "text_to_speech")
+    return output.kind == "audio" and bool(output.text) and SPEAKS in catalog.family(run.request.model).roles
 
 
 def _listener(catalog: Catalog, takes: list[Output]) -> ModelSpec | None:
     """Return a recogniser that knows the words: the one of digits for digits, else one that writes any."""
-    ears = [spec for spec in catalog.values() if spec.family == "speech_to_text"]
+    ears = [spec for spec in catalog.values() if HEARS in catalog.family(spec.id).roles]
     if all(word.isdigit() for take in takes for word in take.text.split()):
         return next((spec for spec in ears if spec.embedded), None)
     return next((spec for spec in ears if "kind" in spec.facts), None)

@@ -14,6 +14,7 @@ from components.modality import Modality, RoomPage, SettingsFile, Showing, Takes
 from components.widgets import charts
 from models import labels
 from models.audio import tags
+from models.audio.sound_family import SPEAKS_ANY
 from models.types import Output, Run
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from models.spec import ModelSpec
 
 TILE_CHARS = 80
-SPEECH = "text_to_speech"  # the family that speaks any text
 
 
 def _draw(showing: Showing) -> None:
@@ -58,7 +58,8 @@ def _draw_after(desk: Desk, run: Run, key: str) -> None:
 
 def _voice(desk: Desk) -> ModelSpec | None:
     """Return a model that can speak any text, if the catalogue has one."""
-    return next((spec for spec in desk.session.catalog.values() if spec.family == SPEECH), None)
+    catalog = desk.session.catalog
+    return next((spec for spec in catalog.values() if SPEAKS_ANY in catalog.family(spec.id).roles), None)
 
 
 def _speaks(desk: Desk, output: Output) -> bool:
@@ -70,7 +71,7 @@ def _speak(desk: Desk, output: Output) -> None:
     spec = _voice(desk)
     assert spec is not None
     state.at(state.model_key(ROOM.id)).set(spec.id)
-    state.at(state.prompt_key(ROOM.id, SPEECH)).set(output.text)
+    state.at(state.prompt_key(ROOM.id, spec.family)).set(output.text)
 
 
 ROOM = Modality(

@@ -1,4 +1,4 @@
-"""Two sounds of this session side by side: play both, their numbers, where their spectrograms differ."""
+"""Two sounds of this owner side by side: play both, their numbers, where their spectrograms differ."""
 
 from __future__ import annotations
 

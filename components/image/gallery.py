@@ -1,4 +1,4 @@
-"""The session's pictures as a wall of thumbnails, one run opened below it, and two pictures against one another."""
+"""The owner's pictures as a wall of thumbnails, one run opened below it, and two pictures against one another."""
 
 from __future__ import annotations
 

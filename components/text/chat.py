@@ -1,4 +1,4 @@
-"""Chat: the Text page for models with a chat template. The conversation is what the session's runs hold; see
+"""Chat: the Text page for models with a chat template. The conversation is what the owner's runs hold; see
 `components.text.conversation`. The session keeps the way that is shown, the draft, the system prompt and what is
 edited.
 """
@@ -145,7 +145,7 @@ class Chat:
         return state.setting_key(self.spec.id, "seed")
 
     def tree(self) -> Tree:
-        """Return the tree of the session's runs."""
+        """Return the tree of the owner's runs."""
         return grow(_runs(self.session))
 
     def walk(self, way: Way) -> None:
@@ -203,6 +203,11 @@ def stay() -> None:
     _WAY.held()
 
 
+def write() -> None:
+    """Choose writing, before the page is drawn."""
+    _MODE.set(WRITE)
+
+
 def choose(desk: Desk) -> bool:
     """Draw the choice between writing and talking for a model with a chat template; say whether it is talking."""
     given = _given(desk).pop()  # of a link or a run that was restored
@@ -253,7 +258,7 @@ def draw(chat: Chat) -> None:
 
 
 def _runs(session: Session) -> list[Run]:
-    """Return the session's runs, with those of jobs that could not be stored."""
+    """Return the owner's runs, with those of jobs that could not be stored."""
     try:
         runs = session.jobs.store.runs(session.owner, limit=READ)
     except PlaygroundError as error:

@@ -1,4 +1,4 @@
-"""Above a conversation: how full the model's context is, the others of this session, a new one, share."""
+"""Above a conversation: how full the model's context is, the owner's others, a new one, share."""
 
 from __future__ import annotations
 

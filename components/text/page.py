@@ -67,7 +67,9 @@ def _welcome(session: Session) -> None:
     spec = next(spec for spec in session.catalog.values() if spec.modality == ROOM.id)
     st.text(f"“{FIRST_PROMPT} …”")
     if st.button("Write this story", type="primary", icon=":material/auto_stories:", key="first-run"):
+        state.at(state.model_key(ROOM.id)).set(spec.id)
         state.at(state.prompt_key(ROOM.id)).set(FIRST_PROMPT)
+        chat.write()
         try:
             session.jobs.submit(session.owner, [Request(model=spec.id, inputs={"prompt": FIRST_PROMPT}, seed=0)])
         except PlaygroundError as error:

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from models.params import ParamField
     from models.spec import ModelSpec
 
+# roles of families of this room
+SPEAKS = "speaks"  # its sounds say words
+SPEAKS_ANY = "speaks any text"
+HEARS = "hears words"
+
 
 class SoundFamily(Family[P], ABC):
     """Offer after-effects and the comparison of two sounds as tools."""

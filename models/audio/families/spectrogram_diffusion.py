@@ -11,7 +11,7 @@ from pydantic import Field
 
 from models import plain_text
 from models.audio import sounds
-from models.audio.sound_family import SoundFamily, with_speakers
+from models.audio.sound_family import SPEAKS, SoundFamily, with_speakers
 from models.diffusion import samplers
 from models.errors import BadInput, WeightsError
 from models.events import Event, Final, Preview, Progress
@@ -93,6 +93,7 @@ class SpectrogramDiffusion(SoundFamily[SpectrogramParams]):
 
     name: ClassVar[str] = "spectrogram_diffusion"
     title: ClassVar[str] = "Spectrogram diffusion"
+    roles: ClassVar[frozenset[str]] = frozenset({SPEAKS})
     Params: ClassVar[type[Params]] = SpectrogramParams
     inputs: ClassVar[tuple[InputField, ...]] = (
         InputField("prompt", label="What to say", help="Digits, such as “4 0 7”, or their names."),

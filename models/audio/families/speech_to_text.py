@@ -13,6 +13,7 @@ from pydantic import Field
 
 from models import plain_text
 from models.audio import sounds
+from models.audio.sound_family import HEARS
 from models.errors import BadInput, WeightsError
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, Family, InputField, Loaded, Modality
@@ -85,6 +86,7 @@ class SpeechToText(Family[SpeechToTextParams]):
 
     name: ClassVar[str] = "speech_to_text"
     title: ClassVar[str] = "Speech recognition"
+    roles: ClassVar[frozenset[str]] = frozenset({HEARS})
     modality: ClassVar[Modality] = "audio"
     Params: ClassVar[type[Params]] = SpeechToTextParams
     inputs: ClassVar[tuple[InputField, ...]] = (

@@ -155,6 +155,9 @@ class TextToImage(Family[TextToImageParams]):
 
     name: ClassVar[str] = "text_to_image"
     title: ClassVar[str] = "Text-to-image diffusion"
+    in_short: ClassVar[str] = (
+        "Trained to tell the noise in a noisy picture from the picture; it draws by taking noise away, step by step."
+    )
     modality: ClassVar[Modality] = "image"
     Params: ClassVar[type[Params]] = TextToImageParams
     inputs: ClassVar[tuple[InputField, ...]] = (

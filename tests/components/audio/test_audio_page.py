@@ -10,6 +10,7 @@ import soundfile
 from components import inputs
 from components.audio import after as sound_after
 from components.audio import sound_actions
+from components.example import EXAMPLES
 from models.audio import sounds
 from models.family import Context
 from tests.components.page_steps import messages, owner, press, said, settle, widget
@@ -158,7 +159,7 @@ def test_whoever_has_no_recording_takes_the_example(pages):
     assert "Use an example" not in [button.label for button in page.button]
     settle(pages, press(page, "run"))
     data = pages.store.get_bytes(pages.engine.ran[0].inputs["audio"])
-    assert data == next(inputs.EXAMPLES.glob("*recogniser-input.wav")).read_bytes()
+    assert data == next(EXAMPLES.glob("*recogniser-input.wav")).read_bytes()
     next(button for button in page.button if button.label == "Remove").click()
     page.run()
     assert "Use an example" in [button.label for button in page.button]
