@@ -1,6 +1,7 @@
 """A room from elsewhere may be wrong anywhere: it loses its own part with a sentence, and the rest of the app stays."""
 
 import logging
+from dataclasses import fields, is_dataclass
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -261,3 +262,43 @@ def test_a_family_without_an_explanation_has_no_fold(toy):
     folder, _ = toy
     page = opened(folder)
     assert "How this works" not in [item.proto.popover.label for item in page.get("popover")]
+
+
+def test_the_prompt_of_any_room_is_told_for_what_it_is(toy):
+    folder, _ = toy
+    assert "continues" not in widget(opened(folder), "text_area", "dance-prompt").help
+
+
+def without_stamp(folder):
+    family = folder / "families" / "dancer.py"
+    family.write_text(family.read_text("utf-8").replace("{**context.stamp, ", "{"), "utf-8")
+
+
+@pytest.mark.parametrize("toy", [without_stamp], indirect=True)
+def test_a_download_says_whether_its_settings_are_inside(toy):
+    folder, jobs = toy
+    page = opened(folder)
+    press(page, "run")
+    ended(jobs, page)
+    assert jobs.jobs_of(OWNER)[-1].runs[0].stats["bare"] == [0]
+    told = [item.proto.help for item in page.get("download_button") if item.proto.label.startswith("Download ")]
+    assert [text.startswith("The file does not contain the settings") for text in told][:1] == [True]
+
+
+def functions(one):
+    """Yield every function of a declaration."""
+    if is_dataclass(one) and not isinstance(one, type):
+        for item in fields(one):
+            yield from functions(getattr(one, item.name))
+    elif isinstance(one, dict | tuple):
+        for value in one.values() if isinstance(one, dict) else one:
+            yield from functions(value)
+    elif callable(one):
+        yield one
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_function_of_our_rooms_is_guarded(name):
+    found = list(functions(rooms.room(name)))
+    assert len(found) > 5
+    assert {function.__code__.co_filename for function in found} == {guard.__file__}
