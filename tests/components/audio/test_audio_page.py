@@ -119,8 +119,8 @@ def test_a_dropped_file_sets_the_page_again(pages):
     assert pages.engine.ran[-1] == pages.engine.ran[0]
     foreign = upload(pages.open(PAGE), "Sound with settings", recording())
     assert "contains no settings" in said(foreign)
-    broken = upload(pages.open(PAGE), "Sound with settings", b"this is text")
-    assert "not a sound file" in said(broken)
+    broken = upload(pages.open(PAGE), "Sound with settings", bytes(range(256)))
+    assert "of no kind that settings are read from" in said(broken)
 
 
 def test_a_recording_is_heard_and_its_odds_are_drawn(pages):
