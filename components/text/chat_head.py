@@ -26,7 +26,9 @@ def draw(tree: Tree, way: Way) -> None:
     system, opening = SYSTEM.get().strip(), OPENING.get()
     maker = next(iter(tree.makers.get(way, [])[-1:]), None)
     was = read(maker.run.request)[0].strip() if maker is not None else system
-    with st.expander(f"System prompt{gist(system)}", icon=":material/rule:", key="chat-system-fold"):
+    named = {"System prompt": system, "Opening": opening.strip()}
+    title = " · ".join(f"{name}{gist(text)}" for name, text in named.items() if text) or "System prompt and opening"
+    with st.expander(title, icon=":material/rule:", key="chat-system-fold"):
         st.text_area(
             "System prompt", key=SYSTEM.key, height=80, persist_state="session", label_visibility="collapsed",
             placeholder="For example: Keep every story short.",
