@@ -8,7 +8,7 @@ from components.text import chat_files
 from components.text.conversation import grow
 from models.errors import BadInput
 from tests.components.image.image_steps import upload
-from tests.components.page_steps import messages, press, settle, widget
+from tests.components.page_steps import links, messages, press, settle, widget
 from tests.components.text.test_chat_page import PAGE, TALKER, _talkers, captions, keys, said, send  # noqa: F401
 
 FILE = [
@@ -69,7 +69,7 @@ def test_the_assistant_speaks_first_in_request_branches_and_link(pages):
     widget(page, "text_area", "chat-edit").set_value("Ho")
     settle(pages, press(page, "chat-edit-run"))
     assert said(page) == ["Hello.", "Ho", "0: word0 word1 word2"]
-    link = next(code.value for code in page.code if "?r=" in code.value)
+    link = links(page)[0]
     other = pages.open(PAGE, r=link.split("?r=")[1])
     assert said(other) == ["Hello."]
     assert widget(other, "text_area", "chat-opening").value == "Hello."
