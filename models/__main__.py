@@ -4,6 +4,7 @@
     python -m models show text/story-gpt
     python -m models run text/story-gpt --prompt "Once upon a time" --param temperature=0.8 --seed 7 --out story.txt
     python -m models sweep text/story-gpt --prompt "Once upon a time" --over temperature
+    python -m models run text/story-chat --input messages=talk.json --prompt "And then?" --export talk.md
     python -m models describe text/story-gpt --write
     python -m models settings story.txt
 
@@ -29,6 +30,7 @@ from models.catalog import load_catalog
 from models.device import import_libraries
 from models.errors import BadInput, BadParam, PlaygroundError
 from models.events import Final
+from models.family import Family
 from models.labels import Named
 from models.params import ParamField, allowed, in_effect
 from models.runtime.engine import LocalEngine, StopSignal
@@ -106,12 +108,13 @@ def _sweep(options: argparse.Namespace, settings: Settings) -> int:
     requests = sweeps.build(fields, request, options.over, values)
     for one in requests:
         engine.catalog.validate(one)
-    stop, out = _stop_signal(), options.out
+    stop, out, export = _stop_signal(), options.out, options.export
     for place, (one, name) in enumerate(zip(requests, labels.labels(engine.catalog, [Named(one) for one in requests]),
                                             strict=True), 1):  # fmt: skip
         if not options.json:
             print(f"{name}:")
         options.out = str(Path(out).with_stem(f"{Path(out).stem}-{place}")) if out else None
+        options.export = str(Path(export).with_stem(f"{Path(export).stem}-{place}")) if export else None
         if code := _generate(engine, one, options, stop):
             return code
     return 0
@@ -135,7 +138,7 @@ def _asked(options: argparse.Namespace, settings: Settings) -> tuple[LocalEngine
     texts = {item.name for item in family.inputs if item.is_text} | {
         item.name for item in fields.values() if item.type == "text"
     }
-    inputs = _inputs(options, texts, settings)
+    inputs = _inputs(options, family, texts, settings)
     if not 0 <= options.seed <= SEED_MAX:
         raise BadParam(f"seed is {options.seed}; it must be {allowed(fields['seed'])}.")
     inputs, said = lists.draw_inputs(family, inputs, options.seed, settings)
@@ -147,7 +150,11 @@ def _asked(options: argparse.Namespace, settings: Settings) -> tuple[LocalEngine
 def _generate(engine: LocalEngine, request: Request, options: argparse.Namespace, stop: StopSignal) -> int:
     """Run a request, print what comes and save it; return the exit code."""
     catalog = engine.catalog
-    fields = catalog.family(request.model).fields(catalog[request.model])
+    family = catalog.family(request.model)
+    export = Path(options.export) if options.export else None
+    if export:
+        family.export(request, (), export.suffix)  # refuses what could not be exported
+    fields = family.fields(catalog[request.model])
     final: Final | None = None
     shown = ""
     for event in engine.generate(request, stop):
@@ -166,6 +173,8 @@ def _generate(engine: LocalEngine, request: Request, options: argparse.Namespace
     for output, header in zip(final.outputs, outputs, strict=True):
         if options.out and output.kind not in ASIDE:  # kept steps are for looking into, not a result
             header["file"] = str(_write(Path(options.out), output.index, results, output.data))
+    if export:
+        _write(export, 0, 1, family.export(request, final.outputs, export.suffix), "export")
     stats = dict(final.stats)
     full = {**catalog.validate(request).model_dump(mode="json"), "seed": request.seed}
     acting = [name for name in in_effect(fields, full) if name != "seed"]
@@ -232,7 +241,7 @@ def _params(given: list[str], fields: dict[str, ParamField]) -> dict[str, Any]:
     return params
 
 
-def _inputs(options: argparse.Namespace, texts: set[str], settings: Settings) -> dict[str, str]:
+def _inputs(options: argparse.Namespace, family: Family, texts: set[str], settings: Settings) -> dict[str, str]:
     inputs: dict[str, str] = {}
     if options.prompt is not None:
         inputs["prompt"] = plain_text.check_text(options.prompt)
@@ -246,21 +255,26 @@ def _inputs(options: argparse.Namespace, texts: set[str], settings: Settings) ->
             raise BadInput(f"--input {name}: the file {file} cannot be read ({error.strerror}).") from error
         if name in texts:
             try:
-                inputs[name] = plain_text.check_text(data.decode("utf-8"), name)
+                given, said = family.read_input(name, data.decode("utf-8"))
             except UnicodeDecodeError as error:
                 raise BadInput(f"--input {name}: {file} is not UTF-8 text (byte {error.start}).") from error
+            if said:
+                print(said, file=sys.stderr)
+            if twice := [one for one in given if one != name and one in inputs]:
+                raise BadInput(f"--input {name}: {file} gives the {twice[0]} too. Leave out one of the two.")
+            inputs |= {one: plain_text.check_text(value, one) for one, value in given.items()}
         else:
             inputs[name] = Store(settings).put_bytes(data)
     return inputs
 
 
-def _write(out: Path, index: int, count: int, data: bytes) -> Path:
+def _write(out: Path, index: int, count: int, data: bytes, option: str = "out") -> Path:
     """Write an artefact to `out`, or to `out-2.txt`, `out-3.txt`, … where there are several."""
     path = out if count == 1 or index == 0 else out.with_stem(f"{out.stem}-{index + 1}")
     try:
         path.write_bytes(data)
     except OSError as error:
-        raise BadInput(f"--out: {path} cannot be written ({error.strerror}).") from error
+        raise BadInput(f"--{option}: {path} cannot be written ({error.strerror}).") from error
     return path
 
 
@@ -295,6 +309,7 @@ def _parser() -> argparse.ArgumentParser:
         )
         made.add_argument("--seed", type=int, default=0, help="random seed (default 0)")
         made.add_argument("--out", metavar="FILE", help="save the result; its settings are stored in the file")
+        made.add_argument("--export", metavar="FILE", help="save the result with all that led to it, such as talk.md")
         made.add_argument("--json", action="store_true", help="print only the final JSON line")
         if name == "sweep":
             made.add_argument("--over", metavar="NAME", required=True, help="the setting")

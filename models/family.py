@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic
 from typing_extensions import TypeVar
 
 from models.conditions import check_condition
-from models.errors import CatalogError
+from models.errors import BadInput, CatalogError
 from models.events import Event
 from models.params import Above, ParamField, Params, ShownIf, conditions, impossible
-from models.types import Request
+from models.types import Output, Request
 
 if TYPE_CHECKING:
     from models.spec import ModelSpec
@@ -195,6 +195,20 @@ class Family(ABC, Generic[P]):
 
     def check_inputs(self, spec: ModelSpec, request: Request, params: P) -> None:
         """Check what can be checked without the model. Raises `BadInput`. Runs on page, CLI and API alike."""
+
+    def read_input(self, name: str, text: str) -> tuple[dict[str, str], str]:
+        """Return the inputs that a file of text given as input `name` means, and a sentence on it, "" for none.
+
+        Raises `BadInput`.
+        """
+        return {name: text}, ""
+
+    def export(self, request: Request, outputs: Sequence[Output], suffix: str) -> bytes:
+        """Return a result with what led to it as a file of another program's kind, told by `suffix` such as ".json".
+
+        With no outputs it says whether that can be done. Raises `BadInput` where there is no such kind.
+        """
+        raise BadInput(f"The model's family, {self.name}, exports nothing. Save its result with --out.")
 
     def fields(self, spec: ModelSpec) -> tuple[ParamField, ...]:
         """Return the model's table of settings."""

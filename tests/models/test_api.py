@@ -186,6 +186,23 @@ def test_damaged_weights_are_named(tmp_path):
         list(engine.generate(REQUEST))
 
 
+def test_a_conversation_of_a_file_is_gone_on_with_and_saved_from_the_shell(command, tmp_path):
+    hello, hi = {"role": "assistant", "content": "Hello."}, {"role": "user", "content": "Tell me of a fox"}
+    file, saved = tmp_path / "talk.json", tmp_path / "saved.json"
+    file.write_text(json.dumps({"messages": [hello, hi]}))
+    arguments = ["run", "text/story-chat", "--input", f"messages={file}", "--param", "max_new_tokens=4", "--json"]
+    run = command(*arguments, "--export", str(saved))
+    line = json.loads(run.stdout)
+    assert line["inputs"] == {"messages": json.dumps([hello]), "prompt": hi["content"]}
+    messages = json.loads(saved.read_text())["messages"]
+    assert messages[:2] == [hello, hi]
+    assert messages[2]["content"] == line["outputs"][0]["text"]
+    assert messages[2]["made_by"]["model"] == "text/story-chat"
+    assert "the prompt too" in command(*arguments, "--prompt", "x").stderr
+    assert "saved as .json or .md" in command(*arguments, "--export", "talk.doc").stderr
+    assert "Only a chat" in command("run", "text/story-chat", "--prompt", "x", "--export", "talk.md").stderr
+
+
 def test_lists_in_a_prompt_are_drawn_in_the_shell_as_on_the_page(command):
     def ran(seed):
         done = command("run", REQUEST.model, "--prompt", "A {red|blue|green} __nobody__", "--seed", str(seed),
