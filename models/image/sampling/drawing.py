@@ -204,9 +204,10 @@ def _steps_output(watch: Any, number: int) -> Output:
         "x0": torch.stack([pair[1] for pair in watch.kept]).contiguous(),
     }
     data = save(tensors)
+    distances = denoising.distances(watch.kept)
     meta = {
         "index_of": number, "count": len(watch.kept), "total": watch.step, "timesteps": watch.times[: len(watch.kept)],
-        "change": denoising.changes(watch.kept), "settled": denoising.settled(watch.kept),
+        "distance": distances, "settled": denoising.settled(distances),
     }  # fmt: skip
     return Output(
         kind="steps", index=number, data=data, media_type="application/safetensors",
