@@ -327,6 +327,8 @@ def _draw_system(chat: Chat, tree: Tree, way: Way) -> None:
             placeholder="For example: Keep every story short.",
         )  # fmt: skip
         st.caption("The model reads this before the conversation, every time. Changes apply from the next answer.")
+        if effect := chat_tools.system_effect(chat.spec):
+            st.caption(f":material/info: {plain(effect)}")
     if was != system:
         st.caption(
             ":material/info: The last answer used a different system prompt. Press “With current settings” under it to "

@@ -222,7 +222,9 @@ class SpeechToText(Family[SpeechToTextParams]):
         found: list[dict[str, Any]] = []
         tables: list[np.ndarray] = []
         heard_s = 0.0
-        text, kept, strange = "", [], []
+        text = ""
+        kept: list[dict[str, Any]] = []
+        strange: list[dict[str, Any]] = []
         for number, (start, end) in enumerate(parts):
             yield Progress("listen", number, len(parts))
             if context.stopped():

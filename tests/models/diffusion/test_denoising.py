@@ -39,7 +39,7 @@ def test_the_same_path_in_more_steps_tells_the_same_story():
 
 @pytest.fixture(scope="module")
 def pipeline():
-    import_libraries(Settings())
+    import_libraries(Settings(threads=1))
     from diffusers import AutoPipelineForText2Image
 
     found = AutoPipelineForText2Image.from_pretrained(PACKAGE_DIR / "embedded" / "emoji-diffusion", dtype=torch.float32)
