@@ -21,7 +21,22 @@ def spec(tmp_path):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("prompt", ["cat face", " Cat  Face!", "cat", "purple rocket", "a red heart", "", "  ", "☕", "(red heart:1.2)", "{xyzzy|cat}", "__xyzzy__"])
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "cat face",
+        " Cat  Face!",
+        "cat",
+        "purple rocket",
+        "a red heart",
+        "",
+        "  ",
+        "☕",
+        "(red heart:1.2)",
+        "{xyzzy|cat}",
+        "__xyzzy__",
+    ],
+)
 def test_nothing_is_said_of_a_name_a_caption_or_one_in_a_learnt_colour(spec, prompt):
     assert unseen(spec, prompt) is None
 

@@ -70,7 +70,7 @@ def test_the_words_are_shown_as_text_over_the_picture(desk):
     assert not page.exception
     labels = [one["label"] for data in components(page) if "pictures" in data for one in data["pictures"]]
     assert "*heart*" in labels
-    assert "cross-attention" in said(page)
+    assert "when this word is left out of the prompt" in said(page)
     assert [request.study for request in desk.engine.ran] == ["", "words"]
 
 
