@@ -22,6 +22,7 @@ from models.stamps import Recovered
 from models.types import Output, Request, Run
 
 if TYPE_CHECKING:
+    from models.known import Unseen
     from models.runtime.engine import LocalEngine, StopSignal
     from models.spec import ModelSpec
 
@@ -40,6 +41,7 @@ __all__ = [
     "get_model",
     "list_models",
     "read_settings",
+    "unseen",
 ]  # fmt: skip
 
 
@@ -53,6 +55,17 @@ def list_models() -> list[ModelSpec]:
 def get_model(model: str) -> ModelSpec:
     """Return one model's catalogue entry. Raises `UnknownModel`."""
     return _engine().catalog[model]
+
+
+def unseen(model: str, prompt: str) -> Unseen | None:
+    """Say that a prompt is none of the names that a model learnt, with the nearest; None where it is, or may be any.
+
+    Raises `UnknownModel`.
+    """
+    from models import known
+    from models.catalog import load_catalog
+
+    return known.unseen(load_catalog(Settings())[model], prompt)
 
 
 def generate(request: Request, stop: StopSignal | None = None) -> Iterator[Event]:

@@ -31,6 +31,7 @@ from models.device import import_libraries
 from models.errors import BadInput, BadParam, PlaygroundError
 from models.events import Final
 from models.family import Family
+from models.known import unseen
 from models.labels import Named
 from models.params import ParamField, allowed, in_effect
 from models.runtime.engine import LocalEngine, StopSignal
@@ -63,6 +64,7 @@ def _show(options: argparse.Namespace, settings: Settings) -> int:
     spec, family = catalog[options.model], catalog.family(options.model)
     print(f"{spec.id} · {spec.name}\n{spec.summary}\n")
     for title, text in (
+        *((("Limits", spec.limits),) if spec.limits else ()),
         ("Architecture", spec.architecture),
         ("Trained on", spec.trained_on),
         ("Licence", spec.licence),
@@ -144,6 +146,8 @@ def _asked(options: argparse.Namespace, settings: Settings) -> tuple[LocalEngine
     inputs, said = lists.draw_inputs(family, inputs, options.seed, settings)
     if said:
         print(said, file=sys.stderr)
+    if (strange := unseen(spec, inputs.get("prompt", ""))) is not None:
+        print(strange.sentence, file=sys.stderr)
     return engine, catalog.current(Request(model=spec.id, inputs=inputs, params=params, seed=options.seed))
 
 

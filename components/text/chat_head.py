@@ -21,8 +21,11 @@ def gist(text: str) -> str:
     return f": {plain(labels.shorten(words, LINE_CHARS))}" if words else ""
 
 
-def draw(tree: Tree, way: Way) -> None:
-    """Draw both boxes, and say where the conversation on show was made with others."""
+def draw(tree: Tree, way: Way, effect: str = "") -> None:
+    """Draw both boxes, and say where the conversation on show was made with others.
+
+    `effect` is what a system prompt was measured to do to this model.
+    """
     system, opening = SYSTEM.get().strip(), OPENING.get()
     maker = next(iter(tree.makers.get(way, [])[-1:]), None)
     was = read(maker.run.request)[0].strip() if maker is not None else system
@@ -34,6 +37,8 @@ def draw(tree: Tree, way: Way) -> None:
             placeholder="For example: Keep every story short.",
         )  # fmt: skip
         st.caption("The model reads this before the conversation, every time. Changes apply from the next answer.")
+        if effect:
+            st.caption(f":material/info: {plain(effect)}")
         st.text_area(
             "Opening", key=OPENING.key, height=80, persist_state="session",
             placeholder="For example: Hello! What shall the story be about?",

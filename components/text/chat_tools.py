@@ -24,6 +24,20 @@ KEPT = 50  # counts that a session holds
 NEARLY_FULL = 0.8
 
 
+def system_effect(spec: ModelSpec) -> str:
+    """Say what a system prompt was measured to do to this model's answers; "" where nobody measured."""
+    marks = spec.facts.get("marks") or {}
+    if "system_answers" not in marks:
+        return ""
+    share = {name.removeprefix("system_"): f"{value:.0%}" for name, value in marks.items() if value <= 1}
+    return (
+        f"Measured on {marks['system_answers']:.0f} answers: “Keep every story short.” made {share['short']} of them "
+        f"shorter, “Tell long stories.” {share['long']} longer (chance: 50%). Training held these two alone. Asked to "
+        f"end sadly, {share['sad']} did ({share['sad_without']} without it); asked for a dragon, {share['dragon']} "
+        f"had one ({share['dragon_without']} without it)."
+    )
+
+
 def count(jobs: Jobs, spec: ModelSpec, prompt: str, messages: str) -> dict[str, Any] | None:
     """Return what the tool `count_tokens` says of a conversation, asked once; None while it cannot be asked.
 
