@@ -88,7 +88,7 @@ class SpeechToText(Family[SpeechToTextParams]):
     modality: ClassVar[Modality] = "audio"
     Params: ClassVar[type[Params]] = SpeechToTextParams
     inputs: ClassVar[tuple[InputField, ...]] = (
-        InputField("audio", "audio", True, "Recording", "Record yourself or upload a WAV, FLAC, MP3 or OGG file."),
+        InputField("audio", "audio", True, "Recording", "Record yourself or upload a file: WAV, FLAC, MP3, OGG, M4A, AAC or WebM."),
     )
     how_it_works: ClassVar[str] = _HOW_IT_WORKS
 
