@@ -17,7 +17,8 @@ TEXT_MAX_CHARS = 200_000  # of the settings in a file
 _NAME_MAX = 80
 _EXTENSIONS = {
     "text/plain": "txt", "application/json": "json", "image/png": "png", "image/gif": "gif",
-    "audio/wav": "wav", "audio/flac": "flac", "audio/mpeg": "mp3", "audio/ogg": "ogg", "audio/midi": "mid", "text/vnd.abc": "abc",
+    "audio/wav": "wav", "audio/flac": "flac", "audio/mpeg": "mp3", "audio/ogg": "ogg", "audio/midi": "mid",
+    "text/vnd.abc": "abc",
     "application/safetensors": "safetensors",
 }  # fmt: skip
 

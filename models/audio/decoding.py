@@ -1,4 +1,4 @@
-"""Recordings decoded block by block, whatever their header says of their length: FFmpeg by way of PyAV, else libsndfile.
+"""Recordings decoded block by block, whatever length their header tells: FFmpeg by way of PyAV, else libsndfile.
 
 A header's length is an estimate: of an MP3 without a Xing header, of a stream, of a recorder that was killed. So what
 is there is read until nothing comes, and the limit of length is checked while reading.
@@ -245,7 +245,7 @@ def _sizes_healed(data: bytes) -> bytes:
             left = len(data) - after
             if (
                 size
-                and 0 < left
+                and left > 0
                 and not (left < 4 or (name.isascii() and name.decode("ascii", "replace").isprintable()))
             ):
                 return data[: at + 4] + b"\xff\xff\xff\xff" + data[at + 8 :]

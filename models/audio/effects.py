@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import Field
 
+from models.family import Cost
 from models.params import Params, check, describe, hint
 
 if TYPE_CHECKING:
@@ -90,6 +91,23 @@ def apply_effects(data: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
         "ref": blobs.put_bytes(sounds.encode(out, rate, "WAV", comment)), "seconds": round(len(out) / rate, 4),
         "peaks": sounds.peaks(out), "clipped": bool((changed.abs() > 1).any()),
     }  # fmt: skip
+
+
+def effects_cost(data: dict[str, Any], blobs: Blobs) -> Cost:
+    """Forecast `apply_effects`: nanoseconds and bytes per value, measured on one core. Raises as it does."""
+    from models.audio import sounds
+
+    effects = check(Effects, describe(Effects), data["effects"], "an after-effect")
+    size = sounds.size_of(blobs, data["ref"])
+    ratio = 2 ** (effects.pitch / 12)
+    longer = max(1.0, 1 / effects.speed) * max(1.0, ratio)  # than the sound, on the way
+    nanoseconds = 200.0 + 500.0 * longer * ((effects.speed != 1) + (effects.pitch != 0))
+    if effects.bass_db or effects.middle_db or effects.treble_db:
+        nanoseconds += 200.0 * longer
+    if effects.reverb:
+        nanoseconds += 400.0 * longer
+    values = size.values * longer
+    return Cost(1e-9 * nanoseconds * size.values, 30_000_000 + int(64 * values), f"{size.seconds:.0f} s of sound")
 
 
 def transform(sound: torch.Tensor, rate: int, effects: Any) -> torch.Tensor:

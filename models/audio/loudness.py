@@ -110,7 +110,7 @@ def _gained(samples: Samples, gain_db: float) -> Samples:
 
 
 def _under_peak(samples: Samples, rate: int) -> Samples:
-    """Return sound whose true peak is at most `PEAK_DB`: limited at four times the rate, then scaled by what is over."""
+    """Return sound whose true peak is at most `PEAK_DB`: limited at four times the rate, then scaled down."""
     import av
 
     planes = np.ascontiguousarray(samples.T if samples.ndim == 2 else samples[None], dtype=np.float32)

@@ -7,6 +7,7 @@ import io
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from math import gcd
 from typing import TYPE_CHECKING, Any
 
@@ -105,6 +106,28 @@ def read_wav(data: bytes) -> tuple[Samples, int]:
 
     samples, rate = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
     return samples, int(rate)
+
+
+@dataclass(frozen=True)
+class Size:
+    """Say how much sound a file holds: `values` are frames × channels."""
+
+    seconds: float
+    values: int
+
+
+def size_of(blobs: Blobs, ref: str) -> Size:
+    """Return how much sound a stored WAV holds, by its header. Raises `BadInput` for what is none or not there."""
+    import soundfile
+
+    file = blobs.path(ref)
+    if not file.exists():
+        blobs.get_bytes(ref)  # says what is missing
+    try:
+        about = soundfile.info(file)
+    except (soundfile.SoundFileError, OSError, RuntimeError) as error:
+        raise BadInput(f"What is stored under {ref} is not a sound. Choose a sound that was made here.") from error
+    return Size(about.frames / about.samplerate, about.frames * about.channels)
 
 
 def read_comment(data: bytes) -> str:

@@ -12,11 +12,10 @@ from typing import Any, Literal, Protocol
 from models import device
 from models.blobs import Blobs
 from models.catalog import Catalog, load_catalog
-from models.errors import BadRequest
 from models.events import Event, Final, Progress
 from models.family import Context
 from models.params import values_in_effect
-from models.runtime import memory
+from models.runtime import memory, tools
 from models.runtime.registry import Registry
 from models.settings import Settings
 from models.types import Request, RunStats
@@ -85,8 +84,12 @@ class Engine(Protocol):
     def generate(self, request: Request, stop: StopSignal | None = None) -> Iterator[Event]:
         """Yield the run's events, the last one `Final`. Raises `PlaygroundError`s."""
 
-    def call(self, model: str, tool: str, data: dict[str, Any]) -> dict[str, Any]:
-        """Return what a family's tool says of `data` (plain JSON both ways). Raises `PlaygroundError`s."""
+    def call(self, model: str, tool: str, data: dict[str, Any], stop: StopSignal | None = None) -> dict[str, Any]:
+        """Return what a family's tool says of `data` (plain JSON both ways). Raises `PlaygroundError`s.
+
+        What is forecast over `Settings.tool_max_s` or the memory's budget is refused; what takes long, `stop` ends
+        (`Stopped`).
+        """
 
     def state(self) -> EngineState:
         """Return the last state at once; never waits for a busy engine."""
@@ -187,9 +190,15 @@ class LocalEngine:
                 open_beside=self._blobs.get_beside,
             )
 
-    def call(self, model: str, tool: str, data: dict[str, Any]) -> dict[str, Any]:
+    def call(self, model: str, tool: str, data: dict[str, Any], stop: StopSignal | None = None) -> dict[str, Any]:
         """Return what a family's tool says of `data`; see `Engine.call`."""
-        return call_tool(self._catalog, model, tool, data, self._blobs)
+        stop, registry = stop or StopSignal(), self._registry
+        cost = tools.forecast(self._catalog, model, tool, data, self._blobs)
+        tools.check_budget(cost, self._settings, memory.budget_bytes(self._settings))
+        reserve = {} if registry is None else {"reserve": registry.reserve}
+        return tools.run_tool(
+            self._catalog, self._settings, self._blobs, model, tool, data, cost, stopped=lambda: stop.asked, **reserve
+        )
 
     def state(self) -> EngineState:
         """Return what is loaded now."""
@@ -217,12 +226,3 @@ class LocalEngine:
             device.import_libraries(self._settings)
             self._registry = Registry(self._catalog, memory.budget_bytes(self._settings))
         return self._registry
-
-
-def call_tool(catalog: Catalog, model: str, tool: str, data: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
-    """Run a family's tool. Raises `UnknownModel`, or `BadRequest` for a tool that the family does not have."""
-    spec, family = catalog[model], catalog.family(model)
-    if tool not in family.tools:
-        raise BadRequest(f"{model} has no tool {tool!r}; it has: {', '.join(family.tools) or 'none'}.")
-    answer: dict[str, Any] = getattr(family, family.tools[tool])(spec, data, blobs)
-    return answer

@@ -109,9 +109,10 @@ def test_a_rare_coding_is_heard_or_refused_in_a_sentence(kind, subtype):
     try:
         samples, rate = sounds.decode_upload(file(tone(2.0, 8000), 8000, kind, subtype=subtype))
     except BadInput as error:
-        assert error.message.endswith(".")
+        heard = error.message.endswith(".")
     else:
-        assert top(samples, rate) == pytest.approx(440, rel=0.02)
+        heard = abs(top(samples, rate) - 440) < 5
+    assert heard
 
 
 def sized(data, size):
@@ -193,7 +194,8 @@ file:///etc/passwd
 
 
 @pytest.mark.parametrize(
-    "data", [PLAYLIST, b"ffconcat version 1.0\nfile '/etc/passwd'\n", b"\x89PNG\r\n\x1a\n" + bytes(200), b"GIF89a" + bytes(99)]
+    "data", [PLAYLIST, b"ffconcat version 1.0\nfile '/etc/passwd'\n", b"\x89PNG\r\n\x1a\n" + bytes(200),
+             b"GIF89a" + bytes(99)]
 )  # fmt: skip
 def test_what_names_other_files_is_no_recording(data):
     with pytest.raises(BadInput, match="not a sound file"):

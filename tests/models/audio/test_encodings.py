@@ -82,8 +82,10 @@ def test_the_tags_are_read_by_others(kind):
 
 def notes_of(score):
     """Return (start, length, pitch) in eighths of each note that music21 read."""
-    return [(Fraction(note.offset * 2).limit_denominator(48), Fraction(note.duration.quarterLength * 2), note.pitch.midi)
-            for note in score.flatten().notes]  # fmt: skip
+    return [
+        (Fraction(note.offset * 2), Fraction(note.duration.quarterLength * 2), note.pitch.midi)
+        for note in score.flatten().notes
+    ]
 
 
 @pytest.mark.parametrize("text", TUNES)
