@@ -102,8 +102,8 @@ ROOM = Modality(
     ),
     file=SettingsFile(
         "sound",
-        "Drop a WAV, FLAC, MP3 or OGG file that was made here: its settings and seed are restored on this page. The file "
-        "is read by this app and not stored.",
+        "Drop a WAV, FLAC, MP3 or OGG file that was made here: its settings and seed are restored on this page. The "
+        "file is read by this app and not stored.",
         ("wav", "flac", "mp3", "ogg"), recording_input.UPLOAD_MB, sounds.read_settings,
     ),
     own_prompts=True,

@@ -134,6 +134,8 @@ def run_request(
         device.set_threads(family.needed_bytes(spec), settings)
         full = request.model_copy(update={"params": params.model_dump(mode="json")})
         stamp = {"request": full.model_dump(), "revision": spec.revision(), **device.stamp_facts()}
+        if request.study:
+            stopped, late = _until(stopped, started + settings.study_max_s)
         context = Context(stopped, skipped, open_ref, open_beside, stamp)
         first_output_s: float | None = None
         values = {**full.params, "seed": full.seed}
@@ -153,9 +155,26 @@ def run_request(
                     "peak_bytes": memory.peak_bytes(),
                 }
                 unused = stats.pop("unused", [])
+                if request.study and late():
+                    stats["notes"] = [*stats.get("notes", []), _STUDY_LATE.format(settings.study_max_s)]
                 stats["in_effect"] = {name: value for name, value in acted.items() if name not in unused}
                 event = Final(event.outputs, stats)
             yield event
+
+
+_STUDY_LATE = "This analysis took longer than {:.0f} s, the most allowed, and was stopped. Choose a shorter result."
+
+
+def _until(stopped: Callable[[], bool], limit: float) -> tuple[Callable[[], bool], Callable[[], bool]]:
+    """Return `stopped`, true past `limit` (monotonic seconds) too, and what says whether that was why."""
+    found = []
+
+    def ended() -> bool:
+        if time.monotonic() > limit:
+            found.append(True)
+        return bool(found) or stopped()
+
+    return ended, lambda: bool(found)
 
 
 class LocalEngine:

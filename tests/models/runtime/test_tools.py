@@ -22,9 +22,7 @@ LONG = {"forecast_s": 5.0, "forecast_bytes": 50_000_000}
 def settings_in(folder, **more):
     settings = odd_settings(folder, **{"memory_bytes": 1_000_000_000, **more})
     entry = (folder / "catalog" / "odd.toml").read_text()
-    slow = (
-        entry.replace('"odd"', '"slow"').replace("text/odd", MODEL).replace('family = "slow"', 'family = "slow_tool"')
-    )
+    slow = entry.replace('family = "odd"', 'family = "slow_tool"').replace("text/odd", MODEL)
     (folder / "catalog" / "slow.toml").write_text(slow)
     return settings
 
@@ -116,6 +114,7 @@ def test_stop_kills_it(engine, tmp_path):
 
 
 def test_in_the_worker_it_is_counted_other_tools_answer_and_stop_kills_it(worker, tmp_path):
+    until(lambda: worker.state().phase == "ready")
     stop, thread, found = stopped_call(worker, tmp_path / "begun")
     until(lambda: any(entry.get("tool") for entry in worker.state().loaded), 10)
     assert worker.state().used_bytes >= LONG["forecast_bytes"]
