@@ -231,9 +231,16 @@ class LocalEngine:
         stop, registry = stop or StopSignal(), self._registry
         cost = tools.forecast(self._catalog, model, tool, data, self._blobs)
         tools.check_budget(cost, self._settings, memory.budget_bytes(self._settings))
-        reserve = {} if registry is None else {"reserve": registry.reserve}
         return tools.run_tool(
-            self._catalog, self._settings, self._blobs, model, tool, data, cost, stopped=lambda: stop.asked, **reserve
+            self._catalog,
+            self._settings,
+            self._blobs,
+            model,
+            tool,
+            data,
+            cost,
+            stopped=lambda: stop.asked,
+            reserve=registry.reserve if registry else None,
         )
 
     def state(self) -> EngineState:

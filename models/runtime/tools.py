@@ -70,7 +70,7 @@ def check_budget(cost: Cost, settings: Settings, budget_bytes: int) -> None:
 def run_tool(
     catalog: Catalog, settings: Settings, blobs: Blobs, model: str, tool: str, data: dict[str, Any], cost: Cost, *,
     stopped: Callable[[], bool] = lambda: False,
-    reserve: Callable[[str, int], AbstractContextManager[None]] = lambda name, needed: nullcontext(),
+    reserve: Callable[[str, int], AbstractContextManager[None]] | None = None,
     log_to: IO[bytes] | int = subprocess.DEVNULL,
 ) -> dict[str, Any]:  # fmt: skip
     """Run a tool whose forecast is within the budget: here where it is quick, else in a process.
@@ -84,7 +84,7 @@ def run_tool(
         if stopped():
             raise Stopped(_STOPPED)
     try:
-        with reserve(f"{model} · {tool}", cost.bytes + CHILD_BYTES):
+        with reserve(f"{model} · {tool}", cost.bytes + CHILD_BYTES) if reserve else nullcontext():
             setup = {"settings": settings.model_dump(mode="json"), "model": model, "tool": tool, "data": data,
                      "bytes": cost.bytes, "seconds": settings.tool_max_s}  # fmt: skip
             return _in_child(setup, cost, settings, stopped, log_to)

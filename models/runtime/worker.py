@@ -133,8 +133,11 @@ class Worker:
                     if self._registry is not None:
                         self._registry.unload(message["model"])
                     data: dict[str, Any] = {}
-                elif (data := self._called(message)) is None:  # type: ignore[assignment]
-                    continue
+                else:
+                    answer = self._called(message)
+                    if answer is None:
+                        continue
+                    data = answer
                 self._sender.send({"op": "reply", "id": message["id"], "data": data})
             except Exception as error:
                 self._sender.send({"op": "error", "id": message["id"], "error": tools.as_error(error).to_dict()})
@@ -152,11 +155,11 @@ class Worker:
 
     def _call_long(self, message: dict[str, Any], cost: Cost) -> None:
         call, registry = message["id"], self._registry
-        reserve = {} if registry is None else {"reserve": registry.reserve}
         try:
             data = tools.run_tool(
                 self._catalog, self._settings, self._blobs, message["model"], message["tool"], message["data"], cost,
-                stopped=lambda: call in self._stopped, log_to=sys.stderr.buffer, **reserve,
+                stopped=lambda: call in self._stopped, log_to=sys.stderr.buffer,
+                reserve=registry.reserve if registry else None,
             )  # fmt: skip
             self._sender.send({"op": "reply", "id": call, "data": data})
         except Exception as error:
