@@ -142,7 +142,7 @@ def _stretched(sound: Samples, rate: int, speed: float, pitch: float) -> Samples
             stretch = Signalsmith.Stretch()
             stretch.preset(len(sound), rate)
             stretch.setTimeFactor(factor)
-            sound = stretch.process(np.ascontiguousarray(sound))
+            sound = np.asarray(stretch.process(np.ascontiguousarray(sound)), np.float32)
     if pitch:
         step = Fraction(1 / ratio).limit_denominator(RATIO_MOST)  # within 0.01 cents
         sound = resample_poly(sound, step.numerator, step.denominator, axis=1)
