@@ -17,8 +17,8 @@ def draw(act: Act) -> None:
     """Draw the menu of files beside the WAV that every sound has."""
     run, output, key = act.run, act.output, act.key
     with st.popover("More files", icon=":material/folder_zip:", key=f"files-{key}"):
-        st.caption("FLAC and MP3 files contain the settings, too.")
-        for kind in ("FLAC", "MP3"):
+        st.caption("FLAC, MP3 and OGG files contain the settings, too.")
+        for kind in ("FLAC", "MP3", "OGG"):
             media_type = sounds.FORMATS[kind]
             st.download_button(
                 kind, partial(_converted, output, kind), _name(run, output, media_type), media_type,
@@ -51,6 +51,7 @@ def _midi(run: Run, output: Output) -> bytes:
     return scores.midi(
         output.text, int(output.meta.get("tempo", 120)), str(params.get("instrument", "plucked string")),
         chords=float(str(params.get("chords", 0.5))) > 0, repeats=bool(params.get("repeats", True)),
+        swing=float(str(params.get("swing", 0.5))),
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from components import state
 from components.audio import spectrogram
 from components.escape import plain
 from components.widgets import charts, frame_player
-from models.audio import scores, tunes
+from models.audio import loudness, scores, tunes
 from models.errors import PlaygroundError
 from models.types import Output
 
@@ -36,6 +36,8 @@ def draw(outputs: Sequence[Output], key: str, *, live: bool, read: Read) -> None
         else:
             if data := read(output):
                 st.audio(data, format=output.media_type)
+            if said := loudness.words(output.meta):
+                st.caption(said)
             _draw_views(output, views, f"{key}-{output.index}", read)
 
 

@@ -95,8 +95,9 @@ class SpeechToText(Family[SpeechToTextParams]):
     modality: ClassVar[Modality] = "audio"
     Params: ClassVar[type[Params]] = SpeechToTextParams
     inputs: ClassVar[tuple[InputField, ...]] = (
-        InputField("audio", "audio", True, "Recording", "Record yourself or upload a WAV, FLAC, MP3 or OGG file."),
-    )
+        InputField("audio", "audio", True, "Recording",
+                   "Record yourself or upload a file: WAV, FLAC, MP3, OGG, M4A, AAC or WebM."),
+    )  # fmt: skip
     how_it_works: ClassVar[str] = _HOW_IT_WORKS
 
     def fields(self, spec: ModelSpec) -> tuple[ParamField, ...]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from models import plain_text
 from models.errors import BadInput, WeightsError
 from models.events import Event, Final, Preview, Progress
-from models.family import Context, Family, InputField, Loaded, Modality
+from models.family import Context, Cost, Family, InputField, Loaded, Modality
 from models.params import Params
 from models.text import conversations, looks, vocabulary
 from models.text.prompts import encode, encode_latest, prompt_too_long, read_forced, read_messages, read_negative
@@ -69,6 +69,7 @@ class CausalLM(Family[CausalLMParams]):
         InputField("view", "file", False, "Saved logits"),
     )
     tools: ClassVar[dict[str, str]] = {"count_tokens": "count_tokens", "microscope": "microscope", "tokens": "tokens"}
+    costs: ClassVar[dict[str, str]] = dict.fromkeys(tools, "tool_cost")
     length_tool: ClassVar[str] = "count_tokens"
     studies: ClassVar[dict[str, str]] = dict.fromkeys(looks.STUDIES, "study")
     how_it_works: ClassVar[str] = _HOW_IT_WORKS
@@ -217,6 +218,15 @@ class CausalLM(Family[CausalLMParams]):
         from models.text.looking.microscope import look
 
         return look(data, blobs, _tokenizer_of(spec))
+
+    def tool_cost(self, spec: ModelSpec, data: dict[str, Any], blobs: Blobs) -> Cost:
+        """Forecast a tool from the length of its text, or of the logits that were kept; measured on one core."""
+        if "ref" not in data:
+            count = len(str(data.get("text", ""))) + len(str(data.get("messages", "")))
+            return Cost(1e-6 * count, 200 * count, f"{count:,} characters")
+        file = blobs.path(str(data["ref"]))
+        size = file.stat().st_size if file.exists() else 0
+        return Cost(4e-8 * size, 20 * size, f"a text whose logits take {size / 1e6:.0f} MB")
 
     def tokens(self, spec: ModelSpec, data: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
         """Cut a text into tokens (`{"text"}`), or list those of a kept text (`{"ref"}`); see `models.text.vocabulary`.
