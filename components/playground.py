@@ -8,6 +8,7 @@ import streamlit as st
 
 from components import (
     arrival,
+    guide,
     inputs,
     job_panel,
     links,
@@ -61,11 +62,12 @@ def show(name: str) -> None:
     _draw_inputs(desk)
     _draw_run_line(desk, live)
     state.draw_notices()
+    guide.draw(view)
     _draw_result(desk, view)
     if room.below is not None:
         room.below(desk)
     st.divider()
-    st.subheader("Earlier results", anchor=False)
+    st.header("Earlier results", anchor=False)
     run_list.draw(desk, shown=view.id if view is not None else "")
 
 
