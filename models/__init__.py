@@ -1,4 +1,4 @@
-"""Generate text, images, sound and video from Python as the pages and the command line do.
+"""Generate text, images and sound from Python as the pages and the command line do.
 
     import models
 
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from models.errors import PlaygroundError
 from models.events import Event, Final, Preview, Progress
 from models.settings import Settings
+from models.stamps import Recovered
 from models.types import Output, Request, Run
 
 if TYPE_CHECKING:
@@ -25,8 +26,20 @@ if TYPE_CHECKING:
     from models.spec import ModelSpec
 
 __all__ = [
-    "Event", "Final", "Output", "PlaygroundError", "Preview", "Progress", "Request", "Run", "Settings",
-    "generate", "get_model", "list_models",
+    "Event",
+    "Final",
+    "Output",
+    "PlaygroundError",
+    "Preview",
+    "Progress",
+    "Recovered",
+    "Request",
+    "Run",
+    "Settings",
+    "generate",
+    "get_model",
+    "list_models",
+    "read_settings",
 ]  # fmt: skip
 
 
@@ -49,6 +62,16 @@ def generate(request: Request, stop: StopSignal | None = None) -> Iterator[Event
     Raises the errors of `models.errors`.
     """
     return _engine().generate(request, stop)
+
+
+def read_settings(data: bytes) -> Recovered | None:
+    """Return what the bytes of a result's file say of its making, ours or another program's; None for nothing.
+
+    Raises `BadInput` for a file of no known kind, and where the settings are there but damaged.
+    """
+    from models import readers
+
+    return readers.read_settings(data, Settings())[1]
 
 
 @cache

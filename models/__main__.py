@@ -3,15 +3,19 @@
     python -m models list
     python -m models show text/story-gpt
     python -m models run text/story-gpt --prompt "Once upon a time" --param temperature=0.8 --seed 7 --out story.txt
+    python -m models sweep text/story-gpt --prompt "Once upon a time" --over temperature
     python -m models describe text/story-gpt --write
+    python -m models settings story.txt
 
-`run` prints the text as it comes and, as its last line, one JSON object. Exit codes: 0 done, 2 a request or set-up
+`run` prints the text as it comes and, as its last line, one JSON object; `sweep` does so for each value of a setting;
+`settings` prints what a file says of its making. Exit codes: 0 done, 1 a file that says nothing, 2 a request or set-up
 that cannot run (one sentence on stderr), 130 stopped by Ctrl+C.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import signal
 import sys
@@ -20,11 +24,12 @@ from typing import Any
 
 import tomlkit
 
-from models import lists, plain_text
+from models import labels, lists, plain_text, readers, sweeps
 from models.catalog import load_catalog
 from models.device import import_libraries
 from models.errors import BadInput, BadParam, PlaygroundError
 from models.events import Final
+from models.labels import Named
 from models.params import ParamField, allowed, in_effect
 from models.runtime.engine import LocalEngine, StopSignal
 from models.settings import Settings
@@ -83,6 +88,44 @@ def _describe(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _run(options: argparse.Namespace, settings: Settings) -> int:
+    engine, request = _asked(options, settings)
+    return _generate(engine, request, options, _stop_signal())
+
+
+def _sweep(options: argparse.Namespace, settings: Settings) -> int:
+    """Run a request at several values of a setting, in turn; what differs is told before each."""
+    engine, request = _asked(options, settings)
+    fields = engine.catalog.family(request.model).fields(engine.catalog[request.model])
+    item = next((one for one in fields if one.name == options.over), None)
+    values: list[Any] = []
+    for text in options.value:
+        values += [_params([f"{options.over}={text}"], {one.name: one for one in fields})[options.over]]
+    if item is not None and not values:
+        now = request.seed if item.type == "seed" else request.params.get(item.name, item.default)
+        values = [*sweeps.three(item, now)]
+    requests = sweeps.build(fields, request, options.over, values)
+    for one in requests:
+        engine.catalog.validate(one)
+    stop, out = _stop_signal(), options.out
+    for place, (one, name) in enumerate(zip(requests, labels.labels(engine.catalog, [Named(one) for one in requests]),
+                                            strict=True), 1):  # fmt: skip
+        if not options.json:
+            print(f"{name}:")
+        options.out = str(Path(out).with_stem(f"{Path(out).stem}-{place}")) if out else None
+        if code := _generate(engine, one, options, stop):
+            return code
+    return 0
+
+
+def _stop_signal() -> StopSignal:
+    """Return a signal that Ctrl+C gives."""
+    stop = StopSignal()
+    signal.signal(signal.SIGINT, lambda *_: stop.request())
+    return stop
+
+
+def _asked(options: argparse.Namespace, settings: Settings) -> tuple[LocalEngine, Request]:
+    """Return an engine and the request that the options make."""
     engine = LocalEngine(settings)
     catalog = engine.catalog
     spec, family = catalog[options.model], catalog.family(options.model)
@@ -98,9 +141,13 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
     inputs, said = lists.draw_inputs(family, inputs, options.seed, settings)
     if said:
         print(said, file=sys.stderr)
-    request = catalog.current(Request(model=spec.id, inputs=inputs, params=params, seed=options.seed))
-    stop = StopSignal()
-    signal.signal(signal.SIGINT, lambda *_: stop.request())
+    return engine, catalog.current(Request(model=spec.id, inputs=inputs, params=params, seed=options.seed))
+
+
+def _generate(engine: LocalEngine, request: Request, options: argparse.Namespace, stop: StopSignal) -> int:
+    """Run a request, print what comes and save it; return the exit code."""
+    catalog = engine.catalog
+    fields = catalog.family(request.model).fields(catalog[request.model])
     final: Final | None = None
     shown = ""
     for event in engine.generate(request, stop):
@@ -121,13 +168,13 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
             header["file"] = str(_write(Path(options.out), output.index, results, output.data))
     stats = dict(final.stats)
     full = {**catalog.validate(request).model_dump(mode="json"), "seed": request.seed}
-    acting = [name for name in in_effect(tuple(fields.values()), full) if name != "seed"]
+    acting = [name for name in in_effect(fields, full) if name != "seed"]
     print(
         json.dumps(
             {
-                "model": spec.id,
+                "model": request.model,
                 "inputs": {name: text for name, text in request.inputs.items() if not text.startswith("sha256:")},
-                "seed": options.seed,
+                "seed": request.seed,
                 "params": {name: full[name] for name in acting},
                 **stats,
                 "output_sha256": combined_sha256(final.outputs),
@@ -137,6 +184,32 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
         )
     )
     return 130 if stats.get("stopped") else 0
+
+
+def _settings(options: argparse.Namespace, settings: Settings) -> int:
+    try:
+        data = Path(options.file).read_bytes()
+    except OSError as error:
+        raise BadInput(f"The file {options.file} cannot be read ({error.strerror}).") from error
+    kind, found = readers.read_settings(data, settings)
+    if found is None:
+        print(f"This {kind} contains no settings: it was not made here, or they were removed.", file=sys.stderr)
+        return 1
+    if options.json:
+        print(json.dumps({"kind": kind, **dataclasses.asdict(found)}, ensure_ascii=True))
+        return 0
+    told = {"file": kind, "made by": found.source, "model": found.model or found.made_with, **found.inputs,
+            **found.params, "seed": "a new one each run (-1)" if found.new_seed else found.seed}  # fmt: skip
+    for name, value in told.items():
+        if value not in (None, ""):
+            _say(f"{name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")
+    for sentence in found.unknown:
+        _say(f"ignored or changed: {sentence}")
+    return 0
+
+
+def _say(line: str) -> None:
+    print(line.encode("utf-8", "replace").decode())  # a file may hold half a character
 
 
 def _params(given: list[str], fields: dict[str, ParamField]) -> dict[str, Any]:
@@ -205,15 +278,31 @@ def _parser() -> argparse.ArgumentParser:
     describe.add_argument("model", metavar="MODEL")
     describe.add_argument("--write", action="store_true", help="write them into the model's catalogue file")
     describe.set_defaults(command=_describe)
-    run = commands.add_parser("run", help="generate once and print or save the result")
-    run.add_argument("model", metavar="MODEL")
-    run.add_argument("--prompt", help="text to start from")
-    run.add_argument("--input", action="append", default=[], metavar="NAME=FILE", help="file input, repeatable")
-    run.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="setting, repeatable; see show")
-    run.add_argument("--seed", type=int, default=0, help="random seed (default 0)")
-    run.add_argument("--out", metavar="FILE", help="save the result; its settings are stored in the file")
-    run.add_argument("--json", action="store_true", help="print only the final JSON line")
-    run.set_defaults(command=_run)
+    saved = commands.add_parser("settings", help="print what a saved result says of its making")
+    saved.add_argument("file", metavar="FILE", help="a result saved here, or by another program")
+    saved.add_argument("--json", action="store_true", help="print one JSON object")
+    saved.set_defaults(command=_settings)
+    for name, command, told in (
+        ("run", _run, "generate once and print or save the result"),
+        ("sweep", _sweep, "generate at several values of one setting, all else alike"),
+    ):
+        made = commands.add_parser(name, help=told)
+        made.add_argument("model", metavar="MODEL")
+        made.add_argument("--prompt", help="text to start from")
+        made.add_argument("--input", action="append", default=[], metavar="NAME=FILE", help="file input, repeatable")
+        made.add_argument(
+            "--param", action="append", default=[], metavar="NAME=VALUE", help="setting, repeatable; see show"
+        )
+        made.add_argument("--seed", type=int, default=0, help="random seed (default 0)")
+        made.add_argument("--out", metavar="FILE", help="save the result; its settings are stored in the file")
+        made.add_argument("--json", action="store_true", help="print only the final JSON line")
+        if name == "sweep":
+            made.add_argument("--over", metavar="NAME", required=True, help="the setting")
+            made.add_argument(
+                "--value", action="append", default=[], metavar="VALUE",
+                help="one of its values, repeatable (default: three, its own and one to each side)",
+            )  # fmt: skip
+        made.set_defaults(command=command)
     return parser
 
 

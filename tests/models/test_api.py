@@ -69,6 +69,22 @@ def test_api_command_line_and_worker_give_the_same_bytes(tmp_path):
         worker.close()
 
 
+def test_a_sweep_runs_each_value_and_names_it_as_the_page_does(command, tmp_path):
+    given = ["sweep", REQUEST.model, "--prompt", "Once", "--param", "max_new_tokens=4", "--over", "temperature"]
+    out = tmp_path / "story.txt"
+    run = command(*given, "--out", str(out))
+    assert run.returncode == 0, run.stderr
+    assert [line for line in run.stdout.splitlines() if line.startswith("Temperature")] == [
+        "Temperature 0.45:", "Temperature 0.8:", "Temperature 1.4:"
+    ]  # fmt: skip
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["story-1.txt", "story-2.txt", "story-3.txt"]
+    chosen = command(*given, "--value", "0.5", "--value", "1.5", "--json").stdout.splitlines()
+    assert [json.loads(line)["params"]["temperature"] for line in chosen] == [0.5, 1.5]
+    wrong = command(*given, "--value", "0.5", "--value", "9")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert "temperature is 9; it must be 0.05 to 2" in wrong.stderr
+
+
 def test_the_last_line_tells_what_the_issue_of_a_run_was():
     run = shell(*ARGUMENTS, "--json")
     assert len(run.stdout.splitlines()) == 1

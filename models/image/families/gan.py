@@ -72,6 +72,10 @@ class GAN(Family[GANParams]):
 
     name: ClassVar[str] = "gan"
     title: ClassVar[str] = "Generative adversarial network"
+    in_short: ClassVar[str] = (
+        "Two networks trained against each other: the generator draws, the discriminator tells drawn from real. Draws "
+        "in one pass."
+    )
     modality: ClassVar[Modality] = "image"
     Params: ClassVar[type[Params]] = GANParams
     inputs: ClassVar[tuple[InputField, ...]] = (

@@ -100,6 +100,10 @@ class VAE(Family[VAEParams]):
 
     name: ClassVar[str] = "vae"
     title: ClassVar[str] = "Variational autoencoder"
+    in_short: ClassVar[str] = (
+        "Learnt to compress images into a few hundred numbers (a latent) and rebuild them; it draws by decoding a "
+        "random latent."
+    )
     modality: ClassVar[Modality] = "image"
     Params: ClassVar[type[Params]] = VAEParams
     inputs: ClassVar[tuple[InputField, ...]] = (

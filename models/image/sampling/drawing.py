@@ -97,7 +97,11 @@ class _Run:
         scheduler = pipelines.make_scheduler(self.parts["pipeline"], params)
         pipeline = pipelines.for_task(self.parts["pipeline"], params.task, scheduler)
         if not self.notes:
-            self.notes = _prompt_notes(pipeline, request.inputs["prompt"])
+            negative = params.negative_prompt if params.guidance_scale > 1 else ""
+            told = _prompt_notes(pipeline, request.inputs["prompt"])
+            self.notes = list(dict.fromkeys([*told, *_prompt_notes(pipeline, negative, "negative prompt")]))
+            if self.mask is not None and not self.mask.getbbox():
+                self.notes.append("The mask covers nothing, so nothing was redrawn.")
         generators = [seeds.generator(request.seed, number) for number in numbers]
 
         def unpack(latents: torch.Tensor) -> torch.Tensor:
@@ -179,7 +183,7 @@ def _keep_unmasked(pixels: Any, picture: Any, mask: Any) -> Any:
     return np.where(np.asarray(mask)[:, :, None] > 127, pixels, np.asarray(picture.convert("RGB")))
 
 
-def _prompt_notes(pipeline: Any, text: str) -> list[str]:
+def _prompt_notes(pipeline: Any, text: str, name: str = "prompt") -> list[str]:
     """Return notes for what the text encoder does not read of a prompt: what is too long, tags, weights."""
     told = weights.notes(pipeline, text)
     prompt = weights.read(text, weights=weights.takes(pipeline)).plain
@@ -190,7 +194,7 @@ def _prompt_notes(pipeline: Any, text: str) -> list[str]:
     count = len(tokenizer(prompt).input_ids)
     if count <= limit:
         return told
-    return [*told, f"The prompt has {count - 2} tokens; the model reads the first {limit - 2} and leaves out the rest."]
+    return [*told, f"The {name} has {count - 2} tokens; the model reads the first {limit - 2} and leaves out the rest."]
 
 
 def _steps_output(watch: Any, number: int) -> Output:
