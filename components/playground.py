@@ -11,6 +11,7 @@ import streamlit as st
 from components import (
     arrival,
     elsewhere,
+    guide,
     inputs,
     job_drawing,
     job_panel,
@@ -71,11 +72,12 @@ def show(name: str) -> None:
     _draw_run_line(desk, live)
     state.draw_notices()
     elsewhere.draw(session, room, view.id if view is not None else "")
+    guide.draw(view)
     _draw_result(desk, view)
     if room.below is not None:
         room.below(desk)
     st.divider()
-    st.subheader("Earlier results", anchor=False)
+    st.header("Earlier results", anchor=False)
     run_list.draw(desk, shown=view.id if view is not None else "")
 
 
