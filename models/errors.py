@@ -77,7 +77,7 @@ class QueueFull(PlaygroundError):
 
 
 class WorkerDied(PlaygroundError):
-    """`details`: `reason` (one of `killed`, `crashed`, `out_of_memory`, `unresponsive`, `exited`)."""
+    """`details`: `reason` (one of `killed`, `crashed`, `out_of_memory`, `unresponsive`, `exited`, `closed`)."""
 
     code = "worker_died"
 

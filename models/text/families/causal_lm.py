@@ -13,10 +13,10 @@ from models import plain_text
 from models.errors import BadInput, WeightsError
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, Family, InputField, Loaded, Modality
-from models.params import Params
+from models.params import Params, ShownIf, above
 from models.text import looks, vocabulary
 from models.text.prompts import encode, encode_latest, prompt_too_long, read_forced, read_messages, read_negative
-from models.text.settings import CausalLMParams, check_words
+from models.text.settings import CausalLMParams, check_words, unescaped
 from models.types import Output, Request, RunStats
 from models.watching import follow
 
@@ -57,7 +57,7 @@ class CausalLM(Family[CausalLMParams]):
     title: ClassVar[str] = "Causal language model"
     modality: ClassVar[Modality] = "text"
     Params: ClassVar[type[Params]] = CausalLMParams
-    seed_shown_if: ClassVar[dict[str, tuple[Any, ...]]] = {"do_sample": (True,)}
+    seed_shown_if: ClassVar[ShownIf] = {"do_sample": (True,), "temperature": above(0)}
     inputs: ClassVar[tuple[InputField, ...]] = (
         InputField("prompt"),
         InputField("messages", "messages", False, "Earlier messages", "Earlier turns of the chat, as JSON."),
@@ -156,8 +156,9 @@ class CausalLM(Family[CausalLMParams]):
         ids, room, notes = self._fit(spec, tokenizer, request.inputs["prompt"], chat, forced, params, len(negative))
         total = min(params.max_new_tokens, room)
         writing = Writing(loaded.parts, params, request.seed, ids, forced, negative, total, size)
+        stops = [unescaped(stop) for stop in params.stop]
         texts = [
-            Transcript(lambda some: tokenizer.decode(some, skip_special_tokens=True), ids, params.stop)
+            Transcript(lambda some: tokenizer.decode(some, skip_special_tokens=True), ids, stops)
             for _ in range(writing.rows)
         ]
         watch, recorder = writing.begin(texts, context.stopped)
@@ -309,6 +310,8 @@ def _meta(prompt: str, text: Any) -> dict[str, Any]:
 def _notes(params: CausalLMParams) -> list[str]:
     if not params.do_sample:
         return ["Sampling is off (greedy decoding): seed and sampling settings have no effect."]
+    if not params.samples:
+        return ["Temperature 0 is greedy decoding: seed and the other sampling settings have no effect."]
     if params.top_k == 1:
         return ["Top-k 1 leaves one token to draw from: this is greedy, whatever the other settings."]
     return []
