@@ -74,11 +74,11 @@ examples: setup
 	$(BIN)/python -m models run image/emoji-vae --prompt "red heart" --seed 7 \
 	  --out components/examples/image-emoji-vae.png --json > components/examples/image-emoji-vae.json
 	$(BIN)/python -m models run audio/digits-diffusion --prompt "4 0 7" --seed 7 \
-	  --out components/examples/audio-digits-diffusion.wav --json > components/examples/audio-digits-diffusion.json
+	  --out components/examples/audio-digits-diffusion.wav --json --full > components/examples/audio-digits-diffusion.json
 	$(BIN)/python -m models run audio/digits-diffusion --prompt "2 5 9 1" --seed 4 --param speaker=jackson \
 	  --param pause_s=0.2 --out components/examples/audio-digit-recogniser-input.wav
 	for net in gpt lstm; do $(BIN)/python -m models run audio/folk-$$net --seed 7 \
-	  --json > components/examples/audio-folk-$$net.json; done
+	  --json --full > components/examples/audio-folk-$$net.json; done
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

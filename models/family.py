@@ -17,7 +17,7 @@ from typing_extensions import TypeVar
 from models.errors import CatalogError
 from models.events import Event
 from models.params import Above, ParamField, Params, ShownIf, conditions
-from models.types import Request
+from models.types import Output, Request
 
 if TYPE_CHECKING:
     from models.spec import ModelSpec
@@ -116,7 +116,8 @@ class Family(ABC, Generic[P]):
     `seed_shown_if` when the seed acts (see `ParamField`). `tools` maps a tool's name to the method that serves it,
     called with the model, plain JSON and the stored files: data work only, no forward pass. `studies` maps a short
     job's name to the method that runs it with the arguments and events of `generate`. `how_it_works` is markdown for
-    the page's fold: a small mermaid diagram and two paragraphs with links to the papers.
+    the page's fold: a small mermaid diagram and two paragraphs with links to the papers. `saves` lists the endings of
+    files that `save` writes, without the dot, the outputs' own first; empty: the outputs' own alone.
     """
 
     name: ClassVar[str]
@@ -128,6 +129,7 @@ class Family(ABC, Generic[P]):
     tools: ClassVar[Mapping[str, str]] = {}
     studies: ClassVar[Mapping[str, str]] = {}
     how_it_works: ClassVar[str] = ""
+    saves: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Refuse an input whose `shown_if` names no setting, so that a bad declaration fails at import."""
@@ -161,6 +163,20 @@ class Family(ABC, Generic[P]):
 
     def check_inputs(self, spec: ModelSpec, request: Request, params: P) -> None:
         """Check what can be checked without the model. Raises `BadInput`. Runs on page, CLI and API alike."""
+
+    def warnings(self, spec: ModelSpec, request: Request, params: P) -> list[str]:
+        """Return sentences that a person should read before this request runs: it runs, but hardly as they mean it.
+
+        Cheap, without the model. Runs on page, CLI and API alike; a run tells them among its notes.
+        """
+        return []
+
+    def save(self, request: Request, output: Output, ending: str) -> bytes:
+        """Return a finished output as a file of an ending of `saves`; here, all are the output's own bytes.
+
+        `request` names every setting.
+        """
+        return output.data
 
     def fields(self, spec: ModelSpec) -> tuple[ParamField, ...]:
         """Return the model's table of settings."""

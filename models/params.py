@@ -24,7 +24,20 @@ from models.types import SEED_MAX
 
 FieldType = Literal["number", "integer", "toggle", "choice", "tags", "text", "seed"]
 Cost = Literal["", "each", "limit"]
-_HINTS = {"label", "step", "group", "advanced", "live", "log", "shown_if", "unit", "neutral", "neutral_unless", "cost"}
+_HINTS = {
+    "label",
+    "step",
+    "group",
+    "advanced",
+    "live",
+    "log",
+    "shown_if",
+    "unit",
+    "neutral",
+    "neutral_unless",
+    "cost",
+    "was",
+}
 
 
 @dataclass(frozen=True)
@@ -57,7 +70,9 @@ def hint(**hints: Any) -> dict[str, Any]:
     shown, only while every named field has one of the listed values, or is `above` a number. At the value `neutral`, or
     one of a tuple of them, it has no effect, unless `neutral_unless` holds, written as `shown_if` is; off (None), an
     empty text and an empty list never have one. `cost`: "each", the run's time grows in proportion to the number;
-    "limit", the run is as long as it likes up to the number. Raises `TypeError` for any other hint.
+    "limit", the run is as long as it likes up to the number. `was=(least, most)`: the range that older requests may have
+    been made with; what lies outside of today's had the effect of its nearest end and is taken for that. Raises `TypeError`
+    for any other hint.
     """
     unknown = set(hints) - _HINTS
     if unknown:
@@ -102,7 +117,8 @@ class ParamField:
 
     `ge`, `le` and `step` are set for numbers; `optional` means that None ("off") is allowed; `default` is the
     model's own. `shown_if` maps another field's name to the values under which this one acts. At the values in
-    `neutral` it has no effect, unless `neutral_unless` holds; `cost` says how the run's time follows it (see `hint`).
+    `neutral` it has no effect, unless `neutral_unless` holds; `cost` says how the run's time follows it; `was` is the
+    range of older requests (see `hint`).
     """
 
     name: str
@@ -126,6 +142,7 @@ class ParamField:
     neutral: tuple[Any, ...] = ()
     neutral_unless: ShownIf = field(default_factory=dict)
     cost: Cost = ""
+    was: tuple[float, float] | None = None
 
 
 class Narrowing(BaseModel):
@@ -176,7 +193,7 @@ def check(params: type[_P], fields: tuple[ParamField, ...], values: Mapping[str,
         if name not in known:
             problems.append(f"{name}: {model} has no such setting{_nearest(name, known)}")
     merged = {name: item.default for name, item in known.items()}
-    merged.update({name: value for name, value in values.items() if name in known})
+    merged.update({name: taken(known[name], value) for name, value in values.items() if name in known})
     for name, value in merged.items():
         problem = _out_of_range(known[name], value)
         if problem:
@@ -189,6 +206,15 @@ def check(params: type[_P], fields: tuple[ParamField, ...], values: Mapping[str,
                 name = str(one["loc"][0]) if one["loc"] else ""
                 problems.append(_sentence(known.get(name), name, one["input"], one["msg"]))
     raise BadParam("; ".join(problems) + ".", problems=problems)
+
+
+def taken(item: ParamField, value: Any) -> Any:
+    """Return a value as a setting takes it: one from a range that was wider once becomes its nearest end of today."""
+    if item.was is None or not isinstance(value, int | float) or isinstance(value, bool):
+        return value
+    assert item.ge is not None and item.le is not None
+    least, most = item.was
+    return min(max(value, item.ge), item.le) if least <= value <= most and not item.ge <= value <= item.le else value
 
 
 def in_effect(fields: tuple[ParamField, ...], values: Mapping[str, Any]) -> tuple[str, ...]:
@@ -261,6 +287,7 @@ def _narrow(item: ParamField, narrowing: Narrowing | None) -> ParamField | None:
         new, old = getattr(narrowing, bound), getattr(item, bound)
         if new is None:
             continue
+        new = taken(item, new)
         if old is None or wrong(new, old):
             raise BadParam(f"params.{item.name}.{bound} = {_short(new)} widens what is allowed: {allowed(item)}.")
         changes[bound] = int(new) if item.type == "integer" else new
@@ -272,7 +299,7 @@ def _narrow(item: ParamField, narrowing: Narrowing | None) -> ParamField | None:
     if narrowing.step is not None:
         changes["step"] = narrowing.step
     if "default" in narrowing.model_fields_set:
-        changes["default"] = narrowing.default
+        changes["default"] = taken(item, narrowing.default)
     narrowed = replace(item, **changes)
     if narrowed.ge is not None and narrowed.le is not None and narrowed.ge > narrowed.le:
         raise BadParam(f"params.{item.name}: ge {_short(narrowed.ge)} is above le {_short(narrowed.le)}.")
@@ -352,7 +379,10 @@ def _describe_field(name: str, info: FieldInfo) -> ParamField:
         if log and ge <= 0:
             raise TypeError(f"{name}: a logarithmic setting needs ge above 0")
         step = float(str(extra.get("step") or (1 if kind is int else (le - ge) / 100)))
-        return ParamField(type="integer" if kind is int else "number", ge=ge, le=le, step=step, log=log, **common)
+        was = tuple(map(float, extra["was"])) if "was" in extra else None
+        return ParamField(
+            type="integer" if kind is int else "number", ge=ge, le=le, step=step, log=log, was=was, **common
+        )  # fmt: skip
     if kind is bool:
         return ParamField(type="toggle", **common)
     if origin is Literal:

@@ -48,6 +48,11 @@ def own_settings(text: str, what: str) -> Recovered:
         raise BadInput(f"The settings in this {what} are damaged: it was changed after it was saved.") from error
 
 
+def ending(media_type: str) -> str:
+    """Return the ending of files of a media type, without the dot; "" for a type that nobody knows."""
+    return _EXTENSIONS.get(media_type, "")
+
+
 def file_name(model: str, seed: int, index: int = 0, media_type: str = "text/plain") -> str:
     """Return a name for a download, such as `story-gpt-seed7.txt`, safe on every file system.
 

@@ -150,6 +150,8 @@ def run_request(
                     "peak_bytes": memory.peak_bytes(),
                 }
                 unused = stats.pop("unused", [])
+                if not request.study and (said := family.warnings(spec, full, params)):
+                    stats["notes"] = [*said, *stats.get("notes", [])]
                 stats["in_effect"] = {name: value for name, value in acted.items() if name not in unused}
                 event = Final(event.outputs, stats)
             yield event

@@ -194,7 +194,9 @@ class WorkerEngine:
                 self._deaths[model] = self._deaths.get(model, 0) + 1
                 if self._deaths[model] >= DEATHS_UNTIL_REFUSED:
                     self._refused.add(model)
-            error = WorkerDied(_DEATHS[reason] + _AFTER * (reason != "closed"), reason=reason, model=model, warming=warming)
+            error = WorkerDied(
+                _DEATHS[reason] + _AFTER * (reason != "closed"), reason=reason, model=model, warming=warming
+            )
             self._state = replace(self._state, last_death=error.to_dict(), refused=tuple(sorted(self._refused)))
         return error
 

@@ -15,6 +15,7 @@ from pydantic import Field
 from models import plain_text
 from models.audio import sounds, tunes
 from models.audio.sound_family import SoundFamily
+from models.audio.written import NOTE_ENDINGS, SOUND_ENDINGS
 from models.errors import BadInput, WeightsError
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, InputField, Loaded
@@ -139,6 +140,7 @@ class TuneLM(SoundFamily[TuneParams]):
     """Run any causal language model over the words of `models.audio.tunes`, and play what it wrote."""
 
     name: ClassVar[str] = "tune_lm"
+    saves: ClassVar[tuple[str, ...]] = (*SOUND_ENDINGS, *NOTE_ENDINGS)
     title: ClassVar[str] = "Language model of tunes"
     Params: ClassVar[type[Params]] = TuneParams
     inputs: ClassVar[tuple[InputField, ...]] = (

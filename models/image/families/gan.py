@@ -71,6 +71,7 @@ class GAN(Family[GANParams]):
     """Run a `GANGenerator`."""
 
     name: ClassVar[str] = "gan"
+    saves: ClassVar[tuple[str, ...]] = ("png",)
     title: ClassVar[str] = "Generative adversarial network"
     modality: ClassVar[Modality] = "image"
     Params: ClassVar[type[Params]] = GANParams

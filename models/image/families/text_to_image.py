@@ -75,9 +75,9 @@ class TextToImageParams(Params):
         json_schema_extra=hint(label="Steps", cost="each", group="Denoising"),
     )  # fmt: skip
     guidance_scale: float = Field(
-        4.0, ge=0.0, le=20.0, description="Classifier-free guidance: how strongly the image follows the prompt. 0 "
-                                          "to 1: off; 3–7: close; higher: harsh colours, little variety.",
-        json_schema_extra=hint(label="Guidance", step=0.1, group="Denoising", live=True),
+        4.0, ge=1.0, le=20.0, description="Classifier-free guidance: how strongly the image follows the prompt. 1: "
+                                          "off; 3–7: close; higher: harsh colours, little variety.",
+        json_schema_extra=hint(label="Guidance", step=0.1, group="Denoising", live=True, was=(0.0, 20.0)),
     )  # fmt: skip
     negative_prompt: str = Field(
         "", max_length=1000, description="What the image should not show. Guidance steers away from it, so it has "
@@ -150,6 +150,7 @@ class TextToImage(Family[TextToImageParams]):
     """Run any text-to-image pipeline of diffusers that predicts noise, v or flow on latents."""
 
     name: ClassVar[str] = "text_to_image"
+    saves: ClassVar[tuple[str, ...]] = ("png",)
     title: ClassVar[str] = "Text-to-image diffusion"
     modality: ClassVar[Modality] = "image"
     Params: ClassVar[type[Params]] = TextToImageParams

@@ -99,6 +99,7 @@ class VAE(Family[VAEParams]):
     """Run a `ConvVAE`."""
 
     name: ClassVar[str] = "vae"
+    saves: ClassVar[tuple[str, ...]] = ("png",)
     title: ClassVar[str] = "Variational autoencoder"
     modality: ClassVar[Modality] = "image"
     Params: ClassVar[type[Params]] = VAEParams

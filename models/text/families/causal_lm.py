@@ -54,6 +54,7 @@ class CausalLM(Family[CausalLMParams]):
     """Run any `AutoModelForCausalLM` on a prompt. Weights are cast to float32 at load."""
 
     name: ClassVar[str] = "causal_lm"
+    saves: ClassVar[tuple[str, ...]] = ("txt", "md")
     title: ClassVar[str] = "Causal language model"
     modality: ClassVar[Modality] = "text"
     Params: ClassVar[type[Params]] = CausalLMParams
@@ -117,6 +118,14 @@ class CausalLM(Family[CausalLMParams]):
             from models.text.sampling.schema import grammar  # no torch
 
             grammar(params.json_schema)
+
+    def warnings(self, spec: ModelSpec, request: Request, params: CausalLMParams) -> list[str]:
+        """Warn of a blank at the prompt's end; see `Family.warnings`."""
+        last = request.inputs.get("prompt", "")[-1:]
+        alone = not (request.inputs.get("messages") or request.inputs.get("forced"))
+        if not alone or not last.isspace() or last in "\n\r":
+            return []
+        return ["The prompt ends with a blank. Words bring their own, so the next may come out odd: remove the blank."]
 
     def count_tokens(self, spec: ModelSpec, data: dict[str, Any], blobs: Blobs | None = None) -> dict[str, Any]:
         """Count a text's tokens, the start token included: `{"text"}` → `{"tokens", "context_length", "problem"}`.
