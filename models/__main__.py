@@ -188,6 +188,8 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
         "outputs": outputs,
     }
     shell.say(json.dumps(told, ensure_ascii=True))
+    if options.broken is not None:
+        raise options.broken
     return shell.INTERRUPTED if stats.get("stopped") else 0
 
 
@@ -206,17 +208,17 @@ def _follow(engine: LocalEngine, request: Request, options: argparse.Namespace) 
     shell.on_interrupt(ask)
     final: Final | None = None
     silent = options.json
-    options.shown = ""
+    options.shown, options.broken = "", None
     for event in engine.generate(request, stop):
         begun = begun or event.kind != "progress" or event.stage not in ("load", "start", "prompt")
         if event.kind == "preview" and not silent and len(event.outputs) == 1:
             text = event.outputs[0].text
             try:
                 shell.say(text[len(options.shown) :], end="")
-            except (shell.PipeClosed, shell.Unwritable):
+            except (shell.PipeClosed, shell.Unwritable) as error:
                 if not options.out:
                     raise
-                silent = True  # the file is still wanted
+                silent, options.broken = True, error  # the file is still wanted
             options.shown = text
         elif event.kind == "final":
             final = event

@@ -70,9 +70,9 @@ def hint(**hints: Any) -> dict[str, Any]:
     shown, only while every named field has one of the listed values, or is `above` a number. At the value `neutral`, or
     one of a tuple of them, it has no effect, unless `neutral_unless` holds, written as `shown_if` is; off (None), an
     empty text and an empty list never have one. `cost`: "each", the run's time grows in proportion to the number;
-    "limit", the run is as long as it likes up to the number. `was=(least, most)`: the range that older requests may have
-    been made with; what lies outside of today's had the effect of its nearest end and is taken for that. Raises `TypeError`
-    for any other hint.
+    "limit", the run is as long as it likes up to the number. `was=(least, most)`: the range that older requests may
+    have been made with; what lies outside of today's had the effect of its nearest end and is taken for that. Raises
+    `TypeError` for any other hint.
     """
     unknown = set(hints) - _HINTS
     if unknown:

@@ -64,7 +64,7 @@ def test_xtc_never_takes_the_end_of_a_text_or_a_line_away():
 
 
 def test_xtc_keeps_them_also_where_a_filter_left_few_columns():
-    logits = np.full((1, SIZE), -9, np.float16)
+    logits = np.linspace(-9, -12, SIZE, dtype=np.float16)[None].copy()
     logits[0, [END, encode("b")[0]]] = 5, 4.5
     kept = Kept(logits, np.array([END], np.int32), np.array(encode("the"), np.int32), end=np.array([END], np.int32))
     scored = score(kept, {"top_k": 3, "xtc_probability": 1.0, "xtc_threshold": 0.1}, WORDS)

@@ -198,6 +198,8 @@ def straight(name, x, prompt, answer, seed, params):
         if coin >= params[name] or len(above) < 2:
             return x
         above.remove(min(above, key=lambda token: p[token]))
+        if set(above) & set(ENDS):
+            return x
         return [out if token in above else one for token, one in enumerate(x)]
     raise AssertionError(name)
 
