@@ -65,9 +65,6 @@ def _run_command(arguments: list[str] | None) -> int:
         options = _parser().parse_args(arguments)
     except SystemExit as done:  # --help, or what argparse has told already
         return int(done.code or 0)
-    except OSError:  # the help could not be printed
-        shell.flush()
-        return shell.FAILED
     try:
         code: int = options.command(options, Settings())
         return code
@@ -313,10 +310,18 @@ def _inputs(options: argparse.Namespace, texts: set[str], settings: Settings) ->
     return inputs
 
 
+class _Parser(argparse.ArgumentParser):
+    """Print as every command does: argparse itself says nothing of a help that could not be written."""
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        if file is sys.stderr:
+            shell.tell(message.rstrip())
+        elif message:
+            shell.say(message, end="")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m models", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = _Parser(prog="python -m models", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     listing = commands.add_parser("list", help="list the models")
     listing.set_defaults(command=_list)

@@ -16,7 +16,7 @@ from typing_extensions import TypeVar
 
 from models.errors import CatalogError
 from models.events import Event
-from models.params import Above, ParamField, Params, ShownIf, conditions
+from models.params import ParamField, Params, ShownIf, conditions
 from models.types import Output, Request
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class Family(ABC, Generic[P]):
     modality: ClassVar[Modality]
     Params: ClassVar[type[Params]]
     inputs: ClassVar[tuple[InputField, ...]] = (InputField("prompt"),)
-    seed_shown_if: ClassVar[Mapping[str, tuple[Any, ...] | Above]] = {}
+    seed_shown_if: ClassVar[ShownIf] = {}
     tools: ClassVar[Mapping[str, str]] = {}
     studies: ClassVar[Mapping[str, str]] = {}
     how_it_works: ClassVar[str] = ""

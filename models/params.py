@@ -379,7 +379,8 @@ def _describe_field(name: str, info: FieldInfo) -> ParamField:
         if log and ge <= 0:
             raise TypeError(f"{name}: a logarithmic setting needs ge above 0")
         step = float(str(extra.get("step") or (1 if kind is int else (le - ge) / 100)))
-        was = tuple(map(float, extra["was"])) if "was" in extra else None
+        ends: Any = extra.get("was")
+        was = (float(ends[0]), float(ends[1])) if ends else None
         return ParamField(
             type="integer" if kind is int else "number", ge=ge, le=le, step=step, log=log, was=was, **common
         )  # fmt: skip

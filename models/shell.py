@@ -35,7 +35,7 @@ def begin() -> None:
 
 def on_interrupt(ask: Callable[[], bool]) -> None:
     """Call `ask` at Ctrl+C, which returns whether it will end by itself; where not, and at the second Ctrl+C, end."""
-    asked = []
+    asked: list[bool] = []
 
     def handle(*_: Any) -> None:
         if asked or not ask():

@@ -30,7 +30,7 @@ def test_seed_minus_1_is_drawn_and_values_from_before_are_todays():
     assert 0 <= int(new["story-gpt.seed"]) <= SEED_MAX
     assert float(new["emoji-diffusion.guidance_scale"]) == 1
     assert len(links.problems(CATALOG, "text", {**given, **new})) == 1  # x
-    assert links.settings(CATALOG, {**given, **new})["story-gpt"]["seed"] == int(new["story-gpt.seed"])
+    assert links.settings(CATALOG, {**given, **new})["text/story-gpt"]["seed"] == int(new["story-gpt.seed"])
 
 
 def test_a_link_may_ask_for_a_new_seed():

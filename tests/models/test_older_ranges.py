@@ -1,4 +1,4 @@
-"""Ranges begin where a setting has an effect; requests, links and catalogue entries from when they were wider still load."""
+"""Ranges begin where a setting has an effect; what was made when they were wider still loads."""
 
 import pytest
 from pydantic import Field
