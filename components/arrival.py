@@ -53,6 +53,8 @@ def read(session: Session, room: Modality) -> None:
         given[key] = st.query_params[key] = text
     for sentence in links.problems(session.catalog, room.id, given):
         state.notify(sentence, "warning")
+    for key in links.unusable(session.catalog, given):
+        del st.query_params[key]  # told above: what stayed would be read again by the widget, and at every reload
     addressed = links.settings(session.catalog, given)
     for model, new in addressed.items():
         there = desks.of(session, room, model)

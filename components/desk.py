@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from components import inputs, job_panel, params_form, rooms, state
 from components.modality import Modality
 from components.session import Session
+from models import lists
 from models.errors import PlaygroundError, PromptTooLong
 from models.family import Family, acting_inputs
 from models.params import ParamField, check
@@ -36,23 +37,31 @@ class Desk:
         """Return the slot of the page's prompt box."""
         return state.at(inputs.prompt_key(self.room, self.family), "")
 
-    def run(self, again: bool = False) -> None:
-        """Freeze prompt and settings into a request and queue it; what is wrong becomes a notice."""
+    def run(
+        self, again: bool = False, *, several: Callable[[Request], list[Request]] | None = None, purpose: str = ""
+    ) -> None:
+        """Freeze prompt and settings into a request and queue it; what is wrong becomes a notice.
+
+        `several` makes more requests of it, which are one job for a `purpose`.
+        """
         state.clear_notices()
         if self.busy():
             return
         params_form.next_seed(self.spec, again)
         params, seed = params_form.acting_values(self.spec, self.fields)
         try:
-            given = inputs.collect(self)
+            given, said = lists.draw_inputs(self.family, inputs.collect(self), seed, self.session.jobs.settings)
+            if said:
+                state.notify(said, "warning")
             request = Request(model=self.spec.id, inputs=given, params=params, seed=seed)
             self.check_length(request)
-            self.session.jobs.submit(self.session.owner, [request])
+            requests = [request] if several is None else several(request)
+            self.session.jobs.submit(self.session.owner, requests, purpose)
         except PlaygroundError as error:
             state.notify(error.message)
 
     def busy(self) -> bool:
-        """Say whether a run of this session is under way, on the page too."""
+        """Say whether a run of this owner is under way, on the page too."""
         return job_panel.busy(self.session)
 
     def warnings(self) -> list[str]:
@@ -67,15 +76,15 @@ class Desk:
     def check_length(self, request: Request) -> None:
         """Refuse a prompt that is too long before it waits in the queue. Raises `PromptTooLong`.
 
-        The worker counts. While it warms up it is not asked: the run itself checks again.
+        The worker counts, by the family's `length_tool`. While it warms up it is not asked: the run checks again.
         """
         prompt = request.inputs.get("prompt", "")
         engine = self.session.jobs.engine
         short = len(prompt.encode()) < self.spec.facts.get("context_length", 0)
         ready = engine.state().phase == "ready"
-        if short or not ready or "count_tokens" not in self.family.tools or request.params.get("cut_prompt"):
+        if short or not ready or not self.family.length_tool:
             return
-        counted = engine.call(self.spec.id, "count_tokens", {"text": prompt})
+        counted = engine.call(self.spec.id, self.family.length_tool, {"text": prompt, "params": request.params})
         if counted["problem"]:
             raise PromptTooLong(counted["problem"], tokens=counted["tokens"])
 
@@ -138,7 +147,7 @@ class Desk:
     def depends(self, values: Mapping[str, Any]) -> object:
         """Return what the page beside the form takes from the settings: the inputs that act, and how long it takes."""
         wanted = acting_inputs(self.family.inputs, self.fields, values)
-        used = {name: values.get(name) for item in wanted for name in inputs.type_of(item).uses}
+        used = {name: values.get(name) for item in wanted for name in inputs.type_of(self, item).uses}
         return [item.name for item in wanted], used, params_form.work(self.fields, values)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from components import example, result, rooms
+from components import example, model_picker, result, rooms
 from components import session as sessions
 from components.escape import plain
 from components.modality import Modality
@@ -22,11 +22,12 @@ def show() -> None:
     # the worker warms up while this page is read
     session = sessions.here()
     found = [room for room in rooms.every().values() if _models(session, room)]
-    if not found:
-        st.error("No model could be loaded. The log says why.")
-        return
     for problem in rooms.problems():
         st.warning(plain(problem), icon=":material/warning:")
+    model_picker.draw_problems(session.catalog)
+    if not found:
+        st.error("No model could be loaded. The warnings above say why; without one, the catalogue is empty.")
+        return
     first = next((room for room in found if room.welcome is not None), None)
     if first is not None and first.welcome is not None:
         first.welcome(session)

@@ -7,7 +7,7 @@ Uploads go to the store at once; the session keeps their hash.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -16,15 +16,13 @@ from components import params_form, rooms, state
 from components.escape import plain
 from components.modality import InputType
 from models.blobs import REFERENCE
-from models.errors import PlaygroundError
+from models.errors import BadInput, PlaygroundError
 from models.family import Family, InputField, acting_inputs
 from models.plain_text import check_text
 
 if TYPE_CHECKING:
     from components.desk import Desk
     from components.modality import Modality
-
-EXAMPLES = Path(__file__).parent / "examples"
 
 
 def prompt_key(room: Modality, family: Family) -> str:
@@ -57,9 +55,9 @@ def text_key(room: Modality, family: Family, name: str) -> str:
     return prompt_key(room, family) if name == "prompt" else state.input_key(room.id, name)
 
 
-def type_of(item: InputField) -> InputType:
-    """Return how an input is drawn; of a type that nobody declared, a sentence."""
-    return _BUILT_IN.get(item.type) or rooms.input_type(item.type) or _UNKNOWN
+def type_of(desk: Desk, item: InputField) -> InputType:
+    """Return how an input is drawn on a page, by its own room if that can; a sentence for a type that nobody knows."""
+    return _BUILT_IN.get(item.type) or rooms.input_type(item.type, desk.room.id) or _UNKNOWN
 
 
 def wanted(desk: Desk) -> tuple[InputField, ...]:
@@ -69,56 +67,60 @@ def wanted(desk: Desk) -> tuple[InputField, ...]:
 
 def collect(desk: Desk) -> dict[str, str]:
     """Return the inputs of a request. Raises `BadInput` for text that cannot be run."""
-    found = {item.name: type_of(item).value(desk, item) for item in wanted(desk)}
+    found = {item.name: type_of(desk, item).value(desk, item) for item in wanted(desk)}
     return {name: value for name, value in found.items() if value is not None}
 
 
 def restore(desk: Desk, given: Mapping[str, str]) -> None:
     """Set the page's inputs to those of a request, before their widgets are drawn; other names are passed over."""
     for item in desk.family.inputs:
-        type_of(item).restore(desk, item, given)
+        type_of(desk, item).restore(desk, item, given)
 
 
 def held(desk: Desk) -> dict[str, str]:
-    """Return what the page's boxes hold, as they are: texts not checked, uploads by their reference."""
+    """Return what the page holds for a reload, as it is: texts not checked, uploads by their reference."""
     found: dict[str, str | None] = {}
     for item in desk.family.inputs:
-        kind = type_of(item)
-        if kind is _BUILT_IN["text"]:
-            found[item.name] = state.at(text_key(desk.room, desk.family, item.name), "").get()
-        elif kind.check is not None:
-            found[item.name] = kept_ref(desk, item)
+        kind = type_of(desk, item)
+        with suppress(PlaygroundError):  # what cannot be run now is not kept
+            found[item.name] = (kind.hold or kind.value)(desk, item)
     return {name: value for name, value in found.items() if value}
 
 
 def recall(desk: Desk, given: Mapping[str, str]) -> None:
-    """Set boxes that this session has not filled yet to what they held; an upload that was cleared is left out."""
+    """Set what this session has not set yet to what was held; an upload that was cleared is left out."""
     for item in desk.family.inputs:
         value = given.get(item.name)
-        if value is None:
+        if value is None or (not item.is_text and not _is_stored(desk, value)):
             continue
-        if type_of(item) is _BUILT_IN["text"]:
-            state.at(text_key(desk.room, desk.family, item.name)).start(value)
-        elif REFERENCE.fullmatch(value) and desk.session.jobs.store.path(value).exists():
-            ref(desk, item).start(value)
+        kind = type_of(desk, item)
+        with suppress(PlaygroundError):  # of another version, or from a room that cannot be read any more
+            if kind.recall is not None:
+                kind.recall(desk, item, given)
+            elif not (kind.hold or kind.value)(desk, item):
+                kind.restore(desk, item, given)
+
+
+def _is_stored(desk: Desk, value: str) -> bool:
+    return REFERENCE.fullmatch(value) is not None and desk.session.jobs.store.path(value).exists()
 
 
 def missing(desk: Desk) -> str:
     """Return a sentence about the uploads that are needed and not there yet; "" where none is missing."""
     names = [
         item.label.lower() for item in wanted(desk)
-        if type_of(item).check is not None and not kept_ref(desk, item)
+        if type_of(desk, item).check is not None and not kept_ref(desk, item)
     ]  # fmt: skip
     return f"Please add the {' and the '.join(names)} again: links and files do not include uploads." if names else ""
 
 
 def draw(desk: Desk) -> None:
     """Draw every input that acts under the settings, but for the prompt, which the page draws first."""
-    items = [item for item in wanted(desk) if item.name != "prompt" and type_of(item).draw is not None]
-    beside = [item for item in items if type_of(item).beside]
+    items = [item for item in wanted(desk) if item.name != "prompt" and type_of(desk, item).draw is not None]
+    beside = [item for item in items if type_of(desk, item).beside]
     columns = dict(zip((item.name for item in beside), st.columns(max(1, len(beside))), strict=False)) if beside else {}
     for item in items:
-        draw_it = type_of(item).draw
+        draw_it = type_of(desk, item).draw
         assert draw_it is not None
         if item.name in columns:
             with columns[item.name]:
@@ -128,8 +130,13 @@ def draw(desk: Desk) -> None:
 
 
 def take(desk: Desk, item: InputField, data: bytes, said: str = "") -> None:
-    """Make an upload the input `item`. Raises `BadInput` for what cannot be read; what was there before then stays."""
-    kind, store = type_of(item), desk.session.jobs.store
+    """Make an upload the input `item`.
+
+    Raises `BadInput` for what is too large or cannot be read; what was there before then stays.
+    """
+    kind, store = type_of(desk, item), desk.session.jobs.store
+    if too_large := item.problem(data):
+        raise BadInput(too_large)
     decoded = kind.check(data, said or item.label.lower()) if kind.check is not None else None
     kept = store.put_bytes(data)
     kind.keep(store, kept, decoded)
@@ -143,6 +150,7 @@ def take_upload(desk: Desk, item: InputField, *widgets: str) -> None:
         return
     _turn(desk, item).set(turn_of(desk, item) + 1)  # the box is empty again: what is kept is shown beside it
     problem(desk, item).set("")
+    state.clear_notices()  # what was told of an upload that was missing is over
     try:
         take(desk, item, given.getvalue())
     except PlaygroundError as error:
@@ -213,6 +221,15 @@ def _text(desk: Desk, item: InputField) -> str | None:
     return check_text(state.at(text_key(desk.room, desk.family, item.name), "").get(), item.name)
 
 
+def _hold_text(desk: Desk, item: InputField) -> str:
+    held: str = state.at(text_key(desk.room, desk.family, item.name), "").get()
+    return held
+
+
+def _recall_text(desk: Desk, item: InputField, given: Mapping[str, str]) -> None:
+    state.at(text_key(desk.room, desk.family, item.name)).start(given[item.name])
+
+
 def _restore_text(desk: Desk, item: InputField, given: Mapping[str, str]) -> None:
     if item.name in given or item.name == "prompt":
         state.at(text_key(desk.room, desk.family, item.name)).set(given.get(item.name, ""))
@@ -236,7 +253,7 @@ def _draw_unknown(desk: Desk, item: InputField) -> None:
 
 # files that code hands over (kept steps, kept logits) are no widget of a page
 _BUILT_IN = {
-    "text": InputType(_text, _restore_text, _draw_text),
+    "text": InputType(_text, _restore_text, _draw_text, hold=_hold_text, recall=_recall_text),
     "file": InputType(_nothing, _leave),
 }
 _UNKNOWN = InputType(_nothing, _leave, _draw_unknown)

@@ -21,6 +21,7 @@ _ENDS = {
     "failed": ":material/error: Failed",
 }  # fmt: skip
 ROW_PX = 40  # a button's height
+_REFUSED = state.slot("run-refused-for", "")  # a job
 WARM_UP_S = 12  # what importing the libraries takes on two weak cores
 
 
@@ -28,11 +29,15 @@ Show = Callable[[JobView], None]
 
 
 def busy(session: Session) -> bool:
-    """Say whether a run of this session is under way, on the page too."""
-    if all(view.finished for view in session.jobs.jobs_of(session.owner)):
-        return False
-    state.notify("Another run is in progress. Wait for it, or stop it first.", "info")
-    return True
+    """Say whether a run of this owner is under way; the page then says which one a press had to wait for."""
+    under_way = next((view for view in session.jobs.jobs_of(session.owner) if not view.finished), None)
+    _REFUSED.set(under_way.id if under_way is not None else "")
+    return under_way is not None
+
+
+def refused_for() -> str:
+    """Return the job for which the last press of Run was refused, "" for none; it may be over by now."""
+    return _REFUSED.get()
 
 
 def stop_key(job_id: str) -> str:

@@ -20,6 +20,7 @@ from components.model_picker import MODEL
 from models.catalog import Catalog
 from models.errors import PlaygroundError
 from models.params import ParamField, check, taken
+from models.params import problem as wrong
 from models.plain_text import check_text
 from models.spec import ModelSpec
 from models.types import NEW_SEED, SEED_MAX, Request, drawn_seed
@@ -118,6 +119,18 @@ def current(catalog: Catalog, given: dict[str, str]) -> dict[str, str]:
     return found
 
 
+def unusable(catalog: Catalog, given: dict[str, str]) -> list[str]:
+    """Return the names in a page's address that no setting takes as they are; see `problems`."""
+    prefixes = {spec.id.split("/", 1)[-1]: spec for spec in catalog.values()}
+    found = []
+    for key, text in given.items():
+        prefix, _, name = key.removesuffix(".on").rpartition(".")
+        spec = prefixes.get(prefix)
+        if spec is not None and _setting_problem(catalog, spec, name, text, switch=key.endswith(".on")):
+            found.append(key)
+    return found
+
+
 def settings(catalog: Catalog, given: dict[str, str]) -> dict[str, dict[str, Any]]:
     """Return what a page's address sets and can be used, by model: setting or `name.on`, its switch, to value."""
     found: dict[str, dict[str, Any]] = {}
@@ -142,7 +155,7 @@ def _setting_problem(catalog: Catalog, spec: ModelSpec, name: str, text: str, *,
         return "" if text in ("true", "false") else f"{name}.on is {_short(text)!r}; it must be true or false."
     value = _parsed(item, text)
     if item is not None and item.type == "seed":
-        fine = isinstance(value, int) and 0 <= value <= SEED_MAX
+        fine = not wrong(item, value)
         return "" if fine else f"seed is {_short(text)!r}; it must be a whole number from 0 to {SEED_MAX}."
     try:
         check(family.Params, fields, {name: value}, spec.id)

@@ -12,23 +12,40 @@ from models.errors import PlaygroundError
 from models.types import Run
 
 if TYPE_CHECKING:
+    from components.modality import Look
     from components.session import Session
 
 
-def draw(session: Session, run: Run, key: str) -> None:
-    """Draw the choice of what to look into, and the chosen one alone: the one that was open under the run before."""
-    room = rooms.of(run.request.model)
-    found = {look.name: look for look in room.looks if look.fits(session.catalog, run)}
+def fitting(session: Session, run: Run) -> dict[str, Look]:
+    """Return the looks that a run offers, by name; none into one that failed."""
+    if run.error or not run.outputs:
+        return {}
+    return {look.name: look for look in rooms.of(run.request.model).looks if look.fits(session.catalog, run)}
+
+
+def draw(session: Session, run: Run, key: str, *, remember: bool = True, before: bool = False) -> None:
+    """Draw the choice of what to look into, and the chosen one alone: the one that was open under the run before.
+
+    `remember` false: it begins closed, and leaves what is open elsewhere. `before`: a newer result is on its way, and
+    this one's look stands in its place until then.
+    """
+    found = fitting(session, run)
     if not found:
         return
+    room = rooms.of(run.request.model)
+    # what is opened, or closed, is kept; a run that does not offer it leaves it kept for the next
     choice, last = state.at(state.key(key, "choice")), state.at(state.key(room.id, "look-closer"))
-    if not choice.there and last.get() in found:
+    if remember and not choice.there and last.get() in found:
         choice.set(last.get())
-    chosen = st.segmented_control("Look closer", list(found), key=choice.key)
-    last.set(chosen)
+    chosen = st.segmented_control(
+        "Look closer", list(found), key=choice.key, wrap=True, on_change=last.follow if remember else "rerun",
+        args=(choice,) if remember else None,
+    )  # fmt: skip
     if chosen is None:
         return
     with st.container(border=True):
+        if before:
+            st.caption(":material/hourglass_top: Of the result before; the new one takes its place when it is done.")
         try:
             found[chosen].draw(session, run, f"{key}-{chosen.lower().replace(' ', '-')}")
         except PlaygroundError as error:  # a file of the run was cleared from the store

@@ -2,13 +2,15 @@
 
 A room is a folder with a `page.py` that holds `ROOM = Modality(...)`; `components.rooms` finds it. What is left out is
 drawn by the generic page, or is not offered. Output kinds, input types and job purposes are open words: one that no
-room knows is told in a sentence, never an error.
+room knows is told in a sentence, never an error. A wrong declaration raises `TypeError` when it is made: the room is
+then left out, and the others stay.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +23,14 @@ if TYPE_CHECKING:
     from models.blobs import Blobs
     from models.catalog import Catalog
     from models.runtime.job_view import JobView
-    from models.stamps import Recovered
+
+_ID = re.compile(r"[a-z][a-z0-9-]*")
+
+
+def _need(held: object, name: str, good: bool, must: str) -> None:
+    """Raise `TypeError` with a sentence unless the field `name` of a declaration is good."""
+    if not good:
+        raise TypeError(f"{type(held).__name__}.{name} is {getattr(held, name)!r}; it must be {must}.")
 
 
 @dataclass(frozen=True)
@@ -37,6 +46,14 @@ class RoomPage:
     about: str
     group: str = "Create"
     order: int = 100
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be a page."""
+        _need(self, "script", isinstance(self.script, Path), "a Path")
+        _need(self, "title", isinstance(self.title, str) and bool(self.title.strip(" _")), "a text that can be read")
+        for name in ("icon", "about", "group"):
+            _need(self, name, isinstance(getattr(self, name), str), "a text")
+        _need(self, "order", isinstance(self.order, int) and not isinstance(self.order, bool), "a whole number")
 
 
 @dataclass(frozen=True)
@@ -60,15 +77,11 @@ class Showing:
 
 @dataclass(frozen=True)
 class Act:
-    """Hand one output of a finished run to a room's actions.
-
-    `name` follows a button's label where there are several outputs (" 2"); `key` is unique on the page.
-    """
+    """Hand the output of a finished run, of several the chosen one, to a room's actions; `key` is unique there."""
 
     desk: Desk
     run: Run
     output: Output
-    name: str
     key: str
 
 
@@ -92,16 +105,15 @@ class Takes:
 
 @dataclass(frozen=True)
 class SettingsFile:
-    """Say which files of a room carry settings: their name in a sentence, what to tell, endings, size and reader.
+    """Say which files of a room carry settings: their name in a sentence, what to tell, endings and size.
 
-    `read(data)` returns what it found, None where there is nothing. Raises `BadInput` for what is no such file.
+    How they are read is declared beside the room's families; see `models.readers`.
     """
 
     name: str
     hint: str
     endings: tuple[str, ...]
     megabytes: int
-    read: Callable[[bytes], Recovered | None]
 
 
 @dataclass(frozen=True)
@@ -110,7 +122,9 @@ class InputType:
 
     `draw(desk, item)` draws its widget (None: page parts of the room's own give it). `value(desk, item)` returns what
     a request carries: text, or a `sha256:` reference; None for nothing. `restore(desk, item, inputs)` sets the page to
-    a request's inputs. `check(data, name)` decodes an upload and raises `BadInput`; None for a type without uploads.
+    a request's inputs. `hold(desk, item)` returns what the page keeps for a reload, where that is not the value;
+    `recall(desk, item, inputs)` sets it again, where that is not to restore what is not there.
+    `check(data, name)` decodes an upload and raises `BadInput`; None for a type without uploads.
     `keep(store, ref, decoded)` may keep what `check` returned beside the upload, so that no run decodes it again.
     Inputs whose type is `beside` stand in columns. `uses` names settings on which the widget depends.
     """
@@ -122,6 +136,8 @@ class InputType:
     keep: Callable[[Blobs, str, Any], None] = lambda store, ref, decoded: None
     beside: bool = False
     uses: tuple[str, ...] = ()
+    hold: Callable[[Desk, InputField], str | None] | None = None
+    recall: Callable[[Desk, InputField, Mapping[str, str]], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -177,8 +193,8 @@ class Modality:
     - `id` is the first part of its models' ids; `pages` are its pages, the first its own.
     - `views` draw outputs by kind, still and live; `tile` draws one output small (without it, its words are shown).
     - `waiting(request, key)` draws what stands there before the first preview.
-    - `line(run)` tells a run in one line of markdown (without it: its words); `earlier(desk, runs, shown)` draws the
-      list of earlier results (without it: one row a run).
+    - `says(output)` tells in plain words what an output is (without it: its own words after the prompt), for its name
+      among others; `earlier(desk, runs, shown)` draws the list of earlier results (without it: one row a run).
     - `actions` draw the buttons under an output, by kind; under a finished run stand its `looks`, one of them open, and
       the panels of `after(desk, run, key)`.
     - `jobs` draw jobs by purpose, living and finished; `modes` are further ways to use the page.
@@ -198,7 +214,7 @@ class Modality:
     words: Words = Words()
     tile: Callable[[Output, Callable[[Output], bytes], str], None] | None = None
     waiting: Callable[[Request, str], None] | None = None
-    line: Callable[[Run], str] | None = None
+    says: Callable[[Output], str] | None = None
     earlier: Callable[[Desk, Sequence[Run], str], None] | None = None
     actions: Mapping[str, Callable[[Act], None]] = field(default_factory=dict)
     looks: tuple[Look, ...] = ()
@@ -216,6 +232,27 @@ class Modality:
     own_prompts: bool = False
     skips: Callable[[Request, int], bool] = never
     end_line: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be a room."""
+        _need(self, "id", isinstance(self.id, str) and bool(_ID.fullmatch(self.id)), "small letters, digits and -")
+        several = {"pages": RoomPage, "looks": Look, "modes": Mode, "takes": Takes}
+        for name, kind in several.items():
+            given = getattr(self, name)
+            good = isinstance(given, tuple) and all(type(one).__name__ == kind.__name__ for one in given)
+            _need(self, name, good and (bool(given) or name != "pages"), f"a tuple of {kind.__name__}")
+        for name in ("views", "actions", "jobs", "inputs"):
+            given = getattr(self, name)
+            good = isinstance(given, Mapping) and all(
+                type(one).__name__ == "InputType" if name == "inputs" else callable(one) for one in given.values()
+            )
+            _need(self, name, good, "a mapping of " + ("InputType" if name == "inputs" else "functions"))
+        for item in fields(self):
+            if "Callable" in str(item.type) and "Mapping" not in str(item.type):
+                given = getattr(self, item.name)
+                _need(self, item.name, callable(given) or (given is None and "None" in str(item.type)), "a function")
+        _need(self, "words", type(self.words).__name__ == "Words", "Words")
+        _need(self, "file", self.file is None or type(self.file).__name__ == "SettingsFile", "a SettingsFile or None")
 
     @property
     def page(self) -> RoomPage:

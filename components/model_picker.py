@@ -15,10 +15,13 @@ MODEL = "model"  # the query parameter
 def pick(catalog: Catalog, modality: str) -> ModelSpec | None:
     """Draw the choice among a modality's models with a line of facts; return the chosen one, None if there is none."""
     specs = [spec for spec in catalog.values() if spec.modality == modality]
-    for problem in catalog.problems:
-        st.warning(plain(f"A model was left out: {problem.message}"), icon=":material/warning:")
+    draw_problems(catalog)
     if not specs:
-        st.error("No model for this page could be loaded. The warnings above say why.", icon=":material/error:")
+        st.error(
+            "No model for this page could be loaded. The warnings above say why."
+            if catalog.problems else "There is no model for this page. Add its file to the catalogue.",
+            icon=":material/error:",
+        )  # fmt: skip
         return None
     ids = [spec.id for spec in specs]
     choice = state.at(state.model_key(modality), ids[0])
@@ -41,6 +44,12 @@ def pick(catalog: Catalog, modality: str) -> ModelSpec | None:
             _card(spec)
     st.caption(f"{spec.summary} {size(spec.weights_bytes())} · {spec.licence} · {spec.architecture}")
     return spec
+
+
+def draw_problems(catalog: Catalog) -> None:
+    """Say what was left out of the catalogue: models, and families with theirs."""
+    for problem in catalog.problems:
+        st.warning(plain(f"Left out of the models: {problem.message}"), icon=":material/warning:")
 
 
 def _card(spec: ModelSpec) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import random
 from collections.abc import Callable, Collection, Mapping
@@ -11,12 +12,16 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from components import state
+from components import setting_menu, state
+from components.escape import plain
+from components.setting_menu import Sweep
 from components.state import setting_key, switch_key
-from models.params import ParamField, in_effect
+from models import sweeps
+from models.params import ParamField, in_effect, problem
 from models.spec import ModelSpec
 from models.types import SEED_MAX
 
+log = logging.getLogger(__name__)
 STEPS_MAX = 1000  # a slider with more steps cannot be set by hand: a number box instead
 DOT = " :primary[●]"
 Depends = Callable[[Mapping[str, Any]], object]
@@ -101,22 +106,26 @@ def draw(
     fields: tuple[ParamField, ...],
     depends: Depends = lambda values: None,
     moved: Callable[[], None] = lambda: None,
+    sweep: Sweep | None = None,
 ) -> None:
     """Draw the settings, grouped, advanced ones folded. A move redraws this form alone (dots, hidden settings).
 
     `depends` returns what the rest of the page takes from the values of all settings: when that changes, the whole page
-    is drawn. `moved` is called at each draw.
+    is drawn. `moved` is called at each draw. `sweep` runs the page at three values of a setting: with it, each setting
+    that has as many offers that in a menu.
     """
-    _draw(spec, fields, depends, depends(values(spec, fields)), moved)
+    setting_menu.pressed()
+    _draw(spec, fields, depends, depends(values(spec, fields)), moved, sweep)
 
 
 @st.fragment
 def _draw(
-    spec: ModelSpec, fields: tuple[ParamField, ...], depends: Depends, drawn: object, moved: Callable[[], None]
-) -> None:
+    spec: ModelSpec, fields: tuple[ParamField, ...], depends: Depends, drawn: object, moved: Callable[[], None],
+    sweep: Sweep | None,
+) -> None:  # fmt: skip
     moved()
     current = values(spec, fields)
-    if depends(current) != drawn:  # only in a run of this fragment alone
+    if depends(current) != drawn or setting_menu.pressed():  # only in a run of this fragment alone
         st.rerun()
     acting = set(in_effect(fields, current))
     differing = changed(spec, fields)
@@ -129,23 +138,34 @@ def _draw(
         )  # fmt: skip
     basic = [item for item in fields if item.name in acting and not item.advanced]
     advanced = [item for item in fields if item.name in acting and item.advanced]
-    _draw_groups(spec, fields, basic, differing)
+    _draw_groups(spec, fields, basic, differing, sweep)
     if advanced:
         dots = DOT if any(item.name in differing for item in advanced) else ""
         # a key, so that the first dot does not fold it up
         with st.expander(f"Advanced{dots}", key=f"{spec.id}-advanced"):
-            _draw_groups(spec, fields, advanced, differing)
+            _draw_groups(spec, fields, advanced, differing, sweep)
 
 
 def _draw_groups(
-    spec: ModelSpec, fields: tuple[ParamField, ...], items: list[ParamField], differing: Collection[str]
-) -> None:
+    spec: ModelSpec, fields: tuple[ParamField, ...], items: list[ParamField], differing: Collection[str],
+    sweep: Sweep | None,
+) -> None:  # fmt: skip
     for group, some in groupby(sorted(items, key=_group_order(fields)), key=lambda item: item.group):
         members = list(some)
         if group and len(members) > 1:
             st.caption(group)
         for item in members:
-            _draw_one(spec, item, item.name in differing)
+            three = sweeps.three(item, _value(spec, item)) if sweep is not None else ()
+            if sweep is None or not three:
+                _draw_one(spec, item, item.name in differing)
+                continue
+            # one line for the widget and its menu, without which a narrow page would wrap them
+            with st.container(
+                horizontal=True, gap="xxsmall", vertical_alignment="top", key=f"{spec.id}-{item.name}-row"
+            ):
+                with st.container(width="stretch", gap="small"):
+                    _draw_one(spec, item, item.name in differing)
+                setting_menu.draw(spec.id, item, three, sweep)
 
 
 def _group_order(fields: tuple[ParamField, ...]) -> Callable[[ParamField], int]:
@@ -163,9 +183,27 @@ def _draw_one(spec: ModelSpec, item: ParamField, differs: bool) -> None:
         )  # fmt: skip
         if not on:
             return
-        _WIDGETS[item.type](item, item.label, key, hidden=True)
+        _draw_widget(item, item.label, key, hidden=True)
         return
-    _WIDGETS[item.type](item, label, key, hidden=False)
+    _draw_widget(item, label, key, hidden=False)
+
+
+def _draw_widget(item: ParamField, label: str, key: str, *, hidden: bool, bind: Bind = "query-params") -> None:
+    """Draw one setting; one that cannot be drawn is a sentence, so that it takes nothing else of the page away.
+
+    A value that the setting does not take, such as one from before its range was narrowed, gives way to the default.
+    """
+    own = state.at(key)
+    if own.there and problem(item, own.get()):
+        own.pop()
+    more: dict[str, Any] = {} if item.type == "seed" else {"bind": bind}
+    try:
+        _WIDGETS[item.type](item, label, key, hidden=hidden, **more)
+    except Exception as error:  # whatever a widget refuses, the prompt and Run stay
+        log.exception("the setting %s cannot be drawn", key)
+        own.pop()
+        st.query_params.pop(key, None)  # else the page's address would bring it back at each reload
+        st.warning(plain(f"“{item.label}” cannot be drawn ({type(error).__name__}). Its default is used."))
 
 
 def draw_apart(item: ParamField, value: Any, key: str) -> Any:
@@ -181,7 +219,7 @@ def draw_apart(item: ParamField, value: Any, key: str) -> Any:
         st.toggle(label, key=switch.key, help=item.help, persist_state="session")
         if not switch.get():
             return None
-    _WIDGETS[item.type](item, item.label if item.optional else label, own.key, hidden=item.optional, bind=None)
+    _draw_widget(item, item.label if item.optional else label, own.key, hidden=item.optional, bind=None)
     found = own.get()
     return list(found) if item.type == "tags" else found
 
@@ -210,8 +248,12 @@ def _number(item: ParamField, label: str, key: str, hidden: bool, bind: Bind = "
         "label_visibility": "collapsed" if hidden else "visible",
     }  # fmt: skip
     start = _shown(item, item.default if item.default is not None else _neutral(item))
-    if item.log:
-        st.select_slider(label, options=log_steps(item), value=start, **common)
+    if low == high:  # no slider has one place alone
+        st.number_input(label, min_value=low, max_value=high, value=low, step=step, disabled=True, **common)
+    elif item.log:
+        # a value between two steps, as a file or a link may bring it, stays what it is
+        options = sorted({*log_steps(item), state.at(key, start).get()})
+        st.select_slider(label, options=options, value=start, **common)
     elif (high - low) / step > STEPS_MAX:
         st.number_input(label, min_value=low, max_value=high, value=start, step=step, **common)
     else:
@@ -223,10 +265,26 @@ def _toggle(item: ParamField, label: str, key: str, hidden: bool, bind: Bind = "
 
 
 def _choice(item: ParamField, label: str, key: str, hidden: bool, bind: Bind = "query-params") -> None:
+    named = bool(item.names)
+    here = state.at(key, item.default or item.choices[0]).get()
     st.selectbox(
-        label, item.choices, index=item.choices.index(item.default or item.choices[0]), key=key, help=item.help,
-        label_visibility="collapsed" if hidden else "visible", bind=bind,
+        label, item.choices, index=item.choices.index(item.default) if item.default in item.choices else 0,
+        key=key,
+        help=f"{item.help}\n\n{plain(item.names[here])}: `{here}`" if here in item.names else item.help,
+        format_func=lambda choice: item.names.get(choice, choice),
+        label_visibility="collapsed" if hidden else "visible", bind=None if named else bind,
+        persist_state="session" if named else None,
     )  # fmt: skip
+    if named and bind:
+        _write_address(key, state.at(key).get(), item.default)
+
+
+def _write_address(key: str, value: Any, default: Any) -> None:
+    """Write a setting into the address: a bound widget would write what a choice is called, not what it is."""
+    if value == default:
+        st.query_params.pop(key, None)
+    elif st.query_params.get(key) != value:
+        st.query_params[key] = value
 
 
 def _tags(item: ParamField, label: str, key: str, hidden: bool, bind: Bind = "query-params") -> None:
@@ -305,6 +363,8 @@ def _value(spec: ModelSpec, item: ParamField) -> Any:
         return None
     fallback = item.default if item.default is not None else _neutral(item)
     value = state.at(setting_key(spec.id, item.name), fallback).get()
+    if problem(item, value):
+        value = fallback
     if item.type == "integer" and value is not None:
         return int(value)
     return list(value) if item.type == "tags" else value
@@ -320,9 +380,7 @@ def _neutral(item: ParamField) -> Any:
 
 
 def _shown(item: ParamField, value: Any) -> Any:
-    """Return the value in the type and among the options that its widget takes."""
-    if item.log:
-        return min(log_steps(item), key=lambda step: abs(step - value))
+    """Return the value in the type that its widget takes."""
     if item.type == "number":
         return float(value)
     return int(value) if item.type in ("integer", "seed") else value
@@ -332,6 +390,11 @@ def _reset(spec: ModelSpec, fields: tuple[ParamField, ...]) -> None:
     set_values(spec, tuple(item for item in fields if item.type != "seed"), {})
 
 
-def _throw(key: str) -> None:
+def new_seed() -> int:
+    """Draw a seed."""
     # small numbers are easier to tell and to type; chance for show, not for secrets
-    state.at(key).set(random.randint(0, 99_999))  # noqa: S311
+    return random.randint(0, 99_999)  # noqa: S311
+
+
+def _throw(key: str) -> None:
+    state.at(key).set(new_seed())

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 
 import streamlit as st
 
 from components import (
     arrival,
+    elsewhere,
     inputs,
+    job_drawing,
     job_panel,
+    keeping,
+    kept_view,
     links,
     look_closer,
     model_picker,
@@ -19,6 +25,7 @@ from components import (
     run_list,
     settings_box,
     state,
+    sweep_view,
 )  # fmt: skip
 from components import desk as desks
 from components import session as sessions
@@ -47,12 +54,13 @@ def show(name: str) -> None:
     desk = desks.of(session, room, spec.id)
     with how:
         settings_box.draw(desk)
-        with st.popover("How this works", icon=":material/school:", width="content"):
-            st.markdown(desk.family.how_it_works)
+        if desk.family.how_it_works.strip():
+            with st.popover("How this works", icon=":material/school:", width="content"):
+                st.markdown(desk.family.how_it_works)
     view = _job_of(desk)
     live = view is not None and not view.finished
     with st.sidebar:
-        params_form.draw(spec, desk.fields, desk.depends, desk.remember)
+        params_form.draw(spec, desk.fields, desk.depends, desk.remember, partial(sweep_view.start, desk))
         status.draw(session.jobs, busy=live)
     mode = next((mode for mode in room.modes if mode.choose(desk)), None)
     if mode is not None:
@@ -61,6 +69,7 @@ def show(name: str) -> None:
     _draw_inputs(desk)
     _draw_run_line(desk, live)
     state.draw_notices()
+    elsewhere.draw(session, room, view.id if view is not None else "")
     _draw_result(desk, view)
     if room.below is not None:
         room.below(desk)
@@ -107,7 +116,7 @@ def _draw_prompt(desk: Desk, item: InputField) -> None:
     st.text_area(
         item.label or "Prompt", key=desk.prompt.key, height=desk.room.prompt_px, persist_state="session",
         placeholder=desk.room.placeholder,
-        help=item.help or "The model continues this text. Markdown and HTML are shown as plain text.",
+        help=item.help or "What the model starts from. Markdown and HTML are shown as plain text.",
     )  # fmt: skip
     if desk.spec.examples:
         st.pills(
@@ -138,8 +147,8 @@ def _draw_run_line(desk: Desk, live: bool) -> None:
             item.type == "seed" and () not in item.shown_if.values() for item in desk.fields
         ):  # else chance has no part
             st.button(
-                "Again", icon=":material/replay:", key="again", disabled=live, on_click=desk.run, args=(True,),
-                help="Runs again with seed + 1.",
+                "Next seed", icon=":material/plus_one:", key="again", disabled=live, on_click=desk.run, args=(True,),
+                help="Runs again with seed + 1; all else stays.",
             )  # fmt: skip
         if desk.room.beside_run is not None:
             desk.room.beside_run(desk, live)
@@ -149,7 +158,7 @@ def _draw_run_line(desk: Desk, live: bool) -> None:
 
 
 def _forecast(desk: Desk) -> str:
-    """Say what a run will take: its time from this session's last run, its memory from the registry's own state."""
+    """Say what a run will take: its time from this owner's last run, its memory from the registry's own state."""
     words = []
     earlier: list[Run] = []
     with suppress(PlaygroundError):  # the list of earlier results says what is wrong with the store
@@ -172,54 +181,47 @@ def _forecast(desk: Desk) -> str:
 
 
 def _draw_result(desk: Desk, view: JobView | None) -> None:
+    """Draw the newest job; kept results stand beside a run, and above a job with a purpose."""
+    mine = {run.id for run in view.runs} if view is not None else set()
+    kept = [run for run in keeping.runs(desk.session, desk.room) if run.id not in mine]
     if view is None:
+        kept_view.draw(desk, kept)
         _draw_example(desk)
         return
     if not view.finished and not desk.session.known.lasting:
         st.query_params[links.JOB] = view.token  # a reload has nothing else to find it by
     if view.purpose:
-        draw_job(desk, view)
+        kept_view.draw(desk, kept, among=view.requests[0])
+        job_drawing.draw(desk, view, closer=True)
     elif not view.finished:
-        job_panel.draw(desk.session, view.id)
+        with kept_view.draw(desk, kept, view.requests[view.index]):
+            job_panel.draw(desk.session, view.id)
+        _draw_look_before(desk)
         return
+    elif kept and view.runs:
+        _draw_beside(desk, kept, view)
     else:
-        _draw_runs(desk, view)
+        job_drawing.draw_runs(desk, view)
     if view.finished:
         st.query_params.pop(links.JOB, None)  # the result is drawn: a reload need not find the job again
 
 
-def _draw_runs(desk: Desk, view: JobView) -> None:
-    if view.runs and desk.room.end_line:
-        job_panel.draw_end(view)
+def _draw_beside(desk: Desk, kept: Sequence[Run], view: JobView) -> None:
     for run in view.runs:
-        result.draw(desk, run, key=view.id)
-        if run.outputs and not run.error:
-            look_closer.draw(desk.session, run, f"after-{run.id}")
-            if desk.room.after is not None:
-                desk.room.after(desk, run, f"after-{run.id}")
-    if not view.runs:
-        st.info("Stopped before it began. Press Run to start again.", icon=":material/info:")
+        with kept_view.draw(desk, kept, run):
+            if desk.room.end_line:
+                job_panel.draw_end(view)
+            result.draw_made(desk.session.jobs, run, view.id)
+        result.draw_told(desk, run, view.id)
+        job_drawing.draw_further(desk, run)
 
 
-def draw_job(desk: Desk, view: JobView) -> None:
-    """Draw a job with a purpose as its room does, living or finished; of one that nobody knows, its runs alone."""
-    drawer = desk.room.jobs.get(view.purpose)
-    try:
-        if drawer is not None:
-            drawer(desk, view, view.id)
-            return
-    except PlaygroundError as error:  # a file of a run was cleared from the store
-        st.warning(plain(error.message), icon=":material/warning:")
-        return
-    st.info(
-        plain(f"This job has the purpose “{view.purpose}”, which the {desk.room.title} page has no view for. Its "
-              "results are shown one by one."),
-        icon=":material/info:",
-    )  # fmt: skip
-    if not view.finished:
-        job_panel.draw(desk.session, view.id)
-        return
-    _draw_runs(desk, view)
+def _draw_look_before(desk: Desk) -> None:
+    """Draw the look that is open into the result before, so that it keeps its place until the new one is there."""
+    found = [view for view in desk.session.jobs.jobs_of(desk.session.owner)
+             if view.finished and not view.purpose and _is_of(desk, view)]  # fmt: skip
+    for run in found[-1].runs[:1] if found else ():
+        look_closer.draw(desk.session, run, f"after-{run.id}", before=True)
 
 
 def _draw_example(desk: Desk) -> None:
@@ -232,4 +234,4 @@ def _draw_example(desk: Desk) -> None:
     if example is not None:
         st.caption(":material/lightbulb: **An example** from this model. Press Run to make your own.")
         result.draw_outputs(None, example.outputs, f"example-{desk.spec.id}", request=example.request)
-        st.caption(result.facts(example))
+        st.caption(result.facts(desk.session.catalog, example))

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from components import links, rooms, state
+from components import copy_link, keeping, labelled, links, rooms, state
 from components.escape import plain
 from components.modality import Act, Modality, Showing, Takes
+from models import labels
+from models.catalog import Catalog
 from models.errors import PlaygroundError
+from models.params import ParamField
 from models.runtime.jobs import Jobs
 from models.stamps import file_name
 from models.types import ASIDE, Output, Request, Run
@@ -64,12 +67,21 @@ def draw_waiting(request: Request, key: str) -> None:
 
 def draw(desk: Desk, run: Run, key: str) -> None:
     """Draw a run with its facts and actions."""
-    jobs = desk.session.jobs
+    draw_made(desk.session.jobs, run, key)
+    draw_told(desk, run, key)
+
+
+def draw_made(jobs: Jobs, run: Run, key: str) -> None:
+    """Draw what a run made, and why it failed if it did."""
     if run.error:
         _draw_error(jobs, run, key)
     if run.outputs:
         draw_outputs(jobs, run.outputs, key, request=run.request)
-    st.caption(facts(run))
+
+
+def draw_told(desk: Desk, run: Run, key: str) -> None:
+    """Draw a run's facts, and what can be done with it."""
+    st.caption(facts(desk.session.catalog, run))
     for note in run.stats.get("notes", []):
         st.caption(f":material/info: {plain(note)}")
     if run.stats.get("not_stored"):
@@ -78,8 +90,8 @@ def draw(desk: Desk, run: Run, key: str) -> None:
         draw_actions(desk, run, key)
 
 
-def facts(run: Run) -> str:
-    """Say what a run took and what acted: "seed 7 · 1.2 s · 160 tokens, 180 per second · temperature 0.8 · …"."""
+def facts(catalog: Catalog, run: Run) -> str:
+    """Say what a run took and what acted, in the sliders' words: "seed 7 · 1.2 s · Temperature 0.8 · …"."""
     stats, words = run.stats, rooms.of(run.request.model).words
     parts = []
     if "seed" in stats.get("in_effect", {}):
@@ -97,8 +109,21 @@ def facts(run: Run) -> str:
     said = list(dict.fromkeys(FINISH[end] for end in ends if end in FINISH))
     if run.status == "failed" and run.outputs:
         said = ["partial result"]
-    settings = [f"{name} {short(value)}" for name, value in stats.get("in_effect", {}).items() if name != "seed"]
+    settings = [labels.setting_words(item, value) for item, value in in_effect(catalog, run) if item.name != "seed"]
     return " · ".join([*parts, *said]) + ("  \nIn effect: " + plain(", ".join(settings)) if settings else "")
+
+
+def in_effect(catalog: Catalog, run: Run, *, asked: bool = False) -> list[tuple[ParamField, Any]]:
+    """Return the settings that acted in a run, with their values; one that its model has no longer goes by its name.
+
+    `asked`: those too that were asked for, as where a run ended before it said what acted.
+    """
+    known = catalog.family(run.request.model).fields(catalog[run.request.model]) if run.request.model in catalog else ()
+    fields = {item.name: item for item in known}
+    return [
+        (fields.get(name) or ParamField(name, name.replace("_", " ").capitalize(), "text", None, ""), value)
+        for name, value in {**(run.request.params if asked else {}), **run.stats.get("in_effect", {})}.items()
+    ]
 
 
 def settings_json(run: Run) -> str:
@@ -121,30 +146,66 @@ def _draw_error(jobs: Jobs, run: Run, key: str) -> None:
 
 
 def draw_actions(desk: Desk, run: Run, key: str, brief: bool = False) -> None:
-    """Draw what can be done with each output of a run; `brief`: without the link and the settings."""
+    """Draw what can be done with a run's output, of several with the chosen one.
+
+    `brief`: without the link and the settings, and it cannot be kept.
+    """
+    output = _chosen(desk.session.catalog, run, key)
+    if output is None:
+        return
+    own = f"{key}-{output.index}"
+    with st.container(horizontal=True, key=f"actions-{own}"):
+        if not brief:
+            _draw_keep(desk, run, key)
+        if (act := rooms.of(run.request.model).actions.get(output.kind)) is not None:
+            act(Act(desk, run, output, own))
+        draw_takes(desk, output, own)
+        st.download_button(
+            "Download", partial(stored, desk.session.jobs, output),  # read when pressed, not at each draw
+            file_name(run.request.model, run.request.seed, output.index, output.media_type),
+            output.media_type, icon=":material/download:", key=f"download-{own}", on_click="ignore",
+            help="The file does not contain the settings that made it: keep them by “Settings”."
+            if output.index in run.stats.get("bare", [])
+            else "The file also contains the settings that made it.",
+        )  # fmt: skip
+        if not brief:
+            _draw_sharing(desk.session.catalog, run, key)
+
+
+def _chosen(catalog: Catalog, run: Run, key: str) -> Output | None:
+    """Return the output that the bar of actions is for; let the reader choose one of several, by number and seed."""
     shown = [output for output in run.outputs if output.kind not in ASIDE]
-    actions = rooms.of(run.request.model).actions
-    for place, output in enumerate(shown):
-        name = f" {output.index + 1}" if len(shown) > 1 else ""
-        with st.container(horizontal=True, key=f"actions-{key}-{output.index}"):
-            if (act := actions.get(output.kind)) is not None:
-                act(Act(desk, run, output, name, f"{key}-{output.index}"))
-            draw_takes(desk, output, name, f"{key}-{output.index}")
-            st.download_button(
-                f"Download{name}", partial(stored, desk.session.jobs, output),  # read when pressed, not at each draw
-                file_name(run.request.model, run.request.seed, output.index, output.media_type),
-                output.media_type, icon=":material/download:", key=f"download-{key}-{output.index}", on_click="ignore",
-                help="The file also contains the settings that made it.",
-            )  # fmt: skip
-            if place == 0 and not brief:
-                _draw_sharing(run, key)
+    if len(shown) < 2:
+        return shown[0] if shown else None
+    names = labelled.of_outputs(catalog, [(run, output) for output in shown], says=False)
+    place = st.segmented_control(
+        "Actions for", range(len(shown)), default=0, required=True, key=f"{key}-chosen", wrap=True,
+        format_func=lambda at: plain(_numbered(shown[at], names[at])),
+    )  # fmt: skip
+    return shown[place or 0]
 
 
-def draw_takes(desk: Desk, output: Output, name: str, key: str) -> None:
+def _numbered(output: Output, name: str) -> str:
+    """Return an output's number and what tells it from the others, where that is more than the number."""
+    return f"{output.index + 1} · {name}" if "seed" in output.meta else name.capitalize()
+
+
+def _draw_keep(desk: Desk, run: Run, key: str) -> None:
+    is_kept = keeping.is_kept(desk.room, run)
+    st.button(
+        "Kept" if is_kept else "Keep this one", icon=f":material/{'keep_off' if is_kept else 'keep'}:",
+        key=f"keep-{key}-{run.id}", on_click=keeping.let_go if is_kept else keeping.keep, args=(desk.room, run),
+        type="primary" if is_kept else "secondary",
+        help="Lets this result go from beside the others. It stays among the earlier results." if is_kept
+        else "Keeps this result beside the next ones. Then move a slider and run again.",
+    )  # fmt: skip
+
+
+def draw_takes(desk: Desk, output: Output, key: str) -> None:
     """Draw a button for each way in which a room, this page's or another one, takes an output as its input."""
     for room in rooms.every().values():
         for takes in (one for one in room.takes if one.kind == output.kind and one.fits(desk, output)):
-            label, own = f"{takes.label}{name}", f"{takes.name}-{key}"
+            label, own = takes.label, f"{takes.name}-{key}"
             if room.id == desk.room.id:
                 st.button(label, icon=takes.icon, key=own, on_click=_take_here, args=(takes, desk, output),
                           help=takes.help)  # fmt: skip
@@ -166,22 +227,21 @@ def _take(takes: Takes, desk: Desk, output: Output) -> bool:
     return True
 
 
-def _draw_sharing(run: Run, key: str) -> None:
-    with st.popover("Copy link", icon=":material/link:"):
-        link = links.link_to(st.context.url or "", run.request)
-        if link is None:
-            st.text(
-                f"This prompt is too long for a link (at most {links.LINK_MAX_CHARS:,} characters in all). "
-                "Download the result instead: its settings are inside."
-            )
-        else:
-            st.caption(
-                "Opens this page with the same prompt, settings and seed. Anyone with the link can read the prompt."
-            )
-            if any(value.startswith("sha256:") for value in run.request.inputs.values()):
-                st.caption(":material/info: Links carry no files. Whoever opens it must add the starting file.")
-            st.code(link, language=None, wrap_lines=True)
+def _draw_sharing(catalog: Catalog, run: Run, key: str) -> None:
+    uploads = any(value.startswith("sha256:") for value in run.request.inputs.values())
+    copy_link.draw(
+        links.link_to(st.context.url or "", run.request), f"link-{key}-{run.id}",
+        hint="Copies a link that opens this page with the same prompt, settings and seed.",
+        said="Copied. Anyone with the link can read the prompt."
+        + (" It carries no files: whoever opens it must add the starting file." if uploads else ""),
+        too_long=f"This prompt is too long for a link (at most {links.LINK_MAX_CHARS:,} characters in all). Download "
+        "the result instead: its settings are inside.",
+    )  # fmt: skip
     with st.popover("Settings", icon=":material/data_object:"):
+        rows = [f"- {plain(labels.setting_words(item, value))} · `{item.name}`"
+                for item, value in in_effect(catalog, run)]  # fmt: skip
+        if rows:
+            st.markdown("\n".join(rows))
         st.code(settings_json(run), language="json", wrap_lines=True)
         st.download_button(
             "Download JSON", settings_json(run), file_name(run.request.model, run.request.seed, 0, "application/json"),
@@ -199,16 +259,9 @@ def stored(jobs: Jobs, output: Output) -> bytes:
     return output.text.encode()
 
 
-def short(value: Any) -> str:
-    """Say a setting's value: "on" and "off", a list's members apart."""
-    if isinstance(value, list):
-        return " / ".join(repr(one) for one in value)
-    return {True: "on", False: "off"}.get(value, f"{value}") if isinstance(value, bool) else f"{value}"
-
-
 def draw_tile(room: Modality, output: Output, key: str, jobs: Jobs | None = None) -> None:
     """Draw an output small, as its room does; where the room has no tile, its first words."""
     if room.tile is not None:
         room.tile(output, partial(stored, jobs) if jobs is not None else _own, key)
     elif output.text:
-        st.caption(plain(" ".join(output.text.split())[:TILE_CHARS]))
+        st.caption(plain(labels.shorten(labels.own_words(output), TILE_CHARS)))

@@ -6,11 +6,17 @@ import importlib
 import importlib.util
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from streamlit import string_util
+from streamlit.errors import StreamlitAPIException
+from streamlit.source_util import page_icon_and_name
+
+from components import guard
 from models.settings import Settings
 
 if TYPE_CHECKING:
@@ -18,16 +24,27 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 _OWN = Path(__file__).resolve().parent
+BUILT_IN = ("text", "file")  # types of input that no room can declare
+_HOME = "start"  # the address of the Home page
+_AGAIN = "then restart the app."
 
 
 def every() -> Mapping[str, Modality]:
-    """Return the rooms by id, in the order of their pages; one that cannot be read is left out, see `problems`."""
-    return _find(Settings().room_dirs)[0]
+    """Return the rooms by id, in the order of their pages; one that cannot be used is left out, see `problems`.
+
+    They are found once, when the app starts, and guarded: no function of theirs takes a page away (`components.guard`).
+    """
+    return _find(Settings().room_dirs).rooms
 
 
 def problems() -> tuple[str, ...]:
-    """Return a sentence for each room that was left out."""
-    return _find(Settings().room_dirs)[1]
+    """Return a sentence for each room that was left out, and for what two rooms declare."""
+    return tuple(_find(Settings().room_dirs).problems)
+
+
+def folder(name: str) -> Path | None:
+    """Return the folder of the room of this id, None for one that nobody declared."""
+    return _find(Settings().room_dirs).folders.get(name)
 
 
 def room(name: str) -> Modality:
@@ -41,37 +58,109 @@ def of(model: str) -> Modality:
     return room(model.split("/", 1)[0])
 
 
-def input_type(name: str) -> InputType | None:
-    """Return how inputs of a type are drawn, whichever room declares it; None for a type that nobody knows."""
-    return next((one.inputs[name] for one in every().values() if name in one.inputs), None)
+def input_type(name: str, room: str) -> InputType | None:
+    """Return how inputs of a type are drawn on the page of `room`: as that room declares it, else another one.
+
+    None for a type that nobody knows.
+    """
+    found = every()
+    own = [found[room]] if room in found else []
+    return next((one.inputs[name] for one in (*own, *found.values()) if name in one.inputs), None)
 
 
 def _unknown(name: str) -> Modality:
     from components.modality import Modality, RoomPage
 
     title = name.capitalize() or "?"
-    return Modality(name, (RoomPage(Path(), title, ":material/help:", ""),), {})
+    return Modality(
+        name if name.isalpha() and name.islower() and name.isascii() else "unknown",
+        (RoomPage(Path(), title, ":material/help:", ""),),
+        {},
+    )
+
+
+@dataclass
+class _Found:
+    """Hold the rooms by id with their folders, the addresses of their pages, and a sentence for each that is wrong."""
+
+    rooms: dict[str, Modality] = field(default_factory=dict)
+    folders: dict[str, Path] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+
+class _Wrong(Exception):
+    """Say what is wrong with a room, to follow "was left out: "."""
 
 
 @cache
-def _find(folders: tuple[Path, ...]) -> tuple[Mapping[str, Modality], tuple[str, ...]]:
-    found: dict[str, Modality] = {}
-    told = []
+def _find(folders: tuple[Path, ...]) -> _Found:
+    found = _Found()
+    taken = {_HOME: "the Home page"}  # who has an address
     for folder in folders:
         for file in sorted(folder.glob("*/page.py")):
             try:
-                declared: Modality = _import(file).ROOM
-            except Exception as error:  # whatever a file from elsewhere does: the other rooms stay
-                log.exception("the room %s cannot be read", file)
-                told.append(f"The room {file.parent.name} was left out: {type(error).__name__} in its page.py. The log "
-                            "has the details.")  # fmt: skip
+                declared = _declared(file)
+                if declared.id in found.rooms:
+                    raise _Wrong(f"the id {declared.id!r} is taken. Give it another id, {_AGAIN}")
+                addresses = _addresses(declared, taken)
+            except _Wrong as error:
+                log.warning("the room %s was left out: %s", file, error)
+                found.problems.append(f"The room in {file.parent.name} was left out: {error}")
                 continue
-            if declared.id in found:
-                told.append(f"The room in {file.parent.name} was left out: the id {declared.id!r} is taken. Give it "
-                            "another id.")  # fmt: skip
-                continue
-            found[declared.id] = declared
-    return dict(sorted(found.items(), key=lambda item: (item[1].page.order, item[0]))), tuple(told)
+            taken.update(dict.fromkeys(addresses, f"the room in {file.parent.name}"))
+            found.rooms[declared.id] = guard.guarded(declared)
+            found.folders[declared.id] = file.resolve().parent
+    found.rooms = dict(sorted(found.rooms.items(), key=lambda item: (item[1].page.order, item[0])))
+    found.problems += _doubled(found.rooms)
+    return found
+
+
+def _declared(file: Path) -> Modality:
+    """Return what a room's file declares. Raises `_Wrong`."""
+    try:
+        declared: Any = _import(file).ROOM
+    except (Exception, SystemExit) as error:  # whatever a file from elsewhere does: the other rooms stay
+        log.exception("the room %s cannot be read", file)
+        if isinstance(error, TypeError):  # a declaration that refuses what it was given says why
+            raise _Wrong(f"{error} Mend its page.py, {_AGAIN}") from error
+        raise _Wrong(f"{type(error).__name__} in its page.py. The log has the details; mend it, {_AGAIN}") from error
+    if type(declared).__name__ != "Modality":  # by name: after a hot reload there are two classes of it
+        raise _Wrong(f"its ROOM is {type(declared).__name__}; it must be a Modality. Mend its page.py, {_AGAIN}")
+    room: Modality = declared
+    return room
+
+
+def _addresses(room: Modality, taken: Mapping[str, str]) -> list[str]:
+    """Return the addresses of a room's pages. Raises `_Wrong` for a page that the app cannot have."""
+    found: list[str] = []
+    for page in room.pages:
+        if page.script.suffix != ".py" or not page.script.is_file():
+            raise _Wrong(f"the script of its page {page.title!r}, {page.script}, is missing. Add it, {_AGAIN}")
+        try:
+            icon = string_util.validate_icon_or_emoji(page.icon)
+        except StreamlitAPIException:
+            icon = ""
+        if not icon:
+            raise _Wrong(f"the icon {page.icon!r} of its page {page.title!r} is unknown; it must be “:material/name:” "
+                         f"or one pictograph. Change it, {_AGAIN}")  # fmt: skip
+        address = page_icon_and_name(page.script)[1]
+        if owner := ("another page of it" if address in found else taken.get(address)):
+            raise _Wrong(f"the address /{address} of its page {page.title!r} is taken by {owner}. Give its script "
+                         f"{page.script.name} another name, {_AGAIN}")  # fmt: skip
+        found.append(address)
+    return found
+
+
+def _doubled(rooms: Mapping[str, Modality]) -> Iterator[str]:
+    """Yield a sentence for each type of input that more than one room declares, or that none can."""
+    declared = [(name, room) for room in rooms.values() for name in room.inputs]
+    for name in dict.fromkeys(name for name, _ in declared):
+        titles = [room.title for one, room in declared if one == name]
+        if name in BUILT_IN:
+            yield f"The {titles[0]} page declares the type of input {name!r}, which is built in. Give it another name."
+        elif len(titles) > 1:
+            yield (f"The pages {' and '.join(titles)} declare the type of input {name!r}: each uses its own, every "
+                   f"other page that of {titles[0]}. Give one of them another name.")  # fmt: skip
 
 
 def _import(file: Path) -> Any:
@@ -84,5 +173,9 @@ def _import(file: Path) -> Any:
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]  # a half of a module serves nobody
+        raise
     return module

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from components import result, rooms
+from components import job_drawing, labelled, look_closer, result, rooms
 from components.escape import plain
 from models.errors import PlaygroundError
+from models.runtime import job_view
 from models.types import Run
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ MARKS = {"stopped": "stopped · ", "failed": "failed · "}
 
 
 def draw(desk: Desk, shown: str) -> None:
-    """Draw the session's runs of a room, the newest first, but for those of the job `shown` above."""
+    """Draw the owner's runs of a room, the newest first, but for those of the job `shown` above."""
     try:
         found = desk.session.jobs.store.runs(desk.session.owner, limit=READ)
     except PlaygroundError as error:
@@ -34,10 +36,33 @@ def draw(desk: Desk, shown: str) -> None:
 
 
 def draw_rows(desk: Desk, runs: Sequence[Run], shown: str) -> None:
-    """Draw one row a run, to be opened."""
-    for run in [run for run in runs if run.job != shown][:SHOWN]:
-        with st.expander(title(run)):
-            draw_run(desk, run)
+    """Draw one row a run, to be opened; the runs of a comparison are one row that opens the whole of it."""
+    rows = rows_of(desk, [run for run in runs if run.job != shown])[:SHOWN]
+    named = labelled.of_runs(desk.session.catalog, [row[0] for row in rows], page_model=desk.spec.id)
+    for row, name in zip(rows, named, strict=True):
+        first = row[0]
+        title = name if len(row) == 1 else f"{len(row)} results · {name}"
+        fold = st.expander(plain(MARKS.get(first.status, "") + title), key=f"row-{first.id}", on_change="rerun")
+        with fold:
+            if len(row) > 1:
+                if fold.open:
+                    job_drawing.draw(desk, job_view.of_runs(row))
+            else:
+                draw_run(desk, first)
+                if fold.open:
+                    look_closer.draw(desk.session, first, f"row-after-{first.id}", remember=False)
+
+
+def rows_of(desk: Desk, runs: Sequence[Run]) -> list[list[Run]]:
+    """Return runs (the newest first) in rows: those of a job with a purpose that can be drawn together, else one."""
+    rows: list[list[Run]] = []
+    for _, some in groupby(runs, key=lambda run: run.job):
+        group = sorted(some, key=lambda run: run.created_at)
+        if len(group) > 1 and job_drawing.drawer(desk.room, group[0].purpose) is not None:
+            rows.append(group)
+        else:
+            rows += [[run] for run in reversed(group)]
+    return rows
 
 
 def draw_run(desk: Desk, run: Run) -> None:
@@ -47,15 +72,3 @@ def draw_run(desk: Desk, run: Run) -> None:
         "Use these settings", icon=":material/tune:", key=f"restore-{run.id}", on_click=desk.restore,
         args=(run.request,), help="Set prompt, settings and seed to those of this run.",
     )  # fmt: skip
-
-
-def title(run: Run) -> str:
-    """Return one line for a run: how it ended if not well, then what its room says of it. Plain text for markdown."""
-    line = rooms.of(run.request.model).line or seed_line
-    return f"{MARKS.get(run.status, '')}{line(run)}"
-
-
-def seed_line(run: Run) -> str:
-    """Return a run's seed and its words: those that it was given."""
-    words = " ".join(run.request.inputs.get("prompt", "").split())[:90]
-    return f"seed {run.request.seed} · {plain(words)}"

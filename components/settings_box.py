@@ -9,9 +9,12 @@ from pydantic import ValidationError
 
 from components import desk as desks
 from components import inputs, params_form, state
+from models import readers
 from models.errors import BadInput, PlaygroundError
+from models.params import in_effect
 from models.plain_text import check_text
 from models.runtime.jobs import Jobs
+from models.settings import Settings
 from models.types import Request
 
 if TYPE_CHECKING:
@@ -50,16 +53,14 @@ def _take(desk: Desk) -> None:
     _TURN.set(_TURN.get() + 1)
     state.clear_notices()
     try:
-        found = kind.read(upload.getvalue())
+        name, found = readers.read_settings(upload.getvalue(), Settings())
         if found is None:
-            state.notify(
-                f"This {kind.name} contains no settings: it was not made here, or they were removed.", "warning"
-            )
+            state.notify(f"This {name} contains no settings: it was not made here, or they were removed.", "warning")
             return
-        apply(desk, kind.name, found)
+        apply(desk, name, found)
     except PlaygroundError as error:
         state.notify(error.message, "warning")
-    except (ValidationError, OverflowError) as error:  # a seed out of range, numbers beyond all measure
+    except ValidationError as error:  # what is no JSON, deep inside of the settings
         state.notify(
             f"The settings in this {kind.name} are damaged: a value is impossible ({type(error).__name__}).", "warning"
         )
@@ -68,13 +69,15 @@ def _take(desk: Desk) -> None:
 def apply(desk: Desk, file: str, found: Recovered) -> None:
     """Set the page to what a `file` (a word for it) says, and say what could not be taken."""
     catalog, model = desk.session.catalog, found.model
-    if found.source == "playground" and model not in catalog:
+    if model is None:  # what other programs call a model may be one of ours, whose settings they copied
+        model = next((spec.id for spec in catalog.values() if spec.id == f"{desk.room.id}/{found.made_with}"), None)
+    if found.own and model not in catalog:
         state.notify(
             f"The {file} was made by {str(model)[:60]}, which is not installed. The other settings were applied.",
             "warning",
         )
     there = desks.of(desk.session, desk.room, model if model is not None and model in catalog else desk.spec.id)
-    seed = params_form.values(there.spec, there.fields)["seed"] if found.seed is None else found.seed
+    seed = _seed(there, found)
     for name, text in found.inputs.items():
         check_text(text, name)
     uploads = [item.name for item in there.family.inputs if not item.is_text]
@@ -85,12 +88,29 @@ def apply(desk: Desk, file: str, found: Recovered) -> None:
     request = Request(model=there.spec.id, inputs=given, params=found.params, seed=seed)
     desks.apply(desk.session, desk.room, request)
     what = "prompt and settings" if found.seed is None else "prompt, settings and seed"
-    source = "" if found.source == "playground" else " as far as this model has them"
+    source = "" if found.own else " as far as this model has them"
     state.notify(f"The {what} of the {file} are set{source}. Press Run.", "info")
+    if found.new_seed:
+        state.notify(f"The {file} asks for a new seed at each run (−1): {seed} was drawn.", "info")
     if said := inputs.missing(there):
         state.notify(said, "warning")
-    if found.unknown:
-        state.notify(f"Ignored (unknown here): {'; '.join(found.unknown)}.", "warning")
+    named = list(found.unknown)
+    if not found.own:  # ours hold what acted alone
+        now = params_form.values(there.spec, there.fields)
+        acting = in_effect(there.fields, now)
+        named += [
+            f"{item.label}: {now[item.name]} (has no effect with the other settings)" for item in there.fields
+            if item.name in found.params and item.name not in acting and now[item.name] != item.default
+        ]  # fmt: skip
+    if named:
+        state.notify(f"Ignored or changed: {'; '.join(named)}.", "warning")
+
+
+def _seed(desk: Desk, found: Recovered) -> int:
+    """Return the seed of a file, a new one where it asks for that, else the one that is set."""
+    if found.new_seed:
+        return params_form.new_seed()
+    return int(params_form.values(desk.spec, desk.fields)["seed"]) if found.seed is None else found.seed
 
 
 def _is_here(jobs: Jobs, ref: str) -> bool:

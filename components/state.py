@@ -54,6 +54,10 @@ class Slot(Generic[T]):
         """Return what is kept, the default from now on where nothing was: a list or mapping can be added to."""
         return self.start(copy.copy(self.default))
 
+    def follow(self, other: Slot[T]) -> None:
+        """Keep what another slot holds: as callback of a widget, what its like begins with next."""
+        self.set(other.get())
+
     def pop(self) -> T:
         """Return what is kept, else a copy of the default, and keep it no longer."""
         found = self.get()
@@ -133,7 +137,8 @@ _NOTICES: Slot[list[dict[str, Any]]] = slot("notices", [])
 
 def notify(message: str, level: Level = "error") -> None:
     """Show a sentence at the next draw of the page, and until the next run or `clear_notices`."""
-    _NOTICES.held().append({"message": message, "level": level})
+    shown = message.encode("utf-8", "replace").decode()  # half a character would take the whole page away
+    _NOTICES.held().append({"message": shown, "level": level})
 
 
 def notices() -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Short jobs that look into a finished picture: asked for once, found again at every draw."""
+"""Short jobs that look into a finished run: asked for once, found again at every draw."""
 
 from __future__ import annotations
 

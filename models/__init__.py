@@ -1,4 +1,4 @@
-"""Generate text, images, sound and video from Python as the pages and the command line do.
+"""Generate text, images and sound from Python as the pages and the command line do.
 
     import models
 
@@ -23,17 +23,18 @@ if TYPE_CHECKING:
     from models.runtime.engine import LocalEngine, StopSignal
     from models.settings import Settings
     from models.spec import ModelSpec
+    from models.stamps import Recovered
     from models.types import Output, Request, Run
 
 __all__ = [
-    "Event", "Final", "Output", "PlaygroundError", "Preview", "Progress", "Request", "Run", "Settings",
-    "generate", "get_model", "list_models", "new_seed",
+    "Event", "Final", "Output", "PlaygroundError", "Preview", "Progress", "Recovered", "Request", "Run", "Settings",
+    "generate", "get_model", "list_models", "new_seed", "read_settings",
 ]  # fmt: skip
 
 # imported when they are asked for: `python -m models` passes here before it can hear Ctrl+C
 _WHERE = {
     "Event": "events", "Final": "events", "Output": "types", "PlaygroundError": "errors", "Preview": "events",
-    "Progress": "events", "Request": "types", "Run": "types", "Settings": "settings",
+    "Progress": "events", "Recovered": "stamps", "Request": "types", "Run": "types", "Settings": "settings",
 }  # fmt: skip
 
 
@@ -76,6 +77,17 @@ def generate(request: Request, stop: StopSignal | None = None) -> Iterator[Event
     Raises the errors of `models.errors`.
     """
     return _engine().generate(request, stop)
+
+
+def read_settings(data: bytes) -> Recovered | None:
+    """Return what the bytes of a result's file say of its making, ours or another program's; None for nothing.
+
+    Raises `BadInput` for a file of no known kind, and where the settings are there but damaged.
+    """
+    from models import readers
+    from models.settings import Settings
+
+    return readers.read_settings(data, Settings())[1]
 
 
 @cache

@@ -3,11 +3,14 @@
     python -m models list
     python -m models show text/story-gpt
     python -m models run text/story-gpt --prompt "Once upon a time" --param temperature=0.8 --seed 7 --out story.txt
+    python -m models sweep text/story-gpt --prompt "Once upon a time" --over temperature
     python -m models describe text/story-gpt --write
+    python -m models settings story.txt
 
-`run` prints the text as it comes and, as its last line, one JSON object. Exit codes: 0 done, 1 what was made could not
-be written, or failed unexpectedly, 2 a request or set-up that cannot run (one sentence on stderr), 130 stopped by
-Ctrl+C, 141 nobody reads the output any more.
+`run` prints the text as it comes and, as its last line, one JSON object; `sweep` does so for each value of a setting;
+`settings` prints what a file says of its making. Exit codes: 0 done, 1 a file that says nothing, or what was made could
+not be written, 2 a request or set-up that cannot run (one sentence on stderr), 130 stopped by Ctrl+C, 141 nobody reads
+the output any more.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ if __name__ == "__main__":
     shell.begin()  # the imports below take a second: Ctrl+C is heard from here on
 
 import argparse
+import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -25,23 +29,21 @@ from typing import TYPE_CHECKING, Any
 
 import tomlkit
 
-from models import plain_text
+from models import labels, lists, outfile, plain_text, readers, sweeps
 from models.catalog import Catalog, load_catalog
 from models.device import import_libraries
 from models.errors import BadInput, BadParam, PlaygroundError, WeightsError
 from models.events import Final
 from models.family import Family
+from models.labels import Named
 from models.params import ParamField, allowed, in_effect
 from models.runtime.engine import LocalEngine, StopSignal
 from models.settings import Settings
-from models.stamps import ending as ending_of
 from models.store import Store
-from models.types import ASIDE, NEW_SEED, SEED_MAX, Output, Request, combined_sha256, drawn_seed
+from models.types import ASIDE, NEW_SEED, SEED_MAX, Request, combined_sha256, drawn_seed
 
 if TYPE_CHECKING:
     from models.spec import ModelSpec
-
-SHORT_CHARS = 200  # of a detail of an output on the last line; what is longer comes with --full
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -140,58 +142,100 @@ def _describe(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _run(options: argparse.Namespace, settings: Settings) -> int:
+    engine, request = _asked(options, settings)
+    return _generate(engine, request, options)
+
+
+def _sweep(options: argparse.Namespace, settings: Settings) -> int:
+    """Run a request at several values of a setting, in turn; what differs is told before each."""
+    engine, request = _asked(options, settings)
+    fields = engine.catalog.family(request.model).fields(engine.catalog[request.model])
+    item = next((one for one in fields if one.name == options.over), None)
+    values: list[Any] = []
+    for text in options.value:
+        values += [_params([f"{options.over}={text}"], {one.name: one for one in fields})[options.over]]
+    if item is not None and not values:
+        now = request.seed if item.type == "seed" else request.params.get(item.name, item.default)
+        values = [*sweeps.three(item, now)]
+    requests = sweeps.build(fields, request, options.over, values)
+    for one in requests:
+        engine.catalog.validate(one)
+    out = options.out
+    for place, (one, name) in enumerate(zip(requests, labels.labels(engine.catalog, [Named(one) for one in requests]),
+                                            strict=True), 1):  # fmt: skip
+        if not options.json:
+            shell.say(f"{name}:")
+        options.out = str(Path(out).with_stem(f"{Path(out).stem}-{place}")) if out else None
+        if code := _generate(engine, one, options):
+            return code
+    return 0
+
+
+def _asked(options: argparse.Namespace, settings: Settings) -> tuple[LocalEngine, Request]:
+    """Return an engine and the request that the options make; what a person should know of it is told."""
     engine = LocalEngine(settings)
     catalog = engine.catalog
     spec, family = _model(catalog, options.model)
+    if options.out:
+        outfile.check(Path(options.out), spec, family)
     fields = {item.name: item for item in family.fields(spec)}
-    out = Path(options.out) if options.out else None
-    if out is not None:
-        _check_out(out, spec, family)
     params = _params(options.param, fields)
     # a text that was an input once and is a setting now is still read as text
     texts = {item.name for item in family.inputs if item.is_text} | {
         item.name for item in fields.values() if item.type == "text"
     }
     inputs = _inputs(options, texts, settings)
-    if spec.facts.get("chat") and not options.no_chat:  # as on the page: a model that learnt to talk is talked to
-        inputs = dict.fromkeys((item.name for item in family.inputs if item.type == "messages"), "[]") | inputs
+    if not options.bare:
+        inputs = dict(family.usual_inputs(spec)) | inputs
     seed = drawn_seed() if options.seed == NEW_SEED else options.seed
     if not 0 <= seed <= SEED_MAX:
         raise BadParam(f"seed is {seed}; it must be {allowed(fields['seed'])}, or {NEW_SEED} for a new one.")
+    inputs, said = lists.draw_inputs(family, inputs, seed, settings)
     request = catalog.current(Request(model=spec.id, inputs=inputs, params=params, seed=seed))
-    checked = catalog.validate(request)
-    if options.seed == NEW_SEED:
-        shell.tell(f"Seed {seed} was drawn.")
-    for sentence in family.warnings(spec, request, checked):
-        shell.tell(sentence)
-    full = {**checked.model_dump(mode="json"), "seed": seed}
-    final = _follow(engine, request, options)
-    _say_rest(final, options)
-    outputs = [_header(output, options.full) for output in final.outputs]
+    warnings = family.warnings(spec, request, catalog.validate(request))
+    for sentence in (said, f"Seed {seed} was drawn." if options.seed == NEW_SEED else "", *warnings):
+        if sentence:
+            shell.tell(sentence)
+    return engine, request
+
+
+def _generate(engine: LocalEngine, request: Request, options: argparse.Namespace) -> int:
+    """Run a request, print what comes and save it; return the exit code."""
+    catalog = engine.catalog
+    spec, family = catalog[request.model], catalog.family(request.model)
+    fields = family.fields(spec)
+    out = Path(options.out) if options.out else None
+    full = catalog.validate(request).model_dump(mode="json")
+    final, shown, broken = _follow(engine, request, options)
+    if not options.json and broken is None:
+        rest = "\n\n".join(output.text for output in final.outputs if output.kind == "text")
+        shell.say(rest[len(shown) :] if rest.startswith(shown) else "\n" + rest)
+    outputs = [outfile.header(output, options.full) for output in final.outputs]
     results = sum(output.kind not in ASIDE for output in final.outputs)
-    whole = request.model_copy(update={"params": {name: full[name] for name in full if name != "seed"}})
+    whole = request.model_copy(update={"params": full})
     for output, header in zip(final.outputs, outputs, strict=True):
         if out is not None and output.kind not in ASIDE:  # kept steps are for looking into, not a result
-            header["file"] = str(_save(out, family, whole, output, results))
+            header["file"] = str(outfile.save(out, family, whole, output, results))
+    if broken is not None:
+        raise broken
     stats = dict(final.stats)
-    acting = [name for name in in_effect(tuple(fields.values()), full) if name != "seed"]
+    acting = [name for name in in_effect(fields, {**full, "seed": request.seed}) if name != "seed"]
     told = {
-        "model": spec.id,
+        "model": request.model,
         "inputs": {name: text for name, text in request.inputs.items() if not text.startswith("sha256:")},
-        "seed": seed,
+        "seed": request.seed,
         "params": {name: full[name] for name in acting},
         **stats,
         "output_sha256": combined_sha256(final.outputs),
         "outputs": outputs,
     }
     shell.say(json.dumps(told, ensure_ascii=True))
-    if options.broken is not None:
-        raise options.broken
     return shell.INTERRUPTED if stats.get("stopped") else 0
 
 
-def _follow(engine: LocalEngine, request: Request, options: argparse.Namespace) -> Final:
-    """Run a request, print its text as it comes, and return what it ends with.
+def _follow(engine: LocalEngine, request: Request, options: argparse.Namespace) -> tuple[Final, str, Exception | None]:
+    """Run a request and print its text as it comes; return what it ends with, the text that was printed, and why
+    nothing more could be: where a file is wanted, the run goes on all the same.
 
     Ctrl+C ends a run that has begun with what it has; one that still loads, and a second Ctrl+C, end at once.
     """
@@ -204,68 +248,48 @@ def _follow(engine: LocalEngine, request: Request, options: argparse.Namespace) 
 
     shell.on_interrupt(ask)
     final: Final | None = None
-    silent = options.json
-    options.shown, options.broken = "", None
+    shown, broken = "", None
     for event in engine.generate(request, stop):
         begun = begun or event.kind != "progress" or event.stage not in ("load", "start", "prompt")
-        if event.kind == "preview" and not silent and len(event.outputs) == 1:
+        if event.kind == "preview" and not options.json and broken is None and len(event.outputs) == 1:
             text = event.outputs[0].text
             try:
-                shell.say(text[len(options.shown) :], end="")
+                shell.say(text[len(shown) :], end="")
             except (shell.PipeClosed, shell.Unwritable) as error:
                 if not options.out:
                     raise
-                silent, options.broken = True, error  # the file is still wanted
-            options.shown = text
+                broken = error
+            shown = text
         elif event.kind == "final":
             final = event
     assert final is not None
-    return final
+    return final, shown, broken
 
 
-def _say_rest(final: Final, options: argparse.Namespace) -> None:
-    """Print what the previews did not show."""
-    if options.json:
-        return
-    rest = "\n\n".join(output.text for output in final.outputs if output.kind == "text")
-    shown = options.shown
-    shell.say(rest[len(shown) :] if rest.startswith(shown) else "\n" + rest)
-
-
-def _header(output: Output, full: bool) -> dict[str, Any]:
-    """Return what the last line tells of an output; without `full` its long details are named alone."""
-    header = output.to_header()
-    if not full:
-        long = [name for name, value in output.meta.items() if len(json.dumps(value)) > SHORT_CHARS]
-        header["meta"] = {name: value for name, value in output.meta.items() if name not in long}
-        if long:
-            header["left_out"] = sorted(long)
-    return header
-
-
-def _check_out(out: Path, spec: ModelSpec, family: Family) -> None:
-    """Refuse a file that cannot be written, or whose name says what this model cannot be saved as, before the run."""
-    kind = out.suffix[1:].lower()
-    if family.saves and kind and kind not in family.saves:
-        raise BadInput(
-            f"--out: {out.name} would be a file of the kind .{kind}; {spec.id} is saved as "
-            f"{', '.join('.' + one for one in family.saves)}. Give the file one of these endings."
-        )
+def _settings(options: argparse.Namespace, settings: Settings) -> int:
     try:
-        shell.check_target(out)
-    except shell.Unwritable as error:
-        raise BadInput(str(error)) from error
+        data = Path(options.file).read_bytes()
+    except OSError as error:
+        raise BadInput(f"The file {options.file} cannot be read ({error.strerror}).") from error
+    kind, found = readers.read_settings(data, settings)
+    if found is None:
+        shell.tell(f"This {kind} contains no settings: it was not made here, or they were removed.")
+        return 1
+    if options.json:
+        shell.say(json.dumps({"kind": kind, **dataclasses.asdict(found)}, ensure_ascii=True))
+        return 0
+    told = {"file": kind, "made by": found.source, "model": found.model or found.made_with, **found.inputs,
+            **found.params, "seed": "a new one each run (-1)" if found.new_seed else found.seed}  # fmt: skip
+    for name, value in told.items():
+        if value not in (None, ""):
+            _say(f"{name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")
+    for sentence in found.unknown:
+        _say(f"ignored or changed: {sentence}")
+    return 0
 
 
-def _save(out: Path, family: Family, request: Request, output: Output, count: int) -> Path:
-    """Write an output to `out`, or to `out-2.txt`, `out-3.txt`, … where there are several, as its ending says."""
-    path = out if count == 1 or output.index == 0 else out.with_stem(f"{out.stem}-{output.index + 1}")
-    kind, own = path.suffix[1:].lower(), ending_of(output.media_type)
-    if not family.saves and own and kind not in ("", own):
-        path = path.with_name(f"{path.name}.{own}")  # a family that does not say what it makes: nothing is lost
-        shell.tell(f"--out: the result is a file of the kind .{own}: it was saved as {path.name}.")
-    data = family.save(request, output, kind) if kind in family.saves else output.data
-    return shell.write_file(path, data)
+def _say(line: str) -> None:
+    shell.say(line.encode("utf-8", "replace").decode())  # a file may hold half a character
 
 
 def _params(given: list[str], fields: dict[str, ParamField]) -> dict[str, Any]:
@@ -332,19 +356,35 @@ def _parser() -> argparse.ArgumentParser:
     describe.add_argument("model", metavar="MODEL")
     describe.add_argument("--write", action="store_true", help="write them into the model's catalogue file")
     describe.set_defaults(command=_describe)
-    run = commands.add_parser("run", help="generate once and print or save the result")
-    run.add_argument("model", metavar="MODEL")
-    run.add_argument("--prompt", help="text to start from")
-    run.add_argument("--input", action="append", default=[], metavar="NAME=FILE", help="file input, repeatable")
-    run.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="setting, repeatable; see show")
-    run.add_argument("--seed", type=int, default=0, help="random seed (default 0; -1: a new one)")
-    run.add_argument("--out", metavar="FILE", help="save the result, as its ending says, with its settings; see show")
-    run.add_argument("--json", action="store_true", help="print only the final JSON line")
-    run.add_argument(
-        "--full", action="store_true", help="print long details of outputs in it too, such as a wave's peaks"
-    )
-    run.add_argument("--no-chat", action="store_true", help="give a chat model the prompt without its chat template")
-    run.set_defaults(command=_run)
+    saved = commands.add_parser("settings", help="print what a saved result says of its making")
+    saved.add_argument("file", metavar="FILE", help="a result saved here, or by another program")
+    saved.add_argument("--json", action="store_true", help="print one JSON object")
+    saved.set_defaults(command=_settings)
+    for name, command, told in (
+        ("run", _run, "generate once and print or save the result"),
+        ("sweep", _sweep, "generate at several values of one setting, all else alike"),
+    ):
+        made = commands.add_parser(name, help=told)
+        made.add_argument("model", metavar="MODEL")
+        made.add_argument("--prompt", help="text to start from")
+        made.add_argument("--input", action="append", default=[], metavar="NAME=FILE", help="file input, repeatable")
+        made.add_argument(
+            "--param", action="append", default=[], metavar="NAME=VALUE", help="setting, repeatable; see show"
+        )
+        made.add_argument("--seed", type=int, default=0, help="random seed (default 0; -1: a new one)")
+        made.add_argument(
+            "--out", metavar="FILE", help="save the result, as its ending says, with its settings; see show"
+        )
+        made.add_argument("--json", action="store_true", help="print only the final JSON line")
+        made.add_argument("--full", action="store_true", help="print long details of outputs in it too: a wave's peaks")
+        made.add_argument("--bare", action="store_true", help="give the prompt alone, without what the page adds to it")
+        if name == "sweep":
+            made.add_argument("--over", metavar="NAME", required=True, help="the setting")
+            made.add_argument(
+                "--value", action="append", default=[], metavar="VALUE",
+                help="one of its values, repeatable (default: three, its own and one to each side)",
+            )  # fmt: skip
+        made.set_defaults(command=command)
     return parser
 
 

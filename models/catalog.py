@@ -73,17 +73,17 @@ class Catalog(Mapping[str, ModelSpec]):
         names = {item.name for item in family.inputs}
         extra = sorted(set(request.inputs) - names)
         if extra:
-            raise BadInput(f"{spec.id} takes no input {extra[0]!r}; it takes: {', '.join(sorted(names))}.")
+            raise BadInput(f"{spec.named} takes no input {extra[0]!r}; it takes: {', '.join(sorted(names))}.")
         if request.study and request.study not in family.studies:
             known = ", ".join(family.studies) or "none"
-            raise BadInput(f"{spec.id} has no study {request.study!r}; it has: {known}.")
+            raise BadInput(f"{spec.named} has no study {request.study!r}; it has: {known}.")
         acting = acting_inputs(family.inputs, fields, {**params.model_dump(), "seed": request.seed})
         missing = [
             item.name if item.type == "text" else item.label.lower() or item.name
             for item in acting if item.required and item.name not in request.inputs
         ]  # fmt: skip
         if missing:
-            raise BadInput(f"The {missing[0]} is missing. Give {spec.id} a {missing[0]} and run again.")
+            raise BadInput(f"The {missing[0]} is missing. Give {spec.named} a {missing[0]} and run again.")
         for item in family.inputs:
             if item.is_text and (problem := item.problem(request.inputs.get(item.name, ""))):
                 raise BadInput(problem)
@@ -117,12 +117,15 @@ def load_catalog(settings: Settings, *, strict: bool = True) -> Catalog:
     """Read every `*.toml` of `settings.catalog_dirs`.
 
     Raises `CatalogError` naming the file and what is allowed: bad TOML, an unknown key, a bad range, a family
-    that does not exist, an id used twice, missing weights. With `strict=False` a bad entry is left out and its
-    error kept in `Catalog.problems`, so that one bad file does not take the other models away.
+    that does not exist, an id used twice, missing weights, a family's file that cannot be used. With `strict=False` a
+    bad entry or family is left out and its error kept in `Catalog.problems`, so that one bad file does not take the
+    other models away.
     """
-    families = discover(settings.family_folders())
+    families, wrong = discover(settings.family_folders())
+    if strict and wrong:
+        raise wrong[0]
     specs: dict[str, ModelSpec] = {}
-    problems: list[CatalogError] = []
+    problems = list(wrong)
     for folder in settings.catalog_dirs:
         if not Path(folder).is_dir():
             raise CatalogError(f"The catalogue folder {folder} does not exist. Check PLAYGROUND_CATALOG_DIRS.")
@@ -131,6 +134,11 @@ def load_catalog(settings: Settings, *, strict: bool = True) -> Catalog:
                 spec = _read(path, families)
                 if spec.id in specs:
                     raise CatalogError(f"{path.name}: the id {spec.id!r} is taken by {specs[spec.id].file.name}.")
+                if taken := next((one for one in specs.values() if one.short_id == spec.short_id), None):
+                    raise CatalogError(
+                        f"{path.name}: the id {spec.id!r} ends as {taken.id!r} of {taken.file.name} does. The part "
+                        "after the slash names a model's settings in addresses and its files: give it another one."
+                    )
                 specs[spec.id] = spec
                 _check_weights(spec)
             except CatalogError as error:
@@ -143,8 +151,8 @@ def load_catalog(settings: Settings, *, strict: bool = True) -> Catalog:
 def current_catalog(settings: Settings) -> Catalog:
     """Return the catalogue as its files are now; they are read again only when one came, changed or went.
 
-    A bad entry is left out and told in `problems`. Any thread may call it; one reads, the others wait. Raises
-    `CatalogError` for a folder that does not exist and for two families of one name.
+    A bad entry or family is left out and told in `problems`. Any thread may call it; one reads, the others wait.
+    Raises `CatalogError` for a folder that does not exist.
     """
     where = (tuple(settings.catalog_dirs), settings.family_folders())
     with _READING:
@@ -230,6 +238,11 @@ def _read(path: Path, families: Mapping[str, Family]) -> ModelSpec:
         family.fields(spec)
     except BadParam as error:
         raise CatalogError(f"{path.name}: {error.message}") from error
+    except Exception as error:  # whatever a family from elsewhere does: the other models stay
+        raise CatalogError(
+            f"{path.name}: the family {spec.family!r} gives no table of settings for it ({type(error).__name__}: "
+            f"{error})."
+        ) from error
     return spec
 
 

@@ -28,6 +28,7 @@ class PlaygroundError(Exception):
     code: ClassVar[str] = "error"
 
     def __init__(self, message: str, **details: Any) -> None:
+        message = message.encode("utf-8", "replace").decode()  # half a character, as in a file, cannot be shown
         super().__init__(message)
         self.message = message
         self.details = details

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import logging
+import re
 import sys
+import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,9 +17,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
 from typing_extensions import TypeVar
 
+from models.conditions import check_condition
 from models.errors import CatalogError
 from models.events import Event
-from models.params import ParamField, Params, ShownIf, conditions
+from models.params import ParamField, Params, ShownIf, conditions, impossible
 from models.types import Output, Request
 
 if TYPE_CHECKING:
@@ -26,19 +30,23 @@ Modality = str  # the first part of its models' ids, and the name of a room
 P = TypeVar("P", bound=Params, default=Any)  # the params of a family; of any, where a family is not named
 
 
-# types of input whose value in a request is text or JSON itself; every other type is a reference to stored bytes
-TEXT_TYPES = frozenset({"text", "messages", "rows", "tokens"})
+log = logging.getLogger(__name__)
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_ROOM = re.compile(r"[a-z][a-z0-9-]*")
 
 
 @dataclass(frozen=True)
 class InputField:
     """Declare one input of a family: a text, or an upload that travels as `sha256:` reference.
 
-    `type` says how it is drawn and decoded: "text", "image", "mask", "audio", "file", and what parts of a page supply
-    themselves: "messages" (earlier turns, JSON), "rows" (sentences of speech, JSON), "tokens" (ids, JSON). A room may
-    use further types. `accept` lists the file endings that are taken, without the dot; empty: all that the type reads.
+    `type` says how it is drawn and decoded: "text", "file" (stored bytes that no widget takes), or a type that a room
+    declares (`components.modality.InputType`). A request holds the value of a "text" and of an `inline` input itself,
+    such as JSON that a part of the page supplies; of every other input a reference to stored bytes.
+    `accept` lists the file endings that are taken, without the dot; empty: all that the type reads.
     `shown_if` is that of a setting: the input acts, and is drawn, only while each named setting acts and has one of the
     listed values. `max_chars` and `max_bytes` limit a text, `max_bytes` an upload too.
+    In a text with `lists`, `{red|blue}` and `__animal__` are drawn before it becomes a request; see `models.lists`.
+    Raises `TypeError` for what is none of these, when it is declared.
     """
 
     name: str
@@ -50,11 +58,30 @@ class InputField:
     shown_if: ShownIf = field(default_factory=dict)
     max_chars: int | None = None
     max_bytes: int | None = None
+    lists: bool = False
+    inline: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a wrong declaration, so that it fails at import."""
+        if not (isinstance(self.name, str) and _NAME.fullmatch(self.name)):
+            raise TypeError(f"InputField name is {self.name!r}; it must be small letters, digits and _, as prompt_to.")
+        where = f"InputField {self.name}"
+        if not (isinstance(self.type, str) and self.type.strip()):
+            raise TypeError(f"{where}: type is {self.type!r}; it must be a word, such as text, file or a room's own.")
+        if not isinstance(self.accept, tuple | list) or not all(
+            isinstance(one, str) and one and not one.startswith(".") for one in self.accept
+        ):
+            raise TypeError(f"{where}: accept is {self.accept!r}; it must be a tuple of file endings without the dot.")
+        for name in ("max_chars", "max_bytes"):
+            limit = getattr(self, name)
+            if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
+                raise TypeError(f"{where}: {name} is {limit!r}; it must be a whole number above 0, or None.")
+        check_condition(self.shown_if, f"{where}: shown_if")
 
     @property
     def is_text(self) -> bool:
         """Say whether a request holds the value itself, not a reference to stored bytes."""
-        return self.type in TEXT_TYPES
+        return self.type == "text" or self.inline
 
     def problem(self, value: str | bytes) -> str:
         """Return a sentence if a text, or the bytes of an upload, is larger than allowed, else ""."""
@@ -115,9 +142,13 @@ class Family(ABC, Generic[P]):
     `Params` declares the settings, and is the class that `Family[…]` names; `inputs` declares what it takes, and
     `seed_shown_if` when the seed acts (see `ParamField`). `tools` maps a tool's name to the method that serves it,
     called with the model, plain JSON and the stored files: data work only, no forward pass. `studies` maps a short
-    job's name to the method that runs it with the arguments and events of `generate`. `how_it_works` is markdown for
-    the page's fold: a small mermaid diagram and two paragraphs with links to the papers. `saves` lists the endings of
-    files that `save` writes, without the dot, the outputs' own first; empty: the outputs' own alone.
+    job's name to the method that runs it with the arguments and events of `generate`. `length_tool` names the tool that
+    is asked before a long prompt waits in the queue: `{"text", "params"}` → `{"problem", "tokens"}`, the sentence for a
+    prompt that is too long, else "". `how_it_works` is markdown for the page's fold: a small mermaid diagram and two
+    paragraphs with links to the papers; without it there is no fold. `in_short` says in a sentence or two how its nets
+    are trained and make something, for models side by side; `roles` are words by which its room finds it. `saves` lists
+    the endings of files that `save` writes, without the dot, the outputs' own first; empty: the outputs' own alone. A
+    wrong declaration raises `TypeError` when the class is made.
     """
 
     name: ClassVar[str]
@@ -128,17 +159,20 @@ class Family(ABC, Generic[P]):
     seed_shown_if: ClassVar[ShownIf] = {}
     tools: ClassVar[Mapping[str, str]] = {}
     studies: ClassVar[Mapping[str, str]] = {}
+    length_tool: ClassVar[str] = ""
     how_it_works: ClassVar[str] = ""
+    in_short: ClassVar[str] = ""
+    roles: ClassVar[frozenset[str]] = frozenset()
     saves: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Refuse an input whose `shown_if` names no setting, so that a bad declaration fails at import."""
+        """Refuse a wrong declaration, so that it fails at import; a base of families may leave things out."""
         super().__init_subclass__(**kwargs)
-        params: type[Params] | None = getattr(cls, "Params", None)
-        for item in cls.inputs:
-            missing = set(item.shown_if) - set(params.model_fields if params is not None else ())
-            if missing:
-                raise TypeError(f"{cls.__name__}.inputs {item.name}: shown_if names unknown fields {sorted(missing)}")
+        whole = not any(
+            getattr(getattr(cls, name, None), "__isabstractmethod__", False) for name in ("load", "generate")
+        )
+        if problem := _declaration_problem(cls, whole):
+            raise TypeError(f"{cls.__name__}{problem}")
 
     @abstractmethod
     def load(self, spec: ModelSpec) -> Loaded:
@@ -164,6 +198,10 @@ class Family(ABC, Generic[P]):
     def check_inputs(self, spec: ModelSpec, request: Request, params: P) -> None:
         """Check what can be checked without the model. Raises `BadInput`. Runs on page, CLI and API alike."""
 
+    def usual_inputs(self, spec: ModelSpec) -> Mapping[str, str]:
+        """Return what the page adds to a prompt alone, and a command where it is not told otherwise: input to value."""
+        return {}
+
     def warnings(self, spec: ModelSpec, request: Request, params: P) -> list[str]:
         """Return sentences that a person should read before this request runs: it runs, but hardly as they mean it.
 
@@ -185,37 +223,104 @@ class Family(ABC, Generic[P]):
         return describe(self.Params, spec.params, self.seed_shown_if)
 
 
-def discover(family_dirs: tuple[Path, ...]) -> Mapping[str, Family]:
-    """Import every module in the folders and return one instance per family, by name.
+def _declaration_problem(cls: type[Family[Any]], whole: bool) -> str:
+    """Return what is wrong with a family's declaration, to follow its class's name; "" for nothing.
 
-    Imported once, and again when a file came or went. Raises `CatalogError` for two families of one name.
+    `whole` is false for a base of families: what its families declare is not asked of it.
     """
-    return _families(tuple(path for folder in family_dirs for path in sorted(Path(folder).glob("[!_]*.py"))))
+    from models.params import describe
+
+    params: Any = getattr(cls, "Params", None)
+    if params is not None and not (isinstance(params, type) and issubclass(params, Params)):
+        return f".Params is {params!r}; it must be a subclass of models.params.Params"
+    if whole:
+        for name, form, such in (("name", _NAME, "causal_lm"), ("modality", _ROOM, "text"), ("title", None, "A title")):
+            value = getattr(cls, name, None)
+            if not isinstance(value, str) or not value.strip() or (form is not None and not form.fullmatch(value)):
+                return f".{name} is {value!r}; a family needs one, such as {such!r}"
+        if params is None:
+            return ".Params is missing; a family needs a class of its settings"
+    table = {item.name: item for item in describe(params)} if params is not None else {}
+    settings = {*table, "seed"}
+    seen: set[str] = set()
+    for item in cls.inputs:
+        if not isinstance(item, InputField):
+            return f".inputs holds {item!r}; every input must be an InputField"
+        if item.name in seen:
+            return f".inputs has two inputs named {item.name}; give one of them another name"
+        if item.name in settings:
+            return f".inputs {item.name}: a setting has this name; give one of them another name"
+        seen.add(item.name)
+        if missing := sorted(set(item.shown_if) - settings):
+            return f".inputs {item.name}: shown_if names unknown fields {missing}"
+        if problem := impossible(table, item.shown_if):
+            return f".inputs {item.name}: shown_if: {problem}"
+    check_condition(cls.seed_shown_if, f"{cls.__name__}.seed_shown_if")
+    if whole and (missing := sorted(set(cls.seed_shown_if) - settings)):
+        return f".seed_shown_if names unknown fields {missing}"
+    for served in ("tools", "studies"):
+        for name, method in getattr(cls, served).items():
+            if whole and not (isinstance(method, str) and callable(getattr(cls, method, None))):
+                return f".{served} {name!r} names {method!r}, which is not a method of the family"
+    if whole and cls.length_tool and cls.length_tool not in cls.tools:
+        return f".length_tool is {cls.length_tool!r}; it must be one of its tools: {', '.join(cls.tools) or 'none'}"
+    return ""
 
 
-@cache
-def _families(files: tuple[Path, ...]) -> Mapping[str, Family]:
+def discover(family_dirs: tuple[Path, ...]) -> tuple[Mapping[str, Family], tuple[CatalogError, ...]]:
+    """Import every module in the folders; return one instance per family, by name, and what is wrong with the others.
+
+    Imported once, and again when a file came or went; a file that cannot be used is tried again each time.
+    """
+    files = tuple(path for folder in family_dirs for path in sorted(Path(folder).glob("[!_]*.py")))
     found: dict[str, Family] = {}
+    problems: list[CatalogError] = []
     for path in files:
-        module = _import(path)
-        for _, member in inspect.getmembers(module, inspect.isclass):
-            if not issubclass(member, Family) or inspect.isabstract(member) or member.__module__ != module.__name__:
-                continue
-            if member.name in found:
-                other = inspect.getfile(type(found[member.name]))
-                raise CatalogError(f"{path.name}: the family name {member.name!r} is taken by {Path(other).name}.")
-            found[member.name] = member()
-    return found
+        try:
+            for family in _families(path, files):
+                if family.name in found:
+                    other = inspect.getfile(type(found[family.name]))
+                    raise CatalogError(f"{path.name}: the family name {family.name!r} is taken by {Path(other).name}.")
+                found[family.name] = family
+        except CatalogError as error:
+            problems.append(error)
+    return found, tuple(problems)
 
 
-def _import(path: Path) -> Any:
+@cache  # an exception is not kept
+def _families(path: Path, files: tuple[Path, ...]) -> tuple[Family, ...]:
+    """Return the families of a file, one of `files`. Raises `CatalogError` for one that cannot be used."""
+    try:
+        module = import_file(path)
+        return tuple(
+            member() for _, member in inspect.getmembers(module, inspect.isclass)
+            if issubclass(member, Family) and not inspect.isabstract(member) and member.__module__ == module.__name__
+        )  # fmt: skip
+    except (Exception, SystemExit) as error:  # whatever a file from elsewhere does: the other families stay
+        log.info("the family file %s cannot be used", path, exc_info=True)  # a shell shows the sentence alone
+        lines = [at.lineno for at in traceback.extract_tb(error.__traceback__) if Path(at.filename) == path.resolve()]
+        line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
+        where = f", line {line}" if line else ""
+        why = error.msg if isinstance(error, SyntaxError) else (str(error).splitlines() or ["no reason given"])[0]
+        raise CatalogError(
+            f"{path.name}: this family file cannot be used ({type(error).__name__}{where}: {why.rstrip('.')}). "
+            "Mend it, or take it out of its folder.", file=str(path),
+        ) from error  # fmt: skip
+
+
+def import_file(path: Path) -> Any:
+    """Import a file: one of ours as a module of this package, one from elsewhere under a name of its own."""
     own = Path(__file__).resolve().parent
     if (here := path.resolve()).is_relative_to(own):
         return importlib.import_module(".".join((own.name, *here.relative_to(own).with_suffix("").parts)))
-    name = f"_playground_families_{path.stem}_{abs(hash(path.resolve())):x}"
+    name = f"_playground_{path.parent.name}_{path.stem}_{abs(hash(path.resolve())):x}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]  # a half of a module serves nobody
+        raise
     return module

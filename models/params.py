@@ -7,11 +7,10 @@ A family declares a `Params` class; `describe` turns it, narrowed by a catalogue
 from __future__ import annotations
 
 import difflib
-import math
 import operator
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
@@ -19,60 +18,28 @@ import annotated_types
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic.fields import FieldInfo
 
+from models.conditions import Above, ShownIf, above, as_condition
 from models.errors import BadParam
-from models.types import SEED_MAX
+from models.types import SEED_MAX, is_number, is_text
 
+__all__ = ["Above", "ShownIf", "above"]  # a family declares with these; see models.conditions
 FieldType = Literal["number", "integer", "toggle", "choice", "tags", "text", "seed"]
 Cost = Literal["", "each", "limit"]
-_HINTS = {
-    "label",
-    "step",
-    "group",
-    "advanced",
-    "live",
-    "log",
-    "shown_if",
-    "unit",
-    "neutral",
-    "neutral_unless",
-    "cost",
-    "was",
-}
-
-
-@dataclass(frozen=True)
-class Above:
-    """Stand in a `shown_if` for every number above `limit`; `value in Above(1.0)` asks."""
-
-    limit: float
-
-    def __contains__(self, value: object) -> bool:
-        return isinstance(value, int | float) and value > self.limit
-
-    def __iter__(self) -> Iterator[float]:
-        """Give the limit alone: the condition as plain data."""
-        yield self.limit
-
-
-def above(limit: float) -> Above:
-    """Return the condition "more than `limit`" for a `shown_if`."""
-    return Above(limit)
-
-
-ShownIf = Mapping[str, Sequence[Any] | Above]
+_HINTS = {"label", "step", "group", "advanced", "live", "log", "shown_if", "unit", "neutral", "neutral_unless", "cost",
+          "names", "was"}  # fmt: skip
 
 
 def hint(**hints: Any) -> dict[str, Any]:
     """Build the `json_schema_extra` of a params field.
 
     `label` (else made from the name), `step`, `group` (heading), `advanced` (folded away), `live` (a move redraws
-    the form), `log` (logarithmic slider), `unit`, and `shown_if={"other": [values]}`: the field acts, and is
-    shown, only while every named field has one of the listed values, or is `above` a number. At the value `neutral`, or
-    one of a tuple of them, it has no effect, unless `neutral_unless` holds, written as `shown_if` is; off (None), an
-    empty text and an empty list never have one. `cost`: "each", the run's time grows in proportion to the number;
-    "limit", the run is as long as it likes up to the number. `was=(least, most)`: the range that older requests may
-    have been made with; what lies outside of today's had the effect of its nearest end and is taken for that. Raises
-    `TypeError` for any other hint.
+    the form), `log` (logarithmic slider), `unit`, `names` (from each choice to what pages call it), and
+    `shown_if={"other": [values]}`: the field acts, and is shown, only while every named field has one of the listed
+    values, or is `above` a number. At the value `neutral`, or one of a tuple of them, it has no effect, unless
+    `neutral_unless` holds, written as `shown_if` is; off (None), an empty text and an empty list never have one.
+    `cost`: "each", the run's time grows in proportion to the number; "limit", the run is as long as it likes up to the
+    number. `was=(least, most)`: the range that older requests may have been made with; what lies outside of today's had
+    the effect of its nearest end and is taken for that. Raises `TypeError` for any other hint.
     """
     unknown = set(hints) - _HINTS
     if unknown:
@@ -101,9 +68,11 @@ class Params(BaseModel):
                 missing = set(getattr(item, condition)) - set(described)
                 if missing:
                     raise TypeError(f"{cls.__name__}.{name}: {condition} names unknown fields {sorted(missing)}")
+                if wrong := impossible(described, getattr(item, condition)):
+                    raise TypeError(f"{cls.__name__}.{name}: {condition}: {wrong}")
             for value in item.neutral:
-                if problem := _out_of_range(item, value):
-                    raise TypeError(f"{cls.__name__}.{name}: neutral: {problem}")
+                if wrong := problem(item, value):
+                    raise TypeError(f"{cls.__name__}.{name}: neutral: {wrong}")
             if item.cost and item.type not in ("number", "integer"):
                 raise TypeError(f"{cls.__name__}.{name}: only a number has a cost, not a {item.type}")
 
@@ -117,8 +86,8 @@ class ParamField:
 
     `ge`, `le` and `step` are set for numbers; `optional` means that None ("off") is allowed; `default` is the
     model's own. `shown_if` maps another field's name to the values under which this one acts. At the values in
-    `neutral` it has no effect, unless `neutral_unless` holds; `cost` says how the run's time follows it; `was` is the
-    range of older requests (see `hint`).
+    `neutral` it has no effect, unless `neutral_unless` holds; `cost` says how the run's time follows it, `names` what
+    pages call its choices, `was` is the range of older requests (see `hint`).
     """
 
     name: str
@@ -142,6 +111,7 @@ class ParamField:
     neutral: tuple[Any, ...] = ()
     neutral_unless: ShownIf = field(default_factory=dict)
     cost: Cost = ""
+    names: Mapping[str, str] = field(default_factory=dict)
     was: tuple[float, float] | None = None
 
 
@@ -188,16 +158,13 @@ def check(params: type[_P], fields: tuple[ParamField, ...], values: Mapping[str,
     given, what is allowed.
     """
     known = {item.name: item for item in fields if item.type != "seed"}
-    problems = []
-    for name in values:
-        if name not in known:
-            problems.append(f"{name}: {model} has no such setting{_nearest(name, known)}")
+    strange = [name for name in values if name not in known]
+    problems = [f"{name}: {model} has no such setting{_nearest(name, known)}" for name in strange]
     merged = {name: item.default for name, item in known.items()}
     merged.update({name: taken(known[name], value) for name, value in values.items() if name in known})
     for name, value in merged.items():
-        problem = _out_of_range(known[name], value)
-        if problem:
-            problems.append(problem)
+        if wrong := problem(known[name], value):
+            problems.append(wrong)
     if not problems:
         try:
             return params.model_validate(merged, strict=False)
@@ -209,12 +176,10 @@ def check(params: type[_P], fields: tuple[ParamField, ...], values: Mapping[str,
 
 
 def taken(item: ParamField, value: Any) -> Any:
-    """Return a value as a setting takes it: one from a range that was wider once becomes its nearest end of today."""
-    if item.was is None or not isinstance(value, int | float) or isinstance(value, bool):
+    """Return a value as a setting takes it: one of a range that was wider once becomes its nearest end of today."""
+    if item.was is None or not is_number(value) or not item.was[0] <= value <= item.was[1]:
         return value
-    assert item.ge is not None and item.le is not None
-    least, most = item.was
-    return min(max(value, item.ge), item.le) if least <= value <= most and not item.ge <= value <= item.le else value
+    return sorted((value, item.ge, item.le))[1]
 
 
 def in_effect(fields: tuple[ParamField, ...], values: Mapping[str, Any]) -> tuple[str, ...]:
@@ -267,7 +232,8 @@ def allowed(item: ParamField) -> str:
         assert item.ge is not None and item.le is not None
         words = f"{'a whole number from ' if item.type != 'number' else ''}{_short(item.ge)} to {_short(item.le)}"
     elif item.type == "choice":
-        words = f"one of {', '.join(item.choices)}"
+        named = [f"{choice} ({item.names[choice]})" if choice in item.names else choice for choice in item.choices]
+        words = f"one of {', '.join(named)}"
     elif item.type == "toggle":
         words = "on or off (true or false)"
     elif item.type == "tags":
@@ -303,37 +269,56 @@ def _narrow(item: ParamField, narrowing: Narrowing | None) -> ParamField | None:
     narrowed = replace(item, **changes)
     if narrowed.ge is not None and narrowed.le is not None and narrowed.ge > narrowed.le:
         raise BadParam(f"params.{item.name}: ge {_short(narrowed.ge)} is above le {_short(narrowed.le)}.")
-    problem = _out_of_range(narrowed, narrowed.default)
-    if problem:
-        raise BadParam(f"params.{problem}.")
+    if unfit := problem(narrowed, narrowed.default):
+        raise BadParam(f"params.{unfit}.")
     return narrowed
 
 
-def _out_of_range(item: ParamField, value: Any) -> str:
+def limited(
+    item: ParamField, *, ge: float | None = None, le: float | None = None, choices: Sequence[str] | None = None
+) -> ParamField:
+    """Return a setting narrowed to what a model's files allow; the default moves inside, and at least one value stays.
+
+    Choices of which none would be left stay as they are.
+    """
+    changes: dict[str, Any] = {}
+    if item.ge is not None and item.le is not None:
+        kind = int if item.type == "integer" else float
+        most = item.le if le is None else min(item.le, kind(le))
+        least = min(item.ge if ge is None else max(item.ge, kind(ge)), most)
+        changes = {"ge": least, "le": most}
+        if item.default is not None:
+            changes["default"] = min(max(item.default, least), most)
+    elif choices is not None and (chosen := tuple(name for name in item.choices if name in choices)):
+        keeps = item.default in chosen or (item.default is None and item.optional)
+        changes = {"choices": chosen, "default": item.default if keeps else chosen[0]}
+    return replace(item, **changes)
+
+
+def problem(item: ParamField, value: Any) -> str:
     """Return a sentence if `value` has the wrong type or lies outside the model's own range, else ""."""
     if value is None:
         return "" if item.optional else _sentence(item, item.name, value)
     good = {
-        "number": isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value),
-        "integer": isinstance(value, int | float) and not isinstance(value, bool)
-        and math.isfinite(value) and value == int(value),
+        "number": is_number(value),
+        "integer": is_number(value) and value == int(value),
+        "seed": is_number(value) and value == int(value),
         "toggle": isinstance(value, bool),
         "choice": isinstance(value, str) and value in item.choices,
-        "tags": isinstance(value, list | tuple) and all(isinstance(one, str) for one in value)
-        and (item.max_items is None or len(value) <= item.max_items),
-        "text": isinstance(value, str) and (item.max_length is None or len(value) <= item.max_length),
-    }.get(item.type, True)  # fmt: skip
-    if good and item.type in ("number", "integer"):
+        "tags": isinstance(value, list | tuple) and all(map(is_text, value)) and len(value) <= (item.max_items or 1e9),
+        "text": is_text(value) and (item.max_length is None or len(value) <= item.max_length),
+    }[item.type]  # fmt: skip
+    if good and item.type in ("number", "integer", "seed"):
         assert item.ge is not None and item.le is not None
         good = item.ge <= value <= item.le
     return "" if good else _sentence(item, item.name, value)
 
 
 def _sentence(item: ParamField | None, name: str, value: Any, message: str = "") -> str:
-    shown = repr(value) if len(repr(value)) <= 60 else repr(value)[:57] + "…"
-    if item is None:
-        return f"{name}: {shown} ({message})"
-    return f"{name} is {shown}; it must be {allowed(item)}"
+    long = isinstance(value, int) and value.bit_length() > 10_000  # Python writes no number of thousands of digits
+    shown = "a huge number" if long else repr(value)
+    shown = shown if len(shown) <= 60 else f"{shown[:57]}…"
+    return f"{name}: {shown} ({message})" if item is None else f"{name} is {shown}; it must be {allowed(item)}"
 
 
 def _nearest(name: str, known: Mapping[str, Any]) -> str:
@@ -367,10 +352,12 @@ def _describe_field(name: str, info: FieldInfo) -> ParamField:
         "advanced": bool(extra.get("advanced", False)),
         "live": bool(extra.get("live", False)),
         "unit": extra.get("unit", ""),
-        "shown_if": _condition(extra.get("shown_if")),
+        "shown_if": as_condition(extra.get("shown_if"), f"{name}: shown_if"),
         "neutral": _several(extra["neutral"]) if "neutral" in extra else (),
-        "neutral_unless": _condition(extra.get("neutral_unless")),
+        "neutral_unless": as_condition(extra.get("neutral_unless"), f"{name}: neutral_unless"),
         "cost": extra.get("cost", ""),
+        "was": extra.get("was"),
+        "names": extra.get("names", {}),
     }
     if kind in (int, float):
         if ge is None or le is None:
@@ -379,11 +366,7 @@ def _describe_field(name: str, info: FieldInfo) -> ParamField:
         if log and ge <= 0:
             raise TypeError(f"{name}: a logarithmic setting needs ge above 0")
         step = float(str(extra.get("step") or (1 if kind is int else (le - ge) / 100)))
-        ends: Any = extra.get("was")
-        was = (float(ends[0]), float(ends[1])) if ends else None
-        return ParamField(
-            type="integer" if kind is int else "number", ge=ge, le=le, step=step, log=log, was=was, **common
-        )  # fmt: skip
+        return ParamField(type="integer" if kind is int else "number", ge=ge, le=le, step=step, log=log, **common)
     if kind is bool:
         return ParamField(type="toggle", **common)
     if origin is Literal:
@@ -395,8 +378,15 @@ def _describe_field(name: str, info: FieldInfo) -> ParamField:
     raise TypeError(f"{name}: no widget draws {info.annotation!r}; allowed: int, float, bool, Literal, list[str], str")
 
 
-def _condition(given: Any) -> ShownIf:
-    return {other: values if isinstance(values, Above) else tuple(values) for other, values in (given or {}).items()}
+def impossible(table: Mapping[str, ParamField], shown_if: ShownIf) -> str:
+    """Return a sentence about a value in a condition that the setting which it names never has, else ""."""
+    for other, values in shown_if.items():
+        item = table.get(other)
+        if item is None or isinstance(values, Above):
+            continue
+        if wrong := next((said for value in values if (said := problem(item, value))), ""):
+            return wrong
+    return ""
 
 
 def _several(given: Any) -> tuple[Any, ...]:
@@ -404,8 +394,7 @@ def _several(given: Any) -> tuple[Any, ...]:
 
 
 def _unwrap_optional(annotation: Any) -> tuple[Any, bool]:
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        parts = [part for part in typing.get_args(annotation) if part is not type(None)]
-        if len(parts) == 1:
-            return parts[0], True
+    parts = [part for part in typing.get_args(annotation) if part is not type(None)]
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType) and len(parts) == 1:
+        return parts[0], True
     return annotation, False

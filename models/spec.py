@@ -65,6 +65,16 @@ class ModelSpec(BaseModel):
         return self.id.split("/")[0]
 
     @property
+    def short_id(self) -> str:
+        """Return the part of the id after the slash, which names the model's settings in addresses and its files."""
+        return self.id.split("/")[1]
+
+    @property
+    def named(self) -> str:
+        """Return what a sentence calls the model: its name, as the page does, and its id, as a shell does."""
+        return f"{self.name} ({self.id})"
+
+    @property
     def embedded(self) -> bool:
         """Say whether the weights ship with the catalogue."""
         return self.weights.path is not None
@@ -73,8 +83,8 @@ class ModelSpec(BaseModel):
         """Return the folder of an embedded model's files. Raises `WeightsError` if it is missing."""
         if self.weights.path is None:
             raise WeightsError(
-                f"{self.id} is on the Hugging Face Hub and not on this machine. "
-                "Download it first (see README, Adding things)."
+                f"{self.id} is on the Hugging Face Hub, from which nothing is fetched yet. Put its files into a "
+                "folder, and give the folder as weights.path in its catalogue file."
             )
         folder = (self.file.parent / self.weights.path).resolve()
         if not folder.is_dir():

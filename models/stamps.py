@@ -7,31 +7,63 @@ business of each kind of file: text chunks of a PNG, a comment of a WAV, the fro
 from __future__ import annotations
 
 import json
+import mimetypes
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from models.errors import BadInput
+from models.types import SEED_MAX
 
+OWN = "playground"  # the source of a file made here
 TEXT_MAX_CHARS = 200_000  # of the settings in a file
 _NAME_MAX = 80
-_EXTENSIONS = {
-    "text/plain": "txt", "application/json": "json", "image/png": "png", "image/gif": "gif",
-    "audio/wav": "wav", "audio/flac": "flac", "audio/mpeg": "mp3", "audio/midi": "mid", "text/vnd.abc": "abc",
-    "application/safetensors": "safetensors",
+_TYPES = mimetypes.MimeTypes()  # the library's own table, whatever the machine's files say
+_GAPS = {  # of that table
+    "audio/wav": ".wav", "audio/flac": ".flac", "audio/midi": ".mid", "audio/ogg": ".ogg", "text/vnd.abc": ".abc",
+    "application/safetensors": ".safetensors", "application/xml": ".xml", "application/gzip": ".gz",
+    "text/markdown": ".md", "model/gltf-binary": ".glb",
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Recovered:
-    """Hold what a file says of its making, in our names. `unknown` lists settings that have no name here."""
+    """Hold what a file says of its making, in our names.
 
-    source: Literal["playground", "webui"]
+    `source` is the program: "playground" for ours. `unknown` names, one sentence each, what cannot be taken and what is
+    altered. `seed` is None where the file names none that can be had; `new_seed` where it asks for a new one at each
+    run (−1). `made_with` is what another program calls its model.
+    """
+
+    source: str
     model: str | None = None
     inputs: dict[str, str] = field(default_factory=dict)
     params: dict[str, Any] = field(default_factory=dict)
     seed: int | None = None
     unknown: list[str] = field(default_factory=list)
+    new_seed: bool = False
+    made_with: str = ""
+
+    @property
+    def own(self) -> bool:
+        """Say whether the file was made here."""
+        return self.source == OWN
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Say how one kind of file tells its making; a room's `saved.py` lists its readers (see `models.readers`).
+
+    `name` is the word for such a file in a sentence, `endings` what its name may end in, without the dot. `knows(data)`
+    looks at the first bytes. `read(data)` returns what the file says, None where it says nothing; it raises `BadInput`
+    for a file that is damaged, too large, or of another kind.
+    """
+
+    name: str
+    endings: tuple[str, ...]
+    knows: Callable[[bytes], bool]
+    read: Callable[[bytes], Recovered | None]
 
 
 def own_settings(text: str, what: str) -> Recovered:
@@ -40,25 +72,37 @@ def own_settings(text: str, what: str) -> Recovered:
     `what` is what the message calls the file. Raises `BadInput` for damaged JSON.
     """
     try:
-        request = json.loads(text)["stamp"]["request"]
-        inputs = {str(name): str(value) for name, value in request["inputs"].items()}
-        seed = int(request["seed"])
-        return Recovered("playground", str(request["model"]), inputs, dict(request["params"]), seed)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise BadInput(f"The settings in this {what} are damaged: it was changed after it was saved.") from error
+        return own_request(json.loads(text)["stamp"]["request"])
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
+        raise damaged(what) from error
+
+
+def own_request(request: Any) -> Recovered:
+    """Return the settings of a request as plain JSON. Raises `ValueError` and its like for what is none."""
+    inputs = {str(name): str(value) for name, value in request["inputs"].items()}
+    seed = int(request["seed"])
+    if not 0 <= seed <= SEED_MAX:
+        raise ValueError(seed)
+    return Recovered(OWN, str(request["model"]), inputs, dict(request["params"]), seed)
+
+
+def damaged(what: str) -> BadInput:
+    """Return the error for settings of ours that cannot be read; `what` is a word for the file."""
+    return BadInput(f"The settings in this {what} are damaged: it was changed after it was saved.")
 
 
 def ending(media_type: str) -> str:
     """Return the ending of files of a media type, without the dot; "" for a type that nobody knows."""
-    return _EXTENSIONS.get(media_type, "")
+    media_type = media_type.partition(";")[0].strip().lower()
+    return (_GAPS.get(media_type) or _TYPES.guess_extension(media_type, strict=False) or "").removeprefix(".")
 
 
 def file_name(model: str, seed: int, index: int = 0, media_type: str = "text/plain") -> str:
     """Return a name for a download, such as `story-gpt-seed7.txt`, safe on every file system.
 
     `model` is a model or run id; its last part is used. `index` counts from 0; the second variant ends in `-2`.
-    A media type without a known extension gives `.bin`.
+    A media type that nobody knows gives `.bin`.
     """
     stem = re.sub(r"[^a-z0-9._-]+", "-", model.rsplit("/", 1)[-1].lower())[:_NAME_MAX].strip("._-") or "result"
     variant = f"-{index + 1}" if index else ""
-    return f"{stem}-seed{seed}{variant}.{_EXTENSIONS.get(media_type, 'bin')}"
+    return f"{stem}-seed{seed}{variant}.{ending(media_type) or 'bin'}"

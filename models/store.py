@@ -149,11 +149,6 @@ class Store(Blobs):
             query = query.where(_runs.c.job == job)
         return self._select(query, load)
 
-    def last_job(self, owner: str, *, load: bool = False) -> list[Run]:
-        """Return the runs of the owner's newest job in the order in which they were made."""
-        newest = self.runs(owner, limit=1)
-        return self.runs(owner, newest[0].job, limit=1000, load=load)[::-1] if newest else []
-
     def move_owner(self, old: str, new: str) -> int:
         """Give all runs of one owner to another, as when a reload adopts; return how many. The new one's desks stay."""
         with self._write() as connection:

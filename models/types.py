@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import secrets
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -23,6 +24,18 @@ NEW_SEED = -1  # where a person writes a seed: draw a new one
 def drawn_seed() -> int:
     """Return a new seed by chance. Small, so that it is easily told and typed."""
     return secrets.randbelow(100_000)
+
+
+def is_number(value: Any) -> bool:
+    """Say whether this is a finite number: true and false are none, and a whole number may be beyond any float."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return isinstance(value, int) or math.isfinite(value)
+
+
+def is_text(value: Any) -> bool:
+    """Say whether this is a text that can be stored and shown: no half of a character (lone surrogate) in it."""
+    return isinstance(value, str) and not any("\ud800" <= one <= "\udfff" for one in value)
 
 
 @with_config(ConfigDict(extra="allow"))
@@ -59,7 +72,8 @@ class RunStats(TypedDict, total=False):
 
     A family's `Final` gives `stopped`, `notes` (sentences), what was counted (`tokens` or `steps`, `counted` names the
     latter) and `unused`: settings that could not act, for `run_request` alone, which adds `in_effect`, times in seconds
-    and `peak_bytes` of the process. `not_stored` says why a run is not kept.
+    and `peak_bytes` of the process, and `bare`: the indices of outputs whose file does not hold the stamp, where there
+    are any. `not_stored` says why a run is not kept.
     """
 
     stopped: bool
@@ -79,6 +93,7 @@ class RunStats(TypedDict, total=False):
     first_output_s: float
     peak_bytes: int
     not_stored: str
+    bare: list[int]
 
 
 class Request(BaseModel):

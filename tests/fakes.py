@@ -200,5 +200,6 @@ class FakeWords(FakeEngine):
     def tool_count_tokens(self, data: dict[str, Any]) -> dict[str, Any]:
         said = [one["content"] for one in json.loads(data.get("messages") or "[]")]
         tokens = len(" ".join([*said, data["text"]]).split())
-        problem = f"The prompt has {tokens} tokens." if tokens >= 512 else ""
+        cut = data.get("params", {}).get("cut_prompt")
+        problem = f"The prompt has {tokens} tokens." if tokens >= 512 and not cut else ""
         return {"tokens": tokens, "context_length": 512, "problem": problem}

@@ -2,17 +2,19 @@
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from components import rooms
+from tests.test_layout import session_state_faults
 
 ROOT = Path(__file__).parents[1]
 GENERIC = sorted(
     path for folder in ("components", "models", "models/runtime", "pages") for path in (ROOT / folder).glob("*.py")
 )
-PAGES = {f"{name}.py" for name in rooms.every()}  # one short file per page names its room
+PAGES = {page.script for room in rooms.every().values() for page in room.pages}  # short files, each names its room
 # words for what rooms make; "text" is a plain type of settings and inputs, too, and Streamlit's own word
 MADE = ("image", "picture", "audio", "sound", "speech", "voice", "video", "story", "stories", "tune", "chat", "emoji")
 WORD = re.compile(rf"(?<![a-z])({'|'.join(MADE)})s?(?![a-z])")
@@ -60,7 +62,7 @@ def said(tree):
 
 @pytest.mark.parametrize("path", GENERIC, ids=lambda path: str(path.relative_to(ROOT)))
 def test_generic_code_names_no_modality(path):
-    if path.parent.name == "pages" and path.name in PAGES:
+    if path in PAGES:
         assert len(path.read_text("utf-8").splitlines()) <= 15
         return
     found = [word for _, word in said(ast.parse(path.read_text("utf-8")))]
@@ -77,7 +79,45 @@ def test_the_check_sees_what_it_should():
 
 def test_every_room_of_the_app_is_found_and_stands_in_its_own_folder():
     own = {file.parent.name for file in (ROOT / "components").glob("*/page.py")}
-    assert own == set(rooms.every()) == {"text", "image", "audio"}
+    assert own == set(rooms.every())
+    assert rooms.problems() == ()
     for name in own:
         assert (ROOT / "models" / name / "families").is_dir()
         assert all(page.script.is_file() for page in rooms.room(name).pages)
+
+
+def layers(container):
+    """Return the names in the layers of the contract on a package, each layer as a set."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    found = next(one for one in contracts if one.get("containers") == [container])
+    return [set(re.findall(r"\w+", layer)) for layer in found["layers"]]
+
+
+@pytest.mark.parametrize("package", ["models", "components"])
+def test_the_import_contracts_name_every_room_of_the_repository(package):
+    """A room in a folder outside of the repository needs nothing; one inside is named in pyproject.toml, to be held."""
+    named = next((one for one in layers(package) if one & set(rooms.every())), set())
+    missing = sorted(set(rooms.every()) - named)
+    assert not missing, (
+        f"pyproject.toml: add {' | '.join(missing)} to the layer {' | '.join(sorted(named))} of the contract whose "
+        f"container is {package!r}: a room of the repository has one word in each contract that names the rooms."
+    )
+    gone = sorted(named - set(rooms.every()))
+    assert not gone, f"pyproject.toml: the contract on {package!r} names {gone}, which are no rooms any more."
+
+
+def test_rooms_are_independent_in_models():
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    found = next(one["modules"] for one in contracts if one["name"] == "no room of models imports another")
+    wanted = sorted(f"models.{name}" for name in rooms.every())
+    assert sorted(found) == wanted, f"pyproject.toml: the contract “no room of models imports another” needs {wanted}"
+
+
+def test_the_room_that_shows_how_keeps_the_rules():
+    files = list((ROOT / "tests" / "toy").rglob("*.py"))
+    sources = {str(file.relative_to(ROOT)): file.read_text("utf-8") for file in files}
+    assert len(sources) > 3
+    assert session_state_faults(sources) == []
+    others = "|".join(rooms.every())
+    for name, source in sources.items():
+        assert not re.search(rf"(models|components)\.({others})\b", source), f"{name} imports another room"

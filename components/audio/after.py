@@ -10,19 +10,23 @@ from functools import partial
 
 import streamlit as st
 
-from components import result, studies
+from components import result, state, studies
 from components.audio import sentence_rows, sound_effects, sound_view
 from components.escape import plain
 from components.session import Session
 from components.widgets import charts
+from models.audio.sound_family import HEARS, SPEAKS
 from models.catalog import Catalog
 from models.runtime.jobs import Jobs
 from models.spec import ModelSpec
 from models.types import Output, Request, Run
 
+_EFFECTS = state.slot("sound-effects-open", False)  # how the switch was left last
+_EAR = state.slot("sound-ear-open", False)
+
 
 def draw(session: Session, run: Run, key: str, again: Callable[[Request], None]) -> None:
-    """Draw what can be done further: sentences made again, effects on a sound, and having speech heard again.
+    """Draw what can be done further: sentences made again, effects on a sound, speech checked by a recogniser.
 
     `again` runs a request that differs from the run's in one sentence.
     """
@@ -38,9 +42,10 @@ def draw(session: Session, run: Run, key: str, again: Callable[[Request], None])
 
 def _draw_effects(jobs: Jobs, run: Run, key: str) -> None:
     made = [output for output in run.outputs if output.kind == "audio"]
-    if not made or not st.toggle("Audio effects", key=f"{key}-effects", help="Changes the finished sound: speed, "
-                                                                             "pitch, equaliser, reverb, gain, "
-                                                                             "fades."):  # fmt: skip
+    if not made or not _toggle(
+        "Audio effects", _EFFECTS, f"{key}-effects", "Changes the finished sound: speed, pitch, equaliser, reverb, "
+                                                     "gain, fades.",
+    ):  # fmt: skip
         return
     with st.container(border=True):
         place = 0
@@ -56,9 +61,9 @@ def _draw_ear(session: Session, run: Run, key: str) -> None:
     ear = _listener(session.catalog, takes)
     if not takes or ear is None:
         return
-    asked = st.toggle(
-        "Check with recogniser", key=f"{key}-ear",
-        help=f"Runs {ear.name} on each take and shows what it understood: a test of intelligibility.",
+    asked = _toggle(
+        "Check with recogniser", _EAR, f"{key}-ear",
+        f"Runs {ear.name} on each take and shows what it understood: a test of intelligibility.",
     )  # fmt: skip
     if not asked:
         return
@@ -70,14 +75,20 @@ def _draw_ear(session: Session, run: Run, key: str) -> None:
         _draw_heard(session.jobs, take, heard, len(takes) > 1, f"{key}-{take.index}")
 
 
+def _toggle(label: str, last: state.Slot[bool], key: str, told: str) -> bool:
+    """Draw a switch that begins as its like was left under the result before."""
+    own = state.at(state.key(key), False)
+    own.start(last.get())
+    return st.toggle(label, key=own.key, help=told, on_change=last.follow, args=(own,))
+
+
 def _spoken(catalog: Catalog, run: Run, output: Output) -> bool:
-    family = catalog.family(run.request.model).name
-    return output.kind == "audio" and bool(output.text) and family in ("spectrogram_diffusion", "text_to_speech")
+    return output.kind == "audio" and bool(output.text) and SPEAKS in catalog.family(run.request.model).roles
 
 
 def _listener(catalog: Catalog, takes: list[Output]) -> ModelSpec | None:
     """Return a recogniser that knows the words: the one of digits for digits, else one that writes any."""
-    ears = [spec for spec in catalog.values() if spec.family == "speech_to_text"]
+    ears = [spec for spec in catalog.values() if HEARS in catalog.family(spec.id).roles]
     if all(word.isdigit() for take in takes for word in take.text.split()):
         return next((spec for spec in ears if spec.embedded), None)
     return next((spec for spec in ears if "kind" in spec.facts), None)

@@ -12,7 +12,9 @@ from components.audio import recording_input, sentence_rows, sound_actions, soun
 from components.escape import plain
 from components.modality import Modality, RoomPage, SettingsFile, Showing, Takes, Words
 from components.widgets import charts
-from models.audio import sounds
+from models import labels
+from models.audio import tags
+from models.audio.sound_family import SPEAKS_ANY
 from models.types import Output, Run
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from components.desk import Desk
     from models.spec import ModelSpec
 
-SPEECH = "text_to_speech"  # the family that speaks any text
+TILE_CHARS = 80
 
 
 def _draw(showing: Showing) -> None:
@@ -33,25 +35,20 @@ def _draw_heard(showing: Showing) -> None:
 
 
 def _draw_tile(output: Output, read: Callable[[Output], bytes], key: str) -> None:
-    st.caption(plain(sound_view.tune_words(output.text) or " ".join(output.text.split())[:80]))
+    st.caption(plain(sound_view.tune_words(output.text) or labels.shorten(output.text, TILE_CHARS)))
     if output.meta.get("peaks"):
         charts.draw(sound_view.wave(output, small=True), f"{key}-tile")
 
 
-def _line(run: Run) -> str:
-    """Return one line for a sound, or for what was heard: the model, and what it says."""
-    said = run.outputs[0].text if run.outputs else run.request.inputs.get("prompt", "")
-    said = sound_view.tune_words(said) or said
-    name = run.request.model.split("/", 1)[-1]
-    if "seed" in run.stats.get("in_effect", {"seed": 0}):  # else chance had no part
-        name = f"{name}, seed {run.request.seed}"
-    heard = "heard " if run.outputs and run.outputs[0].kind == "text" else ""
-    line = " ".join((heard + said).split())[:80]
-    return plain(f"{name} · {line}")
+def _says(output: Output) -> str:
+    """Return what a sound is in words, or what was recognised in one."""
+    if output.kind == "text":
+        return f"recognised: {output.text.strip() or 'nothing'}"
+    return sound_view.tune_words(output.text) or output.text
 
 
 def _draw_earlier(desk: Desk, runs: Sequence[Run], shown: str) -> None:
-    sound_pair.draw(desk.session)
+    sound_pair.draw(desk)
     run_list.draw_rows(desk, runs, shown)
 
 
@@ -61,7 +58,8 @@ def _draw_after(desk: Desk, run: Run, key: str) -> None:
 
 def _voice(desk: Desk) -> ModelSpec | None:
     """Return a model that can speak any text, if the catalogue has one."""
-    return next((spec for spec in desk.session.catalog.values() if spec.family == SPEECH), None)
+    catalog = desk.session.catalog
+    return next((spec for spec in catalog.values() if SPEAKS_ANY in catalog.family(spec.id).roles), None)
 
 
 def _speaks(desk: Desk, output: Output) -> bool:
@@ -73,7 +71,7 @@ def _speak(desk: Desk, output: Output) -> None:
     spec = _voice(desk)
     assert spec is not None
     state.at(state.model_key(ROOM.id)).set(spec.id)
-    state.at(state.prompt_key(ROOM.id, SPEECH)).set(output.text)
+    state.at(state.prompt_key(ROOM.id, spec.family)).set(output.text)
 
 
 ROOM = Modality(
@@ -89,7 +87,7 @@ ROOM = Modality(
     views={"audio": _draw, "text": _draw_heard},
     words=Words(units={"generate": "tokens"}, decoded="sound"),
     tile=_draw_tile,
-    line=_line,
+    says=_says,
     earlier=_draw_earlier,
     actions={"audio": sound_actions.draw},
     after=_draw_after,
@@ -102,9 +100,9 @@ ROOM = Modality(
     ),
     file=SettingsFile(
         "sound",
-        "Drop a WAV, FLAC or MP3 file that was made here: its settings and seed are restored on this page. The file is "
-        "read by this app and not stored.",
-        ("wav", "flac", "mp3"), recording_input.UPLOAD_MB, sounds.read_settings,
+        "Drop a sound that was made here, in whatever format it was converted to since: its settings and seed are "
+        "restored on this page. The file is read by this app and not stored.",
+        tags.ENDINGS, recording_input.UPLOAD_MB,
     ),
     own_prompts=True,
 )  # fmt: skip

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from components import inputs
+from components.example import example_file
 from components.modality import InputType
 from models.audio import sounds
 from models.family import InputField
@@ -47,8 +48,8 @@ def draw(desk: Desk, item: InputField) -> None:
 
 def _draw_example(desk: Desk, item: InputField) -> None:
     """Offer the recording that ships with a model, for those who have none at hand."""
-    file = inputs.EXAMPLES / f"{desk.spec.id.replace('/', '-')}-input.wav"
-    if not file.exists():
+    file = example_file(desk.spec, "-input.wav")
+    if file is None:
         return
     key = inputs.ref_key(desk.room.id, item.name)
 

@@ -88,8 +88,8 @@ def _draw_row(
         said = [f"seed {row['seed']}", f"{row['seconds']:.1f} s", *(f"{name} {value}" for name, value in own.items())]
         st.caption(plain(" · ".join(said)), width="content")
         st.button(
-            "Again", icon=":material/replay:", key=f"{key}-again", on_click=_again, args=(run, row, again),
-            help="Say this sentence with another seed; the others stay as they are.",
+            "New seed", icon=":material/casino:", key=f"{key}-again", on_click=_again, args=(run, row, again),
+            help="Says this sentence with a new seed; the others stay as they are.",
         )  # fmt: skip
         with st.popover("Change", icon=":material/tune:", key=f"{key}-change"), st.form(f"{key}-form", border=False):
             values = {**run.request.params, **own}

@@ -1,4 +1,4 @@
-"""What can be done with a sound: other file formats, notes as files, and hearing it again by the recogniser."""
+"""What can be done with a sound: other file formats, notes as files, notes among them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from models.types import Output, Run
 def draw(act: Act) -> None:
     """Draw the menu of files beside the WAV that every sound has."""
     run, output, key = act.run, act.output, act.key
-    with st.popover(f"More files{act.name}", icon=":material/folder_zip:", key=f"files-{key}"):
+    with st.popover("More files", icon=":material/folder_zip:", key=f"files-{key}"):
         st.caption("FLAC and MP3 files contain the settings, too.")
         for kind in ("FLAC", "MP3"):
             media_type = sounds.FORMATS[kind]

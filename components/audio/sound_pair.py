@@ -1,4 +1,4 @@
-"""Two sounds of this session side by side: play both, their numbers, where their spectrograms differ."""
+"""Two sounds of this owner side by side: play both, their numbers, where their spectrograms differ."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Any
 
 import streamlit as st
 
-from components import result
-from components.audio import sound_view, spectrogram
+from components import labelled, result
+from components.audio import spectrogram
+from components.desk import Desk
 from components.escape import plain
-from components.session import Session
 from models.errors import PlaygroundError
 from models.runtime.jobs import Jobs
 from models.types import Output, Run
@@ -25,8 +25,9 @@ _LAID = {
 READ = 60
 
 
-def draw(session: Session) -> None:
+def draw(desk: Desk) -> None:
     """Draw the choice of two sounds, and what tells them apart; nothing while there are fewer than two."""
+    session = desk.session
     try:
         runs = session.jobs.store.runs(session.owner, limit=READ)
     except PlaygroundError:
@@ -39,12 +40,14 @@ def draw(session: Session) -> None:
         return
     with st.container(border=True):
         names = list(found)
+        # a menu shows its words as they are: nothing is to be escaped
+        called = dict(zip(names, labelled.of_outputs(session.catalog, list(found.values())), strict=True))
         left, right = st.columns(2)
         with left:
-            first = st.selectbox("A", names, index=1, format_func=lambda name: _title(*found[name]), key="pair-a")
+            first = st.selectbox("A", names, index=1, format_func=called.__getitem__, key="pair-a")
             _play(session.jobs, found[first][1])
         with right:
-            second = st.selectbox("B", names, index=0, format_func=lambda name: _title(*found[name]), key="pair-b")
+            second = st.selectbox("B", names, index=0, format_func=called.__getitem__, key="pair-b")
             _play(session.jobs, found[second][1])
         models = [run.request.model for run, _ in (found[first], found[second]) if run.request.model in session.catalog]
         tool = next((model for model in models if "compare" in session.catalog.family(model).tools), None)
@@ -88,15 +91,6 @@ def _number(value: float | None) -> str:
 
 def _sound(run: Run, output: Output) -> bool:
     return output.kind == "audio" and bool(output.sha256) and run.request.model.startswith("audio/")
-
-
-def _title(run: Run, output: Output) -> str:
-    name = run.request.model.split("/", 1)[-1]
-    said = sound_view.tune_words(output.text) or output.text[:30]
-    instrument = run.request.params.get("instrument", "")
-    # a menu shows its words as they are: nothing is to be escaped
-    seed = f"{name}, seed {output.meta.get('seed', run.request.seed)}"
-    return " · ".join(str(one) for one in (seed, said, instrument) if one)
 
 
 def _play(jobs: Jobs, output: Output) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import altair as alt
 import streamlit as st
 
+from components import state
 from components.audio import spectrogram
 from components.escape import plain
 from components.widgets import charts, frame_player
@@ -16,7 +17,9 @@ from models.audio import scores, tunes
 from models.errors import PlaygroundError
 from models.types import Output
 
+_NAMED = (0, 2, 4, 7, 9)  # C D E G A: the names of neighbours would touch
 Read = Callable[[Output], bytes]
+_VIEW = state.slot("sound-view", "")  # the one chosen last
 _NOTE_NAMES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
 
 
@@ -58,8 +61,11 @@ def _draw_views(output: Output, views: Sequence[Output], key: str, read: Read) -
         names.append("Spectrogram")
     if "steps" in kinds:
         names.append("Steps")
-    chosen = st.segmented_control("View", names, default=names[0], required=True, key=f"{key}-view",
-                                  label_visibility="collapsed")  # fmt: skip
+    own = state.at(state.key(key, "view"), names[0])  # the next sound opens in the same view
+    own.start(_VIEW.get() if _VIEW.get() in names else names[0])
+    chosen = st.segmented_control(
+        "View", names, required=True, key=own.key, label_visibility="collapsed", on_change=_VIEW.follow, args=(own,),
+    )  # fmt: skip
     if chosen == "Wave":
         charts.draw(wave(output), f"{key}-wave")
     elif chosen == "Notes":
@@ -133,13 +139,15 @@ def piano_roll(text: str) -> alt.Chart:
     ]  # fmt: skip
     pitches = [note.pitch for note in notes if note.pitch is not None] or [60, 72]
     low, high = min(pitches), max(pitches)
+    rows_of = list(range(low - 1, high + 2))
     end = max((float(note.start + note.length) for note in notes), default=8.0)
     return alt.Chart(alt.Data(values=rows)).mark_bar(cornerRadius=2, height=9).encode(
         x=alt.X("start:Q", title="eighths", scale=alt.Scale(domain=[0, end], nice=False),
                 axis=alt.Axis(values=list(range(0, int(end) + 1, tune.bar_length)))),
         x2="end:Q",
-        y=alt.Y("pitch:O", title=None, sort="descending", scale=alt.Scale(domain=list(range(low - 1, high + 2))),
-                axis=alt.Axis(labels=False, ticks=False, grid=True)),
+        y=alt.Y("note:N", title=None, scale=alt.Scale(domain=[_note_name(pitch) for pitch in reversed(rows_of)]),
+                axis=alt.Axis(values=[_note_name(pitch) for pitch in rows_of if pitch % 12 in _NAMED], ticks=False,
+                              grid=True, labelOverlap=False)),
         tooltip=[alt.Tooltip("note:N"), alt.Tooltip("start:Q", title="at")],
     ).properties(height=max(140, 11 * (high - low + 3)),
                  description=f"Piano roll of {len(rows)} notes").interactive(bind_y=False)  # fmt: skip

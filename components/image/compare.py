@@ -15,16 +15,6 @@ from models.runtime.job_view import JobView
 from models.spec import ModelSpec
 from models.types import Output, Request, Run
 
-# how each kind of net is trained, in a sentence
-_TRAINED = {
-    "text_to_image": "Trained to tell the noise in a noisy picture from the picture; it draws by taking noise away, "
-    "step by step.",
-    "gan": "Two networks trained against each other: the generator draws, the discriminator tells drawn from real. "
-    "Draws in one pass.",
-    "vae": "Learnt to compress images into a few hundred numbers (a latent) and rebuild them; it draws by decoding "
-    "a random latent.",
-}
-
 
 def fits(catalog: Catalog, run: Run) -> bool:
     """Say whether other models learnt from the same pictures and there is a prompt to give them."""
@@ -90,7 +80,7 @@ def _draw_one(session: Session, request: Request, run: Run | None, key: str, vie
     else:
         st.caption("Not drawn: the job was stopped." if view.finished else "Waiting …")
     if spec is not None:
-        how = _TRAINED.get(spec.family, f"{spec.architecture}.")
+        how = session.catalog.family(spec.id).in_short or f"{spec.architecture}."
         st.caption(plain(f"{spec.parameters / 1e6:.1f} million parameters. {how} Learnt from {spec.trained_on}."))
 
 

@@ -1,18 +1,20 @@
-"""The session's pictures as a wall of thumbnails, one run opened below it, and two pictures against one another."""
+"""The owner's pictures as a wall of thumbnails, one run opened below it, and two pictures against one another."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 import streamlit as st
 
-from components import result, run_list, state
+from components import job_drawing, labelled, look_closer, result, run_list, state
 from components.desk import Desk
 from components.escape import plain
 from components.image import ab_slider, picture_input, picture_wall
 from components.image.picture_wall import Cell
+from models import labels
 from models.errors import PlaygroundError
+from models.runtime import job_view
 from models.runtime.jobs import Jobs
 from models.types import Output, Run
 
@@ -29,18 +31,27 @@ def draw(desk: Desk, runs: Sequence[Run], shown: str) -> None:
     jobs, room = desk.session.jobs, desk.room.id
     groups = [list(group) for _, group in groupby(runs, key=lambda run: run.job)]
     earlier = [sorted(group, key=lambda run: run.created_at) for group in groups if group[0].job != shown][:GROUPS]
-    _draw_comparison(jobs, runs, room)
+    _draw_comparison(desk, runs)
     if not earlier:
         return
     opened = state.at(open_key(room), "")
-    cells = [[cell for run in group for cell in _cells(jobs, run)] for group in earlier]
+    found: list[tuple[Run, Output | None]] = [
+        (run, output) for group in earlier for run in group for output in (_pictures(run) or (None,))
+    ]
+    names = dict(zip(
+        [(run.id, output.index if output is not None else -1) for run, output in found],
+        labelled.of_outputs(desk.session.catalog, found, page_model=desk.spec.id), strict=True,
+    ))  # fmt: skip
+    cells = [[cell for run in group for cell in _cells(jobs, run, names)] for group in earlier]
     pressed = picture_wall.draw(cells, f"{room}-wall", opened.get())
     if pressed is not None:
         opened.set("" if pressed == opened.get() else pressed)
         st.rerun()  # the wall marks what is open
-    run = next((run for group in earlier for run in group if run.id == opened.get()), None)
-    if run is not None:
-        _draw_open(desk, run, opened)
+    for group in earlier:
+        for run in group:
+            if run.id == opened.get():
+                name = names.get((run.id, 0)) or names.get((run.id, -1), "")
+                _draw_open(desk, run, group, name, opened)
 
 
 def open_key(room: str) -> str:
@@ -48,26 +59,35 @@ def open_key(room: str) -> str:
     return state.key(room, "open")
 
 
-def _draw_open(desk: Desk, run: Run, opened: state.Slot[str]) -> None:
+def _draw_open(desk: Desk, run: Run, group: Sequence[Run], name: str, opened: state.Slot[str]) -> None:
+    """Draw the opened run; of a walk or another comparison the whole of it, as it was when it was made."""
+    whole = len(group) > 1 and job_drawing.drawer(desk.room, run.purpose) is not None
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-            st.markdown(f"**{plain(_prompt(run) or str(run.request.params.get('task', '')))}**")
+            st.markdown(f"**{plain(name)}**")
             st.button(
                 "Close", icon=":material/close:", type="tertiary", key=f"{opened.key}-close", on_click=opened.set,
                 args=("",),
             )  # fmt: skip
+        if whole:
+            job_drawing.draw(desk, job_view.of_runs(list(group)))
+            return
         run_list.draw_run(desk, run)
+        look_closer.draw(desk.session, run, f"open-after-{run.id}", remember=False)
 
 
-def _cells(jobs: Jobs, run: Run) -> list[Cell]:
+def _pictures(run: Run) -> tuple[Output, ...]:
+    return tuple(output for output in run.outputs if output.kind == "image")
+
+
+def _cells(jobs: Jobs, run: Run, names: Mapping[tuple[str, int], str]) -> list[Cell]:
     """Return one cell for each picture of a run, or one that says how it ended without any."""
-    pictures = [output for output in run.outputs if output.kind == "image"]
-    if not pictures:
-        title = f"{run.status}: {_title(run, None)}"
+    if not (pictures := _pictures(run)):
+        title = f"{run.status}: {names[run.id, -1]}"
         return [{"id": run.id, "png": b"", "title": title, "label": run.status}]
     return [
-        {"id": run.id, "png": _small(jobs, output), "title": _title(run, output),
-         "label": _seed(run, output) if place else _prompt(run) or _seed(run, output)}
+        {"id": run.id, "png": _small(jobs, output), "title": names[run.id, output.index],
+         "label": f"seed {labels.seed_of(run.request, output)}" if place else names[run.id, output.index]}
         for place, output in enumerate(pictures)
     ]  # fmt: skip
 
@@ -81,33 +101,22 @@ def _small(jobs: Jobs, output: Output) -> bytes:
         return b""
 
 
-def _draw_comparison(jobs: Jobs, runs: Sequence[Run], room: str) -> None:
+def _draw_comparison(desk: Desk, runs: Sequence[Run]) -> None:
     """Draw a choice of two among the newest pictures, under one slider."""
-    found = [(run, output) for run in runs for output in run.outputs if output.kind == "image"][:COMPARED]
+    jobs, room = desk.session.jobs, desk.room.id
+    found = [(run, output) for run in runs for output in _pictures(run)][:COMPARED]
     if len(found) < 2:
         return
     with st.expander("Compare two images", icon=":material/compare:", key=f"{room}-compare", on_change="rerun") as fold:
         if not fold.open:
             return
-        # the newest first; a number keeps equal titles apart
-        names = [f"{place}: {_title(run, output)}" for place, (run, output) in enumerate(found, 1)]
+        names = labelled.of_outputs(desk.session.catalog, found)  # the newest first
         left, right = st.columns(2)
         first = left.selectbox("A", range(len(names)), format_func=names.__getitem__, key=f"{room}-a")
         second = right.selectbox("B", range(len(names)), index=1, format_func=names.__getitem__, key=f"{room}-b")
         pictures = [result.stored(jobs, found[place][1]) for place in (first, second)]
         if all(pictures):
-            ab_slider.draw(pictures[0], pictures[1], f"{room}-ab", labels=(names[first], names[second]))
+            pair = labelled.of_outputs(desk.session.catalog, [found[first], found[second]])
+            ab_slider.draw(pictures[0], pictures[1], f"{room}-ab", labels=(pair[0], pair[1]))
         else:
             st.caption("One of the two images has been deleted.")
-
-
-def _title(run: Run, output: Output | None) -> str:
-    return " · ".join(part for part in (_prompt(run), _seed(run, output)) if part)
-
-
-def _seed(run: Run, output: Output | None) -> str:
-    return f"seed {output.meta.get('seed', run.request.seed) if output is not None else run.request.seed}"
-
-
-def _prompt(run: Run) -> str:
-    return " ".join(run.request.inputs.get("prompt", "").split())[:60]

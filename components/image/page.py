@@ -12,7 +12,7 @@ from components import desk as desks
 from components import inputs, result, shell, state
 from components.image import compare, gallery, image_view, picture_input, theatre, walk_view, word_lens
 from components.modality import Act, Look, Modality, RoomPage, SettingsFile, Showing, Takes, Words
-from models.image.files import read_settings
+from models.image import files, saved
 from models.types import SEED_MAX, Output, Request
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _skips(request: Request, more: int) -> bool:
 def _draw_actions(act: Act) -> None:
     if "variation_strength" in act.run.request.params:
         st.button(
-            f"Vary{act.name}", icon=":material/alt_route:", key=f"vary-{act.key}", on_click=_vary,
+            "Vary", icon=":material/alt_route:", key=f"vary-{act.key}", on_click=_vary,
             args=(act.desk, act.run.request, act.output.index), help="Makes a close variation: same settings, "
                                                                      "slightly changed noise.",
         )  # fmt: skip
@@ -138,7 +138,7 @@ ROOM = Modality(
         Look("Walk", walk_view.fits, walk_view.draw),
         Look("Three architectures", compare.fits, compare.draw),
     ),
-    jobs={"walk": walk_view.draw_job, "compare": compare.draw_job},
+    jobs={walk_view.PURPOSE: walk_view.draw_job, "compare": compare.draw_job},
     inputs=picture_input.TYPES,
     takes=(
         Takes(
@@ -148,9 +148,10 @@ ROOM = Modality(
     ),
     file=SettingsFile(
         "picture",
-        "Drop an image made here or with stable-diffusion-webui: its prompt, settings and seed are restored on "
-        "this page. The file is read by this app and not stored.",
-        picture_input.ENDINGS, picture_input.UPLOAD_MB, read_settings,
+        "Drop an image made here or with another program (stable-diffusion-webui, ComfyUI, InvokeAI, NovelAI, "
+        "SwarmUI, Fooocus, Easy Diffusion): its prompt, settings and seed are restored on this page. The file is read "
+        "by this app and not stored.",
+        (*files.ENDINGS, *saved.NOTES), picture_input.UPLOAD_MB,
     ),
     placeholder="What to draw …",
     skips=_skips,

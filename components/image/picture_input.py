@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
+from PIL.Image import Resampling
 
 from components import inputs, params_form, state
 from components.image import mask_painter
@@ -14,14 +15,13 @@ from components.modality import InputType
 from models.errors import PlaygroundError
 from models.family import InputField
 from models.image import files
-from models.image.files import UPLOAD_MAX_BYTES
+from models.image.files import ENDINGS, UPLOAD_MAX_BYTES
 
 if TYPE_CHECKING:
     from components.desk import Desk
 
-THUMBNAIL = 96
+THUMBNAIL, MASKED = 96, 256  # px
 UPLOAD_MB = UPLOAD_MAX_BYTES // 1_000_000  # the browser says so before it sends what is too large
-ENDINGS = ("png", "jpg", "jpeg", "webp")
 _TASK = "task"
 
 
@@ -37,6 +37,15 @@ def thumbnail(ref: str, side: int, _data: bytes) -> bytes:
 def _fitted(ref: str, size: tuple[int, int], _data: bytes) -> bytes:
     """Return a picture as a PNG in the size in which a run takes it."""
     return _png(files.fit(files.decode_upload(_data), *size))
+
+
+@st.cache_data(max_entries=20, show_spinner=False)
+def _masked(picture: str, mask: str, size: tuple[int, int], _picture: bytes, _mask: bytes) -> tuple[bytes, float]:
+    """Return a picture with a mask over it as a run takes them, a PNG enlarged by a whole number, and the share."""
+    fitted = files.fit(files.decode_upload(_picture), *size)
+    over, share = files.mask_over(fitted, files.decode_mask(_mask, size))
+    times = max(1, MASKED // max(size))
+    return _png(over.resize((size[0] * times, size[1] * times), Resampling.NEAREST)), share
 
 
 def _png(picture: Any) -> bytes:
@@ -75,17 +84,32 @@ def draw_mask(desk: Desk, item: InputField) -> None:
     _keep_painted(desk, item, mask_painter.draw(fitted, f"{desk.spec.id}-mask", size=size))
     mask = inputs.ref(desk, item)
     given = mask.there and mask.get() != _painted(mask).get()
-    with st.expander("Upload a mask instead", expanded=given):
-        _draw_upload(desk, item)
+    with st.expander("Upload a mask instead"):
+        _draw_uploader(desk, item)
+    taken = _picture(desk, item) if given else None
+    if taken is not None:
+        _draw_masked(desk, picture, item, size, data, taken)
+
+
+def _draw_masked(
+    desk: Desk, picture: InputField, item: InputField, size: tuple[int, int], data: bytes, mask: bytes
+) -> None:
+    """Draw a mask as it is taken: over its picture, cropped and scaled with it."""
+    below, above = (inputs.kept_ref(desk, one) or "" for one in (picture, item))
+    shown, share = _masked(below, above, size, data, mask)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.image(shown, alt="The image with the mask over it")
+        inputs.draw_remove(desk, item)
+    if share:
+        percent = "less than 1" if share < 0.01 else f"{100 * share:.0f}"
+        st.caption(f"The mask that was given: violet is redrawn, {percent}% of the image. Painting replaces it.")
+    else:
+        st.warning("This mask redraws nothing. Paint what to redraw in white on black, or on transparent ground.")
 
 
 def _draw_upload(desk: Desk, item: InputField) -> bool:
     """Draw the box and what it holds; say whether it holds anything."""
-    st.file_uploader(
-        item.label, list(item.accept or ENDINGS), key=inputs.upload_key(desk, item, "upload"), help=item.help,
-        on_change=inputs.take_upload, args=(desk, item, "upload"), max_upload_size=UPLOAD_MB,
-    )  # fmt: skip
-    inputs.draw_problem(desk, item)
+    _draw_uploader(desk, item)
     data = _picture(desk, item)
     if data is None:
         return False
@@ -93,6 +117,15 @@ def _draw_upload(desk: Desk, item: InputField) -> bool:
         st.image(thumbnail(inputs.kept_ref(desk, item) or "", THUMBNAIL, data), alt=item.label)
         inputs.draw_remove(desk, item)
     return True
+
+
+def _draw_uploader(desk: Desk, item: InputField) -> None:
+    """Draw the box that takes a picture, and what was wrong with the last one."""
+    st.file_uploader(
+        item.label, list(item.accept or ENDINGS), key=inputs.upload_key(desk, item, "upload"), help=item.help,
+        on_change=inputs.take_upload, args=(desk, item, "upload"), max_upload_size=UPLOAD_MB,
+    )  # fmt: skip
+    inputs.draw_problem(desk, item)
 
 
 def _picture(desk: Desk, item: InputField) -> bytes | None:

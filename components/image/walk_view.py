@@ -13,13 +13,16 @@ from components.escape import plain
 from components.image import image_view
 from components.session import Session
 from components.widgets import frame_player
+from models import labels
 from models.catalog import Catalog
 from models.errors import PlaygroundError
 from models.image import sheets, walks
 from models.runtime.job_view import JobView
 from models.stamps import file_name
-from models.types import Output, Run
+from models.types import Output, Request, Run
 
+PURPOSE = "walk"
+READ = 200  # runs that are looked through for a walk
 _TITLES = {"seed": "to another seed", "prompt": "to another prompt", "guidance": "to another guidance"}
 
 
@@ -58,16 +61,39 @@ def draw(session: Session, run: Run, key: str) -> None:
     if many > 1:
         first = int(st.segmented_control("From picture", range(many), format_func=lambda place: f"{place + 1}",
                                          default=0, required=True, key=f"{key}-first"))  # fmt: skip
+    _draw_last(session, run, key)
     frames = st.slider("Frames", walks.FRAMES_MIN, walks.FRAMES_MAX, 8, key=f"{key}-frames")
     if st.button("Walk", icon=":material/directions_walk:", type="primary", key=f"{key}-walk"):
         state.clear_notices()
         try:
             start = walks.single(fields, run.request, first)
-            session.jobs.submit(session.owner, walks.build_walk(fields, start, kind, target, int(frames)), "walk")
+            session.jobs.submit(session.owner, walks.build_walk(fields, start, kind, target, int(frames)), PURPOSE)
         except PlaygroundError as error:
             st.warning(plain(error.message), icon=":material/warning:")
             return
         st.rerun()
+
+
+def _draw_last(session: Session, run: Run, key: str) -> None:
+    """Draw the newest walk that began at this run's picture, so that its strip stays with it."""
+    spec = session.catalog[run.request.model]
+    fields = session.catalog.family(spec.id).fields(spec)
+    start = walks.single(fields, run.request)
+
+    def begins(other: Request) -> bool:
+        same = other.model == start.model and other.inputs.get("prompt") == start.inputs.get("prompt")
+        return same and labels.acting(fields, other) == labels.acting(fields, start)
+
+    runs = [one for one in session.jobs.store.runs(session.owner, limit=READ) if one.purpose == PURPOSE]
+    found = next((one.job for one in runs if begins(one.request) and one.job != run.job), None)
+    walk = [one for one in reversed(runs) if one.job == found]
+    pngs = [result.stored(session.jobs, picture) for one in walk if (picture := _picture(one)) is not None]
+    if len(pngs) < 2:
+        return
+    st.caption("Your last walk from this image:")
+    sheet, tile = sheets.tiles(pngs)
+    captions = walks.captions([one.request for one in walk if _picture(one) is not None])
+    frame_player.draw(sheet, len(pngs), tile, f"{key}-last", captions=captions)
 
 
 def _throw(key: str) -> None:
@@ -110,7 +136,7 @@ def draw_job(desk: Desk, view: JobView, key: str) -> None:
     with st.expander("Use one frame", icon=":material/crop_original:"):
         chosen = st.selectbox("Frame", [place for place, _ in frames], format_func=captions.__getitem__,
                               key=f"{key}-frame")  # fmt: skip
-        st.caption(result.facts(view.runs[chosen]))
+        st.caption(result.facts(desk.session.catalog, view.runs[chosen]))
         result.draw_actions(desk, view.runs[chosen], f"{key}-{chosen}")
 
 

@@ -1,4 +1,4 @@
-"""Chat: the Text page for models with a chat template. The conversation is what the session's runs hold; see
+"""Chat: the Text page for models with a chat template. The conversation is what the owner's runs hold; see
 `components.text.conversation`. The session keeps the way that is shown, the draft, the system prompt and what is
 edited.
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from components import desk as desks
-from components import inputs, job_panel, links, look_closer, params_form, state
+from components import elsewhere, inputs, job_panel, links, look_closer, params_form, state
 from components.desk import Desk
 from components.escape import plain
 from components.example import example_run
@@ -145,7 +145,7 @@ class Chat:
         return state.setting_key(self.spec.id, "seed")
 
     def tree(self) -> Tree:
-        """Return the tree of the session's runs."""
+        """Return the tree of the owner's runs."""
         return grow(_runs(self.session))
 
     def walk(self, way: Way) -> None:
@@ -203,6 +203,11 @@ def stay() -> None:
     _WAY.held()
 
 
+def write() -> None:
+    """Choose writing, before the page is drawn."""
+    _MODE.set(WRITE)
+
+
 def choose(desk: Desk) -> bool:
     """Draw the choice between writing and talking for a model with a chat template; say whether it is talking."""
     given = _given(desk).pop()  # of a link or a run that was restored
@@ -253,7 +258,7 @@ def draw(chat: Chat) -> None:
 
 
 def _runs(session: Session) -> list[Run]:
-    """Return the session's runs, with those of jobs that could not be stored."""
+    """Return the owner's runs, with those of jobs that could not be stored."""
     try:
         runs = session.jobs.store.runs(session.owner, limit=READ)
     except PlaygroundError as error:
@@ -357,8 +362,7 @@ def _draw_living(chat: Chat, view: JobView, way: Way) -> None:
 def _draw_start(chat: Chat, way: Way, living: JobView | None) -> None:
     """Draw what stands where no answer is being written: another run of this session, or what one may ask."""
     if living is not None and living.purpose != ASK_ALL:
-        st.caption("Another run is in progress:")
-        job_panel.draw(chat.session, living.id, lambda view: None)
+        elsewhere.draw(chat.session, chat.desk.room)
         return
     if any(view.finished for view in chat.session.jobs.jobs_of(chat.session.owner)):
         st.query_params.pop(links.JOB, None)  # else a page that was loaded again still looks for its run

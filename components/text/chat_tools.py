@@ -1,4 +1,4 @@
-"""Above a conversation: how full the model's context is, the others of this session, a new one, share."""
+"""Above a conversation: how full the model's context is, the owner's others, a new one, share."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 
 import streamlit as st
 
-from components import links, state
+from components import copy_link, links, state
 from components.escape import plain
 from components.text.conversation import Tree, Way, messages_before, read, starts, transcript
+from models import labels
 from models.errors import PlaygroundError
 from models.runtime.jobs import Jobs
 from models.spec import ModelSpec
@@ -26,7 +27,7 @@ LINE_CHARS = 60
 def gist(text: str) -> str:
     """Return ": first words" for markdown, "" for no text."""
     words = " ".join(text.split())
-    return f": {plain(words if len(words) <= LINE_CHARS else words[: LINE_CHARS - 1] + '…')}" if words else ""
+    return f": {plain(labels.shorten(words, LINE_CHARS))}" if words else ""
 
 
 def count(jobs: Jobs, spec: ModelSpec, prompt: str, messages: str) -> dict[str, Any] | None:
@@ -63,17 +64,13 @@ def draw_line(
                 st.caption("First messages of your conversations. All branches are kept.")
                 for one in first:
                     st.button(
-                        plain(_title(one[0])), key=f"chat-open-{tree.born[one]}", on_click=walk, args=(one,),
-                        disabled=locked, width="stretch", type="primary" if one == way[:1] else "secondary",
+                        plain(labels.shorten(one[0], LINE_CHARS)), key=f"chat-open-{tree.born[one]}", on_click=walk,
+                        args=(one,), disabled=locked, width="stretch",
+                        type="primary" if one == way[:1] else "secondary",
                     )  # fmt: skip
         if way:
             _draw_share(tree, way)
             _draw_meter(jobs, spec, way)
-
-
-def _title(text: str) -> str:
-    words = " ".join(text.split())
-    return words if len(words) <= LINE_CHARS else f"{words[: LINE_CHARS - 1]}…"
 
 
 def _draw_meter(jobs: Jobs, spec: ModelSpec, way: Way) -> None:
@@ -105,16 +102,14 @@ def _draw_share(tree: Tree, way: Way) -> None:
         if makers:
             request = makers[-1].run.request
             system = read(request)[0]
-            link = links.link_to(st.context.url or "", request)
-            if link is None:
-                st.text(
-                    f"This conversation is too long for a link (at most {links.LINK_MAX_CHARS:,} characters in all). "
-                    "Download it instead."
-                )
-            else:
-                st.caption("Opens the conversation just before the last answer, same settings and seed; sending "
-                           "gives the same answer. Anyone with the link can read it all.")  # fmt: skip
-                st.code(link, language=None, wrap_lines=True)
+            st.caption("A link opens the conversation just before the last answer, same settings and seed; sending "
+                       "gives the same answer. Anyone with the link can read it all.")  # fmt: skip
+            copy_link.draw(
+                links.link_to(st.context.url or "", request), f"chat-link-{makers[-1].run.id}",
+                hint="Copies a link to this conversation.", said="Copied. Anyone with the link can read it all.",
+                too_long=f"This conversation is too long for a link (at most {links.LINK_MAX_CHARS:,} characters in "
+                "all). Download it instead.",
+            )  # fmt: skip
         st.download_button(
             "Download as text", transcript(way, system), "conversation.txt", "text/plain", icon=":material/download:",
             key="chat-download-text", on_click="ignore", width="stretch",

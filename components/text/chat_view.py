@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import streamlit as st
 
@@ -14,10 +13,11 @@ from components import frontend, result
 from components.desk import Desk
 from components.escape import plain
 from components.text.conversation import Maker, Tree, Way, siblings
+from models import labels
 from models.catalog import Catalog
 from models.runtime.job_view import JobView
 from models.stamps import file_name
-from models.types import Output, Request, RunStats
+from models.types import Output, Request
 
 ASKED, ANSWERED = ":material/person:", ":material/auto_stories:"
 _component = frontend.component("playground_said", __file__, html='<p class="said"></p>')
@@ -92,7 +92,7 @@ def draw_answer(desk: Desk, tree: Tree, way: Way, acts: Acts, *, locked: bool = 
             _draw_walk(tree, way, acts, "answer", locked)
             if maker is not None and "seed" in maker.run.stats.get("in_effect", {"seed": 0}):
                 st.button(
-                    "Again", icon=":material/replay:", type="tertiary", key=f"again-{key}", disabled=locked,
+                    "Next seed", icon=":material/plus_one:", type="tertiary", key=f"again-{key}", disabled=locked,
                     on_click=acts.again, args=(maker,), help="Answers again with the next seed; everything else "
                                                              "stays.",
                 )  # fmt: skip
@@ -151,7 +151,7 @@ def _draw_makers(catalog: Catalog, makers: list[Maker], key: str) -> None:
 
 
 def facts(catalog: Catalog, maker: Maker) -> str:
-    """Say what made an answer: "Story Chat · seed 7 · 84 tokens, 190 per second · temperature 1.2 · ended by itself".
+    """Say what made an answer: "Story Chat · seed 7 · 84 tokens, 190 per second · Temperature 1.2 · ended by itself".
 
     Of the settings those are named that differ from the model's defaults.
     """
@@ -163,7 +163,11 @@ def facts(catalog: Catalog, maker: Maker) -> str:
     if stats.get("tokens"):
         speed = f", {stats['tokens_per_s']:,.0f} per second" if stats.get("tokens_per_s") else ""
         parts.append(f"{stats['tokens']:,} tokens{speed}")
-    parts += [f"{name} {result.short(value)}" for name, value in differing(catalog, run.request, stats).items()]
+    parts += [
+        labels.setting_words(item, value)
+        for item, value in result.in_effect(catalog, run, asked=True)
+        if item.name != "seed" and value != item.default
+    ]
     finish = str(maker.output.meta.get("finish", "")) if maker.output is not None else ""
     if run.status == "failed":
         parts.append("partial result" if maker.text else "failed")
@@ -174,15 +178,6 @@ def facts(catalog: Catalog, maker: Maker) -> str:
     return " · ".join(parts)
 
 
-def differing(catalog: Catalog, request: Request, stats: RunStats) -> dict[str, Any]:
-    """Return the settings in effect of a run that differ from its model's defaults, without the seed."""
-    if request.model not in catalog:
-        return {}
-    fields = {item.name: item.default for item in catalog.family(request.model).fields(catalog[request.model])}
-    acted = {**request.params, **stats.get("in_effect", {})}
-    return {name: value for name, value in acted.items() if name in fields and name != "seed" and value != fields[name]}
-
-
 def _draw_more(desk: Desk, way: Way, maker: Maker | None, acts: Acts, key: str) -> None:
     if maker is not None:
         st.button(
@@ -191,7 +186,7 @@ def _draw_more(desk: Desk, way: Way, maker: Maker | None, acts: Acts, key: str) 
             help="Sets model, system prompt, settings and seed to those of this answer.",
         )  # fmt: skip
     if way[-1]:
-        result.draw_takes(desk, Output("text", 0, way[-1]), "", key)
+        result.draw_takes(desk, Output("text", 0, way[-1]), key)
     if maker is not None and maker.output is not None:
         request = maker.run.request
         st.download_button(

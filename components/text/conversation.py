@@ -1,4 +1,4 @@
-"""The tree of conversations that a session's runs hold: each run's request has the whole way to its answer.
+"""The tree of conversations that an owner's runs hold: each run's request has the whole way to its answer.
 
 A way is a tuple of texts, question and answer in turn: `("Tell me …", "Once …", "And then?")` ends in a question. The
 tree is a trie of ways: an answer that came twice in the same words is one node with two makers. Nothing here draws.

@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from components import job_panel, params_form, state
+from components import job_panel, labelled, params_form, state
 from components.escape import plain
 from components.session import Session
 from components.text import branch_tree, token_map
@@ -62,7 +62,10 @@ def draw(session: Session, run: Run, key: str) -> None:
     if len(texts) > 1:
         st.caption(f"{len(texts)} texts from this prompt. Each branch is listed under the text it came from.")
         tree_key = state.key(where, "tree")
-        branch_tree.draw(tree(texts), shown, tree_key, lambda: _choose(showing, tree_key))
+        nodes = tree(texts)
+        made = [(node.written.run, node.written.output) for node in nodes]
+        named = labelled.of_outputs(session.catalog, made, says=False)
+        branch_tree.draw(nodes, named, shown, tree_key, lambda: _choose(showing, tree_key))
     _look(session, spec, names[shown], f"{key}-{shown}")
 
 

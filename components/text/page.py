@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from components import example, run_list, shell, state
+from components import example, shell, state
 from components.escape import plain
-from components.modality import Act, InputType, Look, Modality, Mode, RoomPage, Showing, Words
+from components.modality import Act, InputType, Look, Modality, Mode, RoomPage, SettingsFile, Showing, Words
 from components.text import chat, chat_lesson, insides, microscope_view, side_by_side, story_view
+from models import labels
 from models.errors import PlaygroundError
-from models.types import Output, Request, Run
+from models.plain_text import TEXT_ARTIFACT_MAX_BYTES
+from models.text import saved
+from models.types import Output, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 # one prompt and one seed at three temperatures: what this playground is about, at one glance
 TEMPERATURES = (0.3, 0.8, 1.6)
 FIRST_PROMPT = "Once upon a time a small dragon"
-TILE_CHARS = 90
+TILE_CHARS = 220
 
 
 def _draw(showing: Showing) -> None:
@@ -36,26 +39,16 @@ def _draw_waiting(request: Request, key: str) -> None:
 
 
 def _draw_tile(output: Output, read: Callable[[Output], bytes], key: str) -> None:
-    words = " ".join(output.text.split())
-    st.caption(plain(words if len(words) <= TILE_CHARS else f"{words[: TILE_CHARS - 1]}…"))
-
-
-def _line(run: Run) -> str:
-    """Return a run's seed and what it wrote, its prompt's last words before it."""
-    if not run.outputs or run.outputs[0].kind != "text":
-        return run_list.seed_line(run)
-    cut = int(run.outputs[0].meta.get("prompt_chars", 0))
-    line = " ".join(run.outputs[0].text[max(0, cut - 20) :].split())[:90]
-    return f"seed {run.request.seed} · {plain(line)}"
+    st.caption(plain(labels.shorten(labels.own_words(output) or output.text, TILE_CHARS)))
 
 
 def _draw_actions(act: Act) -> None:
     st.button(
-        f"Continue{act.name}", icon=":material/arrow_forward:", key=f"continue-{act.key}", on_click=act.desk.write,
+        "Continue", icon=":material/arrow_forward:", key=f"continue-{act.key}", on_click=act.desk.write,
         args=(act.output.text, True), help="Continues this text with the current settings.",
     )  # fmt: skip
     st.button(
-        f"Edit{act.name}", icon=":material/edit:", key=f"edit-{act.key}", on_click=act.desk.write,
+        "Edit", icon=":material/edit:", key=f"edit-{act.key}", on_click=act.desk.write,
         args=(act.output.text, False), help="Copies this text into the prompt box. Edit it, then press Run.",
     )  # fmt: skip
 
@@ -74,7 +67,9 @@ def _welcome(session: Session) -> None:
     spec = next(spec for spec in session.catalog.values() if spec.modality == ROOM.id)
     st.text(f"“{FIRST_PROMPT} …”")
     if st.button("Write this story", type="primary", icon=":material/auto_stories:", key="first-run"):
+        state.at(state.model_key(ROOM.id)).set(spec.id)
         state.at(state.prompt_key(ROOM.id)).set(FIRST_PROMPT)
+        chat.write()
         try:
             session.jobs.submit(session.owner, [Request(model=spec.id, inputs={"prompt": FIRST_PROMPT}, seed=0)])
         except PlaygroundError as error:
@@ -110,7 +105,6 @@ ROOM = Modality(
     words=Words(units={"generate": "tokens"}),
     tile=_draw_tile,
     waiting=_draw_waiting,
-    line=_line,
     actions={"text": _draw_actions},
     looks=(
         Look("Microscope", microscope_view.fits, microscope_view.draw),
@@ -128,6 +122,12 @@ ROOM = Modality(
         "messages": InputType(_nothing, chat.restore_messages),
         "tokens": InputType(_nothing, lambda desk, item, given: None),
     },
+    file=SettingsFile(
+        "text",
+        "Drop a text that was saved here: its prompt, settings and seed are restored on this page. The file is read by "
+        "this app and not stored.",
+        saved.ENDINGS, TEXT_ARTIFACT_MAX_BYTES // 1_000_000,
+    ),
     placeholder="Write how it begins …",
     prompt_px=110,
     end_line=False,

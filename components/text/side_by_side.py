@@ -12,6 +12,7 @@ from components.desk import Desk
 from components.escape import plain
 from components.session import Session
 from components.text import insides, story_view, token_map
+from models import lists
 from models.catalog import Catalog
 from models.errors import PlaygroundError
 from models.params import check
@@ -86,9 +87,16 @@ def _run(desk: Desk, chosen: Sequence[str], chat: bool) -> None:
     if desk.busy():
         return
     catalog = desk.session.catalog
-    prompt = desk.prompt.get()
     params, seed = params_form.acting_values(desk.spec, desk.fields)
     params.pop("num_variants", None)
+    try:
+        given, said = lists.draw_inputs(desk.family, {"prompt": desk.prompt.get()}, seed, desk.session.jobs.settings)
+    except PlaygroundError as error:
+        state.notify(error.message)
+        return
+    prompt = given["prompt"]
+    if said:
+        state.notify(said, "warning")
     requests, told = build(catalog, [catalog[one] for one in chosen], prompt, params, seed, chat)
     for sentence in dict.fromkeys(told):
         state.notify(sentence, "warning")

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from models.spec import ModelSpec
     from models.types import Output, Request
 
+# roles of families of this room
+SPEAKS = "speaks"  # its sounds say words
+SPEAKS_ANY = "speaks any text"
+HEARS = "hears words"
+
 
 class SoundFamily(Family[P], ABC):
     """Offer after-effects and the comparison of two sounds as tools."""
@@ -51,6 +56,11 @@ def with_speakers(fields: Sequence[ParamField], speakers: Sequence[str]) -> tupl
         if item.name == "speaker":
             if len(speakers) < 2:
                 continue
-            item = replace(item, type="choice", choices=tuple(speakers), default=item.default or speakers[0])
+            item = replace(
+                item,
+                type="choice",
+                choices=tuple(speakers),
+                default=item.default if item.default in speakers else speakers[0],
+            )
         table.append(item)
     return tuple(table)

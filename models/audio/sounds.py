@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from models.audio import tags
 from models.errors import BadInput
 from models.stamps import TEXT_MAX_CHARS, Recovered, own_settings
 from models.types import Output
@@ -121,19 +122,14 @@ def read_settings(data: bytes) -> Recovered | None:
 
     Raises `BadInput` for a file that is no sound, and where the settings are there but damaged.
     """
-    import soundfile
-
     if len(data) > UPLOAD_MAX_BYTES:
         raise BadInput(f"The sound is {len(data) / 1e6:.1f} MB; at most {UPLOAD_MAX_BYTES / 1e6:.0f} MB are allowed.")
-    comment = read_comment(data)
-    if not comment:
-        try:
-            soundfile.SoundFile(io.BytesIO(data)).close()
-        except (soundfile.SoundFileError, OSError, RuntimeError) as error:
-            raise BadInput(f"This is not a sound file this app can read. {_WHAT}.") from error
+    if not tags.is_sound(data):
+        raise BadInput(f"This is not a sound file this app can read. {_WHAT}.")
+    comment = next((text for text in tags.comments(data) if text.startswith(_MARK)), "")
     if len(comment) > TEXT_MAX_CHARS:
         raise BadInput(f"The settings in this sound are {len(comment):,} characters long: too long to be settings.")
-    return own_settings(comment, "sound") if comment.startswith(_MARK) else None
+    return own_settings(comment, "sound") if comment else None
 
 
 def _info_comment(data: bytes) -> str:

@@ -1,6 +1,6 @@
 """Pictures in and out: uploads checked before they are decoded, results as PNG with all that causes them inside.
 
-An upload is turned upright and laid on white. A file's own texts are read without decoding its pixels.
+An upload is turned upright, brought to sRGB and laid on white. A file's texts are read without decoding its pixels.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ import numpy as np
 from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from models.errors import BadInput
-from models.image.webui import parameters_text, parse_parameters
+from models.image import colours, makers, texts
+from models.image.makers import PARAMETERS
+from models.image.webui import parameters_text
 from models.stamps import TEXT_MAX_CHARS, Recovered, own_settings
 from models.types import Output
 
@@ -28,9 +30,12 @@ UPLOAD_MAX_BYTES = 20_000_000
 UPLOAD_MAX_PIXELS = 40_000_000
 SIDE_MIN = 8
 CHUNK = "playground"  # our own key of the PNG text chunk
-PARAMETERS = "parameters"  # stable-diffusion-webui's
-FORMATS = ("PNG", "JPEG", "WEBP")
-_WHAT = "Upload a PNG, JPEG or WebP picture"
+FORMATS = ("PNG", "JPEG", "WEBP", "AVIF")  # and HEIF, which another library decodes
+BRANDS = (b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")  # of HEIF's family
+ENDINGS = ("png", "jpg", "jpeg", "jpe", "jfif", "webp", "avif", "heic", "heif")
+HALF = 127  # above it, 0 … 255, a mask is on
+_VIOLET, _COVER = (91, 61, 214), 0.62
+_WHAT = "Upload a PNG, JPEG, WebP, AVIF or HEIC picture"
 
 
 def image_output(
@@ -81,11 +86,108 @@ def _png(picture: Image.Image, **options: Any) -> bytes:
 
 
 def decode_upload(data: bytes, name: str = "picture") -> Image.Image:
-    """Return an upload as RGB, turned as its EXIF says, transparency laid on white.
+    """Return an upload as RGB in sRGB, turned as its EXIF says, transparency laid on white.
 
     Looks at the bytes, not at a file name; takes the first frame of an animation. Raises `BadInput`, before any pixel
     is decoded, for empty and too large files, other formats and too many pixels; and for damaged files.
     """
+    picture = _checked(data, name)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return colours.flat(_upright(picture), _depth(data))
+    except Exception as error:  # decoders raise many kinds; each means that the file is damaged
+        raise _damaged(name) from error
+
+
+def decode_mask(data: bytes, size: tuple[int, int]) -> Image.Image:
+    """Return a mask as "L" in `size` (width, height), cropped as a picture is: 255 is redrawn, 0 is kept.
+
+    White is redrawn. On transparent ground what was painted is, in whatever colour; only one that is painted in white
+    and black has its white redrawn. Raises as `decode_upload`.
+    """
+    picture = _checked(data, "mask")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            mask = _painted(_upright(picture), _depth(data))
+    except Exception as error:  # see `decode_upload`
+        raise _damaged("mask") from error
+    return _fitted(mask, size, Image.Resampling.NEAREST)
+
+
+def _painted(picture: Image.Image, depth: int) -> Image.Image:
+    """Return where a picture is painted as a mask, in its own size: "L", 255 or 0."""
+    grey = np.asarray(colours.flat(picture, depth).convert("L"))
+    cover = colours.alpha(picture, depth)
+    on = grey > HALF
+    opaque = np.asarray(cover) if cover is not None else on
+    if cover is not None and int(opaque.min()) <= HALF:
+        drawn = opaque > min(HALF, int(opaque.max()) / 2)  # strokes of a pale brush too
+        shades = grey[drawn]
+        dark, light = (shades < 64).mean(), (shades > 191).mean()
+        on = drawn & on if dark + light > 0.95 and min(dark, light) > 0.02 else drawn
+    return Image.fromarray(np.where(on, 255, 0).astype(np.uint8))
+
+
+def fit(picture: Image.Image, width: int, height: int) -> Image.Image:
+    """Return the middle of a picture in the shape `width` × `height`, resized to it."""
+    return _fitted(picture.convert("RGB"), (width, height), Image.Resampling.LANCZOS)
+
+
+def _fitted(picture: Image.Image, size: tuple[int, int], resample: Image.Resampling) -> Image.Image:
+    """Crop and scale: the one way into a run's shape, so that a mask stays where it was painted on its picture."""
+    return ImageOps.fit(picture, size, resample)
+
+
+def mask_over(picture: Image.Image, mask: Image.Image) -> tuple[Image.Image, float]:
+    """Return a picture (RGB) with a mask of its size ("L") laid over it in violet, and the share that is redrawn."""
+    on = np.asarray(mask) > HALF
+    shown = np.asarray(picture).astype(np.float32)
+    shown[on] = shown[on] * (1 - _COVER) + np.array(_VIOLET, np.float32) * _COVER
+    return Image.fromarray(shown.round().astype(np.uint8)), float(on.mean())
+
+
+def is_picture(data: bytes) -> bool:
+    """Say whether a file's first bytes are those of a kind of picture that is read here."""
+    if data[4:8] == b"ftyp":
+        return data[8:12] in BRANDS
+    return data.startswith((texts.PNG_START, b"\xff\xd8\xff")) or (data[:4] == b"RIFF" and data[8:12] == b"WEBP")
+
+
+def file_text(data: bytes) -> dict[str, str]:
+    """Return the texts that a picture carries, without decoding its pixels: PNG chunks by key, EXIF by place.
+
+    Raises `BadInput` for anything that is not a picture of a kind that is read here.
+    """
+    if len(data) > UPLOAD_MAX_BYTES:
+        raise BadInput(f"The picture is {len(data) / 1e6:.1f} MB; at most {UPLOAD_MAX_BYTES / 1e6:.0f} MB are allowed.")
+    if data.startswith(texts.PNG_START):
+        found, exif = texts.png_texts(data)
+    else:
+        found, exif = texts.picture_texts(_open(data, "picture"))
+    found = {**texts.exif_texts(exif), **found}
+    if not found and data.startswith(texts.PNG_START):
+        _open(data, "picture")  # is there a picture at all?
+    return found
+
+
+def read_settings(data: bytes) -> Recovered | None:
+    """Return what a picture's file says of its making, ours or another program's, or None where it says nothing.
+
+    Raises `BadInput` for a file that is no picture, and where the settings are there but damaged.
+    """
+    found = file_text(data)
+    for text in (found.get(CHUNK, ""), found.get(PARAMETERS, "")):
+        if len(text) > TEXT_MAX_CHARS:
+            raise BadInput(f"The settings in this picture are {len(text):,} characters long: too long to be settings.")
+    if found.get(CHUNK):
+        return own_settings(found[CHUNK], "picture")
+    return makers.read(found)
+
+
+def _checked(data: bytes, name: str) -> Image.Image:
+    """Return an upload whose header was read and whose size is allowed; no pixel is decoded yet."""
     if not data:
         raise BadInput(f"The {name} is empty (0 bytes). {_WHAT}.")
     if len(data) > UPLOAD_MAX_BYTES:
@@ -102,67 +204,21 @@ def decode_upload(data: bytes, name: str = "picture") -> Image.Image:
         )  # fmt: skip
     if min(width, height) < SIDE_MIN:
         raise BadInput(f"The {name} is {width} × {height} pixels; at least {SIDE_MIN} × {SIDE_MIN} are needed.")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            picture.load()
-            return _on_white(ImageOps.exif_transpose(picture))
-    except Exception as error:  # decoders raise many kinds; each means that the file is damaged
-        raise BadInput(f"The {name} is damaged or cut off: it cannot be read to its end. Save it again.") from error
-
-
-def decode_mask(data: bytes, size: tuple[int, int]) -> Image.Image:
-    """Return a mask as "L" in `size` (width, height): 255 is painted anew, 0 is kept. Raises as `decode_upload`."""
-    mask = decode_upload(data, "mask").convert("L").resize(size, Image.Resampling.NEAREST)
-    return mask.point(lambda value: 255 if value > 127 else 0)
-
-
-def fit(picture: Image.Image, width: int, height: int) -> Image.Image:
-    """Return the middle of a picture in the shape `width` × `height`, resized to it."""
-    return ImageOps.fit(picture.convert("RGB"), (width, height), Image.Resampling.LANCZOS)
-
-
-def file_text(data: bytes) -> dict[str, str]:
-    """Return the texts that a picture carries, without decoding its pixels: PNG chunks, or EXIF's user comment.
-
-    Raises `BadInput` for anything that is no PNG, JPEG or WebP picture.
-    """
-    if len(data) > UPLOAD_MAX_BYTES:
-        raise BadInput(f"The picture is {len(data) / 1e6:.1f} MB; at most {UPLOAD_MAX_BYTES / 1e6:.0f} MB are allowed.")
-    picture = _open(data, "picture")
-    found = {key: value for key, value in picture.info.items() if isinstance(key, str) and isinstance(value, str)}
-    try:
-        comment = picture.getexif().get_ifd(0x8769).get(0x9286)
-    except Exception:  # damaged EXIF is no EXIF
-        comment = None
-    if isinstance(comment, bytes) and PARAMETERS not in found:
-        kind, body = comment[:8], comment[8:]
-        coding = {b"UNICODE\0": "utf-16-be", b"ASCII\0\0\0": "ascii"}.get(kind)
-        if coding:
-            found[PARAMETERS] = body.decode(coding, "replace").strip("\0")
-    return found
-
-
-def read_settings(data: bytes) -> Recovered | None:
-    """Return what a picture's file says of its making, or None where it says nothing.
-
-    Raises `BadInput` for a file that is no picture, and where the settings are there but damaged.
-    """
-    found = file_text(data)
-    for text in (found.get(CHUNK, ""), found.get(PARAMETERS, "")):
-        if len(text) > TEXT_MAX_CHARS:
-            raise BadInput(f"The settings in this picture are {len(text):,} characters long: too long to be settings.")
-    if found.get(CHUNK):
-        return own_settings(found[CHUNK], "picture")
-    return parse_parameters(found[PARAMETERS]) if found.get(PARAMETERS) else None
+    return picture
 
 
 def _open(data: bytes, name: str) -> Image.Image:
     """Read a picture's header."""
+    formats: tuple[str, ...] = FORMATS
+    if data[4:8] == b"ftyp" and data[8:12] not in (b"avif", b"avis"):
+        import pi_heif
+
+        pi_heif.register_heif_opener()
+        formats = (*FORMATS, "HEIF")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            return Image.open(io.BytesIO(data), formats=FORMATS)
+            return Image.open(io.BytesIO(data), formats=formats)
     except UnidentifiedImageError as error:
         raise BadInput(
             f"The {name} is not an image file this app can read, whatever its name says. {_WHAT}."
@@ -176,13 +232,17 @@ def _open(data: bytes, name: str) -> Image.Image:
         raise BadInput(f"The {name} is damaged: its header cannot be read. Save it again.") from error
 
 
-def _on_white(picture: Image.Image) -> Image.Image:
-    if picture.mode in ("I;16", "I;16B", "I", "F"):
-        values = np.asarray(picture, dtype=np.float32)
-        top = 255.0 if picture.mode == "F" and values.max() <= 255 else 65_535.0
-        return Image.fromarray((np.clip(values / top, 0, 1) * 255).astype(np.uint8)).convert("RGB")
-    if "A" in picture.getbands() or "transparency" in picture.info:
-        picture = picture.convert("RGBA")
-        ground = Image.new("RGBA", picture.size, "white")
-        return Image.alpha_composite(ground, picture).convert("RGB")
-    return picture.convert("RGB")
+def _upright(picture: Image.Image) -> Image.Image:
+    """Decode a picture's pixels and turn them as its EXIF says."""
+    picture.load()
+    ImageOps.exif_transpose(picture, in_place=True)
+    return picture
+
+
+def _depth(data: bytes) -> int:
+    """Return the bits per sample of a PNG, 8 for every other file."""
+    return data[24] if data.startswith(b"\x89PNG") else 8
+
+
+def _damaged(name: str) -> BadInput:
+    return BadInput(f"The {name} is damaged or cut off: it cannot be read to its end. Save it again.")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 from models import device
@@ -19,7 +20,7 @@ from models.params import values_in_effect
 from models.runtime import memory
 from models.runtime.registry import Registry
 from models.settings import Settings
-from models.types import Request, RunStats
+from models.types import ASIDE, Output, Request, RunStats
 
 Phase = Literal["starting", "warming", "ready", "stopped"]
 
@@ -117,7 +118,8 @@ def run_request(
     Yields the family's events; `Final.stats` gains `in_effect` (see `values_in_effect`; without what the family says
     was `unused`; empty of a study), `seconds`, `first_output_s` (both from the request's arrival)
     and `peak_bytes` (of the process). The artefacts' stamp is the request in today's form with its params in full, so
-    that a request which leaves a default out, or was made long ago, gives the same bytes as one that names all.
+    that a request which leaves a default out, or was made long ago, gives the same bytes as one that names all. An
+    artefact that the family did not hash is hashed here; one without the stamp inside is told in `Final.stats`.
     """
     started = time.monotonic()
     request = catalog.current(request)
@@ -153,8 +155,23 @@ def run_request(
                 if not request.study and (said := family.warnings(spec, full, params)):
                     stats["notes"] = [*said, *stats.get("notes", [])]
                 stats["in_effect"] = {name: value for name, value in acted.items() if name not in unused}
-                event = Final(event.outputs, stats)
+                outputs = tuple(_hashed(output) for output in event.outputs)
+                bare = [one.index for one in outputs if one.kind not in ASIDE and not _holds(one.data, spec.revision())]
+                if bare and not request.study:
+                    stats["bare"] = bare
+                event = Final(outputs, stats)
             yield event
+
+
+def _hashed(output: Output) -> Output:
+    if output.sha256 or not output.data:
+        return output
+    return replace(output, sha256=hashlib.sha256(output.data).hexdigest())
+
+
+def _holds(data: bytes, revision: str) -> bool:
+    """Say whether a file holds a stamp: the hash of the weights stands in it as plain text, whatever the format."""
+    return revision.encode() in data
 
 
 class LocalEngine:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import ValidationError
 
 from models.errors import BadInput
-from models.plain_text import read_text_artifact
+from models.text.saved import stamp_of
 from models.types import NEW_SEED, Request, drawn_seed
 
 
@@ -15,12 +15,11 @@ def read_story(text: str) -> Request | None:
     None for a text that tells of none. Line ends and blank lines at the end that an editor or a mail program changed do
     no harm. Seed −1 is a new one, drawn here. Raises `BadInput` for settings that are damaged.
     """
-    plain = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-    if plain.rstrip().endswith("\n---"):
-        plain = plain.rstrip() + "\n"
     try:
-        stamp, _ = read_text_artifact(plain.encode())
+        stamp = stamp_of(text.encode())
     except (BadInput, UnicodeEncodeError):
+        return None
+    if stamp is None:
         return None
     request = stamp.get("request")
     if request is None:

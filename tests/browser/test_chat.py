@@ -59,7 +59,7 @@ def test_two_turns_a_branch_and_the_way_back(session):
     talk.page.get_by_text("2 of 2").wait_for()
     talk.button("‹").click()
     talk.shows("one", answer("one"), "two", answer("two"))
-    talk.page.get_by_role("button", name="Again").last.click()
+    talk.page.get_by_role("button", name="Next seed").last.click()
     talk.shows("one", answer("one"), "two", answer("two", seed=1))
     talk.button("‹", 1).click()
     talk.shows("one", answer("one"), "two", answer("two"))
@@ -74,7 +74,7 @@ def test_an_answer_streams_and_stop_keeps_it_marked(session):
     talk.page.get_by_text("stopped by you").wait_for()
     text = talk.last()
     assert text.startswith("long-0-0 long-0-1")
-    talk.page.get_by_role("button", name="Again").wait_for()
+    talk.page.get_by_role("button", name="Next seed").wait_for()
     until(talk.box.is_enabled)
 
 
@@ -146,7 +146,7 @@ def test_markup_in_a_conversation_is_text(session):
 def test_a_conversation_fits_its_window_and_names_its_controls(session, width, scheme):
     talk = Talk(session, viewport={"width": width, "height": 900}, color_scheme=scheme)
     talk.send("word" * 60)
-    talk.page.get_by_role("button", name="Again").wait_for()
+    talk.page.get_by_role("button", name="Next seed").wait_for()
     wide = talk.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert wide <= 0
     assert talk.page.get_by_test_id("stException").count() == 0

@@ -90,6 +90,16 @@ def test_a_setting_strikes_tokens_out_and_another_token_begins_a_branch(reader):
     until(lambda: "".join(options(reader).all_inner_texts()) == first.removeprefix("Once upon a time a small dragon"))
 
 
+def test_the_table_of_candidates_fits_a_phone(reader):
+    page = reader.page
+    page.set_viewport_size({"width": 390, "height": 844})
+    options(reader).nth(5).click()
+    until(lambda: "Token 6" in page.locator(".map h4").inner_text())
+    table = page.locator(".map .scroll")
+    until(lambda: table.evaluate("box => box.scrollWidth <= box.clientWidth"), 5)
+    assert table.locator("td.cell").first.inner_text().strip().endswith("%")
+
+
 def test_a_text_of_two_thousand_tokens_answers_at_once(browser, tmp_path, session):
     from tests.browser.conftest import App
 

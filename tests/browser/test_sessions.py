@@ -139,7 +139,7 @@ def test_a_model_that_ignores_stop_is_ended(session, app):
     until(lambda: "deaf-0-2" in reader.text())
     reader.button("Stop").click()
     reader.sees("did not stop when asked")
-    other.button("Again").wait_for()
+    other.button("Next seed").wait_for()
     reader.open_odd("fine", steps=2, model="third")
     reader.run()
     until(lambda: reader.text() == "fine-0-0 fine-0-1")

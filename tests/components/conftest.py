@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from components import presence, services
+from components import presence, rooms, services
 from models.catalog import load_catalog
+from models.runtime.engine import LocalEngine
 from models.runtime.jobs import Jobs
 from models.settings import Settings
 from models.store import Store
+from tests.components import toy_app
 from tests.components.image_desk import OWNER, Desk
 from tests.fakes import FakeWords
 
@@ -62,3 +64,24 @@ def desk(request, tmp_path, monkeypatch):
     yield desk
     desk.engine.gate.set()
     desk.jobs.close()
+
+
+@pytest.fixture
+def toy(request, tmp_path, monkeypatch):
+    """Return the folder of a toy modality that the app finds, and the jobs that run it.
+
+    A test may hand over what is done to the folder first: `@pytest.mark.parametrize("toy", [change], indirect=True)`.
+    """
+    folder = tmp_path / "toy"
+    for name, value in toy_app.environment(folder).items():
+        monkeypatch.setenv(name, value)
+    getattr(request, "param", lambda folder: None)(folder)
+    monkeypatch.setenv("PLAYGROUND_OWNERS", "session")
+    settings = Settings(data_dir=tmp_path / "data")
+    jobs = Jobs(LocalEngine(settings), Store(settings), settings, lambda one: load_catalog(settings).validate(one))
+    monkeypatch.setattr(services, "jobs", lambda: jobs)
+    monkeypatch.setattr(presence, "session_id", lambda: toy_app.OWNER)
+    yield folder, jobs
+    (folder / "catalog" / "weights" / "hold").unlink(missing_ok=True)
+    jobs.close()
+    rooms._find.cache_clear()

@@ -24,7 +24,7 @@ def page():
     import streamlit as st
 
     from components import desk as desks
-    from components import look_closer, playground, rooms, state
+    from components import job_drawing, look_closer, rooms, state
     from components import session as sessions
     from components.escape import plain
 
@@ -34,7 +34,7 @@ def page():
         st.warning(plain(notice["message"]))
     view = views[-1]
     if view.purpose:
-        playground.draw_job(desks.of(session, rooms.room("image"), view.requests[0].model), view)
+        job_drawing.draw(desks.of(session, rooms.room("image"), view.requests[0].model), view)
     else:
         for run in view.runs:
             look_closer.draw(session, run, f"after-{run.id}")

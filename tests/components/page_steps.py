@@ -39,6 +39,12 @@ def stories(page):
     return found
 
 
+def links(page):
+    """Return the links that the page's buttons copy; "" where one is too long."""
+    found = [json.loads(item.proto.json) for item in page.get("bidi_component")]
+    return [data["link"] for data in found if "link" in data]
+
+
 def messages(page):
     return [item.value.replace("\\", "") for kind in ("error", "warning", "info") for item in getattr(page, kind)]
 

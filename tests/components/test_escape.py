@@ -1,5 +1,6 @@
 """What the page says while it waits, and text that markdown would read otherwise."""
 
+import re
 import time
 from dataclasses import replace
 
@@ -67,6 +68,19 @@ def test_the_status_line_says_memory_models_and_who_waits():
     assert "Warming up the models, 3 s" in status_line.words(EngineState("warming", time.time() - 3), 0)
     assert "a new one is starting" in status_line.words(EngineState("stopped", time.time() - 1), 0)
     assert "does not start" in status_line.words(EngineState("stopped", time.time() - 60), 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [":material/home:", "a :material_home: b", ":streamlit:", "a -> b", "a <-> b", "a <- b", "a -- b", "a >= b",
+     "a <= b", "a ~= b"],
+)  # fmt: skip
+def test_what_streamlit_makes_of_plain_text_stays_as_it_is(text):
+    # as in its StreamlitMarkdown: on the source, then on the text that markdown leaves
+    read = re.sub(r"\\(?=[!-/:-@\[-`{-~])", "", plain(text).replace(":material/", ":material_"))
+    for found in (r":material_(\w+):", ":streamlit:", r"(^|\s)(<->|->|<-|--|>=|<=|~=)(\s|$)"):
+        assert not re.search(found, read), (found, read)
+    assert read.replace("\u2060", "") == text
 
 
 @pytest.mark.parametrize(

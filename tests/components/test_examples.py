@@ -7,7 +7,6 @@ import pytest
 from PIL import Image
 
 import models
-from components import inputs
 from components.example import EXAMPLES, read_run
 from components.text import page
 from models.audio import sounds
@@ -53,7 +52,7 @@ def test_there_is_an_example_for_every_place_that_shows_one():
 
 def test_the_recording_that_ships_is_heard_as_it_was_said(tmp_path):
     engine = LocalEngine(Settings(data_dir=tmp_path))
-    files = sorted(inputs.EXAMPLES.glob("*-input.wav"))
+    files = sorted(EXAMPLES.glob("*-input.wav"))
     assert files
     for file in files:
         data = file.read_bytes()

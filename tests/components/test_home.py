@@ -28,6 +28,19 @@ def test_home_says_what_this_is_and_starts_a_first_run(pages):
     assert any(fresh.endswith("word2") for _, fresh in stories(page))
 
 
+def test_the_first_story_is_seen_whatever_the_text_page_was_set_to(pages):
+    page = pages.open("Home.py")
+    page.session_state["text-model"] = "text/story-chat"
+    page.session_state["text-mode"] = "Chat"
+    next(button for button in page.button if button.key == "first-run").click()
+    page.run()
+    assert not page.exception
+    settle(pages, page)
+    assert page.session_state["text-model"] == pages.engine.ran[0].model == "text/story-gpt"
+    assert page.session_state["text-mode"] == "Write"
+    assert any(fresh.endswith("word2") for _, fresh in stories(page))
+
+
 def test_every_room_stands_on_home_with_an_example_of_its_first_model(pages):
     page = pages.open("Home.py")
     labels = [link.proto.label for link in page.get("page_link")]

@@ -1,72 +1,19 @@
 """A whole modality from outside: new files alone, in folders of their own, and the app has it."""
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-from safetensors.numpy import save_file
 from streamlit.testing.v1 import AppTest
 
-from components import home, inputs, presence, rooms, services
+from components import home, inputs, rooms
 from components import session as sessions
-from models.catalog import load_catalog
-from models.runtime.engine import LocalEngine
-from models.runtime.jobs import Jobs
-from models.settings import PACKAGE_DIR, Settings
-from models.store import Store
+from models.settings import PACKAGE_DIR
 from tests.components.image.image_steps import png, upload
 from tests.components.page_steps import press, said, widget
-
-ROOT = Path(__file__).parents[2]
-OWNER = "ann"
-
-
-def environment(folder):
-    """Copy the toy to `folder` and return the environment under which the app finds it."""
-    shutil.copytree(ROOT / "tests" / "toy", folder, dirs_exist_ok=True)
-    (folder / "catalog" / "weights").mkdir(exist_ok=True)
-    save_file({"weight": np.zeros(4, np.float32)}, folder / "catalog" / "weights" / "model.safetensors")
-    usual = Settings()
-    return {
-        "PLAYGROUND_CATALOG_DIRS": json.dumps([*map(str, usual.catalog_dirs), str(folder / "catalog")]),
-        "PLAYGROUND_FAMILY_DIRS": json.dumps([*map(str, usual.family_dirs), str(folder / "families")]),
-        "PLAYGROUND_ROOM_DIRS": json.dumps([*map(str, usual.room_dirs), str(folder / "rooms")]),
-    }
-
-
-@pytest.fixture
-def toy(tmp_path, monkeypatch):
-    """Return the folder of a toy modality that the app finds, and the jobs that run it."""
-    folder = tmp_path / "toy"
-    for name, value in environment(folder).items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("PLAYGROUND_OWNERS", "session")
-    settings = Settings()
-    jobs = Jobs(LocalEngine(settings), Store(settings), settings, lambda one: load_catalog(settings).validate(one))
-    monkeypatch.setattr(services, "jobs", lambda: jobs)
-    monkeypatch.setattr(presence, "session_id", lambda: OWNER)
-    yield folder, jobs
-    (folder / "catalog" / "weights" / "hold").unlink(missing_ok=True)
-    jobs.close()
-
-
-def opened(folder):
-    page = AppTest.from_file(folder / "rooms" / "dance" / "dance.py", default_timeout=30).run()
-    assert not page.exception, page.exception
-    return page
-
-
-def ended(jobs, page):
-    from tests.browser.conftest import until
-
-    until(lambda: all(view.finished for view in jobs.jobs_of(OWNER)))
-    page.run()
-    assert not page.exception, page.exception
-    return page
+from tests.components.toy_app import OWNER, ROOT, ended, environment, opened
 
 
 def test_it_stands_in_the_navigation_and_on_home(toy, monkeypatch):
@@ -149,10 +96,10 @@ def test_its_input_type_is_drawn_checked_and_sent(toy):
     folder, jobs = toy
     page = opened(folder)
     assert not page.get("file_uploader")
-    widget(page, "toggle", "waltz.floor").set_value(True)
+    widget(page, "toggle", "waltz.on_floor").set_value(True)
     page.run()
     upload(page, "Floor", b"no picture")
-    assert "not an image file this app can read" in said(page)
+    assert "The floor is not a picture. Give a PNG file." in said(page)
     upload(page, "Floor", png())
     assert "The floor is laid." in said(page)
     press(page, "run")
@@ -168,7 +115,7 @@ def test_it_takes_what_other_rooms_made(toy, monkeypatch):
     session = sessions.here()
     labels = []
     monkeypatch.setattr(result.st, "button", lambda label, **more: labels.append(label))
-    result.draw_takes(desks.of(session, rooms.room("text"), "text/story-gpt"), Output("text", 0, "x"), "", "key")
+    result.draw_takes(desks.of(session, rooms.room("text"), "text/story-gpt"), Output("text", 0, "x"), "key")
     assert labels == ["Dance it"]
 
 
@@ -227,7 +174,7 @@ def test_a_room_that_cannot_be_read_leaves_the_others(toy, monkeypatch):
     rooms._find.cache_clear()
     assert list(rooms.every()) == ["text", "image", "audio", "dance"]
     assert [sentence.split(":")[0] for sentence in rooms.problems()] == [
-        "The room broken was left out", "The room in second was left out",
+        "The room in broken was left out", "The room in second was left out",
     ]  # fmt: skip
     told = []
     monkeypatch.setattr(home.st, "warning", lambda text, **more: told.append(text))

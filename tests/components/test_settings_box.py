@@ -1,10 +1,13 @@
 """A picture dropped on the page gives its settings back, and what it cannot give is told."""
 
+import base64
 import json
 
 import pytest
 from PIL import PngImagePlugin
 
+from components import params_form
+from models.plain_text import text_artifact
 from tests.components.image.image_steps import ID, MODEL, PAGE, choose, drawn, kept, pictures, png, run, upload
 from tests.components.page_steps import messages, press, settle, widget
 from tests.fake_pictures import FakePictures
@@ -81,7 +84,9 @@ def own(**request):
     ("data", "words"),
     [
         (png(), "contains no settings"),
-        (b"text", "not an image file this app can read"),
+        (b"text", "This text contains no settings"),
+        (bytes(range(256)), "of no kind that settings are read from, whatever its name says"),
+        (b"", "is empty (0 bytes)"),
         (own(seed=-1), "damaged"),
         (own(seed=float("inf")), "damaged"),
         (own(seed=2**40), "damaged"),
@@ -102,3 +107,93 @@ def test_what_cannot_be_taken_from_a_picture_is_told(pages, data, words):
     assert pictures(page) == shown
     settle(pages, press(page, "run"))
     assert len(pages.engine.ran) == 2
+
+
+def test_a_seed_that_cannot_be_had_is_named_and_the_seed_stays(pages):
+    page = pages.open(PAGE, **{f"{MODEL}.seed": "3"})
+    upload(page, BOX, webui("a heart\nSteps: 30, Sampler: Euler, CFG scale: 5, Seed: 6687881544318117707"))
+    assert widget(page, "number_input", f"{MODEL}.seed").value == 3
+    assert any("Seed: 6687881544318117707 (seeds here go from 0 to 4294967295)" in said for said in messages(page))
+
+
+def test_a_seed_of_minus_one_draws_a_new_one_and_tells_it(pages, monkeypatch):
+    monkeypatch.setattr(params_form, "new_seed", lambda: 4711)
+    page = pages.open(PAGE, **{f"{MODEL}.seed": "3"})
+    upload(page, BOX, webui("a heart\nSteps: 30, Sampler: Euler, CFG scale: 5, Seed: -1"))
+    assert widget(page, "number_input", f"{MODEL}.seed").value == 4711
+    assert any("new seed at each run (−1): 4711 was drawn" in said for said in messages(page))
+
+
+def test_a_clip_skip_of_which_there_is_one_is_set(pages):
+    page = pages.open(PAGE)
+    upload(page, BOX, webui("a heart\nSteps: 30, Sampler: Euler, CFG scale: 5, Seed: 4, Clip skip: 2"))
+    run(pages, page)
+    assert pages.engine.ran[-1].params["clip_skip"] == 1
+
+
+def test_a_long_negative_prompt_is_taken_whole(pages):
+    page = pages.open(PAGE)
+    long = ", ".join(f"bad thing {number}" for number in range(2000))
+    upload(page, BOX, webui(f"a heart\nNegative prompt: {long}\nSteps: 30, Sampler: Euler, CFG scale: 5, Seed: 4"))
+    run(pages, page)
+    assert pages.engine.ran[-1].params["negative_prompt"] == long
+
+
+def test_what_is_taken_and_has_no_effect_here_is_named(pages):
+    page = pages.open(PAGE)
+    upload(page, BOX, webui("a heart\nSteps: 30, Sampler: Euler a, Schedule type: Karras, CFG scale: 5, Seed: 4"))
+    assert any("Noise schedule (sigmas): karras (has no effect" in said for said in messages(page))
+
+
+def test_the_model_of_a_picture_is_chosen_where_it_is_one_of_ours(pages):
+    page = pages.open(PAGE, model="image/emoji-gan")
+    upload(page, BOX, webui(f"a heart\nSteps: 30, Sampler: Euler, CFG scale: 5, Seed: 4, Model: {MODEL}"))
+    assert page.session_state["image-model"] == ID
+
+
+def test_a_text_saved_here_restores_the_text_page(pages):
+    request = {"model": "text/story-gpt", "inputs": {"prompt": "Once a dragon"}, "params": {"temperature": 0.5},
+               "seed": 12}  # fmt: skip
+    page = pages.open("pages/text.py")
+    upload(page, "Text with settings", text_artifact("Once a dragon slept.", {"request": request}), "story.txt")
+    assert widget(page, "text_area", "text-prompt").value == "Once a dragon"
+    assert widget(page, "number_input", "story-gpt.seed").value == 12
+    assert widget(page, "slider", "story-gpt.temperature").value == 0.5
+
+
+def test_a_file_of_another_room_says_where_it_belongs(pages):
+    request = {"model": "text/story-gpt", "inputs": {"prompt": "x"}, "params": {}, "seed": 1}
+    page = pages.open(PAGE)
+    upload(page, BOX, text_artifact("x y", {"request": request}))
+    assert any("This is for Story GPT on the Text page" in said for said in messages(page))
+
+
+HALF = "\ud800"
+HOSTILE = {
+    "half a character in a list": {"params": {"stop": [HALF]}},
+    "half a character as a name": {"params": {HALF: 1}},
+    "half a character as a choice": {"params": {"json_schema": HALF}},
+    "a number beyond all floats": {"params": {"temperature": 10**400}},
+    "more digits than Python writes": {"params": {"top_k": 10**4299}},
+    "no number": {"params": {"temperature": [1], "max_new_tokens": {"a": 1}}},
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("way", ["file", "link"])
+def test_a_value_that_no_setting_takes_is_named_and_the_rest_is_set(pages, name, way):
+    request = {"model": "text/story-gpt", "inputs": {"prompt": "Once a dragon"}, "params": {}, "seed": 12,
+               **HOSTILE[name]}  # fmt: skip
+    if way == "file":
+        page = pages.open("pages/text.py")
+        upload(page, "Text with settings", json.dumps({"request": request}).encode(), "run.json")
+    else:
+        packed = base64.urlsafe_b64encode(json.dumps({"v": 1, **request}).encode()).decode().rstrip("=")
+        if len(packed) > 2000:
+            return  # longer than any link
+        page = pages.open("pages/text.py", r=packed)
+    assert any("Default kept" in said for said in messages(page)), messages(page)
+    assert widget(page, "text_area", "text-prompt").value == "Once a dragon"
+    assert widget(page, "number_input", "story-gpt.seed").value == 12
+    settle(pages, press(page, "run"))
+    assert len(pages.engine.ran) == 1

@@ -52,6 +52,22 @@ def test_api_command_line_and_worker_give_the_same_bytes(tmp_path):
         worker.close()
 
 
+def test_a_sweep_runs_each_value_and_names_it_as_the_page_does(command, tmp_path):
+    given = ["sweep", REQUEST.model, "--prompt", "Once", "--param", "max_new_tokens=4", "--over", "temperature"]
+    out = tmp_path / "story.txt"
+    run = command(*given, "--out", str(out))
+    assert run.returncode == 0, run.stderr
+    assert [line for line in run.stdout.splitlines() if line.startswith("Temperature")] == [
+        "Temperature 0.45:", "Temperature 0.8:", "Temperature 1.4:"
+    ]  # fmt: skip
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["story-1.txt", "story-2.txt", "story-3.txt"]
+    chosen = command(*given, "--value", "0.5", "--value", "1.5", "--json").stdout.splitlines()
+    assert [json.loads(line)["params"]["temperature"] for line in chosen] == [0.5, 1.5]
+    wrong = command(*given, "--value", "0.5", "--value", "9")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert "temperature is 9; it must be 0.05 to 2" in wrong.stderr
+
+
 def test_the_last_line_tells_what_the_issue_of_a_run_was():
     run = shell(*ARGUMENTS, "--json")
     assert len(run.stdout.splitlines()) == 1
@@ -150,3 +166,16 @@ def test_damaged_weights_are_named(tmp_path):
     engine = LocalEngine(Settings(catalog_dirs=(catalog,), data_dir=tmp_path))
     with pytest.raises(WeightsError, match=r"model\.safetensors"):
         list(engine.generate(REQUEST))
+
+
+def test_lists_in_a_prompt_are_drawn_in_the_shell_as_on_the_page(command):
+    def ran(seed):
+        done = command("run", REQUEST.model, "--prompt", "A {red|blue|green} __nobody__", "--seed", str(seed),
+                       "--param", "max_new_tokens=1", "--json")  # fmt: skip
+        assert "No list is named __nobody__" in done.stderr
+        return json.loads(done.stdout)["inputs"]["prompt"]
+
+    found = [ran(seed) for seed in (1, 1, 2, 3, 4, 5)]
+    assert found[0] == found[1]
+    assert len(set(found)) > 1
+    assert set(found) <= {f"A {colour} __nobody__" for colour in ("red", "blue", "green")}

@@ -149,6 +149,9 @@ def test_a_short_run_ends_in_one_final_with_the_same_bytes_again(engine, model):
         runs.append([output.data for output in events[-1].outputs])
     assert all(runs[0])
     assert runs[0] == runs[1]
+    assert "bare" not in events[-1].stats  # every file holds what made it
+    for output in events[-1].outputs:
+        assert output.sha256 == hashlib.sha256(output.data).hexdigest()
     engine.unload(model)
     assert [output.data for output in list(engine.generate(quick(model)))[-1].outputs] == runs[0]
 

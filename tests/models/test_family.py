@@ -43,7 +43,7 @@ class Toy(Family):
     inputs: ClassVar[tuple[InputField, ...]] = (
         InputField("prompt", max_chars=5, shown_if={"way": ["read"]}),
         InputField("score", "notes", True, "Sheet of notes", max_bytes=8, shown_if={"way": ["sing"]}),
-        InputField("seeds", "tokens", False, "Begins with", max_bytes=4),
+        InputField("seeds", "tokens", False, "Begins with", max_bytes=4, inline=True),
     )
 
     def load(self, spec):
@@ -132,10 +132,10 @@ def test_pictures_differ_by_task():
 def test_a_mask_is_a_type_of_its_own_and_further_types_are_free():
     inputs = {item.name: item for item in CATALOG.family("image/emoji-diffusion").inputs}
     assert (inputs["image"].type, inputs["mask"].type) == ("image", "mask")
-    assert not InputField("clip", "video").is_text
-    assert [InputField("x", kind).is_text for kind in ("text", "messages", "rows", "tokens", "file")] == [True] * 4 + [
-        False
-    ]
+    assert [InputField("x", kind).is_text for kind in ("text", "messages", "file", "clip")] == [True] + [False] * 3
+    assert InputField("x", "verses", inline=True).is_text
+    inline = {item.name for name in CATALOG.families for item in CATALOG.families[name].inputs if item.inline}
+    assert inline == {"messages", "forced", "rows"}  # what requests have always held as JSON
 
 
 def test_an_input_whose_condition_names_no_setting_fails_when_the_class_is_made():
@@ -146,7 +146,7 @@ def test_an_input_whose_condition_names_no_setting_fails_when_the_class_is_made(
 
 
 def test_a_needed_input_is_missing_only_while_it_acts(toys):
-    with pytest.raises(BadInput, match=r"The sheet of notes is missing\. Give text/toy a sheet of notes"):
+    with pytest.raises(BadInput, match=r"The sheet of notes is missing\. Give Toy \(text/toy\) a sheet of notes"):
         toys.validate(ask({"prompt": "hey"}))
     with pytest.raises(BadInput, match="The prompt is missing"):
         toys.validate(ask({}, way="read"))

@@ -262,7 +262,7 @@ def test_a_chat_model_is_talked_to_as_on_the_page(command, tmp_path):
         json.loads(command(*arguments, "--input", f"messages={none}").stdout)["output_sha256"]
         == talked["output_sha256"]
     )
-    plain = json.loads(command(*arguments, "--no-chat").stdout)
+    plain = json.loads(command(*arguments, "--bare").stdout)
     assert plain["outputs"][0]["text"].startswith("Tell me a story.")
     assert plain["output_sha256"] != talked["output_sha256"]
 

@@ -67,21 +67,13 @@ class TestRuns:
         assert store.runs("bob' OR '1'='1") == []
         assert store.runs("") == []
 
-    def test_the_last_job_is_the_newest_one_of_this_owner_in_order(self, store):
-        for number, job in enumerate(["old", "new", "new", "new"]):
-            store.save_run(make_run(f"run-{number}", job=job, created_at=10.0 + number))
-        store.save_run(make_run("bobs", owner="bob", job="other", created_at=99.0))
-        assert ids(store.last_job("ann")) == ["run-1", "run-2", "run-3"]
-        assert all(run.outputs[0].data for run in store.last_job("ann", load=True))
-        assert store.last_job("nobody") == []
-
     def test_a_reload_takes_the_runs_over(self, store):
         store.save_run(make_run("one"))
         store.save_run(make_run("two", owner="bob"))
         assert store.move_owner("ann", "ann-after-reload") == 1
-        assert store.last_job("ann") == []
-        assert ids(store.last_job("ann-after-reload")) == ["one"]
-        assert ids(store.last_job("bob")) == ["two"]
+        assert store.runs("ann") == []
+        assert ids(store.runs("ann-after-reload")) == ["one"]
+        assert ids(store.runs("bob")) == ["two"]
         assert store.move_owner("ann", "x") == 0
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from pydantic import Field
 
 from models import plain_text
 from models.audio import sounds
-from models.audio.sound_family import SoundFamily, with_speakers
+from models.audio.sound_family import SPEAKS, SoundFamily, with_speakers
+from models.diffusion import samplers
 from models.errors import BadInput, WeightsError
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, InputField, Loaded
@@ -77,7 +78,8 @@ class SpectrogramParams(Params):
     scheduler: Scheduler = Field(
         "DPMSolverMultistepScheduler", description="The sampler: how each step removes noise. Ancestral ones (and "
                                                    "DDPM) add fresh noise, so more steps keep changing the sound.",
-        json_schema_extra=hint(group="Denoising"),
+        json_schema_extra=hint(group="Denoising",
+                               names={name: samplers.webui_name(name) for name in get_args(Scheduler)}),
     )  # fmt: skip
     griffin_lim_rounds: int = Field(
         64, ge=1, le=200, description="Iterations that recover the sound's phase. Few: metallic; many: more "
@@ -91,6 +93,7 @@ class SpectrogramDiffusion(SoundFamily[SpectrogramParams]):
 
     name: ClassVar[str] = "spectrogram_diffusion"
     title: ClassVar[str] = "Spectrogram diffusion"
+    roles: ClassVar[frozenset[str]] = frozenset({SPEAKS})
     Params: ClassVar[type[Params]] = SpectrogramParams
     inputs: ClassVar[tuple[InputField, ...]] = (
         InputField("prompt", label="What to say", help="Digits, such as “4 0 7”, or their names."),

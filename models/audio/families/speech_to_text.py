@@ -13,10 +13,11 @@ from pydantic import Field
 
 from models import plain_text
 from models.audio import sounds
+from models.audio.sound_family import HEARS
 from models.errors import BadInput, WeightsError
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, Family, InputField, Loaded, Modality
-from models.params import Params, above, hint
+from models.params import Params, above, hint, limited
 from models.types import Output, Request, RunStats
 from models.watching import follow
 
@@ -86,6 +87,7 @@ class SpeechToText(Family[SpeechToTextParams]):
     name: ClassVar[str] = "speech_to_text"
     saves: ClassVar[tuple[str, ...]] = ("txt", "md")
     title: ClassVar[str] = "Speech recognition"
+    roles: ClassVar[frozenset[str]] = frozenset({HEARS})
     modality: ClassVar[Modality] = "audio"
     Params: ClassVar[type[Params]] = SpeechToTextParams
     inputs: ClassVar[tuple[InputField, ...]] = (
@@ -103,7 +105,7 @@ class SpeechToText(Family[SpeechToTextParams]):
                                {"min_confidence": ()})  # fmt: skip
             elif item.name == "language":
                 names = (FOUND_OUT, *spec.facts.get("languages", []))
-                item = replace(item, type="choice", choices=names)
+                item = limited(replace(item, type="choice", choices=names), choices=names)
             if item.name == "seed" or item.name in honoured:
                 table.append(item)
         return tuple(table)

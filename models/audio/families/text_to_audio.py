@@ -15,7 +15,8 @@ from models.audio.sound_family import SoundFamily
 from models.errors import BadInput, WeightsError
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, InputField, Loaded
-from models.params import Params, above, hint
+from models.params import Params, above, hint, limited
+from models.stamps import TEXT_MAX_CHARS
 from models.types import Output, Request, RunStats
 from models.watching import follow
 
@@ -64,8 +65,8 @@ class TextToAudioParams(Params):
         json_schema_extra=hint(label="Guidance", step=0.1, group="Denoising", live=True, was=(0.0, 20.0)),
     )  # fmt: skip
     negative_prompt: str = Field(
-        "", max_length=1000, description="What the sound should not be, such as “low quality”. Needs guidance "
-                                         "above 1.",
+        "", max_length=TEXT_MAX_CHARS,
+        description="What the sound should not be, such as “low quality”. Needs guidance above 1.",
         json_schema_extra=hint(label="Negative prompt", group="Denoising", shown_if={"guidance_scale": above(1.0)}),
     )  # fmt: skip
     shift: float = Field(
@@ -129,8 +130,7 @@ class TextToAudio(SoundFamily[TextToAudioParams]):
             if item.name not in honoured:
                 continue
             if item.name == "seconds" and isinstance(longest, int | float):
-                most = min(item.le or longest, longest)
-                item = replace(item, le=most, ge=min(item.ge or 0.0, most), default=min(item.default, most))
+                item = limited(item, le=longest)
             if not set(item.shown_if) <= honoured:
                 item = replace(item, shown_if={})
             if item.name == "seed" and "temperature" in honoured:

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from models import plain_text
 from models.audio import sounds
-from models.audio.sound_family import SoundFamily, with_speakers
+from models.audio.sound_family import SPEAKS, SPEAKS_ANY, SoundFamily, with_speakers
 from models.errors import BadInput, BadParam, WeightsError
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, InputField, Loaded
@@ -132,10 +132,11 @@ class TextToSpeech(SoundFamily[SpeechParams]):
 
     name: ClassVar[str] = "text_to_speech"
     title: ClassVar[str] = "Text to speech"
+    roles: ClassVar[frozenset[str]] = frozenset({SPEAKS, SPEAKS_ANY})
     Params: ClassVar[type[Params]] = SpeechParams
     inputs: ClassVar[tuple[InputField, ...]] = (
         InputField("prompt", label="What to say", help="A text to be spoken.", max_chars=TEXT_MAX_CHARS),
-        InputField("rows", "rows", required=False),
+        InputField("rows", "rows", required=False, inline=True),
     )
     how_it_works: ClassVar[str] = _HOW_IT_WORKS
 

@@ -185,7 +185,7 @@ class TuneLM(SoundFamily[TuneParams]):
             )
         limit = spec.facts["context_length"]
         if len(words) + 5 >= limit:
-            raise BadInput(f"The opening has {len(words)} words; at most {limit - 5} are allowed. Shorten it.")
+            raise BadInput(f"The opening has {len(words)} notes and bars; at most {limit - 5} are allowed. Shorten it.")
 
     def generate(
         self, spec: ModelSpec, request: Request, params: TuneParams, loaded: Loaded, context: Context

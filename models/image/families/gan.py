@@ -73,10 +73,14 @@ class GAN(Family[GANParams]):
     name: ClassVar[str] = "gan"
     saves: ClassVar[tuple[str, ...]] = ("png",)
     title: ClassVar[str] = "Generative adversarial network"
+    in_short: ClassVar[str] = (
+        "Two networks trained against each other: the generator draws, the discriminator tells drawn from real. Draws "
+        "in one pass."
+    )
     modality: ClassVar[Modality] = "image"
     Params: ClassVar[type[Params]] = GANParams
     inputs: ClassVar[tuple[InputField, ...]] = (
-        InputField("prompt", label="Prompt", help="What to draw."),
+        InputField("prompt", label="Prompt", help="What to draw.", lists=True),
         InputField(
             "prompt_to", required=False, label="Second prompt", help="The other prompt for “Prompt blend”.",
             shown_if={"prompt_mix": above(0.0)},

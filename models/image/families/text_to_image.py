@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from pydantic import Field
 
+from models.diffusion import samplers
 from models.errors import BadInput, WeightsError
 from models.events import Event
 from models.family import Context, Family, InputField, Loaded, Modality
-from models.params import ParamField, Params, above, hint
+from models.params import ParamField, Params, above, hint, limited
 from models.plain_text import check_text
+from models.stamps import TEXT_MAX_CHARS
 from models.types import Request
 
 if TYPE_CHECKING:
@@ -80,8 +82,9 @@ class TextToImageParams(Params):
         json_schema_extra=hint(label="Guidance", step=0.1, group="Denoising", live=True, was=(0.0, 20.0)),
     )  # fmt: skip
     negative_prompt: str = Field(
-        "", max_length=1000, description="What the image should not show. Guidance steers away from it, so it has "
-                                         "an effect only with guidance above 1.",
+        "", max_length=TEXT_MAX_CHARS,
+        description="What the image should not show. Guidance steers away from it, so it has an effect only with "
+                    "guidance above 1.",
         json_schema_extra=hint(label="Negative prompt", group="Denoising", shown_if={"guidance_scale": above(1.0)}),
     )  # fmt: skip
     strength: float = Field(
@@ -92,7 +95,8 @@ class TextToImageParams(Params):
     scheduler: Scheduler = Field(
         "DPMSolverMultistepScheduler", description="The sampler: how each step removes noise. Ancestral ones (and "
                                                    "DDPM) add fresh noise, so more steps keep changing the image.",
-        json_schema_extra=hint(label="Scheduler", group="Denoising", live=True),
+        json_schema_extra=hint(label="Scheduler", group="Denoising", live=True, names={
+                                   name: samplers.webui_name(name) for name in get_args(Scheduler)}),
     )  # fmt: skip
     prompt_mix: float = Field(
         0.0, ge=0.0, le=1.0, description="Blends two prompts inside the text encoder. 0: first prompt; 1: second.",
@@ -152,13 +156,20 @@ class TextToImage(Family[TextToImageParams]):
     name: ClassVar[str] = "text_to_image"
     saves: ClassVar[tuple[str, ...]] = ("png",)
     title: ClassVar[str] = "Text-to-image diffusion"
+    in_short: ClassVar[str] = (
+        "Trained to tell the noise in a noisy picture from the picture; it draws by taking noise away, step by step."
+    )
     modality: ClassVar[Modality] = "image"
     Params: ClassVar[type[Params]] = TextToImageParams
     inputs: ClassVar[tuple[InputField, ...]] = (
-        InputField("prompt", label="Prompt", help="What to draw."),
+        InputField(
+            "prompt", label="Prompt", lists=True,
+            help="What to draw. `(word:1.3)` weighs a word up, `[word]` down; `{red|blue}` draws one of a list by the "
+                 "seed, `__animal__` one of a kept list.",
+        ),
         InputField(
             "prompt_to", "text", False, "Second prompt", "The other prompt for “Prompt blend”.",
-            shown_if={"prompt_mix": above(0.0)},
+            lists=True, shown_if={"prompt_mix": above(0.0)},
         ),
         InputField("image", "image", False, "Picture", "The image to start from.", shown_if={"task": _FROM_PICTURE}),
         InputField(
@@ -175,20 +186,18 @@ class TextToImage(Family[TextToImageParams]):
         table = []
         for item in super().fields(spec):
             if item.name == "scheduler" and "schedulers" in facts:
-                chosen = tuple(name for name in item.choices if name in facts["schedulers"])
-                item = replace(item, choices=chosen, default=item.default if item.default in chosen else chosen[0])
+                item = limited(item, choices=facts["schedulers"])
             elif item.name == "task" and "tasks" in facts:
-                item = replace(item, choices=tuple(name for name in item.choices if name in facts["tasks"]))
+                item = limited(item, choices=facts["tasks"])
             elif item.name in ("width", "height") and "size_step" in facts:
                 item = replace(item, step=float(facts["size_step"]))
             elif item.name == "num_inference_steps" and "max_steps" in facts:
-                most = int(facts["max_steps"])
-                item = replace(item, le=min(item.le or most, most), default=min(item.default, most))
+                item = limited(item, le=int(facts["max_steps"]))
             elif item.name == "clip_skip":
                 layers = int(facts.get("clip_layers", 0))
                 if layers < 2:
                     continue
-                item = replace(item, le=min(item.le or layers, layers - 1))
+                item = limited(item, le=layers - 1)
             table.append(item)
         return tuple(table)
 

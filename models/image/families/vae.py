@@ -101,10 +101,14 @@ class VAE(Family[VAEParams]):
     name: ClassVar[str] = "vae"
     saves: ClassVar[tuple[str, ...]] = ("png",)
     title: ClassVar[str] = "Variational autoencoder"
+    in_short: ClassVar[str] = (
+        "Learnt to compress images into a few hundred numbers (a latent) and rebuild them; it draws by decoding a "
+        "random latent."
+    )
     modality: ClassVar[Modality] = "image"
     Params: ClassVar[type[Params]] = VAEParams
     inputs: ClassVar[tuple[InputField, ...]] = (
-        InputField("prompt", "text", False, "Prompt", "What to draw; empty: anything.", shown_if=_DRAWN),
+        InputField("prompt", "text", False, "Prompt", "What to draw; empty: anything.", shown_if=_DRAWN, lists=True),
         InputField(
             "prompt_to", "text", False, "Second prompt", "The other prompt for “Prompt blend”.",
             shown_if={"prompt_mix": above(0.0)},

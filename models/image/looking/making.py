@@ -20,7 +20,7 @@ from models.diffusion import denoising
 from models.errors import BadInput
 from models.events import Event, Final, Progress
 from models.image import files
-from models.image.sampling import pipelines
+from models.image.sampling import pipelines, weights
 from models.types import Output
 from models.watching import Interrupted, follow
 
@@ -97,15 +97,12 @@ def word_maps(request: Request, params: TextToImageParams, loaded: Loaded, conte
 
     def run() -> None:
         with torch.inference_mode():
-            embeds = None
-            if params.prompt_mix > 0:
-                other = request.inputs["prompt_to"]
-                embeds = pipelines.mixed_embeddings(pipeline, request.inputs["prompt"], other, single)
+            other = request.inputs.get("prompt_to", "")
+            prompt, plain, embeds = pipelines.conditions(pipeline, request.inputs["prompt"], single, other)
             with suppress(Interrupted):
                 last = pipelines.call(
-                    pipeline, request.inputs["prompt"], single, [seeds.generator(request.seed)], embeds=embeds,
-                    image=picture, mask=mask,
-                )  # fmt: skip
+                    pipeline, prompt, plain, [seeds.generator(request.seed)], embeds=embeds, image=picture, mask=mask
+                )
                 result.append(last)
 
     for _ in follow(run, watch):
@@ -116,7 +113,8 @@ def word_maps(request: Request, params: TextToImageParams, loaded: Loaded, conte
     yield Progress("decode", 0, 1)
     outputs = [files.image_output(pipelines.decode(base.vae, result[0]), context.stamp, 0, {"what": "picture"})]
     maps = attention_maps.maps(params.height, params.width)  # tokens × height × width
-    for word, tokens in words_of(pipeline.tokenizer, request.inputs["prompt"])[:WORDS_MAX]:
+    read = weights.read(request.inputs["prompt"], weights=weights.takes(pipeline)).plain
+    for word, tokens in words_of(pipeline.tokenizer, read)[:WORDS_MAX]:
         heat = maps[[token for token in tokens if token < len(maps)]].mean(0) if tokens[0] < len(maps) else None
         if heat is None:
             break  # beyond what the text encoder reads

@@ -14,7 +14,7 @@ from models import seeds
 from models.diffusion import denoising
 from models.events import Event, Final, Preview, Progress
 from models.image import files
-from models.image.sampling import pipelines
+from models.image.sampling import pipelines, weights
 from models.image.sampling.previews import Budget
 from models.types import SEED_MAX, Output, RunStats
 from models.watching import Interrupted, follow
@@ -97,7 +97,11 @@ class _Run:
         scheduler = pipelines.make_scheduler(self.parts["pipeline"], params)
         pipeline = pipelines.for_task(self.parts["pipeline"], params.task, scheduler)
         if not self.notes:
-            self.notes = _prompt_notes(pipeline, request.inputs["prompt"])
+            negative = params.negative_prompt if params.guidance_scale > 1 else ""
+            told = _prompt_notes(pipeline, request.inputs["prompt"])
+            self.notes = list(dict.fromkeys([*told, *_prompt_notes(pipeline, negative, "negative prompt")]))
+            if self.mask is not None and not self.mask.getbbox():
+                self.notes.append("The mask covers nothing, so nothing was redrawn.")
         generators = [seeds.generator(request.seed, number) for number in numbers]
 
         def unpack(latents: torch.Tensor) -> torch.Tensor:
@@ -111,15 +115,13 @@ class _Run:
 
         def run() -> None:
             with torch.inference_mode():
-                embeds = None
-                if params.prompt_mix > 0:
-                    other = request.inputs["prompt_to"]
-                    embeds = pipelines.mixed_embeddings(pipeline, request.inputs["prompt"], other, params)
+                prompt, plain, embeds = pipelines.conditions(
+                    pipeline, request.inputs["prompt"], params, request.inputs.get("prompt_to", "")
+                )
                 try:
                     last = pipelines.call(
-                        pipeline, request.inputs["prompt"], params, generators, embeds=embeds, image=self.picture,
-                        mask=self.mask,
-                    )  # fmt: skip
+                        pipeline, prompt, plain, generators, embeds=embeds, image=self.picture, mask=self.mask
+                    )
                     result.append(unpack(last))
                 except Interrupted as reason:
                     interrupted.append(reason.reason)
@@ -181,16 +183,18 @@ def _keep_unmasked(pixels: Any, picture: Any, mask: Any) -> Any:
     return np.where(np.asarray(mask)[:, :, None] > 127, pixels, np.asarray(picture.convert("RGB")))
 
 
-def _prompt_notes(pipeline: Any, prompt: str) -> list[str]:
-    """Return a note for a prompt that is longer than the text encoder reads."""
+def _prompt_notes(pipeline: Any, text: str, name: str = "prompt") -> list[str]:
+    """Return notes for what the text encoder does not read of a prompt: what is too long, tags, weights."""
+    told = weights.notes(pipeline, text)
+    prompt = weights.read(text, weights=weights.takes(pipeline)).plain
     tokenizer = getattr(pipeline, "tokenizer", None)
     limit = getattr(tokenizer, "model_max_length", 0)
     if tokenizer is None or not 0 < limit < 10_000:
-        return []
+        return told
     count = len(tokenizer(prompt).input_ids)
     if count <= limit:
-        return []
-    return [f"The prompt has {count - 2} tokens; the model reads the first {limit - 2} and leaves out the rest."]
+        return told
+    return [*told, f"The {name} has {count - 2} tokens; the model reads the first {limit - 2} and leaves out the rest."]
 
 
 def _steps_output(watch: Any, number: int) -> Output:

@@ -13,6 +13,7 @@ from PIL import Image
 from models import seeds
 from models.diffusion import schedulers
 from models.diffusion.denoising import Inpainting, slerp
+from models.image.sampling import weights
 from models.image.sampling.pixels import to_tensor
 from models.image.sampling.previews import from_model_scale, to_model_scale
 
@@ -111,6 +112,29 @@ def call(
     given = {name: value for name, value in values.items() if name in known and value is not None}
     result: torch.Tensor = pipeline(**given).images
     return result
+
+
+def conditions(
+    pipeline: Any, prompt: str, params: TextToImageParams, other: str = ""
+) -> tuple[str, TextToImageParams, dict[str, Any] | None]:
+    """Return prompt and params as `call` takes them, and embeddings in the prompt's place where there is more to say.
+
+    That is where words are weighted (see `weights`), and where `params.prompt_mix` blends in the prompt `other`. Tags
+    of add-on weights are left out.
+    """
+    weighs = weights.takes(pipeline)
+    given = [weights.read(text, weights=weighs) for text in (prompt, other, params.negative_prompt)]
+    first, second, negative = given
+    plain = params.model_copy(update={"negative_prompt": negative.plain})
+    embeds = None
+    if any(one.weighted for one in given):
+        embeds = weights.embeddings(pipeline, first, negative, params)
+        if params.prompt_mix > 0:
+            end = weights.embeddings(pipeline, second, negative, params)["prompt_embeds"]
+            embeds["prompt_embeds"] = torch.lerp(embeds["prompt_embeds"], end, params.prompt_mix)
+    elif params.prompt_mix > 0:
+        embeds = mixed_embeddings(pipeline, first.plain, second.plain, plain)
+    return first.plain, plain, embeds
 
 
 def mixed_embeddings(pipeline: Any, prompt: str, other: str, params: TextToImageParams) -> dict[str, Any]:

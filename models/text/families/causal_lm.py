@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -60,12 +60,17 @@ class CausalLM(Family[CausalLMParams]):
     Params: ClassVar[type[Params]] = CausalLMParams
     seed_shown_if: ClassVar[ShownIf] = {"do_sample": (True,), "temperature": above(0)}
     inputs: ClassVar[tuple[InputField, ...]] = (
-        InputField("prompt"),
-        InputField("messages", "messages", False, "Earlier messages", "Earlier turns of the chat, as JSON."),
-        InputField("forced", "tokens", False, "Forced beginning", "Token ids the answer must start with."),
+        InputField(
+            "prompt", help="The model continues this text. Markdown and HTML are shown as plain text.", lists=True
+        ),
+        InputField(
+            "messages", "messages", False, "Earlier messages", "Earlier turns of the chat, as JSON.", inline=True
+        ),
+        InputField("forced", "tokens", False, "Forced beginning", "Token ids the answer must start with.", inline=True),
         InputField("view", "file", False, "Saved logits"),
     )
     tools: ClassVar[dict[str, str]] = {"count_tokens": "count_tokens", "microscope": "microscope", "tokens": "tokens"}
+    length_tool: ClassVar[str] = "count_tokens"
     studies: ClassVar[dict[str, str]] = dict.fromkeys(looks.STUDIES, "study")
     how_it_works: ClassVar[str] = _HOW_IT_WORKS
 
@@ -119,6 +124,10 @@ class CausalLM(Family[CausalLMParams]):
 
             grammar(params.json_schema)
 
+    def usual_inputs(self, spec: ModelSpec) -> Mapping[str, str]:
+        """Begin a conversation where the model has a chat template; see `Family.usual_inputs`."""
+        return {"messages": "[]"} if spec.facts.get("chat") else {}
+
     def warnings(self, spec: ModelSpec, request: Request, params: CausalLMParams) -> list[str]:
         """Warn of a blank at the prompt's end; see `Family.warnings`."""
         last = request.inputs.get("prompt", "")[-1:]
@@ -131,7 +140,8 @@ class CausalLM(Family[CausalLMParams]):
         """Count a text's tokens, the start token included: `{"text"}` → `{"tokens", "context_length", "problem"}`.
 
         With `"messages"`, JSON as of the input, the whole conversation is counted as the chat template writes it.
-        `problem` is the sentence for a text that leaves no room, else "".
+        `problem` is the sentence for a text that leaves no room, else "": there is none where `cut_prompt` is on in
+        `"params"`.
         """
         text, chat = plain_text.check_text(data["text"]), read_messages(str(data.get("messages", "")))
         if chat is not None and spec.facts.get("chat"):
@@ -139,7 +149,7 @@ class CausalLM(Family[CausalLMParams]):
         else:
             tokens = len(_tokenizer_of(spec).encode(text).ids)
         context_length = spec.facts["context_length"]
-        fits = tokens < context_length
+        fits = tokens < context_length or bool(data.get("params", {}).get("cut_prompt"))
         return {
             "tokens": tokens, "context_length": context_length,
             "problem": "" if fits else prompt_too_long(spec.id, tokens, context_length, chat is not None).message,
@@ -288,7 +298,7 @@ def _marks(spec: ModelSpec) -> dict[str, Any]:
 
     `learnt` is "text" (the next word), "supervised" (answers shown) or "preferred" (answers preferred); `marks` are
     numbers by name: shares of held-out instructions (`passed`, …, of `instructions`), `bits_per_character`,
-    `divergence` (nats per token from the supervised model).
+    `divergence` (KL from the supervised model in nats, 1.44 bits each, per token).
     """
     file = spec.folder() / "marks.json"
     if not file.exists():

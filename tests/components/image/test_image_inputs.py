@@ -1,6 +1,9 @@
 """What the Image page takes beside its settings: prompts, uploads good and bad, masks."""
 
+import io
+
 import pytest
+from PIL import Image
 
 from components.image import picture_input
 from tests.components.image.image_steps import PAGE, choose, kept, pictures, png, run, upload, uploader
@@ -139,3 +142,23 @@ def test_a_painted_mask_is_taken_until_another_one_is_given(pages, monkeypatch):
     painted["png"] = None  # wiped clean
     page.run()
     assert kept(page, "mask") is None
+
+
+def masks_shown(page):
+    return [caption.value for caption in page.caption if "is redrawn" in caption.value]
+
+
+def test_an_uploaded_mask_is_shown_as_it_is_taken(pages):
+    page = pages.open(PAGE)
+    choose(page, "task", "inpaint", "selectbox")
+    upload(page, "Picture", png(size=(200, 100)))
+    assert masks_shown(page) == []
+    mask = Image.new("RGBA", (200, 100), (0, 0, 0, 0))
+    mask.paste((255, 0, 0, 255), (50, 0, 100, 100))  # the left half of the square in the middle
+    buffer = io.BytesIO()
+    mask.save(buffer, "PNG")
+    upload(page, "Mask", buffer.getvalue())
+    assert masks_shown(page) == ["The mask that was given: violet is redrawn, 50% of the image. Painting replaces it."]
+    upload(page, "Mask", png(0, mode="L"))
+    assert masks_shown(page) == []
+    assert any("This mask redraws nothing" in said for said in messages(page))

@@ -24,7 +24,7 @@ from tests.components.image.image_steps import (
     waited,
     wall,
 )
-from tests.components.page_steps import messages, owner, press, settle, widget
+from tests.components.page_steps import links, messages, owner, press, settle, widget
 from tests.fake_pictures import FakePictures, pixels
 
 ENGINE = FakePictures
@@ -52,9 +52,36 @@ def test_run_draws_pictures_with_facts_and_never_the_kept_steps(pages):
     assert [one["alt"] for one in components(page, "pictures")[0]["pictures"]] == ["a *red* <b>heart</b>"] * 2
     facts = next(item.value for item in page.caption if "In effect" in item.value)
     assert "seed 7 · 0.5 s · 3 steps, 10 per second" in facts
-    assert "guidance" in facts
+    assert "Guidance 4" in facts
+    assert "Scheduler DPM\\+\\+ 2M" in facts
     downloads = [item for item in page.download_button if item.label.startswith("Download")]
-    assert [item.label for item in downloads if "JSON" not in item.label] == ["Download 1", "Download 2"]
+    assert [item.label for item in downloads if "JSON" not in item.label] == ["Download"]
+
+
+def test_schedulers_go_by_the_names_people_know_and_the_address_keeps_the_class(pages):
+    page = pages.open(PAGE, **{f"{MODEL}.scheduler": "EulerDiscreteScheduler"})
+    box = widget(page, "selectbox", f"{MODEL}.scheduler")
+    assert box.value == "EulerDiscreteScheduler"
+    assert "Euler" in box.options
+    assert "`EulerDiscreteScheduler`" in box.help
+    choose(page, "scheduler", "EulerAncestralDiscreteScheduler", "selectbox")
+    assert page.query_params[f"{MODEL}.scheduler"] == "EulerAncestralDiscreteScheduler"
+    run(pages, page)
+    assert pages.engine.ran[-1].params["scheduler"] == "EulerAncestralDiscreteScheduler"
+    choose(page, "scheduler", "DPMSolverMultistepScheduler", "selectbox")
+    assert f"{MODEL}.scheduler" not in page.query_params
+
+
+def test_one_bar_of_actions_is_for_the_chosen_picture(pages):
+    page = pages.open(PAGE, **{f"{MODEL}.num_images": "3", f"{MODEL}.seed": "7"})
+    run(pages, page)
+    bar = next(item for item in page.get("button_group") if item.key.endswith("-chosen"))
+    assert [option.content for option in bar.proto.options] == ["1 · seed 7", "2 · seed 8", "3 · seed 9"]
+    bar.set_value(2)
+    page.run()
+    press(page, next(button.key for button in page.button if button.key.startswith("vary-")))
+    settle(pages, page)
+    assert pages.engine.ran[-1].seed == 9
 
 
 def test_again_takes_the_next_seed(pages):
@@ -141,8 +168,9 @@ def test_a_result_becomes_the_next_input(pages):
 def test_vary_runs_a_near_relative_of_that_picture(pages):
     page = pages.open(PAGE, **{f"{MODEL}.num_images": "2", f"{MODEL}.seed": "4"})
     run(pages, page)
-    keys = [button.key for button in page.button if button.key.startswith("vary-")]
-    settle(pages, press(page, keys[1]))
+    next(item for item in page.get("button_group") if item.key.endswith("-chosen")).set_value(1)
+    page.run()
+    settle(pages, press(page, next(button.key for button in page.button if button.key.startswith("vary-"))))
     request = pages.engine.ran[-1]
     assert (request.seed, request.params["num_images"], request.params["variation_strength"]) == (5, 1, 0.3)
     assert widget(page, "slider", f"{MODEL}.variation_strength").value == 0.3
@@ -158,7 +186,7 @@ def test_vary_waits_for_the_run_that_is_under_way(pages):
     pages.engine.gate.clear()
     press(page, "run")
     press(page, next(button.key for button in page.button if button.key.startswith("vary-")))
-    assert any("in progress" in message for message in messages(page))
+    assert any("One run at a time" in message for message in messages(page))
     assert len(pages.jobs.jobs_of(owner(pages))) == 2  # the finished one and the one under way
     assert widget(page, "slider", f"{MODEL}.variation_strength").value == 0
 
@@ -168,8 +196,9 @@ def test_a_link_carries_words_and_says_that_pictures_are_left_out(pages):
     choose(page, "task", "image to image", "selectbox")
     upload(page, "Picture", png())
     run(pages, page, "blue heart")
-    link = next(code.value for code in page.code if "?r=" in code.value)
-    assert any("Links carry no files" in item.value for item in page.caption)
+    link = links(page)[0]
+    told = next(data["said"] for data in components(page, "link"))
+    assert "It carries no files" in told
     other = pages.open(PAGE, r=link.split("?r=")[1])
     assert widget(other, "text_area", "image-prompt").value == "blue heart"
     assert widget(other, "selectbox", f"{MODEL}.task").value == "image to image"
@@ -211,3 +240,14 @@ def test_the_download_holds_the_settings(pages):
     found = read_settings(data)
     assert (found.model, found.seed, found.inputs) == (ID, 5, {"prompt": "pizza"})
     assert (np.asarray(Image.open(io.BytesIO(data))) == pixels(pages.engine.ran[0])).all()
+
+
+def test_lists_in_the_prompt_are_drawn_by_the_seed_and_stay_in_the_box(pages):
+    page = pages.open(PAGE, **{f"{MODEL}.seed": "7"})
+    run(pages, page, "a {red|blue} __nobody__ heart")
+    (request,) = pages.engine.ran
+    assert request.inputs["prompt"] in ("a red __nobody__ heart", "a blue __nobody__ heart")
+    assert widget(page, "text_area", "image-prompt").value == "a {red|blue} __nobody__ heart"
+    assert any("No list is named __nobody__" in said for said in messages(page))
+    run(pages, page, "a {red|blue} __nobody__ heart")
+    assert pages.engine.ran[1].inputs == request.inputs

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from tests.components.page_steps import messages, owner, press, settle, stories, widget
+from tests.components.page_steps import links, messages, owner, press, settle, stories, widget
 
 PAGE = "pages/text.py"
 STORY = "story-gpt"
@@ -222,7 +222,7 @@ def test_a_link_restores_the_whole_request(pages):
     widget(page, "slider", f"{STORY}.min_p").set_value(0.1)
     widget(page, "multiselect", f"{STORY}.stop").set_value(["The end"])
     settle(pages, press(page, "run"))
-    link = next(code.value for code in page.code if "?r=" in code.value)
+    link = links(page)[0]
     other = pages.open(PAGE, r=link.split("?r=")[1])
     settle(pages, press(other, "run"))
     assert pages.engine.ran[1] == pages.engine.ran[0]

@@ -41,7 +41,7 @@ BAD = {
     "a bomb": (bomb, ["at most 40 million", "smaller"]),
     "a large one": (lambda: bomb(7_000), ["7,000 × 7,000", "at most 40 million"]),
     "cut off": (lambda: encoded(noise(200), "JPEG")[:3000], ["damaged or cut off"]),
-    "a GIF": (lambda: encoded(noise(), "GIF"), ["not an image file", "PNG, JPEG or WebP"]),
+    "a GIF": (lambda: encoded(noise(), "GIF"), ["not an image file", "PNG, JPEG, WebP, AVIF or HEIC"]),
     "tiny": (lambda: encoded(noise(4)), ["4 × 4", "at least 8 × 8"]),
 }
 
@@ -129,7 +129,7 @@ def test_a_picture_is_fitted_by_its_middle():
 def test_settings_in_the_exif_of_a_jpeg_are_found(coding):
     exif = Image.Exif()
     exif.get_ifd(0x8769)[0x9286] = coding[0] + "a cat, Steps: 20".encode(coding[1])
-    assert files.file_text(encoded(noise(), "JPEG", exif=exif))["parameters"] == "a cat, Steps: 20"
+    assert files.file_text(encoded(noise(), "JPEG", exif=exif))["exif:UserComment"] == "a cat, Steps: 20"
 
 
 def test_a_picture_without_texts_has_none():

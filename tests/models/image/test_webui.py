@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from models import stamps
+from models.diffusion import schedulers
 from models.errors import BadInput
 from models.image import files, webui
 from models.image.files import read_settings
@@ -63,10 +64,12 @@ def test_a_file_of_webui_is_read_as_far_as_it_is_known():
     assert found.seed == 1_234_567
     assert found.params == {
         "negative_prompt": "lowres, bad\nhands", "num_inference_steps": 28, "guidance_scale": 7.0, "sigmas": "karras",
-        "scheduler": "DPMSolverMultistepScheduler", "width": 512, "height": 768, "strength": 0.45,
-        "task": "image to image", "clip_skip": 1,
+        "scheduler": "DPMSolverMultistepScheduler", "width": 512, "height": 768, "clip_skip": 1,
     }  # fmt: skip
-    assert found.unknown == ["Model hash: ab, c: d", "Hires upscale: 2", "ENSD: 31337", "Version: v1.9.4"]
+    assert found.made_with == "dream_8"
+    assert [named.split(" (")[0] for named in found.unknown] == [
+        "Model hash: ab, c: d", "Denoising strength: 0.45", "Hires upscale: 2", "ENSD: 31337", "Version: v1.9.4",
+    ]  # fmt: skip
 
 
 def test_values_that_make_no_sense_are_named_and_the_rest_is_taken():
@@ -78,8 +81,8 @@ def test_values_that_make_no_sense_are_named_and_the_rest_is_taken():
     assert found.unknown == ["Steps: many", "Sampler: Magic 3000", "Size: big", "Schedule type: Odd"]
 
 
-@pytest.mark.parametrize("text", ["", "just a caption", "Steps: 5, Seed: 4", "a: b\nc: d"])
-def test_a_text_that_is_no_settings_gives_none(text):
+@pytest.mark.parametrize("text", ["", "\n \0", "\ufeff"])
+def test_a_text_that_says_nothing_gives_none(text):
     assert parse_parameters(text) is None
 
 
@@ -116,7 +119,7 @@ plain = st.text(st.characters(exclude_categories=("C", "Z"), include_characters=
 
 @given(
     plain, plain, st.integers(1, 150), st.floats(1, 20).map(lambda value: round(value, 2)), st.integers(0, 2**32 - 1),
-    st.sampled_from(sorted(webui._SAMPLERS)), st.sampled_from(["default", "karras", "exponential", "beta"]),
+    st.sampled_from(schedulers.NAMES), st.sampled_from(["default", "karras", "exponential", "beta"]),
 )  # fmt: skip
 def test_whatever_is_written_is_read_back(prompt, negative, steps, guidance, seed, scheduler, sigmas):
     params = {"num_inference_steps": steps, "guidance_scale": guidance, "scheduler": scheduler, "sigmas": sigmas,
@@ -130,3 +133,82 @@ def test_whatever_is_written_is_read_back(prompt, negative, steps, guidance, see
     assert found.seed == seed
     assert found.inputs["prompt"] == prompt.strip()
     assert found.params == {**params, "negative_prompt": negative.strip()}
+
+
+PAIRS = "Steps: 20, Sampler: Euler a, CFG scale: 6.5, Seed: 77, Size: 64x96"
+READ = {"num_inference_steps": 20, "scheduler": "EulerAncestralDiscreteScheduler", "guidance_scale": 6.5, "width": 64,
+        "height": 96}  # fmt: skip
+PLACES = {
+    "lines behind the pairs": f"a kite\nNegative prompt: dull\n{PAIRS}\nTemplate: a {{kite|boat}}\n"
+    "Negative Template: x",
+    "carriage returns": f"a kite\r\nNegative prompt: dull\r\n{PAIRS}",
+    "old line ends": f"a kite\rNegative prompt: dull\r{PAIRS}",
+    "one line of full stops": f"a kite.Negative prompt: dull.{PAIRS}",
+    "one line of spaces": f"a kite Negative prompt: dull {PAIRS}",
+    "indented": f"a kite\n   Negative prompt: dull\n  {PAIRS}",
+    "a comma at the end": f"a kite\nNegative prompt: dull\n{PAIRS},",
+    "an empty line between": f"\n\na kite\n\nNegative prompt: dull\n\n{PAIRS}\n\n",
+    "another order": f"a kite\nNegative prompt: dull\nSampler: Euler a, {PAIRS.replace(' Sampler: Euler a,', '')}",
+    "brackets with pairs in them": f'a kite\nNegative prompt: dull\n{PAIRS}, Hashes: {{"Seed": 9, "x": "Steps: 3, y"}}',
+    "quotes with a line break": f'a kite\nNegative prompt: dull\n{PAIRS}, Wildcard: "a\nb, Seed: 9", Last: 1',
+    "a mark of byte order": f"\ufeffa kite\nNegative prompt: dull\n{PAIRS}\0",
+}
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_the_pairs_are_found_wherever_they_stand(name):
+    found = parse_parameters(PLACES[name])
+    assert found.inputs == {"prompt": "a kite"}
+    assert found.params == {"negative_prompt": "dull", **READ}
+    assert found.seed == 77
+    assert "\r" not in "".join(found.unknown)
+
+
+def test_lines_behind_the_pairs_are_named():
+    assert parse_parameters(PLACES["lines behind the pairs"]).unknown == [
+        "Template: a {kite|boat}", "Negative Template: x",
+    ]  # fmt: skip
+    assert parse_parameters(PLACES["quotes with a line break"]).unknown == ["Wildcard: a\nb, Seed: 9", "Last: 1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "prompt", "negative"),
+    [("a kite\nNegative prompt: dull", "a kite", "dull"), ("a kite over the sea", "a kite over the sea", ""),
+     ("a: b\nc: d", "a: b\nc: d", ""), ("Negative prompt: dull", "", "dull"),
+     ("a kite Negative prompt: x", "a kite", "x"), ("a\r\nb\r\nNegative prompt: c\r\nd", "a\nb", "c\nd"),
+     ("Steps: up to heaven, a stair", "Steps: up to heaven, a stair", "")],
+)  # fmt: skip
+def test_without_pairs_the_prompts_are_taken(text, prompt, negative):
+    found = parse_parameters(text)
+    assert (found.inputs["prompt"], found.params.get("negative_prompt", "")) == (prompt, negative)
+    assert found.seed is None
+
+
+def test_a_settings_text_in_a_prompt_is_part_of_the_prompt():
+    found = parse_parameters(f"Steps: 9, Sampler: Heun, Seed: 1, CFG scale: 2\nsuch a line\n{PAIRS}")
+    assert found.inputs["prompt"] == "Steps: 9, Sampler: Heun, Seed: 1, CFG scale: 2\nsuch a line"
+    assert found.params == READ
+
+
+def test_the_schedule_s_own_pair_says_more_than_an_older_sampler_s_name():
+    found = parse_parameters("x\nSchedule type: Exponential, Sampler: DPM++ 2M Karras, Seed: 1, Steps: 5")
+    assert found.params["sigmas"] == "exponential"
+
+
+@pytest.mark.parametrize(
+    "piece", ["a", ": ", '": "', "[", '{"a', "a: [", 'a: "', "Steps: 5,", "\nSteps: 5, ", ", ", "(a:1.2) "]
+)
+def test_the_longest_text_of_one_piece_is_read_in_no_time(piece, monkeypatch):
+    """Counted in what the pattern and the decoder are given, not in seconds: no stretch is read over and over."""
+    given_chars = [0]
+    decode = webui._DECODER.raw_decode
+
+    class Counting:
+        def raw_decode(self, text, at):
+            given_chars[0] += len(text) - at
+            return decode(text, at)
+
+    monkeypatch.setattr(webui, "_DECODER", Counting())
+    text = piece * (50_000 // len(piece))
+    parse_parameters(text)
+    assert given_chars[0] <= 4 * 20 * len(text)

@@ -1,5 +1,7 @@
 """What every engine adds to a run: which settings had an effect, in place of the families."""
 
+import hashlib
+import json
 from typing import ClassVar
 
 import pytest
@@ -15,7 +17,7 @@ from models.runtime.engine import run_request
 from models.runtime.registry import Registry
 from models.settings import Settings
 from models.spec import ModelSpec
-from models.types import Request
+from models.types import Output, Request
 from tests.odd import odd_settings
 
 
@@ -39,7 +41,12 @@ class Dice(Family):
 
     def generate(self, spec, request, params, loaded, context):
         yield Preview(())
-        yield Final((), {"notes": ["rolled"], **({"unused": ["quick"]} if params.sides == 2 else {})})
+        bare = Output("dice", 0, "", b"a file", "text/plain")
+        stamped = Output("dice", 1, "", json.dumps(context.stamp).encode(), "application/json")
+        yield Final(
+            (bare, stamped, Output("steps", 2, "", b"aside", sha256="given")),
+            {"notes": ["rolled"], **({"unused": ["quick"]} if params.sides == 2 else {})},
+        )
 
     def look(self, spec, request, params, loaded, context):
         yield Final((), {})
@@ -59,8 +66,10 @@ def roll(tmp_path):
         request = Request(model="text/dice", inputs={"prompt": "x"}, params=params, seed=seed, study=study)
         events = run_request(request, catalog, registry, Settings(), stopped=lambda: False, open_ref=blobs.get_bytes)
         *_, final = events
+        made.append(final.outputs)
         return final.stats
 
+    made = run.made = []
     return run
 
 
@@ -83,6 +92,15 @@ def test_what_was_in_effect_is_read_from_the_declaration(roll, params, acted):
 
 def test_a_seed_of_zero_acts_like_any_other(roll):
     assert roll(seed=0)["in_effect"]["seed"] == 0
+
+
+def test_a_file_is_hashed_and_one_without_its_settings_is_told(roll):
+    stats = roll()
+    bare, stamped, aside = roll.made[0]
+    assert bare.sha256 == hashlib.sha256(b"a file").hexdigest()
+    assert stamped.sha256 == hashlib.sha256(stamped.data).hexdigest()
+    assert aside.sha256 == "given"
+    assert stats["bare"] == [0]
 
 
 def test_of_a_study_nothing_is_in_effect(roll):

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import random
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from pydantic import Field
 
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, Family, InputField, Loaded
-from models.image.files import image_output
 from models.params import Params, hint
 from models.types import Output, Request
 
@@ -33,8 +34,8 @@ class DanceParams(Params):
     swing: float = Field(
         0.0, ge=0, le=1, description="0: even steps; 1: many turns.", json_schema_extra=hint(step=0.1, neutral=0.0)
     )
-    floor: bool = Field(False, description="On: the dance starts from the picture of a floor.",
-                        json_schema_extra=hint(live=True))  # fmt: skip
+    on_floor: bool = Field(False, description="On: the dance starts from the picture of a floor.",
+                           json_schema_extra=hint(live=True))  # fmt: skip
 
 
 class Dancer(Family[DanceParams]):
@@ -46,7 +47,7 @@ class Dancer(Family[DanceParams]):
     Params: ClassVar[type[DanceParams]] = DanceParams
     inputs: ClassVar[tuple[InputField, ...]] = (
         InputField("prompt", label="Name of the dance"),
-        InputField("floor", "floor", False, "Floor", "A picture of the floor.", shown_if={"floor": (True,)}),
+        InputField("floor", "floor", False, "Floor", "A picture of the floor.", shown_if={"on_floor": (True,)}),
     )
 
     def load(self, spec: ModelSpec) -> Loaded:
@@ -76,5 +77,16 @@ class Dancer(Family[DanceParams]):
             "dance", 0, " ".join(steps), data, "application/json", hashlib.sha256(data).hexdigest(),
             {"bars": len(steps)},
         )  # fmt: skip
-        poster = image_output(np.full((64, 64, 3), 40 * len(steps) % 256, np.uint8), context.stamp, 1)
-        yield Final((dance, poster), {"steps": len(steps), "stopped": context.stopped(), "notes": []})
+        yield Final(
+            (dance, _poster(len(steps), context.stamp)),
+            {"steps": len(steps), "stopped": context.stopped(), "notes": []},
+        )
+
+
+def _poster(bars: int, stamp: dict[str, Any]) -> Output:
+    """Return a picture of a dance with all that caused it inside: a result's file carries its stamp, in any room."""
+    info, buffer = PngInfo(), io.BytesIO()
+    info.add_text("playground", json.dumps({"index": 1, "stamp": stamp}, sort_keys=True))
+    Image.new("RGB", (64, 64), (40 * bars % 256,) * 3).save(buffer, "PNG", pnginfo=info)
+    data = buffer.getvalue()
+    return Output("image", 1, "", data, "image/png", hashlib.sha256(data).hexdigest(), {"width": 64, "height": 64})

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import streamlit as st
+from PIL import Image, UnidentifiedImageError
 
-from components import inputs
+from components import inputs, state
 from components.modality import Act, InputType, Modality, RoomPage, Showing, Takes, Words
-from models.image.files import decode_upload
+from models.errors import BadInput
 
 
 def _draw(showing: Showing) -> None:
@@ -22,9 +24,8 @@ def _draw_poster(showing: Showing) -> None:
 
 
 def _draw_floor(desk, item):
-    key = inputs.ref_key(desk.room.id, item.name)
     st.file_uploader(
-        item.label, ["png"], key=f"{key}-upload-{inputs.turn_of(desk, item)}", on_change=inputs.take_upload,
+        item.label, ["png"], key=inputs.upload_key(desk, item, "upload"), on_change=inputs.take_upload,
         args=(desk, item, "upload"),
     )  # fmt: skip
     inputs.draw_problem(desk, item)
@@ -32,8 +33,15 @@ def _draw_floor(desk, item):
         st.caption("The floor is laid.")
 
 
+def _check_floor(data: bytes, name: str) -> Image.Image:
+    try:
+        return Image.open(io.BytesIO(data)).convert("RGB")
+    except (UnidentifiedImageError, OSError) as error:
+        raise BadInput(f"The {name} is not a picture. Give a PNG file.") from error
+
+
 def _bow(act: Act) -> None:
-    st.button(f"Bow{act.name}", key=f"bow-{act.key}", on_click=act.desk.write, args=("a bow after it",))
+    st.button("Bow", key=f"bow-{act.key}", on_click=act.desk.write, args=("a bow after it",))
 
 
 def _after(desk, run, key):
@@ -41,7 +49,7 @@ def _after(desk, run, key):
 
 
 def _take_title(desk, output):
-    st.session_state["dance-prompt"] = f"a dance of {output.text}"
+    state.at(state.prompt_key("dance")).set(f"a dance of {output.text}")
 
 
 ROOM = Modality(
@@ -52,7 +60,7 @@ ROOM = Modality(
     actions={"dance": _bow},
     after=_after,
     inputs={
-        "floor": InputType(inputs.kept_ref, inputs.restore_ref, _draw_floor, decode_upload)
+        "floor": InputType(inputs.kept_ref, inputs.restore_ref, _draw_floor, _check_floor)
     },
     takes=(Takes("dance", "text", "Dance it", ":material/music_note:", "Open the Dance page with this text.",
                  lambda desk, output: desk.room.id != "dance", _take_title),),

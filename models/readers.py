@@ -1,0 +1,47 @@
+"""The one reader of what a file says of its making, for every kind of file, ours and other programs'.
+
+It knows no modality: a module `saved.py` beside a folder of families (`Settings.family_dirs`) lists, as `READERS`, the
+files of its room and how they are read. They are asked in turn, in the order of the folders.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from models.errors import BadInput
+from models.family import import_file
+from models.settings import Settings
+from models.stamps import Reader, Recovered
+
+log = logging.getLogger(__name__)
+MODULE = "saved.py"
+
+
+def readers(settings: Settings) -> tuple[Reader, ...]:
+    """Return every reader of the rooms; a module that cannot be read is left out, and told in the log."""
+    found: list[Reader] = []
+    for folder in settings.family_folders():
+        file = folder.parent / MODULE
+        if not file.is_file():
+            continue
+        try:
+            found += import_file(file).READERS
+        except Exception:  # whatever a file from elsewhere does: the other rooms stay
+            log.exception("%s cannot be read", file)
+    return tuple(found)
+
+
+def read_settings(data: bytes, settings: Settings) -> tuple[str, Recovered | None]:
+    """Return the word for a kind of file, and what this one says of its making; None where it says nothing.
+
+    Looks at the bytes, not at a file name. Raises `BadInput` for an empty file, for one of no known kind, and what its
+    reader raises.
+    """
+    if not data:
+        raise BadInput("The file is empty (0 bytes). Give a file that was saved as a result.")
+    every = readers(settings)
+    for reader in every:
+        if reader.knows(data):
+            return reader.name, reader.read(data)
+    kinds = "; ".join(f"a {reader.name} ({', '.join(reader.endings)})" for reader in every)
+    raise BadInput(f"This file is of no kind that settings are read from, whatever its name says. Give {kinds}.")
