@@ -58,7 +58,7 @@ def test_a_sweep_runs_each_value_and_names_it_as_the_page_does(command, tmp_path
     run = command(*given, "--out", str(out))
     assert run.returncode == 0, run.stderr
     assert [line for line in run.stdout.splitlines() if line.startswith("Temperature")] == [
-        "Temperature 0.45:", "Temperature 0.8:", "Temperature 1.4:"
+        "Temperature 0.4:", "Temperature 0.8:", "Temperature 1.4:"
     ]  # fmt: skip
     assert sorted(file.name for file in tmp_path.iterdir()) == ["story-1.txt", "story-2.txt", "story-3.txt"]
     chosen = command(*given, "--value", "0.5", "--value", "1.5", "--json").stdout.splitlines()

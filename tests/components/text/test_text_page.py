@@ -300,3 +300,12 @@ def test_an_example_prompt_is_taken_by_its_pill(pages):
     pills.set_value("One day, Mia found a red key")
     page.run()
     assert widget(page, "text_area", "text-prompt").value == "One day, Mia found a red key"
+
+
+def test_a_blank_at_the_prompt_s_end_is_warned_of_before_run(pages):
+    page = pages.open(PAGE)
+    warned = [caption.value for caption in page.caption if "ends with a blank" in caption.value]
+    assert warned == []
+    prompt = next(area for area in page.text_area if area.label == "Prompt")
+    page = prompt.set_value("Once upon a time ").run()
+    assert [caption.value for caption in page.caption if "ends with a blank" in caption.value]
