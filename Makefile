@@ -10,7 +10,9 @@ HOST ?= 127.0.0.1
 # a file of tests stays in one process, where what it loaded is loaded
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --durations=10
-# PyTorch's own CPU wheels are small; they are asked for only on Linux without an NVIDIA driver, if they answer at once
+# PyTorch's own CPU wheels are small; they are asked for only on Linux without an NVIDIA driver, if they answer at once.
+# torchaudio comes from the same place as torch: PyPI's links CUDA. Where it cannot load all the same, the last step of
+# the set-up lets every script of the environment import it without its native library.
 CPU_WHEELS := https://download.pytorch.org/whl/cpu
 
 .PHONY: run setup test test-setup lint types unit browser examples clean
@@ -24,8 +26,10 @@ $(VENV)/.installed: requirements.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@if ! $(BIN)/python -c 'import torch' 2>/dev/null && [ "$$(uname -s)" = Linux ] && [ ! -e /proc/driver/nvidia ] \
 	    && curl --silent --fail --output /dev/null --max-time 3 $(CPU_WHEELS)/torch/ 2>/dev/null; then \
-	  $(PIP) --index-url $(CPU_WHEELS) "$$(grep '^torch==' requirements.txt)" || true; fi
+	  $(PIP) --index-url $(CPU_WHEELS) "$$(grep '^torch==' requirements.txt)" && \
+	  $(PIP) --index-url $(CPU_WHEELS) --no-deps "$$(grep '^torchaudio==' requirements.txt)" || true; fi
 	$(PIP) -r requirements.txt
+	$(BIN)/python -m models.torchaudio_guard
 	@touch $@
 
 test-setup: setup $(VENV)/.installed-dev
@@ -74,11 +78,11 @@ examples: setup
 	$(BIN)/python -m models run image/emoji-vae --prompt "red heart" --seed 7 \
 	  --out components/examples/image-emoji-vae.png --json > components/examples/image-emoji-vae.json
 	$(BIN)/python -m models run audio/digits-diffusion --prompt "4 0 7" --seed 7 \
-	  --out components/examples/audio-digits-diffusion.wav --json > components/examples/audio-digits-diffusion.json
+	  --out components/examples/audio-digits-diffusion.wav --json --full > components/examples/audio-digits-diffusion.json
 	$(BIN)/python -m models run audio/digits-diffusion --prompt "2 5 9 1" --seed 4 --param speaker=jackson \
 	  --param pause_s=0.2 --out components/examples/audio-digit-recogniser-input.wav
 	for net in gpt lstm; do $(BIN)/python -m models run audio/folk-$$net --seed 7 \
-	  --json > components/examples/audio-folk-$$net.json; done
+	  --json --full > components/examples/audio-folk-$$net.json; done
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -35,6 +35,8 @@ def read(session: Session, room: Modality) -> None:
             request = links.read_request(packed)
             desks.apply(session, room, request)
             act = "Press Enter in the box below." if request.inputs.get("messages") else "Press Run."
+            if links.asks_for_a_new_seed(packed):
+                act = f"It asks for a new seed (−1): {request.seed} was drawn. {act}"
             state.notify(f"This page was opened from a link: its prompt and settings are below. {act}", "info")
             if said := inputs.missing(desks.of(session, room, request.model)):
                 state.notify(said, "warning")
@@ -45,6 +47,10 @@ def read(session: Session, room: Modality) -> None:
         return
     done.add(room.id)
     given = st.query_params.to_dict()
+    for key, text in links.current(session.catalog, given).items():
+        if key.endswith(".seed"):
+            state.notify(f"The address asks for a new seed (−1): {text} was drawn.", "info")
+        given[key] = st.query_params[key] = text
     for sentence in links.problems(session.catalog, room.id, given):
         state.notify(sentence, "warning")
     for key in links.unusable(session.catalog, given):

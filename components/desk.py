@@ -64,6 +64,15 @@ class Desk:
         """Say whether a run of this owner is under way, on the page too."""
         return job_panel.busy(self.session)
 
+    def warnings(self) -> list[str]:
+        """Return what a person should read before Run; nothing where the request cannot be made yet."""
+        params, seed = params_form.acting_values(self.spec, self.fields)
+        try:
+            request = Request(model=self.spec.id, inputs=inputs.held(self), params=params, seed=seed)
+            return self.family.warnings(self.spec, request, check(self.family.Params, self.fields, params))
+        except PlaygroundError:
+            return []
+
     def check_length(self, request: Request) -> None:
         """Refuse a prompt that is too long before it waits in the queue. Raises `PromptTooLong`.
 
@@ -129,8 +138,9 @@ class Desk:
             if value == item.default or (addressed and item.type not in ("tags", "text")):
                 continue
             with suppress(PlaygroundError):  # a range has changed since
-                check(self.family.Params, self.fields, {item.name: value}, self.spec.id)
-                good[item.name] = value
+                good[item.name] = getattr(
+                    check(self.family.Params, self.fields, {item.name: value}, self.spec.id), item.name
+                )  # fmt: skip
         params_form.start(self.spec, self.fields, params_form.switched(self.fields, good))
         inputs.recall(self, request.inputs)
 
@@ -160,8 +170,7 @@ def apply(session: Session, room: Modality, request: Request) -> None:
     good: dict[str, Any] = {"seed": request.seed}
     for name, value in request.params.items():
         try:
-            check(there.family.Params, there.fields, {name: value}, there.spec.id)
-            good[name] = value
+            good[name] = getattr(check(there.family.Params, there.fields, {name: value}, there.spec.id), name)
         except PlaygroundError as error:
             state.notify(f"Default kept: {error.message}", "warning")
     state.at(state.model_key(room.id)).set(there.spec.id)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from typing import Any
 from urllib.parse import urlencode
 
@@ -18,14 +19,20 @@ from pydantic import ValidationError
 from components.model_picker import MODEL
 from models.catalog import Catalog
 from models.errors import PlaygroundError
-from models.params import ParamField, check
+from models.params import ParamField, check, taken
 from models.params import problem as wrong
 from models.plain_text import check_text
 from models.spec import ModelSpec
-from models.types import SEED_MAX, Request
+from models.types import NEW_SEED, SEED_MAX, Request, drawn_seed
 
 VERSION = 1
 LINK_MAX_CHARS = 2000
+# what other sites add to an address to follow who came by it
+_TRACKING = re.compile(
+    r"utm_.*|gclid|gclsrc|dclid|gbraid|wbraid|fbclid|msclkid|yclid|twclid|ttclid|igshid|li_fat_id"
+    r"|mc_cid|mc_eid|_hs.*|_g[al]|srsltid|ref",
+    re.IGNORECASE,
+)
 REQUEST, JOB = "r", "job"
 
 
@@ -40,13 +47,15 @@ def link_to(base_url: str, request: Request) -> str | None:
 
 
 def read_request(packed: str) -> Request:
-    """Return the request of a link. Raises `PlaygroundError` with what is wrong."""
+    """Return the request of a link; seed −1 in it is a new one. Raises `PlaygroundError` with what is wrong."""
     broken = PlaygroundError("This link is damaged and cannot be opened. Ask for a new link, or start fresh here.")
     if len(packed) > LINK_MAX_CHARS:
         raise broken
     try:
         body = json.loads(base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4)))
         version = body.pop("v")
+        if body.get("seed") == NEW_SEED:
+            body["seed"] = drawn_seed()
         request = Request(**body)
     except (ValueError, TypeError, KeyError, AttributeError, ValidationError, binascii.Error, RecursionError) as error:
         raise broken from error
@@ -60,13 +69,18 @@ def read_request(packed: str) -> Request:
     return request
 
 
+def asks_for_a_new_seed(packed: str) -> bool:
+    """Say whether the seed of a link that can be read is −1."""
+    return bool(json.loads(base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4))).get("seed") == NEW_SEED)
+
+
 def problems(catalog: Catalog, room: str, given: dict[str, str]) -> list[str]:
     """Return a sentence for each part of a page's address that cannot be used; `room` is the page's."""
     models = {spec.id: spec for spec in catalog.values() if spec.modality == room}
     prefixes = {spec.id.split("/", 1)[-1]: spec for spec in catalog.values()}
     told = []
     for key, text in given.items():
-        if key == JOB:
+        if key == JOB or _TRACKING.fullmatch(key):
             continue
         if key == MODEL:
             if text not in models:
@@ -85,6 +99,24 @@ def problems(catalog: Catalog, room: str, given: dict[str, str]) -> list[str]:
         if problem:
             told.append(f"From the address: {problem} The default was kept.")
     return told
+
+
+def current(catalog: Catalog, given: dict[str, str]) -> dict[str, str]:
+    """Return what of a page's address is written otherwise today: seed −1, which is drawn here, and values from a range
+    that was wider once.
+    """
+    found = {}
+    prefixes = {spec.id.split("/", 1)[-1]: spec for spec in catalog.values()}
+    for key, text in given.items():
+        prefix, _, name = key.rpartition(".")
+        spec = prefixes.get(prefix)
+        fields = catalog.family(spec.id).fields(spec) if spec is not None else ()
+        for item in (item for item in fields if item.name == name):
+            value = _parsed(item, text)
+            new = drawn_seed() if item.type == "seed" and value == NEW_SEED else taken(item, value)
+            if new != value:
+                found[key] = json.dumps(new)
+    return found
 
 
 def unusable(catalog: Catalog, given: dict[str, str]) -> list[str]:

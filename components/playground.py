@@ -176,6 +176,8 @@ def _draw_run_line(desk: Desk, live: bool) -> None:
         if desk.room.beside_run is not None:
             desk.room.beside_run(desk, live)
         st.caption(_forecast(desk))
+    for sentence in desk.warnings():
+        st.caption(f":material/warning: {plain(sentence)}")
 
 
 def _forecast(desk: Desk) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from components import presence
+from components import ending, presence
 from models.catalog import Catalog, current_catalog
 from models.runtime.jobs import Jobs
 from models.runtime.worker_client import WorkerEngine
@@ -12,6 +12,7 @@ from models.settings import Settings
 from models.store import Store
 
 KEEP_BYTES = 2_000_000_000
+STOP_S, KEEP_S = 0.8, 0.8  # a run that heeds Stop, and the store that keeps what it had, have this long
 
 
 def start(settings: Settings | None = None) -> Jobs:
@@ -22,7 +23,17 @@ def start(settings: Settings | None = None) -> Jobs:
     store.prune(max_bytes=KEEP_BYTES)
     engine = WorkerEngine(settings)
     # as it is at that moment: an entry added while the app runs is known at once
-    return Jobs(engine, store, settings, lambda request: catalog(settings).validate(request), presence.is_there)
+    jobs = Jobs(engine, store, settings, lambda request: catalog(settings).validate(request), presence.is_there)
+    ending.when_asked(lambda: end(jobs))
+    return jobs
+
+
+def end(jobs: Jobs) -> None:
+    """End the jobs and their worker at once: what a run had made so far is kept, whether it heeds Stop or not."""
+    ended = jobs.close(STOP_S)
+    jobs.engine.close()
+    if not ended:
+        jobs.close(KEEP_S)
 
 
 def catalog(settings: Settings | None = None) -> Catalog:

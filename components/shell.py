@@ -11,7 +11,7 @@ from streamlit.runtime.pages_manager import PagesManager
 from components import owners, rooms, theme
 from components import session as sessions
 from components.escape import plain
-from models.errors import PlaygroundError
+from models.errors import BadSetting, PlaygroundError
 
 log = logging.getLogger(__name__)
 PAGES = Path(__file__).resolve().parents[1] / "pages"
@@ -20,6 +20,14 @@ PAGES = Path(__file__).resolve().parents[1] / "pages"
 def run() -> None:
     """Set the app up and run the page that the address names."""
     st.set_page_config(page_title="Generative playground", page_icon=":material/tune:", layout="wide")
+    try:
+        _draw()
+    except BadSetting as error:
+        log.exception("the app's settings are wrong")
+        st.error(plain(error.message), icon=":material/error:")
+
+
+def _draw() -> None:
     # the rooms say which pages there are
     groups = {"": [st.Page(PAGES / "start.py", title="Home", icon=":material/home:", default=True)]}
     found = [page for room in rooms.every().values() for page in room.pages]

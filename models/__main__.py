@@ -9,91 +9,143 @@
     python -m models settings story.txt
 
 `run` prints the text as it comes and, as its last line, one JSON object; `sweep` does so for each value of a setting;
-`settings` prints what a file says of its making. Exit codes: 0 done, 1 a file that says nothing, 2 a request or set-up
-that cannot run (one sentence on stderr), 130 stopped by Ctrl+C.
+`settings` prints what a file says of its making. Exit codes: 0 done, 1 a file that says nothing, or what was made could
+not be written, 2 a request or set-up that cannot run (one sentence on stderr), 130 stopped by Ctrl+C, 141 nobody reads
+the output any more.
 """
 
 from __future__ import annotations
 
+from models import shell
+
+if __name__ == "__main__":
+    shell.begin()  # the imports below take a second: Ctrl+C is heard from here on
+
 import argparse
 import dataclasses
 import json
-import signal
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tomlkit
 
-from models import labels, lists, plain_text, readers, sweeps
-from models.catalog import load_catalog
+from models import given, labels, lists, outfile, readers, sweeps
+from models.catalog import Catalog, load_catalog
 from models.device import import_libraries
-from models.errors import BadInput, BadParam, PlaygroundError
+from models.errors import BadInput, BadParam, PlaygroundError, WeightsError
 from models.events import Final
 from models.family import Family
 from models.known import unseen
 from models.labels import Named
-from models.params import ParamField, allowed, in_effect
+from models.params import allowed, in_effect
 from models.runtime.engine import LocalEngine, StopSignal
 from models.settings import Settings
-from models.store import Store
-from models.types import ASIDE, SEED_MAX, Request, combined_sha256
+from models.types import ASIDE, NEW_SEED, SEED_MAX, Request, combined_sha256, drawn_seed
+
+if TYPE_CHECKING:
+    from models.spec import ModelSpec
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command and return the exit code."""
-    options = _parser().parse_args(arguments)
-    settings = Settings()
+    """Run one command and return the exit code. Whatever happens is told in a sentence on stderr, or not at all."""
+    shell.plain_streams()
     try:
-        code: int = options.command(options, settings)
+        code = _run_command(arguments)
+        shell.flush()
+        return code
+    except shell.PipeClosed:
+        return shell.PIPE_CLOSED
+    except shell.Unwritable as error:
+        shell.tell(str(error))
+        return shell.FAILED
+    except KeyboardInterrupt:
+        return shell.INTERRUPTED
+
+
+def _run_command(arguments: list[str] | None) -> int:
+    try:
+        options = _parser().parse_args(arguments)
+    except SystemExit as done:  # --help, or what argparse has told already
+        return int(done.code or 0)
+    try:
+        code: int = options.command(options, Settings())
         return code
     except PlaygroundError as error:
-        print(error.message, file=sys.stderr)
+        shell.tell(error.message)
         return 2
+    except (shell.PipeClosed, shell.Unwritable):
+        raise
+    except Exception as error:
+        if sys.flags.dev_mode:
+            raise
+        said = " ".join(str(error).split())[:300]
+        shell.tell(
+            f"This failed unexpectedly ({type(error).__name__}: {said}). `python -X dev -m models …` shows where."
+        )
+        return shell.FAILED
 
 
 def _list(options: argparse.Namespace, settings: Settings) -> int:
-    for spec in load_catalog(settings).values():
-        size = f"{spec.weights_bytes() / 1e6:,.0f} MB"
-        print(f"{spec.id:28} {size:>9}  {spec.licence:12} {spec.summary}")
+    catalog = load_catalog(settings, strict=False)
+    for spec in catalog.values():
+        try:
+            size = f"{spec.weights_bytes() / 1e6:,.0f} MB"
+        except WeightsError:  # told below, among the problems
+            size = "missing"
+        shell.say(f"{spec.id:28} {size:>9}  {spec.licence:12} {spec.summary}")
+    _tell_problems(catalog)
     return 0
 
 
+def _tell_problems(catalog: Catalog) -> None:
+    for problem in catalog.problems:
+        shell.tell(f"Left out: {problem.message}")
+
+
+def _model(catalog: Catalog, model: str) -> tuple[ModelSpec, Family]:
+    """Return a model and its family; where there is no such model, what is wrong with the catalogue is told too."""
+    if model not in catalog:
+        _tell_problems(catalog)
+    return catalog[model], catalog.family(model)
+
+
 def _show(options: argparse.Namespace, settings: Settings) -> int:
-    catalog = load_catalog(settings)
-    spec, family = catalog[options.model], catalog.family(options.model)
-    print(f"{spec.id} · {spec.name}\n{spec.summary}\n")
+    spec, family = _model(load_catalog(settings, strict=False), options.model)
+    shell.say(f"{spec.id} · {spec.name}\n{spec.summary}\n")
     for title, text in (
         *((("Limits", spec.limits),) if spec.limits else ()),
         ("Architecture", spec.architecture),
         ("Trained on", spec.trained_on),
         ("Licence", spec.licence),
     ):
-        print(f"{title}: {text}")
-    print(f"Size: {spec.parameters:,} parameters, {spec.weights_bytes() / 1e6:,.1f} MB")
-    print(f"Inputs: {', '.join(item.name for item in family.inputs)}\n\nSettings:")
+        shell.say(f"{title}: {text}")
+    shell.say(f"Size: {spec.parameters:,} parameters, {spec.weights_bytes() / 1e6:,.1f} MB")
+    shell.say(f"Inputs: {', '.join(item.name for item in family.inputs)}")
+    if family.saves:
+        shell.say(f"Saved as: {', '.join(family.saves)}")
+    shell.say("\nSettings:")
     for item in family.fields(spec):
-        print(f"  {item.name} (default {json.dumps(item.default)}; {allowed(item)})\n      {item.help}")
+        shell.say(f"  {item.name} (default {json.dumps(item.default)}; {allowed(item)})\n      {item.help}")
     return 0
 
 
 def _describe(options: argparse.Namespace, settings: Settings) -> int:
-    catalog = load_catalog(settings)
-    spec = catalog[options.model]
+    spec, family = _model(load_catalog(settings, strict=False), options.model)
     import_libraries(settings)  # some families ask the libraries which settings run
-    facts = catalog.family(options.model).describe(spec)
+    facts = family.describe(spec)
     document = tomlkit.parse(spec.file.read_text("utf-8"))
     document["facts"] = facts
     if options.write:
-        spec.file.write_text(tomlkit.dumps(document), "utf-8")
+        shell.write_file(spec.file, tomlkit.dumps(document).encode())
     else:
-        print(tomlkit.dumps({"facts": facts}), end="")
+        shell.say(tomlkit.dumps({"facts": facts}), end="")
     return 0
 
 
 def _run(options: argparse.Namespace, settings: Settings) -> int:
     engine, request = _asked(options, settings)
-    return _generate(engine, request, options, _stop_signal())
+    return _generate(engine, request, options)
 
 
 def _sweep(options: argparse.Namespace, settings: Settings) -> int:
@@ -103,100 +155,126 @@ def _sweep(options: argparse.Namespace, settings: Settings) -> int:
     item = next((one for one in fields if one.name == options.over), None)
     values: list[Any] = []
     for text in options.value:
-        values += [_params([f"{options.over}={text}"], {one.name: one for one in fields})[options.over]]
+        values += [given.params([f"{options.over}={text}"], {one.name: one for one in fields})[options.over]]
     if item is not None and not values:
         now = request.seed if item.type == "seed" else request.params.get(item.name, item.default)
         values = [*sweeps.three(item, now)]
     requests = sweeps.build(fields, request, options.over, values)
     for one in requests:
         engine.catalog.validate(one)
-    stop, out, export = _stop_signal(), options.out, options.export
+    out, export = options.out, options.export
     for place, (one, name) in enumerate(zip(requests, labels.labels(engine.catalog, [Named(one) for one in requests]),
                                             strict=True), 1):  # fmt: skip
         if not options.json:
-            print(f"{name}:")
+            shell.say(f"{name}:")
         options.out = str(Path(out).with_stem(f"{Path(out).stem}-{place}")) if out else None
         options.export = str(Path(export).with_stem(f"{Path(export).stem}-{place}")) if export else None
-        if code := _generate(engine, one, options, stop):
+        if code := _generate(engine, one, options):
             return code
     return 0
 
 
-def _stop_signal() -> StopSignal:
-    """Return a signal that Ctrl+C gives."""
-    stop = StopSignal()
-    signal.signal(signal.SIGINT, lambda *_: stop.request())
-    return stop
-
-
 def _asked(options: argparse.Namespace, settings: Settings) -> tuple[LocalEngine, Request]:
-    """Return an engine and the request that the options make."""
+    """Return an engine and the request that the options make; what a person should know of it is told."""
     engine = LocalEngine(settings)
     catalog = engine.catalog
-    spec, family = catalog[options.model], catalog.family(options.model)
+    spec, family = _model(catalog, options.model)
+    if options.out:
+        outfile.check(Path(options.out), spec, family)
     fields = {item.name: item for item in family.fields(spec)}
-    params = _params(options.param, fields)
+    params = given.params(options.param, fields)
     # a text that was an input once and is a setting now is still read as text
     texts = {item.name for item in family.inputs if item.is_text} | {
         item.name for item in fields.values() if item.type == "text"
     }
-    inputs = _inputs(options, family, texts, settings)
-    if not 0 <= options.seed <= SEED_MAX:
-        raise BadParam(f"seed is {options.seed}; it must be {allowed(fields['seed'])}.")
-    inputs, said = lists.draw_inputs(family, inputs, options.seed, settings)
-    if said:
-        print(said, file=sys.stderr)
-    if (strange := unseen(spec, inputs.get("prompt", ""))) is not None:
-        print(strange.sentence, file=sys.stderr)
-    return engine, catalog.current(Request(model=spec.id, inputs=inputs, params=params, seed=options.seed))
+    inputs = given.inputs(options.prompt, options.input, family, texts, settings)
+    if not options.bare:
+        inputs = dict(family.usual_inputs(spec)) | inputs
+    seed = drawn_seed() if options.seed == NEW_SEED else options.seed
+    if not 0 <= seed <= SEED_MAX:
+        raise BadParam(f"seed is {seed}; it must be {allowed(fields['seed'])}, or {NEW_SEED} for a new one.")
+    inputs, said = lists.draw_inputs(family, inputs, seed, settings)
+    request = catalog.current(Request(model=spec.id, inputs=inputs, params=params, seed=seed))
+    warnings = family.warnings(spec, request, catalog.validate(request))
+    strange = unseen(spec, inputs.get("prompt", ""))
+    if strange is not None:
+        warnings = [strange.sentence, *warnings]
+    for sentence in (said, f"Seed {seed} was drawn." if options.seed == NEW_SEED else "", *warnings):
+        if sentence:
+            shell.tell(sentence)
+    return engine, request
 
 
-def _generate(engine: LocalEngine, request: Request, options: argparse.Namespace, stop: StopSignal) -> int:
+def _generate(engine: LocalEngine, request: Request, options: argparse.Namespace) -> int:
     """Run a request, print what comes and save it; return the exit code."""
     catalog = engine.catalog
-    family = catalog.family(request.model)
+    spec, family = catalog[request.model], catalog.family(request.model)
     export = Path(options.export) if options.export else None
     if export:
         family.export(request, (), export.suffix)  # refuses what could not be exported
-    fields = family.fields(catalog[request.model])
+    fields = family.fields(spec)
+    out = Path(options.out) if options.out else None
+    full = catalog.validate(request).model_dump(mode="json")
+    final, shown, broken = _follow(engine, request, options)
+    if not options.json and broken is None:
+        rest = "\n\n".join(output.text for output in final.outputs if output.kind == "text")
+        shell.say(rest[len(shown) :] if rest.startswith(shown) else "\n" + rest)
+    outputs = [outfile.header(output, options.full) for output in final.outputs]
+    results = sum(output.kind not in ASIDE for output in final.outputs)
+    whole = request.model_copy(update={"params": full})
+    for output, header in zip(final.outputs, outputs, strict=True):
+        if out is not None and output.kind not in ASIDE:  # kept steps are for looking into, not a result
+            header["file"] = str(outfile.save(out, family, whole, output, results))
+    if export:
+        shell.write_file(export, family.export(request, final.outputs, export.suffix))
+    if broken is not None:
+        raise broken
+    stats = dict(final.stats)
+    acting = [name for name in in_effect(fields, {**full, "seed": request.seed}) if name != "seed"]
+    told = {
+        "model": request.model,
+        "inputs": {name: text for name, text in request.inputs.items() if not text.startswith("sha256:")},
+        "seed": request.seed,
+        "params": {name: full[name] for name in acting},
+        **stats,
+        "output_sha256": combined_sha256(final.outputs),
+        "outputs": outputs,
+    }
+    shell.say(json.dumps(told, ensure_ascii=True))
+    return shell.INTERRUPTED if stats.get("stopped") else 0
+
+
+def _follow(engine: LocalEngine, request: Request, options: argparse.Namespace) -> tuple[Final, str, Exception | None]:
+    """Run a request and print its text as it comes; return what it ends with, the text that was printed, and why
+    nothing more could be: where a file is wanted, the run goes on all the same.
+
+    Ctrl+C ends a run that has begun with what it has; one that still loads, and a second Ctrl+C, end at once.
+    """
+    stop = StopSignal()
+    begun = False
+
+    def ask() -> bool:
+        stop.request()
+        return begun
+
+    shell.on_interrupt(ask)
     final: Final | None = None
-    shown = ""
+    shown, broken = "", None
     for event in engine.generate(request, stop):
-        if event.kind == "preview" and not options.json and len(event.outputs) == 1:
+        begun = begun or event.kind != "progress" or event.stage not in ("load", "start", "prompt")
+        if event.kind == "preview" and not options.json and broken is None and len(event.outputs) == 1:
             text = event.outputs[0].text
-            print(text[len(shown) :], end="", flush=True)
+            try:
+                shell.say(text[len(shown) :], end="")
+            except (shell.PipeClosed, shell.Unwritable) as error:
+                if not options.out:
+                    raise
+                broken = error
             shown = text
         elif event.kind == "final":
             final = event
     assert final is not None
-    if not options.json:
-        rest = "\n\n".join(output.text for output in final.outputs if output.kind == "text")
-        print(rest[len(shown) :] if rest.startswith(shown) else "\n" + rest)
-    outputs = [output.to_header() for output in final.outputs]
-    results = sum(output.kind not in ASIDE for output in final.outputs)
-    for output, header in zip(final.outputs, outputs, strict=True):
-        if options.out and output.kind not in ASIDE:  # kept steps are for looking into, not a result
-            header["file"] = str(_write(Path(options.out), output.index, results, output.data))
-    if export:
-        _write(export, 0, 1, family.export(request, final.outputs, export.suffix), "export")
-    stats = dict(final.stats)
-    full = {**catalog.validate(request).model_dump(mode="json"), "seed": request.seed}
-    acting = [name for name in in_effect(fields, full) if name != "seed"]
-    print(
-        json.dumps(
-            {
-                "model": request.model,
-                "inputs": {name: text for name, text in request.inputs.items() if not text.startswith("sha256:")},
-                "seed": request.seed,
-                "params": {name: full[name] for name in acting},
-                **stats,
-                "output_sha256": combined_sha256(final.outputs),
-                "outputs": outputs,
-            },
-            ensure_ascii=True,
-        )
-    )
-    return 130 if stats.get("stopped") else 0
+    return final, shown, broken
 
 
 def _settings(options: argparse.Namespace, settings: Settings) -> int:
@@ -206,10 +284,10 @@ def _settings(options: argparse.Namespace, settings: Settings) -> int:
         raise BadInput(f"The file {options.file} cannot be read ({error.strerror}).") from error
     kind, found = readers.read_settings(data, settings)
     if found is None:
-        print(f"This {kind} contains no settings: it was not made here, or they were removed.", file=sys.stderr)
+        shell.tell(f"This {kind} contains no settings: it was not made here, or they were removed.")
         return 1
     if options.json:
-        print(json.dumps({"kind": kind, **dataclasses.asdict(found)}, ensure_ascii=True))
+        shell.say(json.dumps({"kind": kind, **dataclasses.asdict(found)}, ensure_ascii=True))
         return 0
     told = {"file": kind, "made by": found.source, "model": found.model or found.made_with, **found.inputs,
             **found.params, "seed": "a new one each run (-1)" if found.new_seed else found.seed}  # fmt: skip
@@ -222,70 +300,21 @@ def _settings(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _say(line: str) -> None:
-    print(line.encode("utf-8", "replace").decode())  # a file may hold half a character
+    shell.say(line.encode("utf-8", "replace").decode())  # a file may hold half a character
 
 
-def _params(given: list[str], fields: dict[str, ParamField]) -> dict[str, Any]:
-    """Read `name=value` pairs: JSON where the field takes it, text where it takes text."""
-    params: dict[str, Any] = {}
-    for pair in given:
-        name, equals, text = pair.partition("=")
-        if not equals:
-            raise BadParam(f"--param {pair!r} has no value; write it as name=value, such as temperature=0.8.")
-        kind = fields[name].type if name in fields else ""
-        value: Any = text
-        if kind not in ("text", "choice") or text == "null":
-            try:
-                value = json.loads(text)
-            except ValueError:
-                value = {"on": True, "off": False if kind == "toggle" else None}.get(text, text)
-        if kind == "tags":
-            value = [*params.get(name, []), *(value if isinstance(value, list) else [text])]
-        params[name] = value
-    return params
+class _Parser(argparse.ArgumentParser):
+    """Print as every command does: argparse itself says nothing of a help that could not be written."""
 
-
-def _inputs(options: argparse.Namespace, family: Family, texts: set[str], settings: Settings) -> dict[str, str]:
-    inputs: dict[str, str] = {}
-    if options.prompt is not None:
-        inputs["prompt"] = plain_text.check_text(options.prompt)
-    for pair in options.input:
-        name, equals, file = pair.partition("=")
-        if not equals or not name:
-            raise BadInput(f"--input {pair!r} has no file; write it as name=FILE.")
-        try:
-            data = Path(file).read_bytes()
-        except OSError as error:
-            raise BadInput(f"--input {name}: the file {file} cannot be read ({error.strerror}).") from error
-        if name in texts:
-            try:
-                given, said = family.read_input(name, data.decode("utf-8"))
-            except UnicodeDecodeError as error:
-                raise BadInput(f"--input {name}: {file} is not UTF-8 text (byte {error.start}).") from error
-            if said:
-                print(said, file=sys.stderr)
-            if twice := [one for one in given if one != name and one in inputs]:
-                raise BadInput(f"--input {name}: {file} gives the {twice[0]} too. Leave out one of the two.")
-            inputs |= {one: plain_text.check_text(value, one) for one, value in given.items()}
-        else:
-            inputs[name] = Store(settings).put_bytes(data)
-    return inputs
-
-
-def _write(out: Path, index: int, count: int, data: bytes, option: str = "out") -> Path:
-    """Write an artefact to `out`, or to `out-2.txt`, `out-3.txt`, … where there are several."""
-    path = out if count == 1 or index == 0 else out.with_stem(f"{out.stem}-{index + 1}")
-    try:
-        path.write_bytes(data)
-    except OSError as error:
-        raise BadInput(f"--{option}: {path} cannot be written ({error.strerror}).") from error
-    return path
+    def _print_message(self, message: str, file: Any = None) -> None:
+        if file is sys.stderr:
+            shell.tell(message.rstrip())
+        elif message:
+            shell.say(message, end="")
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m models", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = _Parser(prog="python -m models", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     listing = commands.add_parser("list", help="list the models")
     listing.set_defaults(command=_list)
@@ -311,10 +340,14 @@ def _parser() -> argparse.ArgumentParser:
         made.add_argument(
             "--param", action="append", default=[], metavar="NAME=VALUE", help="setting, repeatable; see show"
         )
-        made.add_argument("--seed", type=int, default=0, help="random seed (default 0)")
-        made.add_argument("--out", metavar="FILE", help="save the result; its settings are stored in the file")
+        made.add_argument("--seed", type=int, default=0, help="random seed (default 0; -1: a new one)")
         made.add_argument("--export", metavar="FILE", help="save the result with all that led to it, such as talk.md")
+        made.add_argument(
+            "--out", metavar="FILE", help="save the result, as its ending says, with its settings; see show"
+        )
         made.add_argument("--json", action="store_true", help="print only the final JSON line")
+        made.add_argument("--full", action="store_true", help="print long details of outputs in it too: a wave's peaks")
+        made.add_argument("--bare", action="store_true", help="give the prompt alone, without what the page adds to it")
         if name == "sweep":
             made.add_argument("--over", metavar="NAME", required=True, help="the setting")
             made.add_argument(

@@ -6,6 +6,7 @@
     │   ├── BadParam          a setting is unknown, of the wrong type or out of range
     │   ├── BadInput          a prompt or upload is missing, empty or unreadable
     │   └── PromptTooLong     more tokens than the model's context holds
+    ├── BadSetting            a setting of the app (`PLAYGROUND_*`) is wrong
     ├── CatalogError          a catalogue file is wrong; names the file and the allowed values
     ├── WeightsError          a weight or tokenizer file is missing or damaged
     ├── NotEnoughMemory       the model does not fit beside what is loaded and in use
@@ -60,6 +61,10 @@ class PromptTooLong(BadRequest):
     code = "prompt_too_long"
 
 
+class BadSetting(PlaygroundError):
+    code = "bad_setting"
+
+
 class CatalogError(PlaygroundError):
     code = "catalog"
 
@@ -83,7 +88,7 @@ class QueueFull(PlaygroundError):
 
 
 class WorkerDied(PlaygroundError):
-    """`details`: `reason` (one of `killed`, `crashed`, `out_of_memory`, `unresponsive`, `exited`)."""
+    """`details`: `reason` (one of `killed`, `crashed`, `out_of_memory`, `unresponsive`, `exited`, `closed`)."""
 
     code = "worker_died"
 

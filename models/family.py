@@ -20,7 +20,7 @@ from typing_extensions import TypeVar
 from models.conditions import check_condition
 from models.errors import BadInput, CatalogError
 from models.events import Event
-from models.params import Above, ParamField, Params, ShownIf, conditions, impossible
+from models.params import ParamField, Params, ShownIf, conditions, impossible
 from models.types import Output, Request
 
 if TYPE_CHECKING:
@@ -160,8 +160,9 @@ class Family(ABC, Generic[P]):
     is asked before a long prompt waits in the queue: `{"text", "params"}` → `{"problem", "tokens"}`, the sentence for a
     prompt that is too long, else "". `how_it_works` is markdown for the page's fold: a small mermaid diagram and two
     paragraphs with links to the papers; without it there is no fold. `in_short` says in a sentence or two how its nets
-    are trained and make something, for models side by side; `roles` are words by which its room finds it. A wrong
-    declaration raises `TypeError` when the class is made.
+    are trained and make something, for models side by side; `roles` are words by which its room finds it. `saves` lists
+    the endings of files that `save` writes, without the dot, the outputs' own first; empty: the outputs' own alone. A
+    wrong declaration raises `TypeError` when the class is made.
     """
 
     name: ClassVar[str]
@@ -169,7 +170,7 @@ class Family(ABC, Generic[P]):
     modality: ClassVar[Modality]
     Params: ClassVar[type[Params]]
     inputs: ClassVar[tuple[InputField, ...]] = (InputField("prompt"),)
-    seed_shown_if: ClassVar[Mapping[str, tuple[Any, ...] | Above]] = {}
+    seed_shown_if: ClassVar[ShownIf] = {}
     tools: ClassVar[Mapping[str, str]] = {}
     costs: ClassVar[Mapping[str, str]] = {}
     studies: ClassVar[Mapping[str, str]] = {}
@@ -177,6 +178,7 @@ class Family(ABC, Generic[P]):
     how_it_works: ClassVar[str] = ""
     in_short: ClassVar[str] = ""
     roles: ClassVar[frozenset[str]] = frozenset()
+    saves: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Refuse a wrong declaration, so that it fails at import; a base of families may leave things out."""
@@ -224,6 +226,24 @@ class Family(ABC, Generic[P]):
         With no outputs it says whether that can be done. Raises `BadInput` where there is no such kind.
         """
         raise BadInput(f"The model's family, {self.name}, exports nothing. Save its result with --out.")
+
+    def usual_inputs(self, spec: ModelSpec) -> Mapping[str, str]:
+        """Return what the page adds to a prompt alone, and a command where it is not told otherwise: input to value."""
+        return {}
+
+    def warnings(self, spec: ModelSpec, request: Request, params: P) -> list[str]:
+        """Return sentences that a person should read before this request runs: it runs, but hardly as they mean it.
+
+        Cheap, without the model. Runs on page, CLI and API alike; a run tells them among its notes.
+        """
+        return []
+
+    def save(self, request: Request, output: Output, ending: str) -> bytes:
+        """Return a finished output as a file of an ending of `saves`; here, all are the output's own bytes.
+
+        `request` names every setting.
+        """
+        return output.data
 
     def fields(self, spec: ModelSpec) -> tuple[ParamField, ...]:
         """Return the model's table of settings."""

@@ -26,7 +26,7 @@ __all__ = ["Above", "ShownIf", "above"]  # a family declares with these; see mod
 FieldType = Literal["number", "integer", "toggle", "choice", "tags", "text", "seed"]
 Cost = Literal["", "each", "limit"]
 _HINTS = {"label", "step", "group", "advanced", "live", "log", "shown_if", "unit", "neutral", "neutral_unless", "cost",
-          "names"}  # fmt: skip
+          "names", "was"}  # fmt: skip
 
 
 def hint(**hints: Any) -> dict[str, Any]:
@@ -38,7 +38,8 @@ def hint(**hints: Any) -> dict[str, Any]:
     values, or is `above` a number. At the value `neutral`, or one of a tuple of them, it has no effect, unless
     `neutral_unless` holds, written as `shown_if` is; off (None), an empty text and an empty list never have one.
     `cost`: "each", the run's time grows in proportion to the number; "limit", the run is as long as it likes up to the
-    number. Raises `TypeError` for any other hint.
+    number. `was=(least, most)`: the range that older requests may have been made with; what lies outside of today's had
+    the effect of its nearest end and is taken for that. Raises `TypeError` for any other hint.
     """
     unknown = set(hints) - _HINTS
     if unknown:
@@ -86,7 +87,7 @@ class ParamField:
     `ge`, `le` and `step` are set for numbers; `optional` means that None ("off") is allowed; `default` is the
     model's own. `shown_if` maps another field's name to the values under which this one acts. At the values in
     `neutral` it has no effect, unless `neutral_unless` holds; `cost` says how the run's time follows it, `names` what
-    pages call its choices (see `hint`).
+    pages call its choices, `was` is the range of older requests (see `hint`).
     """
 
     name: str
@@ -111,6 +112,7 @@ class ParamField:
     neutral_unless: ShownIf = field(default_factory=dict)
     cost: Cost = ""
     names: Mapping[str, str] = field(default_factory=dict)
+    was: tuple[float, float] | None = None
 
 
 class Narrowing(BaseModel):
@@ -159,7 +161,7 @@ def check(params: type[_P], fields: tuple[ParamField, ...], values: Mapping[str,
     strange = [name for name in values if name not in known]
     problems = [f"{name}: {model} has no such setting{_nearest(name, known)}" for name in strange]
     merged = {name: item.default for name, item in known.items()}
-    merged.update({name: value for name, value in values.items() if name in known})
+    merged.update({name: taken(known[name], value) for name, value in values.items() if name in known})
     for name, value in merged.items():
         if wrong := problem(known[name], value):
             problems.append(wrong)
@@ -171,6 +173,13 @@ def check(params: type[_P], fields: tuple[ParamField, ...], values: Mapping[str,
                 name = str(one["loc"][0]) if one["loc"] else ""
                 problems.append(_sentence(known.get(name), name, one["input"], one["msg"]))
     raise BadParam("; ".join(problems) + ".", problems=problems)
+
+
+def taken(item: ParamField, value: Any) -> Any:
+    """Return a value as a setting takes it: one of a range that was wider once becomes its nearest end of today."""
+    if item.was is None or not is_number(value) or not item.was[0] <= value <= item.was[1]:
+        return value
+    return sorted((value, item.ge, item.le))[1]
 
 
 def in_effect(fields: tuple[ParamField, ...], values: Mapping[str, Any]) -> tuple[str, ...]:
@@ -244,6 +253,7 @@ def _narrow(item: ParamField, narrowing: Narrowing | None) -> ParamField | None:
         new, old = getattr(narrowing, bound), getattr(item, bound)
         if new is None:
             continue
+        new = taken(item, new)
         if old is None or wrong(new, old):
             raise BadParam(f"params.{item.name}.{bound} = {_short(new)} widens what is allowed: {allowed(item)}.")
         changes[bound] = int(new) if item.type == "integer" else new
@@ -255,7 +265,7 @@ def _narrow(item: ParamField, narrowing: Narrowing | None) -> ParamField | None:
     if narrowing.step is not None:
         changes["step"] = narrowing.step
     if "default" in narrowing.model_fields_set:
-        changes["default"] = narrowing.default
+        changes["default"] = taken(item, narrowing.default)
     narrowed = replace(item, **changes)
     if narrowed.ge is not None and narrowed.le is not None and narrowed.ge > narrowed.le:
         raise BadParam(f"params.{item.name}: ge {_short(narrowed.ge)} is above le {_short(narrowed.le)}.")
@@ -346,6 +356,7 @@ def _describe_field(name: str, info: FieldInfo) -> ParamField:
         "neutral": _several(extra["neutral"]) if "neutral" in extra else (),
         "neutral_unless": as_condition(extra.get("neutral_unless"), f"{name}: neutral_unless"),
         "cost": extra.get("cost", ""),
+        "was": extra.get("was"),
         "names": extra.get("names", {}),
     }
     if kind in (int, float):

@@ -3,15 +3,16 @@
 An artefact embeds its stamp: what causes it (request, weights, versions, device) and nothing that varies from run to
 run, so that the same request gives the same bytes. A text artefact is UTF-8:
 
+    the text, verbatim
+
     ---
     {
       "model": "text/story-gpt",
       …
     }
     ---
-    the text, verbatim
 
-JSON is YAML, so readers of Markdown with front matter take the file as it is.
+Older ones hold the same block before the text, as front matter; both are read.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ TEXT_MAX_BYTES = 1_000_000
 TEXT_ARTIFACT_MAX_BYTES = 8 * TEXT_MAX_BYTES
 
 _OPEN, _CLOSE = b"---\n", b"\n---\n"
+_BEHIND = b"\n\n" + _OPEN
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # Legal in JSON strings; in YAML they are line breaks, byte order marks or not allowed.
 _NOT_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
@@ -66,7 +68,7 @@ def check_text(value: object, name: str = "prompt") -> str:
 
 
 def text_artifact(text: str, stamp: Mapping[str, Any]) -> bytes:
-    """Return the file that holds `text` verbatim under its `stamp` (plain JSON) as front matter.
+    """Return the file that holds `text` verbatim and its `stamp` (plain JSON) at the end.
 
     Equal arguments give equal bytes, whatever the order of keys; `read_text_artifact` is the exact inverse. Raises
     `BadInput` for lone surrogates, for a stamp that is not plain JSON and above `TEXT_ARTIFACT_MAX_BYTES`.
@@ -77,7 +79,7 @@ def text_artifact(text: str, stamp: Mapping[str, Any]) -> bytes:
         raise BadInput(f"The settings cannot be written into the file: they are not plain JSON ({error}).") from error
     block = _NOT_YAML.sub(lambda match: f"\\u{ord(match[0]):04x}", block)
     try:
-        data = b"".join((_OPEN, block.encode(), _CLOSE, text.encode()))
+        data = b"".join((text.encode(), _BEHIND, block.encode(), _CLOSE))
     except UnicodeEncodeError as error:
         raise BadInput(
             "The text or its settings hold half of a character (lone surrogate "
@@ -90,17 +92,24 @@ def text_artifact(text: str, stamp: Mapping[str, Any]) -> bytes:
 
 
 def read_text_artifact(data: bytes) -> tuple[dict[str, Any], str]:
-    """Return the stamp and the text of a file that `text_artifact` wrote.
+    """Return the stamp and the text of a file that `text_artifact` wrote, today or when settings came first.
 
     Raises `BadInput` above `TEXT_ARTIFACT_MAX_BYTES`, for text that is not UTF-8 and for files of another form.
     """
     if len(data) > TEXT_ARTIFACT_MAX_BYTES:
         raise _too_large(len(data))
+    start = data.rfind(_BEHIND + b"{")
+    if start >= 0 and data.endswith(_CLOSE):
+        return _read_stamp(data[start + len(_BEHIND) : -len(_CLOSE)], data[:start])
     end = data.find(_CLOSE, len(_OPEN) - 1)
     if not data.startswith(_OPEN) or end < 0:
-        raise _not_ours("it does not open with settings between two lines of ---")
+        raise _not_ours("it does not end with settings between two lines of ---")
+    return _read_stamp(data[len(_OPEN) : end], data[end + len(_CLOSE) :])
+
+
+def _read_stamp(before: bytes, written: bytes) -> tuple[dict[str, Any], str]:
     try:
-        block, text = data[len(_OPEN) : end].decode(), data[end + len(_CLOSE) :].decode()
+        block, text = before.decode(), written.decode()
     except UnicodeDecodeError as error:
         raise BadInput(
             "This file is not UTF-8 text, so it was damaged or changed after it was saved. Give the file as downloaded."

@@ -91,6 +91,12 @@ def damaged(what: str) -> BadInput:
     return BadInput(f"The settings in this {what} are damaged: it was changed after it was saved.")
 
 
+def ending(media_type: str) -> str:
+    """Return the ending of files of a media type, without the dot; "" for a type that nobody knows."""
+    media_type = media_type.partition(";")[0].strip().lower()
+    return (_GAPS.get(media_type) or _TYPES.guess_extension(media_type, strict=False) or "").removeprefix(".")
+
+
 def file_name(model: str, seed: int, index: int = 0, media_type: str = "text/plain") -> str:
     """Return a name for a download, such as `story-gpt-seed7.txt`, safe on every file system.
 
@@ -99,6 +105,4 @@ def file_name(model: str, seed: int, index: int = 0, media_type: str = "text/pla
     """
     stem = re.sub(r"[^a-z0-9._-]+", "-", model.rsplit("/", 1)[-1].lower())[:_NAME_MAX].strip("._-") or "result"
     variant = f"-{index + 1}" if index else ""
-    media_type = media_type.partition(";")[0].strip().lower()
-    ending = _GAPS.get(media_type) or _TYPES.guess_extension(media_type, strict=False) or ".bin"
-    return f"{stem}-seed{seed}{variant}{ending}"
+    return f"{stem}-seed{seed}{variant}.{ending(media_type) or 'bin'}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import secrets
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -17,6 +18,12 @@ ASIDE: frozenset[str] = frozenset({"steps", "view"})  # kinds for looking into a
 RunStatus = Literal["done", "stopped", "failed"]
 
 SEED_MAX = 2**32 - 1
+NEW_SEED = -1  # where a person writes a seed: draw a new one
+
+
+def drawn_seed() -> int:
+    """Return a new seed by chance. Small, so that it is easily told and typed."""
+    return secrets.randbelow(100_000)
 
 
 def is_number(value: Any) -> bool:

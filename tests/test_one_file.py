@@ -75,7 +75,7 @@ def test_a_model_is_added_by_one_toml_file(tmp_path):
         "--param",
         "temperature=0.6",
     )
-    assert "temperature is 0.6; it must be 0.05 to 0.5" in too_hot.stderr
+    assert "temperature is 0.6; it must be 0 to 0.5" in too_hot.stderr
 
 
 def test_a_setting_is_added_by_one_field(tmp_path):

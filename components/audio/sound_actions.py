@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import streamlit as st
 
 from components import services
 from components.modality import Act
-from models.audio import scores, sounds, tunes
+from models.audio import sounds, written
 from models.stamps import file_name
 from models.types import Output, Run
 
@@ -21,17 +22,17 @@ def draw(act: Act) -> None:
         for kind in ("FLAC", "MP3", "OGG"):
             media_type = sounds.FORMATS[kind]
             st.download_button(
-                kind, partial(_converted, output, kind), _name(run, output, media_type), media_type,
+                kind, partial(_written, run, output, kind.lower()), _name(run, output, media_type), media_type,
                 key=f"{kind}-{key}", on_click="ignore",
             )  # fmt: skip
         if output.text.startswith("M:"):
             st.download_button(
-                "MIDI", partial(_midi, run, output), _name(run, output, "audio/midi"), "audio/midi",
+                "MIDI", partial(_written, run, output, "mid"), _name(run, output, "audio/midi"), "audio/midi",
                 key=f"midi-{key}", on_click="ignore",
             )  # fmt: skip
             st.download_button(
-                "ABC notation", partial(_abc, run, output), _name(run, output, "text/vnd.abc"), "text/vnd.abc",
-                key=f"abc-{key}", on_click="ignore",
+                "ABC notation", partial(_written, run, output, "abc"), _name(run, output, "text/vnd.abc"),
+                "text/vnd.abc", key=f"abc-{key}", on_click="ignore",
             )  # fmt: skip
 
 
@@ -39,22 +40,7 @@ def _name(run: Run, output: Output, media_type: str) -> str:
     return file_name(run.request.model, run.request.seed, output.index, media_type)
 
 
-def _converted(output: Output, kind: str) -> bytes:
-    """Return a stored WAV as another kind of file, its tags kept."""
+def _written(run: Run, output: Output, ending: str) -> bytes:
+    """Return a stored sound as another kind of file."""
     data = output.data or services.jobs().store.get_bytes(output.sha256)
-    samples, rate = sounds.read_wav(data)
-    return sounds.encode(samples, rate, kind, sounds.read_comment(data))
-
-
-def _midi(run: Run, output: Output) -> bytes:
-    params = run.request.params
-    return scores.midi(
-        output.text, int(output.meta.get("tempo", 120)), str(params.get("instrument", "plucked string")),
-        chords=float(str(params.get("chords", 0.5))) > 0, repeats=bool(params.get("repeats", True)),
-        swing=float(str(params.get("swing", 0.5))),
-    )  # fmt: skip
-
-
-def _abc(run: Run, output: Output) -> bytes:
-    seed = output.meta.get("seed", run.request.seed)
-    return tunes.to_abc(output.text, f"{run.request.model}, seed {seed}", int(output.meta.get("tempo", 0))).encode()
+    return written.write(run.request, replace(output, data=data), ending)

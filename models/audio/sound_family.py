@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from models.audio.written import SOUND_ENDINGS
 from models.family import Cost, Family, Modality, P
 
 if TYPE_CHECKING:
     from models.blobs import Blobs
     from models.params import ParamField
     from models.spec import ModelSpec
+    from models.types import Output, Request
 
 # roles of families of this room
 SPEAKS = "speaks"  # its sounds say words
@@ -26,6 +28,14 @@ class SoundFamily(Family[P], ABC):
     modality: ClassVar[Modality] = "audio"
     tools: ClassVar[Mapping[str, str]] = {"effects": "change", "compare": "compare"}
     costs: ClassVar[Mapping[str, str]] = {"effects": "change_cost", "compare": "compare_cost"}
+
+    saves: ClassVar[tuple[str, ...]] = SOUND_ENDINGS
+
+    def save(self, request: Request, output: Output, ending: str) -> bytes:
+        """Return a sound as WAV, FLAC, MP3 or OGG, a tune also as MIDI or ABC; see `Family.save`."""
+        from models.audio.written import write
+
+        return write(request, output, ending)
 
     def change(self, spec: ModelSpec, data: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
         """Apply after-effects to a stored sound; see `models.audio.effects.apply_effects`."""

@@ -204,13 +204,18 @@ class Jobs:
         with self._guard:
             return owner in self._forgotten
 
-    def close(self) -> None:
-        """Stop the threads and the job that runs; the engine is the caller's."""
+    def close(self, wait_s: float = 0.0) -> bool:
+        """Stop the threads and the job that runs; the engine is the caller's.
+
+        Returns whether the running job has ended, and what it had is kept, within `wait_s`. May be called again.
+        """
         with self._guard:
-            self._closed = True
-            if self._running is not None:
+            if self._running is not None and not self._closed:
                 self._running.stop.request()
+            self._closed = True
             self._guard.notify_all()
+        self._threads[0].join(wait_s)
+        return not self._threads[0].is_alive()
 
     # -- under the guard -------------------------------------------------------------------------------------------
 

@@ -102,13 +102,14 @@ class WorkerEngine:
             return self._state
 
     def close(self) -> None:
-        """End the worker and this object's threads."""
+        """End the worker, whatever it is doing, and this object's threads. A run under way ends as `WorkerDied`."""
         self._closed.set()
         with self._guard:
             worker = self._worker
             self._state = EngineState("stopped", time.time())
         if worker is not None and not worker.died.is_set():
-            worker.retire()
+            worker.kill("closed")  # it keeps nothing that a gentle end would save, and may be deep in a load
+            worker.process.wait()
 
     def _round_trip(self, message: dict[str, Any], stop: StopSignal | None = None) -> dict[str, Any]:
         worker = self._current()
@@ -206,11 +207,13 @@ class WorkerEngine:
         reason = worker.reason()
         warming = self.state().phase in ("starting", "warming")
         with self._guard:
-            if reason != "replaced":
+            if reason not in ("replaced", "closed"):
                 self._deaths[model] = self._deaths.get(model, 0) + 1
                 if self._deaths[model] >= DEATHS_UNTIL_REFUSED:
                     self._refused.add(model)
-            error = WorkerDied(_DEATHS[reason] + _AFTER, reason=reason, model=model, warming=warming)
+            error = WorkerDied(
+                _DEATHS[reason] + _AFTER * (reason != "closed"), reason=reason, model=model, warming=warming
+            )
             self._state = replace(self._state, last_death=error.to_dict(), refused=tuple(sorted(self._refused)))
         return error
 
@@ -222,6 +225,7 @@ _DEATHS = {
     "unresponsive": "The model did not stop when asked, so its worker process was ended.",
     "exited": "The worker process ended by itself while it ran this; worker.log in the data folder says why.",
     "replaced": "The worker process was replaced by a newer one.",
+    "closed": "The playground was ended while it ran this. What it had made so far is kept.",
 }
 _AFTER = " What it had made so far is kept, and a fresh worker starts."
 

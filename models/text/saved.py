@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from typing import Any
 
 from models.errors import BadInput
 from models.plain_text import TEXT_ARTIFACT_MAX_BYTES, read_text_artifact
 from models.stamps import Reader, Recovered, damaged, own_request
+from models.types import NEW_SEED
 
 ENDINGS = ("txt", "md", "json")
 
@@ -18,6 +21,23 @@ def is_text(data: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return b"\0" not in data
+
+
+def stamp_of(data: bytes) -> dict[str, Any] | None:
+    """Return the stamp of a text saved here, at its end or, in older files, at its beginning; None for any other text.
+
+    Line ends, and blank lines at the end, that a mail program or an editor changed do no harm. Raises `BadInput` for a
+    text that begins as ours do and goes on otherwise.
+    """
+    plain = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    if plain.rstrip().endswith(b"\n---"):
+        plain = plain.rstrip() + b"\n"
+    try:
+        return read_text_artifact(plain)[0]
+    except BadInput:
+        if plain.startswith(b"---\n{"):
+            raise
+        return None
 
 
 def read_settings(data: bytes) -> Recovered | None:
@@ -36,14 +56,16 @@ def read_settings(data: bytes) -> Recovered | None:
             found = json.loads(plain)
         except (ValueError, RecursionError):
             return None
-    elif plain.startswith(b"---\n{"):
-        found = read_text_artifact(plain)[0]
+    elif plain.startswith(b"---\n{") or plain.rstrip().endswith(b"\n---"):
+        found = stamp_of(plain)
     else:
         return None
     request = found.get("request") if isinstance(found, dict) else None
     if request is None:
         return None
     try:
+        if isinstance(request, dict) and request.get("seed") == NEW_SEED:
+            return replace(own_request({**request, "seed": 0}), seed=None, new_seed=True)
         return own_request(request)
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise damaged("text") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from pydantic import Field
@@ -10,7 +11,7 @@ from models.errors import BadInput
 from models.params import Params, above, hint, neutral_values
 from models.plain_text import check_text
 
-_SAMPLING = {"do_sample": [True]}
+_SAMPLING = {"do_sample": [True], "temperature": above(0)}
 STOP_MAX_CHARS = 100
 WORD_MAX_CHARS = 100
 BIAS_MOST = 100.0
@@ -40,11 +41,11 @@ class CausalLMParams(Params):
         json_schema_extra=hint(label="Sampling", group="Sampling", live=True),
     )  # fmt: skip
     temperature: float = Field(
-        0.8, ge=TEMPERATURE_LEAST, le=2.0,
+        0.8, ge=0.0, le=2.0,
         description="Low keeps to the likeliest words, calm and repetitive; high lets rare "
-        "words in, lively and soon confused.",
+        "words in, lively and soon confused. 0: greedy.",
         json_schema_extra=hint(neutral=1.0, neutral_unless={"dynatemp_range": above(0)}, step=0.05, group="Sampling",
-                               shown_if=_SAMPLING),
+                               live=True, shown_if={"do_sample": [True]}),
     )  # fmt: skip
     top_p: float = Field(
         0.95, ge=0.05, le=1.0, description="Nucleus sampling: draws only from the likeliest tokens whose "
@@ -153,7 +154,8 @@ class CausalLMParams(Params):
     )  # fmt: skip
     banned: list[str] = Field(
         default_factory=list, max_length=20,
-        description="These exact strings never appear. “cat” also blocks “category”; “Cat” needs its own entry.",
+        description="These exact strings never appear. “cat” also blocks “category”; “Cat” needs its own entry. "
+                    "\\n: a line break.",
         json_schema_extra=hint(label="Banned words", group="Words", advanced=True),
     )  # fmt: skip
     bias: list[str] = Field(
@@ -179,7 +181,7 @@ class CausalLMParams(Params):
     )  # fmt: skip
     stop: list[str] = Field(
         default_factory=list, max_length=4, description="The text ends where one of these strings appears; the "
-                                                        "string itself is left out.",
+                                                        "string itself is left out. \\n: a line break.",
         json_schema_extra=hint(label="Stop sequences", group="Output", advanced=True),
     )  # fmt: skip
     cut_prompt: bool = Field(
@@ -206,6 +208,11 @@ class CausalLMParams(Params):
                                shown_if={"prompt_lookup_num_tokens": [None]}),
     )  # fmt: skip
 
+    @property
+    def samples(self) -> bool:
+        """Say whether tokens are drawn by chance; temperature 0 is greedy decoding, whatever `do_sample` says."""
+        return self.do_sample and self.temperature > 0
+
 
 NEUTRAL = neutral_values(CausalLMParams)  # values at which a setting does nothing
 
@@ -220,12 +227,17 @@ def check_words(params: CausalLMParams) -> None:
     read_bias(params.bias)
 
 
+def unescaped(text: str) -> str:
+    r"""Return a text with the line breaks and tabs that are typed as `\n` and `\t`; `\\` is a backslash."""
+    return re.sub(r"\\([nt\\])", lambda found: {"n": "\n", "t": "\t", "\\": "\\"}[found[1]], text)
+
+
 def read_bias(entries: Sequence[str]) -> list[tuple[str, float]]:
     """Return words and what is added to their logits, from entries such as "dragon: +2.5". Raises `BadInput`."""
     found = []
     for entry in entries:
         text, colon, amount = entry.rpartition(":")
-        text = text.strip()
+        text = unescaped(text.strip())
         try:
             number = float(amount.replace("\u2212", "-")) if colon and text else float("nan")
         except ValueError:

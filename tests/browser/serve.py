@@ -15,7 +15,7 @@ def main() -> None:
     signal.signal(signal.SIGUSR1, lambda *_: file.write_text("\n".join(sorted(sys.modules))))
     sys.argv = [
         "streamlit", "run", "Home.py", "--server.port", port, "--server.address", "127.0.0.1",
-        "--server.headless", "true", "--server.fileWatcherType", "none",
+        "--server.headless", "true",
     ]  # fmt: skip
     cli.main()
 

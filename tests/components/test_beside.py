@@ -56,7 +56,7 @@ def menus(monkeypatch):
 
 def test_a_setting_runs_at_three_values_as_one_job(pages, menus, monkeypatch):
     page = pages.open(PAGE)
-    assert menus["temperature"] == (0.45, 0.8, 1.4)
+    assert menus["temperature"] == (0.4, 0.8, 1.4)
     assert "stop" not in menus
     # the press of the menu, within the script
     monkeypatch.setattr(setting_menu, "draw", lambda model, one, values, sweep: pages.jobs.jobs_of(owner(pages))
@@ -64,10 +64,10 @@ def test_a_setting_runs_at_three_values_as_one_job(pages, menus, monkeypatch):
     page.run()
     monkeypatch.setattr(setting_menu, "draw", lambda *given: None)
     settle(pages, page)
-    assert [request.params["temperature"] for request in pages.engine.ran] == [0.45, 0.8, 1.4]
+    assert [request.params["temperature"] for request in pages.engine.ran] == [0.4, 0.8, 1.4]
     assert {request.seed for request in pages.engine.ran} == {0}
     bold = [one.value for one in page.markdown]
-    assert [f"**Temperature {value}**".replace(".", "\\.") in bold for value in (0.45, 0.8, 1.4)] == [True] * 3
+    assert [f"**Temperature {value}**".replace(".", "\\.") in bold for value in (0.4, 0.8, 1.4)] == [True] * 3
     assert {run.purpose for run in pages.store.runs(owner(pages))} == {"sweep"}
     # once it is an earlier result it is one row, by the setting that differs no more
     settle(pages, press(page, "run"))

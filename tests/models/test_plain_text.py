@@ -59,18 +59,24 @@ def test_mixtures_of_nasty_texts_come_back_exactly():
         assert read_text_artifact(text_artifact(text, stamp)) == (stamp, text)
 
 
-def test_the_file_is_front_matter_then_the_text_verbatim():
+def test_the_file_is_the_text_verbatim_then_its_settings():
     data = text_artifact("Once 🐉\r\n---\n", {"seed": 7, "model": "m", "stamp": {}})
-    assert data == '---\n{\n  "model": "m",\n  "seed": 7,\n  "stamp": {}\n}\n---\nOnce 🐉\r\n---\n'.encode()
-    assert text_artifact("", {}) == b"---\n{}\n---\n"
+    assert data == 'Once 🐉\r\n---\n\n\n---\n{\n  "model": "m",\n  "seed": 7,\n  "stamp": {}\n}\n---\n'.encode()
+    assert text_artifact("", {}) == b"\n\n---\n{}\n---\n"
+
+
+@pytest.mark.parametrize("text", NASTY)
+def test_a_file_from_when_the_settings_came_first_comes_back_exactly(text):
+    old = b"---\n" + json.dumps(STAMP, ensure_ascii=False, indent=2).encode() + b"\n---\n" + text.encode()
+    assert read_text_artifact(old) == (STAMP, text)
 
 
 @pytest.mark.parametrize("prompt", NASTY)
-def test_front_matter_is_yaml_for_other_readers(prompt):
+def test_the_settings_are_yaml_for_other_readers(prompt):
     yaml = pytest.importorskip("yaml")
     stamp = {"inputs": {"prompt": prompt}, "params": {"temperature": 0.8, "stop": [], "top_k": None, "do_sample": True}}
-    opening, block, text = text_artifact("text", stamp).decode().split("---\n")
-    assert (opening, yaml.safe_load(block), text) == ("", stamp, "text")
+    text, block, end = text_artifact("text", stamp).decode().split("---\n")
+    assert (text, yaml.safe_load(block), end) == ("text\n\n", stamp, "")
 
 
 def test_same_stamp_gives_the_same_bytes_whatever_the_order_of_its_keys():

@@ -3,7 +3,7 @@
 import pytest
 
 from models.runtime.worker_client import WorkerEngine
-from models.torchaudio_guard import _fail_if_no_align
+from models.torchaudio_guard import _fail_if_no_align, mend
 from models.types import Request
 from tests.fresh import run_fresh
 from tests.odd import odd_settings
@@ -15,6 +15,12 @@ def facts():
     had = "torchaudio" in sys.modules
     audio_utils = importlib.import_module("transformers.audio_utils")
     return {"torchaudio": had, "audio_utils": hasattr(audio_utils, "mel_filter_bank")}
+"""
+
+# what `make setup` may have put into this environment is taken back
+PLAIN = """
+import sys
+sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module__ != "playground_torchaudio"]
 """
 
 SAYS_FACTS = """
@@ -50,14 +56,17 @@ class Odd(Family):
 @pytest.fixture(scope="module")
 def plain():
     """Return the name of the error that `import torchaudio` raises without the guard, or None."""
-    return run_fresh("""
+    return run_fresh(
+        PLAIN
+        + """
 import json
 try:
     import torchaudio
     print(json.dumps(None))
 except Exception as error:
     print(json.dumps(type(error).__name__))
-""")
+"""
+    )
 
 
 def test_without_the_guard_the_import_raises_here(plain):
@@ -107,7 +116,9 @@ print(json.dumps({"first": first, "second": second, "same": before == after, "se
 
 
 def test_an_import_that_failed_before_leaves_nothing_that_disturbs():
-    said = run_fresh("""
+    said = run_fresh(
+        PLAIN
+        + """
 import json, sys
 try:
     import torchaudio
@@ -124,7 +135,8 @@ children = [name.split(".")[1] for name in sys.modules if name.count(".") == 1 a
 strays = [name for name in children if name != "_extension"
           and getattr(torchaudio, name, None) is not sys.modules["torchaudio." + name]]
 print(json.dumps({"shape": list(shape), "strays": strays, "children": len(children)}))
-""")
+"""
+    )
     assert said["shape"] == [201, 5]
     assert said["strays"] == []
     assert said["children"] > 3
@@ -154,6 +166,88 @@ except RuntimeError as error:
     print(json.dumps(str(error)))
 """)
     assert words == "forced_align needs torchaudio's native library, which cannot load here."
+
+
+BROKEN = """
+from ._internal import here
+from .utils import here as there
+raise OSError("libcudart.so.13: cannot open shared object file")
+"""
+# an interpreter that reads one more folder as its environment's libraries, as it does at its start
+SITE = "import json, site, sys; site.addsitedir(sys.argv[1])"
+
+
+@pytest.fixture
+def libraries(tmp_path):
+    """Return a folder with a torchaudio whose native library cannot load."""
+    package = tmp_path / "libraries" / "torchaudio"
+    (package / "_extension").mkdir(parents=True)
+    (package / "__init__.py").write_text("from . import _extension\nfrom . import sound\n")
+    (package / "sound.py").write_text("from ._extension import fail_if_no_align\nalign = fail_if_no_align(len)\n")
+    (package / "_extension" / "__init__.py").write_text(BROKEN)
+    for name in ("_internal", "utils"):
+        (package / "_extension" / f"{name}.py").write_text("here = 1\n")
+    return tmp_path / "libraries"
+
+
+def test_an_environment_is_mended_for_every_script(libraries):
+    assert mend(libraries)
+    said = run_fresh(
+        f"""
+{PLAIN}
+{SITE}
+sys.path.insert(0, sys.argv[1])
+import torchaudio
+try:
+    torchaudio.sound.align("x")
+except RuntimeError as error:
+    print(json.dumps(str(error)))
+""",
+        libraries,
+    )
+    assert said == "len needs torchaudio's native library, which cannot load here."
+
+
+def test_an_environment_whose_library_loads_is_left_alone(libraries):
+    assert mend(libraries)
+    good = "_IS_TORCHAUDIO_EXT_AVAILABLE = True\nfail_if_no_align = lambda function: function\n"
+    (libraries / "torchaudio" / "_extension" / "__init__.py").write_text(good)
+    assert not mend(libraries)
+    assert [path.name for path in libraries.iterdir() if path.is_file()] == []
+
+
+def test_a_mended_environment_starts_as_fast(libraries):
+    mend(libraries)
+    said = run_fresh(
+        """
+import sys
+before = set(sys.modules)
+sys.argv.append(""); import site; site.addsitedir(sys.argv[1])
+import json as late
+print(late.dumps(sorted(set(sys.modules) - before - {name for name in sys.modules if name.startswith("json")})))
+""",
+        libraries,
+    )
+    assert set(said) <= {"playground_torchaudio", "importlib.machinery", "importlib", "site", "importlib._abc",
+                         "_warnings", "warnings", "importlib.util"}  # fmt: skip
+
+
+def test_a_plain_script_imports_model_classes_once_this_environment_is_mended(tmp_path):
+    mend_here = tmp_path / "hook"
+    mend_here.mkdir()
+    (mend_here / "torchaudio.py").write_text("raise OSError('not the real one')")  # so that the hook is written
+    assert mend(mend_here)
+    (mend_here / "torchaudio.py").unlink()
+    said = run_fresh(
+        f"""
+{PLAIN}
+{SITE}
+from transformers import GPT2LMHeadModel
+print(json.dumps(GPT2LMHeadModel.__name__))
+""",
+        mend_here,
+    )
+    assert said == "GPT2LMHeadModel"
 
 
 def test_import_libraries_goes_through_the_guard():

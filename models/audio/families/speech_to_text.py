@@ -90,6 +90,7 @@ class SpeechToText(Family[SpeechToTextParams]):
     """Run any `AutoModelForCTC`, a Whisper or a Moonshine, with its processor, on a recording."""
 
     name: ClassVar[str] = "speech_to_text"
+    saves: ClassVar[tuple[str, ...]] = ("txt", "md")
     title: ClassVar[str] = "Speech recognition"
     roles: ClassVar[frozenset[str]] = frozenset({HEARS})
     modality: ClassVar[Modality] = "audio"

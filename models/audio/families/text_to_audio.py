@@ -62,9 +62,9 @@ class TextToAudioParams(Params):
         json_schema_extra=hint(label="Steps", cost="each", group="Denoising"),
     )  # fmt: skip
     guidance_scale: float = Field(
-        3.5, ge=0.0, le=20.0, description="Classifier-free guidance: how strongly the sound follows the "
-                                          "description. Up to 1: off; higher: closer, then harsh.",
-        json_schema_extra=hint(label="Guidance", step=0.1, group="Denoising", live=True),
+        3.5, ge=1.0, le=20.0, description="Classifier-free guidance: how strongly the sound follows the "
+                                          "description. 1: off; higher: closer, then harsh.",
+        json_schema_extra=hint(label="Guidance", step=0.1, group="Denoising", live=True, was=(0.0, 20.0)),
     )  # fmt: skip
     negative_prompt: str = Field(
         "", max_length=TEXT_MAX_CHARS,

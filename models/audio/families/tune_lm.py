@@ -16,10 +16,11 @@ from models import plain_text
 from models.audio import loudness, sounds, tunes
 from models.audio.loudness import Loudness, loudness_field
 from models.audio.sound_family import SoundFamily
+from models.audio.written import NOTE_ENDINGS, SOUND_ENDINGS
 from models.errors import BadInput, WeightsError
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, InputField, Loaded
-from models.params import Params, hint
+from models.params import Params, above, hint
 from models.types import SEED_MAX, Output, Request, RunStats
 from models.watching import follow
 
@@ -54,6 +55,8 @@ tune sounds and never which notes it has.
 
 Rhythm = Literal["any", "jig", "slip jig", "reel", "hornpipe", "strathspey", "polka", "waltz", "march", "air"]
 
+_DRAWN = {"temperature": above(0)}  # at 0 decoding is greedy
+
 
 class TuneParams(Params):
     """Declare what kind of tune is asked for, how its words are drawn, and how it is played."""
@@ -77,23 +80,24 @@ class TuneParams(Params):
         json_schema_extra=hint(label="Dance type", group="Tune"),
     )  # fmt: skip
     temperature: float = Field(
-        0.9, ge=0.1, le=2.0, description="Low: familiar phrases, repetitive. High: surprising, until bars break.",
-        json_schema_extra=hint(step=0.05, group="Sampling"),
+        0.9, ge=0.0, le=2.0, description="Low: familiar phrases, repetitive. High: surprising, until bars break. 0: "
+                                          "greedy, always the likeliest token.",
+        json_schema_extra=hint(step=0.05, group="Sampling", live=True),
     )  # fmt: skip
     top_p: float = Field(
         0.95, ge=0.05, le=1.0, description="Nucleus sampling: draws only from the likeliest tokens whose "
                                            "probabilities add up to this. Lower: safer, less varied. 1: off.",
-        json_schema_extra=hint(label="Top-p", neutral=1.0, step=0.01, group="Sampling"),
+        json_schema_extra=hint(label="Top-p", neutral=1.0, step=0.01, group="Sampling", shown_if=_DRAWN),
     )  # fmt: skip
     top_k: int | None = Field(
         None, ge=1, le=200, description="Draws only from this many likeliest tokens. Small: familiar tunes; large: "
                                         "more variety.",
-        json_schema_extra=hint(label="Top-k", group="Sampling", advanced=True),
+        json_schema_extra=hint(label="Top-k", group="Sampling", advanced=True, shown_if=_DRAWN),
     )  # fmt: skip
     min_p: float | None = Field(
         None, ge=0.01, le=1.0, description="Drops tokens less likely than this fraction of the top token. Higher: "
                                            "safer.",
-        json_schema_extra=hint(label="Min-p", step=0.01, group="Sampling", advanced=True),
+        json_schema_extra=hint(label="Min-p", step=0.01, group="Sampling", advanced=True, shown_if=_DRAWN),
     )  # fmt: skip
     max_new_tokens: int = Field(
         320, ge=16, le=480, description="At most this many tokens (notes, bars). A tune may end earlier.",
@@ -138,6 +142,7 @@ class TuneLM(SoundFamily[TuneParams]):
     """Run any causal language model over the words of `models.audio.tunes`, and play what it wrote."""
 
     name: ClassVar[str] = "tune_lm"
+    saves: ClassVar[tuple[str, ...]] = (*SOUND_ENDINGS, *NOTE_ENDINGS)
     title: ClassVar[str] = "Language model of tunes"
     Params: ClassVar[type[Params]] = TuneParams
     inputs: ClassVar[tuple[InputField, ...]] = (
@@ -320,9 +325,12 @@ def _generate(model: Any, tokenizer: Any, ids: list[int], total: int, params: Tu
     # header words stand at the beginning alone
     heads = [at for word, at in tokenizer.get_vocab().items() if word[:2] in ("M:", "K:", "R:")]
     never = [tokenizer.bos_token_id, tokenizer.pad_token_id, tokenizer.unk_token_id, *heads]
+    chance: dict[str, Any] = {"do_sample": False}
+    if params.temperature > 0:
+        chance = {"do_sample": True, "temperature": params.temperature, "top_p": params.top_p,
+                  "top_k": params.top_k or 0, "min_p": params.min_p}  # fmt: skip
     config = GenerationConfig(
-        max_new_tokens=total, do_sample=True, temperature=params.temperature, top_p=params.top_p,
-        top_k=params.top_k or 0, min_p=params.min_p, suppress_tokens=sorted(one for one in never if one is not None),
+        max_new_tokens=total, **chance, suppress_tokens=sorted(one for one in never if one is not None),
         bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
     )  # fmt: skip
     input_ids = torch.tensor([ids])  # 1 × words

@@ -72,6 +72,7 @@ class GAN(Family[GANParams]):
     """Run a `GANGenerator`."""
 
     name: ClassVar[str] = "gan"
+    saves: ClassVar[tuple[str, ...]] = ("png",)
     title: ClassVar[str] = "Generative adversarial network"
     in_short: ClassVar[str] = (
         "Two networks trained against each other: the generator draws, the discriminator tells drawn from real. Draws "

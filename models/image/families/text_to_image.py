@@ -77,9 +77,9 @@ class TextToImageParams(Params):
         json_schema_extra=hint(label="Steps", cost="each", group="Denoising"),
     )  # fmt: skip
     guidance_scale: float = Field(
-        4.0, ge=0.0, le=20.0, description="Classifier-free guidance: how strongly the image follows the prompt. 0 "
-                                          "to 1: off; 3–7: close; higher: harsh colours, little variety.",
-        json_schema_extra=hint(label="Guidance", step=0.1, group="Denoising", live=True),
+        4.0, ge=1.0, le=20.0, description="Classifier-free guidance: how strongly the image follows the prompt. 1: "
+                                          "off; 3–7: close; higher: harsh colours, little variety.",
+        json_schema_extra=hint(label="Guidance", step=0.1, group="Denoising", live=True, was=(0.0, 20.0)),
     )  # fmt: skip
     negative_prompt: str = Field(
         "", max_length=TEXT_MAX_CHARS,
@@ -154,6 +154,7 @@ class TextToImage(Family[TextToImageParams]):
     """Run any text-to-image pipeline of diffusers that predicts noise, v or flow on latents."""
 
     name: ClassVar[str] = "text_to_image"
+    saves: ClassVar[tuple[str, ...]] = ("png",)
     title: ClassVar[str] = "Text-to-image diffusion"
     in_short: ClassVar[str] = (
         "Trained to tell the noise in a noisy picture from the picture; it draws by taking noise away, step by step."

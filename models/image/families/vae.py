@@ -99,6 +99,7 @@ class VAE(Family[VAEParams]):
     """Run a `ConvVAE`."""
 
     name: ClassVar[str] = "vae"
+    saves: ClassVar[tuple[str, ...]] = ("png",)
     title: ClassVar[str] = "Variational autoencoder"
     in_short: ClassVar[str] = (
         "Learnt to compress images into a few hundred numbers (a latent) and rebuild them; it draws by decoding a "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -13,10 +13,10 @@ from models import plain_text
 from models.errors import BadInput, WeightsError
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, Cost, Family, InputField, Loaded, Modality
-from models.params import Params
+from models.params import Params, ShownIf, above
 from models.text import conversations, looks, vocabulary
 from models.text.prompts import encode, encode_latest, prompt_too_long, read_forced, read_messages, read_negative
-from models.text.settings import CausalLMParams, check_words
+from models.text.settings import CausalLMParams, check_words, unescaped
 from models.types import Output, Request, RunStats
 from models.watching import follow
 
@@ -54,10 +54,11 @@ class CausalLM(Family[CausalLMParams]):
     """Run any `AutoModelForCausalLM` on a prompt. Weights are cast to float32 at load."""
 
     name: ClassVar[str] = "causal_lm"
+    saves: ClassVar[tuple[str, ...]] = ("txt", "md")
     title: ClassVar[str] = "Causal language model"
     modality: ClassVar[Modality] = "text"
     Params: ClassVar[type[Params]] = CausalLMParams
-    seed_shown_if: ClassVar[dict[str, tuple[Any, ...]]] = {"do_sample": (True,)}
+    seed_shown_if: ClassVar[ShownIf] = {"do_sample": (True,), "temperature": above(0)}
     inputs: ClassVar[tuple[InputField, ...]] = (
         InputField(
             "prompt", help="The model continues this text. Markdown and HTML are shown as plain text.", lists=True
@@ -136,6 +137,18 @@ class CausalLM(Family[CausalLMParams]):
         write = conversations.to_json if suffix == ".json" else conversations.to_markdown
         return write(talk).encode()
 
+    def usual_inputs(self, spec: ModelSpec) -> Mapping[str, str]:
+        """Begin a conversation where the model has a chat template; see `Family.usual_inputs`."""
+        return {"messages": "[]"} if spec.facts.get("chat") else {}
+
+    def warnings(self, spec: ModelSpec, request: Request, params: CausalLMParams) -> list[str]:
+        """Warn of a blank at the prompt's end; see `Family.warnings`."""
+        last = request.inputs.get("prompt", "")[-1:]
+        alone = not (request.inputs.get("messages") or request.inputs.get("forced"))
+        if not alone or not last.isspace() or last in "\n\r":
+            return []
+        return ["The prompt ends with a blank. Words bring their own, so the next may come out odd: remove the blank."]
+
     def count_tokens(self, spec: ModelSpec, data: dict[str, Any], blobs: Blobs | None = None) -> dict[str, Any]:
         """Count a text's tokens, the start token included: `{"text"}` → `{"tokens", "context_length", "problem"}`.
 
@@ -174,8 +187,9 @@ class CausalLM(Family[CausalLMParams]):
         ids, negative, room, notes = self._fit(spec, tokenizer, request.inputs["prompt"], chat, forced, params)
         total = min(params.max_new_tokens, room)
         writing = Writing(loaded.parts, params, request.seed, ids, forced, negative, total, size)
+        stops = [unescaped(stop) for stop in params.stop]
         texts = [
-            Transcript(lambda some: tokenizer.decode(some, skip_special_tokens=True), ids, params.stop)
+            Transcript(lambda some: tokenizer.decode(some, skip_special_tokens=True), ids, stops)
             for _ in range(writing.rows)
         ]
         watch, recorder = writing.begin(texts, context.stopped)
@@ -339,6 +353,8 @@ def _meta(prompt: str, text: Any) -> dict[str, Any]:
 def _notes(params: CausalLMParams) -> list[str]:
     if not params.do_sample:
         return ["Sampling is off (greedy decoding): seed and sampling settings have no effect."]
+    if not params.samples:
+        return ["Temperature 0 is greedy decoding: seed and the other sampling settings have no effect."]
     if params.top_k == 1:
         return ["Top-k 1 leaves one token to draw from: this is greedy, whatever the other settings."]
     return []

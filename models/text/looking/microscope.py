@@ -174,7 +174,7 @@ def look(data: Mapping[str, Any], blobs: Blobs, tokenizer: Any) -> dict[str, Any
     params, own = _acting(data.get("params", {})), _acting(data.get("own", {}))
     if kept.seed is None and "seed" in data:  # a record from before seeds were stored
         kept = replace(kept, seed=np.array([int(data["seed"]) + int(data.get("row", 0))], np.int64))
-    named = any(stages.acts(name, params) for name in (*stages.WORDS, "dry_multiplier"))
+    named = any(stages.acts(name, params) for name in stages.READS_TEXT)
     words = _spelling(tokenizer) if named else None
     scored = score(kept, params, words)
     # rounding may put a token at the edge of a cut outside it: under its own settings every drawn token was allowed

@@ -58,7 +58,8 @@ def dynatemp_range(rows: Rows, params: Mapping[str, Any]) -> None:
 def xtc_probability(rows: Rows, params: Mapping[str, Any]) -> None:
     """Forbid, with a probability, all but the least likely of the tokens above a threshold.
 
-    XTC, "exclude top choices" (P. E. Weidmann 2024). `uniforms` decides whether it acts.
+    XTC, "exclude top choices" (P. E. Weidmann 2024). `uniforms` decides whether it acts. As in the author's own code it
+    does nothing where it would forbid the end of the text or of a line.
     """
     p = softmax(rows.x)[:, : rows.named]
     acts = uniforms(rows) < float(params["xtc_probability"])
@@ -67,6 +68,7 @@ def xtc_probability(rows: Rows, params: Mapping[str, Any]) -> None:
     several = np.flatnonzero(above.any(axis=1))
     least = np.where(above[several], p[several], np.inf).argmin(axis=1)
     above[several, least] = False
+    above[(above & rows.closing()).any(axis=1)] = False
     np.copyto(rows.x[:, : rows.named], -np.inf, where=above)
 
 

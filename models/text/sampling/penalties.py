@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.text.settings import DRY_ALLOWED_LENGTH, DRY_BASE, read_bias
+from models.text.settings import DRY_ALLOWED_LENGTH, DRY_BASE, read_bias, unescaped
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,19 +21,14 @@ _DRY_LONGEST = 50  # tokens of a repetition that are counted: the penalty is pro
 def bias(rows: Rows, params: Mapping[str, Any]) -> None:
     """Add to the scores of named words, as `logit_bias` of OpenAI's API does for token ids.
 
-    A raised word is raised token by token, as the tokenizer splits it: its first token has to come before its last. A
-    lowered word is lowered at the token that completes it, however it is split, so that other words with the same
-    beginning are not touched.
+    A raised word is raised token by token, as the tokenizer splits it: its first token where a word may begin, and once
+    it is begun the next one alone, so that it is finished before it is begun again. A lowered word is lowered at the
+    token that completes it, however it is split, so that other words with the same beginning are not touched.
     """
     assert rows.words is not None
     for text, amount in read_bias(params["bias"]):
-        spellings = rows.words.spellings(text) if amount > 0 else []
         for row, said in enumerate(rows.history):
-            if amount > 0:
-                ids = np.unique([one[at] for one in spellings for at in range(len(one)) if _ends_with(said, one[:at])])
-            else:
-                ids = _completing(rows, row, text)
-            rows.add(row, ids, amount)
+            rows.add(row, rows.words.leading(text, said) if amount > 0 else _completing(rows, row, text), amount)
 
 
 def frequency_penalty(rows: Rows, params: Mapping[str, Any]) -> None:
@@ -67,7 +62,7 @@ def dry_multiplier(rows: Rows, params: Mapping[str, Any]) -> None:
 
 def banned(rows: Rows, params: Mapping[str, Any]) -> None:
     """Forbid every token that would complete one of the texts, however it is split into tokens."""
-    for text in params["banned"]:
+    for text in map(unescaped, params["banned"]):
         for row in range(len(rows.history)):
             rows.forbid_ids(row, _completing(rows, row, text))
 
@@ -97,10 +92,6 @@ def _completing(rows: Rows, row: int, text: str) -> NDArray[np.int64]:
     assert rows.words is not None
     spelt = text.encode()
     return rows.words.completing(spelt, rows.words.tail(rows.history[row], len(spelt) - 1))
-
-
-def _ends_with(said: Ids, part: list[int]) -> bool:
-    return not part or (len(said) >= len(part) and said[len(said) - len(part) :].tolist() == part)
 
 
 def _repetitions(said: Ids, breaks: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

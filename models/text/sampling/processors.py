@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,12 +33,12 @@ _FROM_TRANSFORMERS = {
 
 def build(
     params: Mapping[str, Any], start: int, seed: int, words: Spelling | None, constraint: Constraint | None = None,
-    mu: float | None = None,
+    mu: float | None = None, ends: Sequence[int] = (),
 ) -> LogitsProcessorList:  # fmt: skip
     """Return the processors of all stages that act under these settings.
 
     `start` is the prompt's length in tokens; `seed` the request's; `mu` is mirostat's first bound where the
-    answer's first tokens were given.
+    answer's first tokens were given; `ends` are the ids that end a text or a line.
     """
     found = LogitsProcessorList()
     for name in stages.STAGES:
@@ -49,7 +49,7 @@ def build(
         elif name == "mirostat_tau":
             found.append(Mirostat(params, start, mu))
         else:
-            found.append(StageProcessor(name, params, start, seed, words, constraint))
+            found.append(StageProcessor(name, params, start, seed, words, constraint, ends))
     return found
 
 
@@ -58,7 +58,7 @@ class StageProcessor(LogitsProcessor):  # type: ignore[misc, unused-ignore]
 
     def __init__(
         self, name: str, params: Mapping[str, Any], start: int, seed: int, words: Spelling | None,
-        constraint: Constraint | None,
+        constraint: Constraint | None, ends: Sequence[int],
     ) -> None:  # fmt: skip
         self.name = name
         self._params = params
@@ -66,6 +66,7 @@ class StageProcessor(LogitsProcessor):  # type: ignore[misc, unused-ignore]
         self._seed = seed
         self._words = words
         self._constraint = constraint
+        self._ends = ends
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """Take ids (rows × tokens) and scores (rows × vocabulary); return new scores."""
@@ -73,6 +74,7 @@ class StageProcessor(LogitsProcessor):  # type: ignore[misc, unused-ignore]
         rows.seeds = self._seed + np.arange(len(rows.history), dtype=np.int64)
         rows.words = self._words
         rows.constraint = self._constraint
+        rows.ends = self._ends
         stages.apply(self.name, rows, self._params)
         return torch.from_numpy(rows.x).to(scores.device)
 

@@ -42,6 +42,9 @@ def table(kept: Kept, words: Spelling | None, params: Mapping[str, Any], places:
     rows = Rows(x, [said[: start + int(one)] for one in at], start, named, columns, drawn=drawn, words=words)
     rows.lanes = [0] * len(at)
     rows.seeds = np.repeat(kept.seed if kept.seed is not None else np.zeros(1, np.int64), len(at))
+    rows.ends = [
+        *(kept.end.tolist() if kept.end is not None else ()), *(words.line_end() if words is not None else ())
+    ]  # fmt: skip
     if words is not None and kept.end is not None and len(kept.end) and stages.acts("json_schema", params):
         size = named if columns is None else len(words.texts)
         rows.constraint = Constraint(params["json_schema"], words, size, int(kept.end[0]))

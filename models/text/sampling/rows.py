@@ -29,7 +29,7 @@ class Rows:
     one token each: for the id of that number, or for those in `columns` (rows × named); one more column stands for all
     other tokens together. `seeds` are the texts' own (int64, one per row; None: 0). `drawn` is the column that each row
     drew, where the rows are the positions of one text from its first on. `mu` is mirostat's bound where it is known.
-    `lanes` tell which text a row belongs to.
+    `lanes` tell which text a row belongs to. `ends` are the ids that end a text or a line.
     """
 
     x: Floats
@@ -42,7 +42,9 @@ class Rows:
     mu: NDArray[np.float64] | None = None
     lanes: Sequence[int] | None = None
     words: Spelling | None = None
+    ends: Sequence[int] = ()
     constraint: Constraint | None = None
+    _closing: NDArray[np.bool_] | None = None
 
     @property
     def whole(self) -> bool:
@@ -76,6 +78,15 @@ class Rows:
         found = [self.places(row, one)[0] for row, one in enumerate(said)]
         return np.repeat(np.arange(len(found)), [len(one) for one in found]), np.concatenate(found)
 
+    def closing(self) -> NDArray[np.bool_]:
+        """Return which of the named columns end a text or a line (bool, rows × named)."""
+        if self._closing is None:
+            found = np.zeros((len(self.x), self.named), dtype=bool)
+            for row in range(len(found)):
+                found[row, self.places(row, np.array(self.ends, dtype=np.int64))[0]] = True
+            self._closing = found
+        return self._closing
+
     def narrow(self) -> None:
         """Drop forbidden columns once most are forbidden, so that later stages, which read scores alone, are faster.
 
@@ -96,6 +107,9 @@ class Rows:
             mine = columns == self.drawn[rows]
             drawn[rows[mine]] = places[mine]
             self.drawn = drawn
+        held = np.zeros((len(x), width), dtype=bool)
+        held[rows, places] = self.closing()[rows, columns]
+        self._closing = held
         self.x, self.named, self.columns = x, width, None
 
     def forbid(self, gone: NDArray[np.bool_]) -> None:

@@ -37,6 +37,7 @@ STAGES = tuple(_STAGES)
 CHANCE = STAGES[STAGES.index("top_n_sigma") :]  # act only where tokens are sampled
 CUTS = ("top_n_sigma", "top_k", "top_p", "min_p")  # may leave few tokens
 WORDS = ("bias", "banned", "json_schema")  # need the tokenizer
+READS_TEXT = (*WORDS, "dry_multiplier", "xtc_probability")  # do more with it: they know where a line ends
 # settings that a stage reads beside the one that it is named after
 BESIDE = ("dry_base", "dry_allowed_length", "dynatemp_exponent", "xtc_threshold", "mirostat_eta")
 SETTINGS = (*STAGES, *BESIDE)
@@ -47,8 +48,8 @@ def acts(name: str, params: Mapping[str, Any]) -> bool:
     value = params.get(name)
     if not value or value == NEUTRAL.get(name):
         return False
-    if name in CHANCE and params.get("do_sample") is False:
-        return False
+    if name in CHANCE and (params.get("do_sample") is False or params.get("temperature") == 0):
+        return False  # greedy
     return not (name == "temperature" and acts("dynatemp_range", params))
 
 

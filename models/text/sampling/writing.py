@@ -44,7 +44,7 @@ class Writing:
 
     def __post_init__(self) -> None:
         self.model, self.tokenizer = self.parts["model"], self.parts["tokenizer"]
-        self.rows = self.params.num_variants if self.params.do_sample else 1
+        self.rows = self.params.num_variants if self.params.samples else 1
         end = self.tokenizer.eos_token_id
         self.end_ids: set[int] = set() if end is None else {end}
         if self.end_ids & set(self.forced):
@@ -77,7 +77,10 @@ class Writing:
         self.recorder.read(self.model, self.ids, self.forced, self.guidance)
         whole = [*self.ids, *self.forced]
         input_ids, mask = left_pad([whole] * self.rows, self.tokenizer.pad_token_id or 0)  # rows × tokens
-        mine = processors.build(self._settings, len(self.ids), self.seed, self.words, self.constraint, self._mu())
+        ends = [*self.end_ids, *(self.words.line_end() if self.words is not None else ())]
+        mine = processors.build(
+            self._settings, len(self.ids), self.seed, self.words, self.constraint, self._mu(), ends
+        )  # fmt: skip
         before: list[Any] = [self.recorder] if self.guidance is None else [self.guidance, self.recorder]
         if self._lookup:
             before = [processors.LengthLimit(len(whole) + self.total), *before]
@@ -104,27 +107,34 @@ class Writing:
         if self.reused:
             notes.append(f"Cache reused for {self.reused:,} of the prompt's {len(self.ids):,} tokens.")
         if self.constraint is not None:
-            cut = [text for text, ids in zip(texts, drawn, strict=True) if not self.constraint.complete(ids)]
+            cut = [text for text, ids in zip(texts, drawn, strict=True) if not self._whole(text, ids)]
             if cut:
                 why = {
                     "length": "the length limit was reached. Raise Length", "stopped": "the run was stopped",
-                    "stop string": "a stop sequence came first",
+                    "stop string": "a stop sequence cut it. Remove that, or clear the JSON schema",
                 }  # fmt: skip
                 notes.append(f"The JSON is incomplete: {why.get(cut[0].finish, 'the text ended')}.")
         return notes
 
+    def _whole(self, text: Transcript, ids: Sequence[int]) -> bool:
+        """Say whether a text is whole JSON of the schema. A stop sequence takes away the end of what was drawn."""
+        assert self.constraint is not None and self.words is not None
+        if text.finish == "stop string":
+            ids = self.words.core.encode(text.text, add_special_tokens=False).ids
+        return self.constraint.complete(ids)
+
     def _config(self) -> GenerationConfig:
         """Return a neutral configuration: every stage is a processor of `build`, and none of transformers' defaults."""
         pad, end = self.tokenizer.pad_token_id, self.tokenizer.eos_token_id
-        neutral = {"temperature": 1.0, "top_k": 0, "top_p": 1.0} if self.params.do_sample else {}
+        neutral = {"temperature": 1.0, "top_k": 0, "top_p": 1.0} if self.params.samples else {}
         return GenerationConfig(
-            max_new_tokens=self.total, do_sample=self.params.do_sample, num_beams=1, use_cache=True,
+            max_new_tokens=self.total, do_sample=self.params.samples, num_beams=1, use_cache=True,
             bos_token_id=self.tokenizer.bos_token_id, eos_token_id=end, pad_token_id=end if pad is None else pad,
             prompt_lookup_num_tokens=self.params.prompt_lookup_num_tokens if self._lookup else None, **neutral,
         )  # fmt: skip
 
     def _words(self) -> Spelling | None:
-        if not any(stages.acts(name, self._settings) for name in (*stages.WORDS, "dry_multiplier")):
+        if not any(stages.acts(name, self._settings) for name in stages.READS_TEXT):
             return None
         if "spelling" not in self.parts:
             self.parts["spelling"] = Spelling(self.tokenizer.backend_tokenizer)

@@ -111,7 +111,7 @@ def test_a_tune_begins_as_asked_and_its_sound_is_as_long_as_its_notes(engine, mo
 
 
 ENDS = {
-    "temperature": (0.1, 2.0), "top_p": (0.05, 1.0), "top_k": (1, 200), "min_p": (0.01, 1.0),
+    "temperature": (0.0, 2.0), "top_p": (0.05, 1.0), "top_k": (1, 200), "min_p": (0.01, 1.0),
     "max_new_tokens": (16, 60),
     "metre": ("6/8", "2/4"), "tonic": ("D", "G"), "mode": ("major", "minor"), "rhythm": ("jig", "reel"),
     "instrument": ("whistle", "organ"), "tempo": (40, 260), "repeats": (True, False), "chords": (0.0, 1.0),

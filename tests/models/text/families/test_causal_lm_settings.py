@@ -43,8 +43,20 @@ def test_both_ends_of_a_setting_give_different_texts(engine, name):
 def test_both_ends_of_a_setting_are_what_transformers_makes_of_them(engine, name, end):
     values = {"temperature": 1.0, "top_p": 1.0, "max_new_tokens": 20, name: ends(engine, name)[end]}
     folder = engine.catalog["text/llama"].folder()
+    theirs = values if values["temperature"] else {"do_sample": False, "max_new_tokens": 20}  # they refuse 0
     for seed in (1, 2):
-        assert added(engine, ask("the cat", seed=seed, **values)) == direct(folder, "the cat", seed, **values)
+        assert added(engine, ask("the cat", seed=seed, **values)) == direct(folder, "the cat", seed, **theirs)
+
+
+def test_temperature_0_is_greedy_and_says_so(engine):
+    request = ask("the cat", temperature=0, top_k=5, num_variants=3, max_new_tokens=12)
+    final = final_of(engine, request)
+    assert [output.text for output in results(final)] == [
+        final_of(engine, ask("the cat", do_sample=False, max_new_tokens=12)).outputs[0].text
+    ]
+    assert any("Temperature 0 is greedy" in note for note in final.stats["notes"])
+    assert final.stats["in_effect"]["temperature"] == 0
+    assert not {"top_k", "seed", "num_variants"} & set(final.stats["in_effect"])
 
 
 def test_the_penalties_act_on_greedy_text_too(engine):
@@ -124,7 +136,7 @@ def test_notes_say_where_chance_does_not_act(engine, values, words):
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"temperature": 0}, "0.05 to 2"),
+        ({"temperature": -0.1}, "0 to 2"),
         ({"temperature": float("nan")}, "temperature"),
         ({"max_new_tokens": 0}, "1 to 4096"),
         ({"top_k": 1.5}, "whole number"),
