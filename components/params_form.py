@@ -6,14 +6,13 @@ import json
 import logging
 import math
 import random
-import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from itertools import groupby
 from typing import Any, Literal
 
 import streamlit as st
 
-from components import setting_menu, state
+from components import setting_menu, state, theme
 from components.escape import plain
 from components.setting_menu import Sweep
 from components.state import setting_key, switch_key
@@ -132,7 +131,8 @@ def _draw(
     differing = changed(spec, fields)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         # the mark is of the look alone: in a label it would be read out, markup and all, as part of the name
-        st.html(f"<style>{_marks(spec, differing)}</style><strong>Settings</strong>")
+        keys = [key for name in differing for key in (setting_key(spec.id, name), switch_key(spec.id, name))]
+        st.html(f"<style>{theme.dotted(keys)}</style><strong>Settings</strong>")
         st.button(
             "Reset", icon=":material/restart_alt:", type="tertiary", key=f"{spec.id}-reset", disabled=not differing,
             help="Set every setting back to the model's default. The seed stays.",
@@ -146,14 +146,6 @@ def _draw(
         # a key, so that the first dot does not fold it up
         with st.expander(f"Advanced{dots}", key=f"{spec.id}-advanced"):
             _draw_groups(spec, fields, advanced, sweep)
-
-
-def _marks(spec: ModelSpec, differing: Collection[str]) -> str:
-    """Return the rule that puts a dot after the label of each of these settings; its alternative text is "changed"."""
-    keys = [key for name in differing for key in (setting_key(spec.id, name), switch_key(spec.id, name))]
-    labels = [f'.st-key-{re.sub("[^A-Za-z0-9_-]", "-", key)} [data-testid="stWidgetLabel"] p::after' for key in keys]
-    rule = '{ content: " ●"; content: " ●" / ", changed"; color: var(--playground-mark); }'
-    return f"{', '.join(labels)} {rule}" if labels else ""
 
 
 def _draw_groups(spec: ModelSpec, fields: tuple[ParamField, ...], items: list[ParamField], sweep: Sweep | None) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
 import streamlit as st
 
 from components import frontend
@@ -12,3 +15,10 @@ _LIGHT, _DARK = (f"<style>\n{frontend.read(__file__, suffix)}</style>\n" for suf
 def apply() -> None:
     """Add the rules to the page."""
     st.html(_LIGHT + (_DARK if st.context.theme.type == "dark" else ""))
+
+
+def dotted(keys: Iterable[str]) -> str:
+    """Return the rule that puts a dot after the label of each widget of these keys; it reads out as "changed"."""
+    labels = [f'.st-key-{re.sub("[^A-Za-z0-9_-]", "-", key)} [data-testid="stWidgetLabel"] p::after' for key in keys]
+    rule = '{ content: " ●"; content: " ●" / ", changed"; color: var(--playground-mark); }'
+    return f"{', '.join(labels)} {rule}" if labels else ""
