@@ -46,7 +46,11 @@ def links(page):
 
 
 def messages(page):
-    return [item.value.replace("\\", "") for kind in ("error", "warning", "info") for item in getattr(page, kind)]
+    return [
+        item.value.replace("\\", "").replace("\u2060", "")
+        for kind in ("error", "warning", "info")
+        for item in getattr(page, kind)
+    ]
 
 
 def marked(page, setting):

@@ -76,6 +76,9 @@ def test_its_actions_act_and_other_rooms_take_its_results(toy):
     page.run()
     assert widget(page, "text_area", "dance-prompt").value == "a bow after it"
     poster = jobs.jobs_of(OWNER)[-1].runs[0].outputs[1]
+    chosen = next(item for item in page.get("button_group") if item.key.endswith("-chosen"))
+    chosen.set_value(1)  # the poster
+    page.run()
     use = next(button for button in page.button if button.label == "Use as input")
     gone = []
     import streamlit as st

@@ -105,7 +105,7 @@ def test_a_part_of_a_room_that_fails_leaves_the_rest_of_the_page(toy, caplog, ki
     assert "ZeroDivisionError" in caplog.text
     assert widget(page, "button", "run")
     assert widget(page, "text_area", "dance-prompt")
-    assert [item.value for item in page.subheader] == ["Earlier results"]
+    assert [item.value for item in page.header] == ["Earlier results"]
     assert ("Danced: " in said(page)) == (kind != "view")
     assert ("The floor was used" in said(page)) == (kind != "after")
 

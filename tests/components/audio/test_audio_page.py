@@ -101,15 +101,19 @@ def test_a_download_is_the_sound_with_its_settings_in_every_kind(pages):
     settle(pages, press(pages.open(PAGE, **{"folk-gpt.seed": "3"}), "run"))
     run = pages.store.runs(owner(pages))[0]
     output = run.outputs[0]
-    for kind in ("FLAC", "MP3"):
-        data = sound_actions._converted(output, kind)
+    for kind in ("FLAC", "MP3", "OGG"):
+        data = sound_actions._written(run, output, kind.lower())
         samples, rate = soundfile.read(io.BytesIO(data))
         assert rate == RATE
         assert abs(len(samples) - len(tone(run.request))) < 2000
         assert sounds.read_settings(data).seed == 3
-    notes = [one for one in mido.MidiFile(file=io.BytesIO(sound_actions._midi(run, output))) if one.type == "note_on"]
+    notes = [
+        one
+        for one in mido.MidiFile(file=io.BytesIO(sound_actions._written(run, output, "mid")))
+        if one.type == "note_on"
+    ]
     assert notes[0].note == 74
-    assert sound_actions._abc(run, output).decode().startswith("X:1\nT:audio/folk-gpt, seed 3\n")
+    assert sound_actions._written(run, output, "abc").decode().startswith("X:1\nT:audio/folk-gpt, seed 3\n")
 
 
 def test_a_dropped_file_sets_the_page_again(pages):

@@ -2,8 +2,9 @@
 
 import json
 
+import hypothesis
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
@@ -264,6 +265,7 @@ json_values = st.recursive(
 KEYS = [*INVOKE, *NOVEL, *SWARM["sui_image_params"], *FOOOCUS, *EASY, "image", "sui_image_params", "nodes", "3"]
 
 
+@hypothesis.settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)  # machines are busy
 @given(st.dictionaries(st.sampled_from(KEYS), json_values, max_size=8), st.sampled_from(
     ["prompt", "workflow", "invokeai_metadata", "sd-metadata", "Dream", "Comment", "parameters", "exif:UserComment"]
 ))  # fmt: skip

@@ -55,12 +55,20 @@ def test_same_request_same_bytes_and_another_seed_another_sound(engine, kind):
      ("ace", {"shift", "lyrics", "vocal_language", "bpm", "keyscale", "timesignature"})],
 )  # fmt: skip
 def test_only_what_the_call_honours_is_shown(engine, kind, more):
-    assert set(names(engine, kind)) == {"seconds", "num_inference_steps", "guidance_scale", "seed"} | more
+    assert set(names(engine, kind)) == {"seconds", "num_inference_steps", "guidance_scale", "seed", "loudness"} | more
 
 
 def test_a_distilled_model_has_no_guidance_and_codes_have_no_steps(engine):
     assert set(names(engine, "ace")) - set(names(engine, "turbo")) == {"guidance_scale"}
-    assert set(names(engine, "musicgen")) == {"seconds", "guidance_scale", "temperature", "top_k", "top_p", "seed"}
+    assert set(names(engine, "musicgen")) == {
+        "seconds",
+        "guidance_scale",
+        "temperature",
+        "top_k",
+        "top_p",
+        "seed",
+        "loudness",
+    }
     with pytest.raises(BadParam, match="no such setting"):
         engine.catalog.validate(ask("musicgen", num_inference_steps=5))
 
@@ -78,7 +86,7 @@ def test_no_sound_is_longer_than_the_model_can_make(engine):
 ENDS = {"guidance_scale": (1.0, 8.0), "num_inference_steps": (2, 8), "seconds": (0.5, 1.0), "shift": (1.0, 6.0),
         "negative_prompt": ("", "low quality"), "lyrics": ("", "drums"), "vocal_language": ("en", "de"),
         "bpm": (None, 4), "keyscale": ("", "low"), "timesignature": ("any", "4"), "temperature": (0.0, 2.0),
-        "top_k": (1, 0), "top_p": (0.01, 1.0)}  # fmt: skip
+        "top_k": (1, 0), "top_p": (0.01, 1.0), "loudness": ("even", "as it came")}  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", ["audioldm", "stable", "longcat", "ace", "musicgen"])

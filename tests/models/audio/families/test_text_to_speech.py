@@ -50,16 +50,17 @@ def test_without_chance_every_seed_is_alike(engine):
 
 ENDS = {
     "voices": {"speaking_rate": (0.3, 3.0), "noise_scale": (0.0, 2.0), "noise_scale_duration": (0.0, 2.0),
-               "pause_s": (0.0, 2.0), "speaker": ("0", "2")},
-    "speecht5": {"voice_number": (0, 9999), "threshold": (0.0, 1.0), "maxlenratio": (1.0, 8.0), "pause_s": (0.0, 2.0)},
+               "pause_s": (0.0, 2.0), "speaker": ("0", "2"), "loudness": ("even", "as it came")},
+    "speecht5": {"voice_number": (0, 9999), "threshold": (0.0, 1.0), "maxlenratio": (1.0, 8.0), "pause_s": (0.0, 2.0), "loudness": ("even", "as it came")},
     "bark": {"speaker": ("en_a", "en_b"), "semantic_temperature": (0.0, 2.0), "coarse_temperature": (0.0, 2.0),
              "fine_temperature": (0.0, 2.0), "min_eos_p": (0.03, 1.0), "max_seconds": (0.5, 1.0),
-             "pause_s": (0.0, 2.0)},
+             "pause_s": (0.0, 2.0), "loudness": ("even", "as it came")},
     "pocket": {"speaker": ("alba", "jean"), "temperature": (0.0, 2.0), "num_flow_steps": (1, 16),
-               "eos_threshold": (-10.0, 10.0), "max_seconds": (0.5, 2.0), "pause_s": (0.0, 2.0)},
+               "eos_threshold": (-10.0, 10.0), "max_seconds": (0.5, 2.0), "pause_s": (0.0, 2.0), "loudness": ("even", "as it came")},
     "phonon": {"speaker": ("alba", "jean"), "temperature": (0.0, 2.0), "eos_threshold": (-10.0, 10.0),
-               "max_seconds": (0.5, 2.0), "pause_s": (0.0, 2.0)},
+               "max_seconds": (0.5, 2.0), "pause_s": (0.0, 2.0), "loudness": ("even", "as it came")},
 }  # fmt: skip
+PLAIN = "as it came"  # each part as it is alone
 # what must hold so that an end can be heard in a random model
 LET = {"threshold": {"maxlenratio": 4.0}, "eos_threshold": {"max_seconds": 1.0}, "max_seconds": {"eos_threshold": 10.0},
        "maxlenratio": {"threshold": 1.0}}  # fmt: skip
@@ -128,10 +129,10 @@ def test_one_row_is_made_again_alone(engine, monkeypatch):
 
     monkeypatch.setattr(Vits, "say", listen)
     text = "One new cat. Two new dogs. Three."
-    before = final_of(engine, speak("vits", text, seed=40)).outputs[0]
+    before = final_of(engine, speak("vits", text, seed=40, loudness=PLAIN)).outputs[0]
     assert [one[:2] for one in said] == [("One new cat.", 40), ("Two new dogs.", 41), ("Three.", 42)]
     said.clear()
-    changed = speak("vits", text, seed=40, rows={"1": {"seed": 5, "speaking_rate": 2.0}})
+    changed = speak("vits", text, seed=40, loudness=PLAIN, rows={"1": {"seed": 5, "speaking_rate": 2.0}})
     after = final_of(engine, changed).outputs[0]
     assert said == [("Two new dogs.", 5, 2.0)]
     rows = after.meta["rows"]
@@ -187,9 +188,9 @@ def test_a_model_of_another_kind_is_a_sentence(engine):
 
 
 def test_one_sentence_is_what_it_is_in_a_longer_text(engine):
-    whole = heard(engine, "vits", "A cat. A dog.", seed=7, pause_s=0.5)
-    first = heard(engine, "vits", "A cat.", seed=7)
-    second = heard(engine, "vits", "A dog.", seed=8)
+    whole = heard(engine, "vits", "A cat. A dog.", seed=7, pause_s=0.5, loudness=PLAIN)
+    first = heard(engine, "vits", "A cat.", seed=7, loudness=PLAIN)
+    second = heard(engine, "vits", "A dog.", seed=8, loudness=PLAIN)
     assert np.abs(whole[: len(first)] - first).max() < 1e-3
     assert np.abs(whole[-len(second) :] - second).max() < 1e-3
     assert len(whole) == len(first) + 4000 + len(second)

@@ -249,7 +249,7 @@ def test_the_kept_steps_are_decoded(engine, kind):
     final = final_of(engine, request)
     kept = final.outputs[-1]
     assert kept.kind == "steps"
-    assert kept.meta["count"] == len(kept.meta["change"]) == len(kept.meta["timesteps"]) == 6
+    assert kept.meta["count"] == len(kept.meta["distance"]) == len(kept.meta["timesteps"]) == 6
     assert kept.meta["timesteps"] == sorted(kept.meta["timesteps"], reverse=True)
     assert combined_sha256(final.outputs) == final.outputs[0].sha256
     ref = Blobs(engine._settings.data_dir).put_bytes(kept.data)
