@@ -105,9 +105,7 @@ def test_the_weights_are_small_fp16_and_counted(model):
     parameters = adapter = 0
     for path in spec.weight_files():
         assert path.stat().st_size <= FILE_MAX_BYTES, path
-        if (
-            path.stem == "outliers"
-        ):  # measured on the weights, not learnt: means and a covariance, which need their digits
+        if path.stem == "outliers":  # measured, not learnt: means and a covariance need their digits
             continue
         with safe_open(path, "np") as file:
             slices = {name: file.get_slice(name) for name in file.keys()}

@@ -48,17 +48,18 @@ def test_without_chance_every_seed_is_alike(engine):
     assert np.array_equal(one, other)
 
 
+BOTH = ("even", "as it came")
 ENDS = {
     "voices": {"speaking_rate": (0.3, 3.0), "noise_scale": (0.0, 2.0), "noise_scale_duration": (0.0, 2.0),
-               "pause_s": (0.0, 2.0), "speaker": ("0", "2"), "loudness": ("even", "as it came")},
-    "speecht5": {"voice_number": (0, 9999), "threshold": (0.0, 1.0), "maxlenratio": (1.0, 8.0), "pause_s": (0.0, 2.0), "loudness": ("even", "as it came")},
+               "pause_s": (0.0, 2.0), "speaker": ("0", "2"), "loudness": BOTH},
+    "speecht5": {"voice_number": (0, 9999), "threshold": (0.0, 1.0), "maxlenratio": (1.0, 8.0), "pause_s": (0.0, 2.0), "loudness": BOTH},
     "bark": {"speaker": ("en_a", "en_b"), "semantic_temperature": (0.0, 2.0), "coarse_temperature": (0.0, 2.0),
              "fine_temperature": (0.0, 2.0), "min_eos_p": (0.03, 1.0), "max_seconds": (0.5, 1.0),
-             "pause_s": (0.0, 2.0), "loudness": ("even", "as it came")},
+             "pause_s": (0.0, 2.0), "loudness": BOTH},
     "pocket": {"speaker": ("alba", "jean"), "temperature": (0.0, 2.0), "num_flow_steps": (1, 16),
-               "eos_threshold": (-10.0, 10.0), "max_seconds": (0.5, 2.0), "pause_s": (0.0, 2.0), "loudness": ("even", "as it came")},
+               "eos_threshold": (-10.0, 10.0), "max_seconds": (0.5, 2.0), "pause_s": (0.0, 2.0), "loudness": BOTH},
     "phonon": {"speaker": ("alba", "jean"), "temperature": (0.0, 2.0), "eos_threshold": (-10.0, 10.0),
-               "max_seconds": (0.5, 2.0), "pause_s": (0.0, 2.0), "loudness": ("even", "as it came")},
+               "max_seconds": (0.5, 2.0), "pause_s": (0.0, 2.0), "loudness": BOTH},
 }  # fmt: skip
 PLAIN = "as it came"  # each part as it is alone
 # what must hold so that an end can be heard in a random model
