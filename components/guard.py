@@ -26,11 +26,11 @@ log = logging.getLogger(__name__)
 
 # what answers, by its place in the declaration, and the answer that leaves its part out
 _ANSWERS: Mapping[str, Callable[..., Any]] = {
-    "line": lambda run: f"seed {run.request.seed}", "skips": lambda *given: False, "fits": lambda *given: False,
+    "says": lambda output: output.text, "skips": lambda *given: False, "fits": lambda *given: False,
     "keeps": lambda *given: False, "keep": lambda *given: None,
 }  # fmt: skip
 # what takes in or gives out what a run rests on: its caller has to hear of it
-_HANDS_OVER = frozenset({"take", "value", "restore", "hold", "recall", "check", "read"})
+_HANDS_OVER = frozenset({"take", "value", "restore", "hold", "recall", "check"})
 
 
 def guarded(room: Modality) -> Modality:

@@ -31,7 +31,7 @@ def show() -> None:
     first = next((room for room in found if room.welcome is not None), None)
     if first is not None and first.welcome is not None:
         first.welcome(session)
-    st.subheader("What is here", anchor=False)
+    st.header("What is here", anchor=False)
     for room in found:
         _draw_room(session, room)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from components import result, rooms, state
+from components import guide, result, rooms, state
 from components.model_picker import size
 from components.session import Session
 from models.runtime.engine import EngineState
@@ -60,6 +60,7 @@ def _draw(session: Session, job_id: str, was_queued: bool, show: Show | None) ->
     if view is None or view.finished or (was_queued and view.state != "queued"):
         st.rerun()
         return
+    guide.say(view)
     if show is not None:
         show(view)
     with st.container(horizontal=True, vertical_alignment="center"):

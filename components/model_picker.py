@@ -43,6 +43,8 @@ def pick(catalog: Catalog, modality: str) -> ModelSpec | None:
         with st.popover("Model card", icon=":material/badge:"):
             _card(spec)
     st.caption(f"{spec.summary} {size(spec.weights_bytes())} · {spec.licence} · {spec.architecture}")
+    if spec.limits:
+        st.caption(f":material/info: **Limits:** {plain(spec.limits)}")
     return spec
 
 
@@ -56,6 +58,7 @@ def _card(spec: ModelSpec) -> None:
     st.markdown(f"**{spec.name}** `{spec.id}`")
     st.text(spec.summary)
     rows = {
+        **({"Limits": spec.limits} if spec.limits else {}),
         "Architecture": spec.architecture,
         "Parameters": f"{spec.parameters / 1e6:,.1f} million",
         "Size on disk": size(spec.weights_bytes()),

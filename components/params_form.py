@@ -6,6 +6,7 @@ import json
 import logging
 import math
 import random
+import re
 from collections.abc import Callable, Collection, Mapping
 from itertools import groupby
 from typing import Any, Literal
@@ -130,7 +131,8 @@ def _draw(
     acting = set(in_effect(fields, current))
     differing = changed(spec, fields)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.markdown("**Settings**")
+        # the mark is of the look alone: in a label it would be read out, markup and all, as part of the name
+        st.html(f"<style>{_marks(spec, differing)}</style><strong>Settings</strong>")
         st.button(
             "Reset", icon=":material/restart_alt:", type="tertiary", key=f"{spec.id}-reset", disabled=not differing,
             help="Set every setting back to the model's default. The seed stays.",
@@ -138,18 +140,23 @@ def _draw(
         )  # fmt: skip
     basic = [item for item in fields if item.name in acting and not item.advanced]
     advanced = [item for item in fields if item.name in acting and item.advanced]
-    _draw_groups(spec, fields, basic, differing, sweep)
+    _draw_groups(spec, fields, basic, sweep)
     if advanced:
         dots = DOT if any(item.name in differing for item in advanced) else ""
         # a key, so that the first dot does not fold it up
         with st.expander(f"Advanced{dots}", key=f"{spec.id}-advanced"):
-            _draw_groups(spec, fields, advanced, differing, sweep)
+            _draw_groups(spec, fields, advanced, sweep)
 
 
-def _draw_groups(
-    spec: ModelSpec, fields: tuple[ParamField, ...], items: list[ParamField], differing: Collection[str],
-    sweep: Sweep | None,
-) -> None:  # fmt: skip
+def _marks(spec: ModelSpec, differing: Collection[str]) -> str:
+    """Return the rule that puts a dot after the label of each of these settings; its alternative text is "changed"."""
+    keys = [key for name in differing for key in (setting_key(spec.id, name), switch_key(spec.id, name))]
+    labels = [f'.st-key-{re.sub("[^A-Za-z0-9_-]", "-", key)} [data-testid="stWidgetLabel"] p::after' for key in keys]
+    rule = '{ content: " ●"; content: " ●" / ", changed"; color: var(--playground-mark); }'
+    return f"{', '.join(labels)} {rule}" if labels else ""
+
+
+def _draw_groups(spec: ModelSpec, fields: tuple[ParamField, ...], items: list[ParamField], sweep: Sweep | None) -> None:
     for group, some in groupby(sorted(items, key=_group_order(fields)), key=lambda item: item.group):
         members = list(some)
         if group and len(members) > 1:
@@ -157,14 +164,14 @@ def _draw_groups(
         for item in members:
             three = sweeps.three(item, _value(spec, item)) if sweep is not None else ()
             if sweep is None or not three:
-                _draw_one(spec, item, item.name in differing)
+                _draw_one(spec, item)
                 continue
             # one line for the widget and its menu, without which a narrow page would wrap them
             with st.container(
                 horizontal=True, gap="xxsmall", vertical_alignment="top", key=f"{spec.id}-{item.name}-row"
             ):
                 with st.container(width="stretch", gap="small"):
-                    _draw_one(spec, item, item.name in differing)
+                    _draw_one(spec, item)
                 setting_menu.draw(spec.id, item, three, sweep)
 
 
@@ -173,9 +180,9 @@ def _group_order(fields: tuple[ParamField, ...]) -> Callable[[ParamField], int]:
     return lambda item: groups.index(item.group)
 
 
-def _draw_one(spec: ModelSpec, item: ParamField, differs: bool) -> None:
+def _draw_one(spec: ModelSpec, item: ParamField) -> None:
     key = setting_key(spec.id, item.name)
-    label = f"{item.label}{f' ({item.unit})' if item.unit else ''}{DOT if differs else ''}"
+    label = f"{item.label}{f' ({item.unit})' if item.unit else ''}"
     if item.optional:
         on = st.toggle(
             label, value=item.default is not None, key=switch_key(spec.id, item.name), help=item.help,

@@ -11,6 +11,7 @@ import streamlit as st
 from components import (
     arrival,
     elsewhere,
+    guide,
     inputs,
     job_drawing,
     job_panel,
@@ -33,6 +34,7 @@ from components import status_line as status
 from components.desk import Desk
 from components.escape import plain
 from components.example import example_run
+from models import known
 from models.errors import PlaygroundError
 from models.family import InputField
 from models.runtime import job_view
@@ -70,11 +72,12 @@ def show(name: str) -> None:
     _draw_run_line(desk, live)
     state.draw_notices()
     elsewhere.draw(session, room, view.id if view is not None else "")
+    guide.draw(view)
     _draw_result(desk, view)
     if room.below is not None:
         room.below(desk)
     st.divider()
-    st.subheader("Earlier results", anchor=False)
+    st.header("Earlier results", anchor=False)
     run_list.draw(desk, shown=view.id if view is not None else "")
 
 
@@ -121,8 +124,28 @@ def _draw_prompt(desk: Desk, item: InputField) -> None:
     if desk.spec.examples:
         st.pills(
             "Try", desk.spec.examples, key=_example(desk).key, label_visibility="collapsed",
-            format_func=plain, on_change=_take_example, args=(desk,), wrap=True,
+            format_func=plain, on_change=_take_pill, args=(desk, _example(desk)), wrap=True,
         )  # fmt: skip
+    _draw_unseen(desk)
+
+
+def _draw_unseen(desk: Desk) -> None:
+    """Say before Run that the prompt names nothing the model learnt, with what is nearest to press."""
+    strange = known.unseen(desk.spec, desk.prompt.get())
+    if strange is None:
+        return
+    st.caption(f":material/info: {plain(strange.sentence)}")
+    if strange.nearest:
+        slot = _nearest(desk)
+        st.pills(
+            "Nearest names", strange.nearest, key=slot.key, label_visibility="collapsed", format_func=plain,
+            on_change=_take_pill, args=(desk, slot), wrap=True,
+        )  # fmt: skip
+
+
+def _nearest(desk: Desk) -> state.Slot[str | None]:
+    """Return the slot of the chosen nearest name."""
+    return state.at(state.key(desk.spec.id, "nearest"), None)
 
 
 def _example(desk: Desk) -> state.Slot[str | None]:
@@ -130,11 +153,11 @@ def _example(desk: Desk) -> state.Slot[str | None]:
     return state.at(state.key(desk.spec.id, "examples"), None)
 
 
-def _take_example(desk: Desk) -> None:
-    chosen = _example(desk).get()
+def _take_pill(desk: Desk, slot: state.Slot[str | None]) -> None:
+    chosen = slot.get()
     if chosen:
         desk.write(chosen)
-        _example(desk).set(None)  # the pill is a shortcut, not a state
+        slot.set(None)  # the pill is a shortcut, not a state
 
 
 def _draw_run_line(desk: Desk, live: bool) -> None:
@@ -232,6 +255,8 @@ def _draw_example(desk: Desk) -> None:
         return
     example = example_run(desk.spec)
     if example is not None:
-        st.caption(":material/lightbulb: **An example** from this model. Press Run to make your own.")
+        share = desk.spec.example_share
+        usual = f" {share:.0%} of seeds come out as asked for these examples." if share is not None else ""
+        st.caption(f":material/lightbulb: **An example** from this model.{usual} Press Run to make your own.")
         result.draw_outputs(None, example.outputs, f"example-{desk.spec.id}", request=example.request)
         st.caption(result.facts(desk.session.catalog, example))

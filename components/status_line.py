@@ -34,9 +34,11 @@ def words(state: EngineState, waiting: int) -> str:
         if time.time() - state.since < RESTART_S:
             return f":material/restart_alt: The worker stopped; a new one is starting · {waits}"
         return ":material/error: The worker does not start; worker.log in the data folder says why."
-    count = len(state.loaded)
+    tools = sum(bool(entry.get("tool")) for entry in state.loaded)
+    count = len(state.loaded) - tools
+    runs = "" if not tools else "1 tool runs · " if tools == 1 else f"{tools} tools run · "
     models = "no model" if not count else "1 model" if count == 1 else f"{count} models"
-    return f":material/memory: {size(state.used_bytes)} of {size(state.budget_bytes)} · {models} loaded · {waits}"
+    return f":material/memory: {size(state.used_bytes)} of {size(state.budget_bytes)} · {models} loaded · {runs}{waits}"
 
 
 def _loaded(state: EngineState) -> str | None:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from models.errors import PlaygroundError
     from models.events import Event, Final, Preview, Progress
+    from models.known import Unseen
     from models.runtime.engine import LocalEngine, StopSignal
     from models.settings import Settings
     from models.spec import ModelSpec
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Event", "Final", "Output", "PlaygroundError", "Preview", "Progress", "Recovered", "Request", "Run", "Settings",
-    "generate", "get_model", "list_models", "new_seed", "read_settings",
+    "generate", "get_model", "list_models", "new_seed", "read_settings", "unseen",
 ]  # fmt: skip
 
 # imported when they are asked for: `python -m models` passes here before it can hear Ctrl+C
@@ -68,6 +69,18 @@ def new_seed() -> int:
 def get_model(model: str) -> ModelSpec:
     """Return one model's catalogue entry. Raises `UnknownModel`."""
     return _engine().catalog[model]
+
+
+def unseen(model: str, prompt: str) -> Unseen | None:
+    """Say that a prompt is none of the names that a model learnt, with the nearest; None where it is, or may be any.
+
+    Raises `UnknownModel`.
+    """
+    from models import known
+    from models.catalog import load_catalog
+    from models.settings import Settings
+
+    return known.unseen(load_catalog(Settings(), strict=False)[model], prompt)
 
 
 def generate(request: Request, stop: StopSignal | None = None) -> Iterator[Event]:

@@ -4,6 +4,7 @@
     python -m models show text/story-gpt
     python -m models run text/story-gpt --prompt "Once upon a time" --param temperature=0.8 --seed 7 --out story.txt
     python -m models sweep text/story-gpt --prompt "Once upon a time" --over temperature
+    python -m models run text/story-chat --input messages=talk.json --prompt "And then?" --export talk.md
     python -m models describe text/story-gpt --write
     python -m models settings story.txt
 
@@ -29,17 +30,17 @@ from typing import TYPE_CHECKING, Any
 
 import tomlkit
 
-from models import labels, lists, outfile, plain_text, readers, sweeps
+from models import given, labels, lists, outfile, readers, sweeps
 from models.catalog import Catalog, load_catalog
 from models.device import import_libraries
 from models.errors import BadInput, BadParam, PlaygroundError, WeightsError
 from models.events import Final
 from models.family import Family
+from models.known import unseen
 from models.labels import Named
-from models.params import ParamField, allowed, in_effect
+from models.params import allowed, in_effect
 from models.runtime.engine import LocalEngine, StopSignal
 from models.settings import Settings
-from models.store import Store
 from models.types import ASIDE, NEW_SEED, SEED_MAX, Request, combined_sha256, drawn_seed
 
 if TYPE_CHECKING:
@@ -113,6 +114,7 @@ def _show(options: argparse.Namespace, settings: Settings) -> int:
     spec, family = _model(load_catalog(settings, strict=False), options.model)
     shell.say(f"{spec.id} · {spec.name}\n{spec.summary}\n")
     for title, text in (
+        *((("Limits", spec.limits),) if spec.limits else ()),
         ("Architecture", spec.architecture),
         ("Trained on", spec.trained_on),
         ("Licence", spec.licence),
@@ -153,19 +155,20 @@ def _sweep(options: argparse.Namespace, settings: Settings) -> int:
     item = next((one for one in fields if one.name == options.over), None)
     values: list[Any] = []
     for text in options.value:
-        values += [_params([f"{options.over}={text}"], {one.name: one for one in fields})[options.over]]
+        values += [given.params([f"{options.over}={text}"], {one.name: one for one in fields})[options.over]]
     if item is not None and not values:
         now = request.seed if item.type == "seed" else request.params.get(item.name, item.default)
         values = [*sweeps.three(item, now)]
     requests = sweeps.build(fields, request, options.over, values)
     for one in requests:
         engine.catalog.validate(one)
-    out = options.out
+    out, export = options.out, options.export
     for place, (one, name) in enumerate(zip(requests, labels.labels(engine.catalog, [Named(one) for one in requests]),
                                             strict=True), 1):  # fmt: skip
         if not options.json:
             shell.say(f"{name}:")
         options.out = str(Path(out).with_stem(f"{Path(out).stem}-{place}")) if out else None
+        options.export = str(Path(export).with_stem(f"{Path(export).stem}-{place}")) if export else None
         if code := _generate(engine, one, options):
             return code
     return 0
@@ -179,12 +182,12 @@ def _asked(options: argparse.Namespace, settings: Settings) -> tuple[LocalEngine
     if options.out:
         outfile.check(Path(options.out), spec, family)
     fields = {item.name: item for item in family.fields(spec)}
-    params = _params(options.param, fields)
+    params = given.params(options.param, fields)
     # a text that was an input once and is a setting now is still read as text
     texts = {item.name for item in family.inputs if item.is_text} | {
         item.name for item in fields.values() if item.type == "text"
     }
-    inputs = _inputs(options, texts, settings)
+    inputs = given.inputs(options.prompt, options.input, family, texts, settings)
     if not options.bare:
         inputs = dict(family.usual_inputs(spec)) | inputs
     seed = drawn_seed() if options.seed == NEW_SEED else options.seed
@@ -193,7 +196,13 @@ def _asked(options: argparse.Namespace, settings: Settings) -> tuple[LocalEngine
     inputs, said = lists.draw_inputs(family, inputs, seed, settings)
     request = catalog.current(Request(model=spec.id, inputs=inputs, params=params, seed=seed))
     warnings = family.warnings(spec, request, catalog.validate(request))
-    for sentence in (said, f"Seed {seed} was drawn." if options.seed == NEW_SEED else "", *warnings):
+    strange = unseen(spec, inputs.get("prompt", ""))
+    for sentence in (
+        said,
+        strange.sentence if strange else "",
+        f"Seed {seed} was drawn." if options.seed == NEW_SEED else "",
+        *warnings,
+    ):
         if sentence:
             shell.tell(sentence)
     return engine, request
@@ -205,6 +214,10 @@ def _generate(engine: LocalEngine, request: Request, options: argparse.Namespace
     spec, family = catalog[request.model], catalog.family(request.model)
     fields = family.fields(spec)
     out = Path(options.out) if options.out else None
+    export = Path(options.export) if options.export else None
+    if export is not None:
+        family.export(request, (), export.suffix)  # refuses what could not be exported
+        outfile.check_target(export, "export")
     full = catalog.validate(request).model_dump(mode="json")
     final, shown, broken = _follow(engine, request, options)
     if not options.json and broken is None:
@@ -216,6 +229,8 @@ def _generate(engine: LocalEngine, request: Request, options: argparse.Namespace
     for output, header in zip(final.outputs, outputs, strict=True):
         if out is not None and output.kind not in ASIDE:  # kept steps are for looking into, not a result
             header["file"] = str(outfile.save(out, family, whole, output, results))
+    if export is not None:
+        shell.write_file(export, family.export(request, final.outputs, export.suffix), "export")
     if broken is not None:
         raise broken
     stats = dict(final.stats)
@@ -292,48 +307,6 @@ def _say(line: str) -> None:
     shell.say(line.encode("utf-8", "replace").decode())  # a file may hold half a character
 
 
-def _params(given: list[str], fields: dict[str, ParamField]) -> dict[str, Any]:
-    """Read `name=value` pairs: JSON where the field takes it, text where it takes text."""
-    params: dict[str, Any] = {}
-    for pair in given:
-        name, equals, text = pair.partition("=")
-        if not equals:
-            raise BadParam(f"--param {pair!r} has no value; write it as name=value, such as temperature=0.8.")
-        kind = fields[name].type if name in fields else ""
-        value: Any = text
-        if kind not in ("text", "choice") or text == "null":
-            try:
-                value = json.loads(text)
-            except ValueError:
-                value = {"on": True, "off": False if kind == "toggle" else None}.get(text, text)
-        if kind == "tags":
-            value = [*params.get(name, []), *(value if isinstance(value, list) else [text])]
-        params[name] = value
-    return params
-
-
-def _inputs(options: argparse.Namespace, texts: set[str], settings: Settings) -> dict[str, str]:
-    inputs: dict[str, str] = {}
-    if options.prompt is not None:
-        inputs["prompt"] = plain_text.check_text(options.prompt)
-    for pair in options.input:
-        name, equals, file = pair.partition("=")
-        if not equals or not name:
-            raise BadInput(f"--input {pair!r} has no file; write it as name=FILE.")
-        try:
-            data = Path(file).read_bytes()
-        except OSError as error:
-            raise BadInput(f"--input {name}: the file {file} cannot be read ({error.strerror}).") from error
-        if name in texts:
-            try:
-                inputs[name] = plain_text.check_text(data.decode("utf-8"), name)
-            except UnicodeDecodeError as error:
-                raise BadInput(f"--input {name}: {file} is not UTF-8 text (byte {error.start}).") from error
-        else:
-            inputs[name] = Store(settings).put_bytes(data)
-    return inputs
-
-
 class _Parser(argparse.ArgumentParser):
     """Print as every command does: argparse itself says nothing of a help that could not be written."""
 
@@ -372,9 +345,8 @@ def _parser() -> argparse.ArgumentParser:
             "--param", action="append", default=[], metavar="NAME=VALUE", help="setting, repeatable; see show"
         )
         made.add_argument("--seed", type=int, default=0, help="random seed (default 0; -1: a new one)")
-        made.add_argument(
-            "--out", metavar="FILE", help="save the result, as its ending says, with its settings; see show"
-        )
+        made.add_argument("--out", metavar="FILE", help="save the result, with its settings, as the ending says")
+        made.add_argument("--export", metavar="FILE", help="save the result with all that led to it, such as talk.md")
         made.add_argument("--json", action="store_true", help="print only the final JSON line")
         made.add_argument("--full", action="store_true", help="print long details of outputs in it too: a wave's peaks")
         made.add_argument("--bare", action="store_true", help="give the prompt alone, without what the page adds to it")

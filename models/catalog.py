@@ -18,7 +18,7 @@ from models.errors import BadInput, BadParam, CatalogError, UnknownModel, Weight
 from models.family import Family, acting_inputs, discover
 from models.params import Narrowing, Params, check
 from models.settings import Settings
-from models.spec import ModelSpec, Weights
+from models.spec import ModelSpec, Names, Weights
 from models.types import Request
 
 
@@ -227,6 +227,8 @@ def _read(path: Path, families: Mapping[str, Family]) -> ModelSpec:
         problems = error.errors() if isinstance(error, ValidationError) else []
         words = "; ".join(_sentence(problem) for problem in problems) or str(error)
         raise CatalogError(f"{path.name}: {words}.", file=str(path)) from error
+    if spec.names is not None and not (path.parent / spec.names.file).is_file():
+        raise CatalogError(f"{path.name}: the list of names {spec.names.file} is missing beside it. Restore it.")
     family = families.get(spec.family)
     if family is None:
         raise CatalogError(f"{path.name}: there is no family {spec.family!r}; allowed: {', '.join(sorted(families))}.")
@@ -263,6 +265,8 @@ def _sentence(problem: Any) -> str:
             model = Weights
         elif where.startswith("params."):
             model = Narrowing
+        elif where.startswith("names."):
+            model = Names
         known = [name for name in model.model_fields if name != "file"]
         return f"unknown key {where!r}; allowed: {', '.join(known)}"
     return f"{where}: {problem['msg']} (given: {str(problem['input'])[:80]!r})"

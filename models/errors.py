@@ -10,6 +10,7 @@
     ├── CatalogError          a catalogue file is wrong; names the file and the allowed values
     ├── WeightsError          a weight or tokenizer file is missing or damaged
     ├── NotEnoughMemory       the model does not fit beside what is loaded and in use
+    ├── Stopped               someone pressed Stop: there is no answer
     ├── QueueFull             too many jobs wait already
     └── WorkerDied            the worker process ended while it ran this request
         └── ModelRefused      it did so twice in a row on this model
@@ -76,6 +77,10 @@ class NotEnoughMemory(PlaygroundError):
     """`details`: `needed_bytes`, `free_bytes`, `could_unload` (model ids)."""
 
     code = "not_enough_memory"
+
+
+class Stopped(PlaygroundError):
+    code = "stopped"
 
 
 class QueueFull(PlaygroundError):

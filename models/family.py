@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic
 from typing_extensions import TypeVar
 
 from models.conditions import check_condition
-from models.errors import CatalogError
+from models.errors import BadInput, CatalogError
 from models.events import Event
 from models.params import ParamField, Params, ShownIf, conditions, impossible
 from models.types import Output, Request
@@ -136,12 +136,26 @@ class Context:
     stamp: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Cost:
+    """Forecast what a call of a tool takes: `seconds` on one core, `bytes` at its peak; `of` names what it is given.
+
+    `of` stands in a sentence: "36 s of sound".
+    """
+
+    seconds: float = 0.0
+    bytes: int = 0
+    of: str = ""
+
+
 class Family(ABC, Generic[P]):
     """Load and run one kind of model. Import torch only inside methods.
 
     `Params` declares the settings, and is the class that `Family[…]` names; `inputs` declares what it takes, and
     `seed_shown_if` when the seed acts (see `ParamField`). `tools` maps a tool's name to the method that serves it,
-    called with the model, plain JSON and the stored files: data work only, no forward pass. `studies` maps a short
+    called with the model, plain JSON and the stored files: data work only, no forward pass. `costs` maps a tool's name
+    to the method that forecasts a call with the same arguments as a `Cost`: what takes above a second runs in a process
+    that Stop can end; a tool without a forecast is taken to be quick. `studies` maps a short
     job's name to the method that runs it with the arguments and events of `generate`. `length_tool` names the tool that
     is asked before a long prompt waits in the queue: `{"text", "params"}` → `{"problem", "tokens"}`, the sentence for a
     prompt that is too long, else "". `how_it_works` is markdown for the page's fold: a small mermaid diagram and two
@@ -158,6 +172,7 @@ class Family(ABC, Generic[P]):
     inputs: ClassVar[tuple[InputField, ...]] = (InputField("prompt"),)
     seed_shown_if: ClassVar[ShownIf] = {}
     tools: ClassVar[Mapping[str, str]] = {}
+    costs: ClassVar[Mapping[str, str]] = {}
     studies: ClassVar[Mapping[str, str]] = {}
     length_tool: ClassVar[str] = ""
     how_it_works: ClassVar[str] = ""
@@ -215,6 +230,20 @@ class Family(ABC, Generic[P]):
         `request` names every setting.
         """
         return output.data
+
+    def read_input(self, name: str, text: str) -> tuple[dict[str, str], str]:
+        """Return the inputs that a file of text given as input `name` means, and a sentence on it, "" for none.
+
+        Raises `BadInput`.
+        """
+        return {name: text}, ""
+
+    def export(self, request: Request, outputs: Sequence[Output], suffix: str) -> bytes:
+        """Return a result with what led to it as a file of another program's kind, told by `suffix` such as ".json".
+
+        With no outputs it says whether that can be done. Raises `BadInput` where there is no such kind.
+        """
+        raise BadInput(f"The model's family, {self.name}, exports nothing. Save its result with --out.")
 
     def fields(self, spec: ModelSpec) -> tuple[ParamField, ...]:
         """Return the model's table of settings."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 
-from models.errors import BadInput
+from models.errors import BadInput, PlaygroundError
 from models.family import import_file
 from models.settings import Settings
 from models.stamps import Reader, Recovered
@@ -41,7 +41,25 @@ def read_settings(data: bytes, settings: Settings) -> tuple[str, Recovered | Non
         raise BadInput("The file is empty (0 bytes). Give a file that was saved as a result.")
     every = readers(settings)
     for reader in every:
-        if reader.knows(data):
+        if not _knows(reader, data):
+            continue
+        try:
             return reader.name, reader.read(data)
+        except PlaygroundError:
+            raise
+        except Exception as error:  # whatever a reader from elsewhere does: a sentence
+            log.info("the reader of a %s failed", reader.name, exc_info=True)  # a shell shows the sentence alone
+            raise BadInput(
+                f"This {reader.name} cannot be read: its reader failed ({type(error).__name__}). Give another file, or "
+                "mend the reader."
+            ) from error
     kinds = "; ".join(f"a {reader.name} ({', '.join(reader.endings)})" for reader in every)
     raise BadInput(f"This file is of no kind that settings are read from, whatever its name says. Give {kinds}.")
+
+
+def _knows(reader: Reader, data: bytes) -> bool:
+    try:
+        return reader.knows(data)
+    except Exception:  # the other readers are asked
+        log.info("the reader of a %s failed", reader.name, exc_info=True)
+        return False

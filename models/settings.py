@@ -23,6 +23,8 @@ class Settings(BaseSettings):
     `owners` says whose results are whose: "auto" (the signed-in user; else the machine's user where the server listens
     on loopback alone; else the browser, by a cookie), or always "machine", "cookie", or "session" (nothing is found
     again after a reload: for a browser that many share).
+    `tool_max_s` is the most seconds that a tool, such as an after-effect, may take, `study_max_s` a look
+    into a result, such as its attention.
     `memory_bytes` is the budget of the worker process; 0 takes it from the cgroup's limit. `threads` is the most
     threads that torch may use; 0 means one per usable core. Small models use one (`models.device.set_threads`).
     Raises `BadSetting` for a value that cannot be used.
@@ -40,6 +42,8 @@ class Settings(BaseSettings):
     threads: int = Field(default=0, ge=0)
     queue_per_owner: int = Field(default=3, ge=1)
     queue_total: int = Field(default=20, ge=1)
+    tool_max_s: float = Field(default=60.0, gt=0)
+    study_max_s: float = Field(default=300.0, gt=0)
     gone_after_s: float = Field(default=3.0, gt=0)
     keep_alone_s: float = Field(default=600.0, gt=0)
     stop_grace_s: float = Field(default=5.0, gt=0)

@@ -33,11 +33,27 @@ class Weights(BaseModel):
         return self
 
 
+class Names(BaseModel):
+    """Say which names a model learnt, where they are a closed list.
+
+    `file` lies beside the catalogue file: one name per line, its other captions after tabs. `what` is the word for one
+    ("emoji"). `modifiers` are words that were learnt beside any name, such as colours.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file: str = Field(pattern=r"^[\w.-]+$")
+    what: str = Field(min_length=1, max_length=30)
+    modifiers: tuple[str, ...] = ()
+
+
 class ModelSpec(BaseModel):
     """Describe one model of the catalogue.
 
     `facts` is what depends on the weights (context length, schedulers, …), written by `python -m models describe`.
-    `examples` are prompts drawn as pills. Models of one `collection` learnt from one data set: they can be compared.
+    `limits` says in two lines what it cannot do. `examples` are prompts drawn as pills; `example_share` is the measured
+    share of their seeds (0 … 1) that come out as asked. `names` is what it learnt, where that is a list. Models of one
+    `collection` learnt from one data set: they can be compared.
     `file` is the TOML file that the entry was read from.
     """
 
@@ -56,7 +72,10 @@ class ModelSpec(BaseModel):
     weights: Weights
     params: dict[str, Narrowing] = Field(default_factory=dict)
     facts: Facts = Field(default_factory=Facts)
+    limits: str = Field(default="", max_length=240)
     examples: tuple[str, ...] = ()
+    example_share: float | None = Field(default=None, ge=0, le=1)
+    names: Names | None = None
     file: Path = Field(default=Path(), exclude=True)
 
     @property

@@ -43,7 +43,8 @@ class Facts(TypedDict, total=False):
     """Hold what depends on a model's weights: the facts that code reads, each where the family has it; others pass.
 
     Lengths in tokens, sizes in px, `sample_rate` in Hz, `max_s` in seconds. `settings` are those that the model's call
-    honours, `insides` the studies that it has, `words` and `speakers` those that it can say and be.
+    honours, `insides` the studies that it has, `words` and `speakers` those that it can say and be,
+    `outliers` the word for what it knows, where it can tell what it does not.
     """
 
     kind: str
@@ -65,6 +66,7 @@ class Facts(TypedDict, total=False):
     speakers: list[str]
     words: list[str]
     languages: list[str]
+    outliers: str
 
 
 class RunStats(TypedDict, total=False):

@@ -24,7 +24,6 @@ class FakePictures(FakeEngine):
     """Draw one picture after another. Skip leaves the picture at hand, Stop gives what there is."""
 
     stage = "denoise"
-    settled: int | None = 3
 
     def play(self, turn: Turn) -> Script:
         request, skipped = turn.request, 0
@@ -56,7 +55,7 @@ class FakePictures(FakeEngine):
 
     def kept(self, request: Request, index: int) -> Output:
         meta = {"index_of": 0, "count": COUNT, "timesteps": [900.0, 700.0, 500.0, 300.0, 100.0],
-                "change": [1.0, 0.5, 0.2, 0.01, 0.0], "settled": self.settled}  # fmt: skip
+                "distance": [0.7, 0.3, 0.08, 0.01, 0.0], "settled": 3}  # fmt: skip
         data = f"steps of {request.canonical()}".encode()
         return Output("steps", index, "", data, "application/safetensors", hashlib.sha256(data).hexdigest(), meta)
 

@@ -109,7 +109,7 @@ class FakeEngine(Engine):
                 turn.made.append(one)
         yield Final(tuple(turn.made), run_stats(turn, {} if request.study else self.counted(request)))
 
-    def call(self, model: str, tool: str, data: dict[str, Any]) -> dict[str, Any]:
+    def call(self, model: str, tool: str, data: dict[str, Any], stop: StopSignal | None = None) -> dict[str, Any]:
         self.called.append((model, tool, data))
         if self.tool_error is not None:
             raise self.tool_error

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from models.blobs import Blobs
 
 UPLOAD_MB = sounds.UPLOAD_MAX_BYTES // 1_000_000
-ENDINGS = ("wav", "flac", "mp3", "ogg", "oga", "opus")
+ENDINGS = ("wav", "flac", "mp3", "ogg", "oga", "opus", "m4a", "mp4", "aac", "webm", "weba")
 
 
 def draw(desk: Desk, item: InputField) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _ROWS = state.slot("audio-input-rows", "")
 _OF = state.slot("audio-input-rows-of", "")  # the text that they belong to
 SHOWN_MAX = 40
-_WHOLE = ("pause_s", "seed")  # settings of the text, not of a sentence
+_WHOLE = ("pause_s", "loudness", "seed")  # settings of the text, not of a sentence
 
 
 def keep(given: Mapping[str, str]) -> None:

@@ -18,8 +18,8 @@ def draw(act: Act) -> None:
     """Draw the menu of files beside the WAV that every sound has."""
     run, output, key = act.run, act.output, act.key
     with st.popover("More files", icon=":material/folder_zip:", key=f"files-{key}"):
-        st.caption("FLAC and MP3 files contain the settings, too.")
-        for kind in ("FLAC", "MP3"):
+        st.caption("FLAC, MP3 and OGG files contain the settings, too.")
+        for kind in ("FLAC", "MP3", "OGG"):
             media_type = sounds.FORMATS[kind]
             st.download_button(
                 kind, partial(_written, run, output, kind.lower()), _name(run, output, media_type), media_type,

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import streamlit as st
 
-from components import state
+from components import state, tool_calls
 from components.audio import sound_view
 from components.escape import plain
 from components.widgets import charts
@@ -38,7 +36,10 @@ def _draw(jobs: Jobs, run: Run, output: Output, key: str) -> None:
         return
     st.button("Reset effects", icon=":material/restart_alt:", key=f"{key}-neutral", on_click=_neutral, args=(key,))
     try:
-        changed = _changed(jobs, run.request.model, f"sha256:{output.sha256}", moved)
+        given = {"ref": f"sha256:{output.sha256}", "effects": moved}
+        changed = tool_calls.answer(jobs, f"{key}-call", run.request.model, "effects", given, "Changing the sound")
+        if changed is None:
+            return
         data = jobs.store.get_bytes(changed["ref"])
     except PlaygroundError as error:
         st.warning(plain(error.message), icon=":material/warning:")
@@ -67,8 +68,3 @@ def _slider(item: ParamField, key: str) -> float:
 def _neutral(key: str) -> None:
     for item in _FIELDS:
         state.at(state.key(key, item.name)).set(float(item.default))
-
-
-@st.cache_data(max_entries=100, show_spinner="Changing the sound …")
-def _changed(_jobs: Jobs, model: str, ref: str, effects: dict[str, float]) -> dict[str, Any]:
-    return _jobs.engine.call(model, "effects", {"ref": ref, "effects": effects})

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import streamlit as st
 
-from components import labelled, result
+from components import labelled, result, tool_calls
 from components.audio import spectrogram
 from components.desk import Desk
 from components.escape import plain
@@ -62,7 +60,10 @@ def draw(desk: Desk) -> None:
 
 
 def _draw_difference(jobs: Jobs, model: str, pair: tuple[Output, Output], voices: bool) -> None:
-    answer = _compared(jobs, model, [f"sha256:{output.sha256}" for output in pair])
+    given = {"refs": [f"sha256:{output.sha256}" for output in pair]}
+    answer = tool_calls.answer(jobs, "pair-call", model, "compare", given, "Comparing")
+    if answer is None:
+        return
     rows = []
     for name, (label, unit) in _NUMBERS.items():
         if name == "f0_hz" and not voices:
@@ -97,8 +98,3 @@ def _play(jobs: Jobs, output: Output) -> None:
     data = result.stored(jobs, output)
     if data[:4] == b"RIFF":
         st.audio(data, format=output.media_type)
-
-
-@st.cache_data(max_entries=50, show_spinner="Comparing …")
-def _compared(_jobs: Jobs, model: str, refs: list[str]) -> dict[str, Any]:
-    return _jobs.engine.call(model, "compare", {"refs": refs})

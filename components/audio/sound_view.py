@@ -13,13 +13,14 @@ from components import state
 from components.audio import spectrogram
 from components.escape import plain
 from components.widgets import charts, frame_player
-from models.audio import scores, tunes
+from models.audio import loudness, scores, tunes
 from models.errors import PlaygroundError
 from models.types import Output
 
 _NAMED = (0, 2, 4, 7, 9)  # C D E G A: the names of neighbours would touch
 Read = Callable[[Output], bytes]
 _VIEW = state.slot("sound-view", "")  # the one chosen last
+STRANGE_MAX = 6  # sounds that are named one by one
 _NOTE_NAMES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
 
 
@@ -35,6 +36,8 @@ def draw(outputs: Sequence[Output], key: str, *, live: bool, read: Read) -> None
         else:
             if data := read(output):
                 st.audio(data, format=output.media_type)
+            if said := loudness.words(output.meta):
+                st.caption(said)
             _draw_views(output, views, f"{key}-{output.index}", read)
 
 
@@ -172,8 +175,11 @@ def draw_heard(outputs: Sequence[Output], key: str, read: Read) -> None:
     for output in outputs:
         if output.kind != "text":
             continue
-        st.markdown("#### " + (plain(output.text) or "*Nothing*"))
-        found = output.meta.get("segments", [])
+        found, strange = output.meta.get("segments", []), output.meta.get("strange", [])
+        what = str(output.meta.get("what") or "label")
+        st.markdown("#### " + (plain(output.text) or (f"*Not a {plain(what)}*" if strange else "*Nothing*")))
+        if strange:
+            st.caption(f":material/block: {plain(strange_words(strange, what))}")
         said = [f"{one['label']} ({one['confidence']:.0%})" for one in found if "confidence" in one]
         if said:
             st.caption(plain("Confidence: " + ", ".join(said)))
@@ -188,6 +194,14 @@ def draw_heard(outputs: Sequence[Output], key: str, read: Read) -> None:
             draw_mel(views["mel"], f"{key}-{output.index}", read)
         if "odds" in views:
             charts.draw(odds(json.loads(read(views["odds"]))), f"{key}-odds")
+
+
+def strange_words(strange: Sequence[dict[str, Any]], what: str) -> str:
+    """Say what was left out as unlike everything that the recogniser learnt, and what each is least unlike."""
+    parts = ", ".join(f"{one['start_s']:.1f} s (nearest: {one['label']}, outlier {one['outlier']:.1f})"
+                      for one in strange[:STRANGE_MAX])  # fmt: skip
+    more = f" and {len(strange) - STRANGE_MAX} more" if len(strange) > STRANGE_MAX else ""
+    return f"Not a {what}, by its outlier score: at {parts}{more}."
 
 
 def odds(content: dict[str, Any]) -> alt.Chart:

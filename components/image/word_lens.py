@@ -23,8 +23,9 @@ def fits(catalog: Catalog, run: Run) -> bool:
 def draw(session: Session, run: Run, key: str) -> None:
     """Draw the heat map of a chosen word over the picture, and those of all words small beside it."""
     st.caption(
-        "At every step each image region attends to the prompt's words (cross-attention). Pale: little; strong: "
-        "much. Mean over layers and steps, first image."
+        "Where the prediction changes when this word is left out of the prompt. Pale: little; strong: much, on one "
+        "scale for all words. Mean over steps, first image. Not where the word is drawn, nor what the model means by "
+        "it: words act together, and a word that stands twice seems to do little."
     )
     outputs = studies.study(session, run, run.request.model_copy(update={"study": "words"}))
     if not outputs:

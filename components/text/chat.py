@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import streamlit as st
 
 from components import desk as desks
-from components import elsewhere, inputs, job_panel, links, look_closer, params_form, state
+from components import elsewhere, inputs, links, look_closer, params_form, state
 from components.desk import Desk
 from components.escape import plain
 from components.example import example_run
 from components.session import Session
-from components.text import chat_tools, chat_view
-from components.text.chat_tools import SYSTEM
+from components.text import chat_files, chat_head, chat_tools, chat_view
+from components.text.chat_head import OPENING, SYSTEM
 from components.text.conversation import (
     Maker,
     Tree,
@@ -28,10 +28,14 @@ from components.text.conversation import (
     messages_before,
     newest_leaf,
     next_seed,
+    opened,
+    opening_of,
     read,
     siblings,
+    system_of,
+    way_of,
 )  # fmt: skip
-from models.errors import BadInput, PlaygroundError, PromptTooLong
+from models.errors import BadInput, PlaygroundError
 from models.family import InputField
 from models.params import ParamField
 from models.plain_text import check_text
@@ -75,7 +79,7 @@ class Chat:
     def send(self) -> None:
         """Take what was written as the next turn; what is refused comes back into the box."""
         text = _INPUT.get() or ""
-        if not self.ask((*shown(), text)):
+        if not self.ask((*self.way(), text)):
             _INPUT.set(text)
 
     def ask(self, way: Way) -> bool:
@@ -93,7 +97,7 @@ class Chat:
             before = messages_before(way, SYSTEM.get())
             given = {"prompt": way[-1], "messages": json.dumps(before, ensure_ascii=False)}
             request = Request(model=self.spec.id, inputs=given, params=params, seed=seed)
-            self.check_length(request)
+            chat_tools.check_length(self.session.jobs, self.spec, request)
             self.submit(request)
         except PlaygroundError as error:
             state.notify(error.message)
@@ -104,14 +108,6 @@ class Chat:
         """Queue a turn and follow it. Raises `PlaygroundError`."""
         _FOLLOWED.set(self.session.jobs.submit(self.session.owner, [request]))
         _EDITING.pop()
-
-    def check_length(self, request: Request) -> None:
-        """Refuse a conversation that is too long before it waits. Raises `PromptTooLong`."""
-        if request.params.get("cut_prompt"):
-            return
-        counted = chat_tools.count(self.session.jobs, self.spec, request.inputs["prompt"], request.inputs["messages"])
-        if counted is not None and counted["problem"]:
-            raise PromptTooLong(counted["problem"], tokens=counted["tokens"])
 
     def again(self, maker: Maker) -> None:
         """Answer a question again by the same model with the same settings and the next seed."""
@@ -145,8 +141,12 @@ class Chat:
         return state.setting_key(self.spec.id, "seed")
 
     def tree(self) -> Tree:
-        """Return the tree of the owner's runs."""
-        return grow(_runs(self.session))
+        """Return the tree of the owner's runs and of what came as files."""
+        return grow(_runs(self.session), chat_files.came())
+
+    def way(self) -> Way:
+        """Return the way that is shown, that of a new conversation with its opening."""
+        return opened(shown(), OPENING.get())
 
     def walk(self, way: Way) -> None:
         """Show another branch down to its newest answer."""
@@ -174,6 +174,13 @@ class Chat:
         state.clear_notices()
         _WAY.set([])
         _EDITING.pop()
+
+    def bring_in(self) -> None:
+        """Show the conversation of a file that was just uploaded."""
+        state.clear_notices()
+        talk = chat_files.take()
+        if talk is not None:
+            _show(talk.system, way_of(talk), talk.question)
 
     def restore(self, request: Request) -> None:
         """Set model, system prompt, settings and seed to those of an answer; the conversation stays as it is."""
@@ -233,19 +240,22 @@ def apart(view: JobView) -> bool:
 def draw(chat: Chat) -> None:
     """Draw the conversation with all around it."""
     runs = _runs(chat.session)
-    tree = grow(runs)
+    tree = grow(runs, chat_files.came())
     living = next((view for view in chat.session.jobs.jobs_of(chat.session.owner) if not view.finished), None)
     talking = living is not None and living.purpose != ASK_ALL and is_chat(living.requests[0])
     _follow(tree, runs, living if talking else None, chat)
-    way = shown()
-    _draw_system(chat, tree, way)
-    chat_tools.draw_line(chat.session.jobs, chat.spec, tree, way, chat.begin, chat.walk, locked=talking)
+    chat_head.draw(tree, shown(), chat_tools.system_effect(chat.spec))
+    way = chat.way()
+    chat_tools.draw_line(
+        chat.session.jobs, chat.spec, tree, shown(), chat.begin, chat.walk, chat.bring_in, locked=talking,
+        trims=bool(params_form.values(chat.spec, chat.fields).get("cut_prompt")),
+    )  # fmt: skip
     asked = read(living.requests[0])[1] if living is not None and talking else ()
     _draw_turns(chat, tree, asked[:-1] if asked else way, chat.acts(), locked=living is not None)
     if living is not None and talking:
         if not chat.session.known.lasting:
             st.query_params[links.JOB] = living.token
-        _draw_living(chat, living, asked)
+        chat_view.draw_living(chat.session, living, asked)
     else:
         _draw_closer(chat, tree, way)
         _draw_start(chat, way, living)
@@ -276,18 +286,20 @@ def _follow(tree: Tree, runs: list[Run], living: JobView | None, chat: Chat) -> 
             system, way = read(living.requests[0])
             _WAY.set(list(way[:-1]))
             SYSTEM.start(system)
+            OPENING.start(opening_of(way))
         _FOLLOWED.set(living.id)
         return
     if not _WAY.there and (leaf := newest_leaf(tree)):
         _WAY.set(list(leaf))
-        SYSTEM.start(read(tree.makers[leaf][-1].run.request)[0])
+        SYSTEM.start(system_of(tree, leaf))
+        OPENING.start(opening_of(leaf))
     followed = _FOLLOWED.pop()
     if followed is None:
         return
     done = next((run for run in runs if run.job == followed), None)
     if done is not None:
         answers = [output.text for output in done.outputs if output.kind == "text"]
-        _WAY.set([*read(done.request)[1], answers[0] if answers else ""])
+        _WAY.set([*read(done.request)[1], next((text for text in answers if text), "")])
         return
     view = chat.session.jobs.view(chat.session.owner, followed)
     if view is not None:  # stopped while it waited
@@ -312,34 +324,29 @@ def _open(desk: Desk, given: str) -> None:
     except PlaygroundError as error:
         state.notify(error.message, "warning")
         return
-    _WAY.set(list(way[:-1]))
+    _show(system, way[:-1], way[-1])
+
+
+def _show(system: str, way: Way, question: str) -> None:
+    """Show a conversation, what its next question is in the box."""
+    _WAY.set(list(way))
     SYSTEM.set(system)
-    _INPUT.set(way[-1])
-
-
-def _draw_system(chat: Chat, tree: Tree, way: Way) -> None:
-    system = SYSTEM.get().strip()
-    maker = next(iter(tree.makers.get(way, [])[-1:]), None)
-    was = read(maker.run.request)[0].strip() if maker is not None else system
-    with st.expander(f"System prompt{chat_tools.gist(system)}", icon=":material/rule:", key="chat-system-fold"):
-        st.text_area(
-            "System prompt", key=SYSTEM.key, height=80, persist_state="session", label_visibility="collapsed",
-            placeholder="For example: Keep every story short.",
-        )  # fmt: skip
-        st.caption("The model reads this before the conversation, every time. Changes apply from the next answer.")
-    if was != system:
-        st.caption(
-            ":material/info: The last answer used a different system prompt. Press “With current settings” under it to "
-            "answer again."
-        )
+    OPENING.set(opening_of(way))
+    _EDITING.pop()
+    if question:
+        _INPUT.set(question)
 
 
 def _draw_turns(chat: Chat, tree: Tree, way: Way, acts: chat_view.Acts, *, locked: bool) -> None:
     editing = _EDITING.get()
     for at in range(len(way)):
         part = way[: at + 1]
+        if part == ("",):
+            continue  # the assistant speaks first
         if at % 2 == 0:
             chat_view.draw_question(tree, part, acts, edit_key=_EDIT.key if editing == part else "", locked=locked)
+        elif opening_of(part) and len(part) == 2:
+            chat_view.draw_opening(tree, part, acts, locked=locked)
         else:
             job = tree.makers[part][-1].run.job if part in tree.makers and len(part) == len(way) else ""
             chat_view.draw_answer(chat.desk, tree, part, acts, locked=locked, run=job)
@@ -350,13 +357,6 @@ def _draw_closer(chat: Chat, tree: Tree, way: Way) -> None:
     for maker in tree.makers.get(way, [])[-1:]:
         if maker.run.request.model in chat.session.catalog and maker.text and not maker.run.error:
             look_closer.draw(chat.session, maker.run, f"chat-after-{maker.run.id}")
-
-
-def _draw_living(chat: Chat, view: JobView, way: Way) -> None:
-    with st.chat_message("user", avatar=chat_view.ASKED):
-        chat_view.say(way[-1], f"asked-{view.id}", asked=True)
-    with st.chat_message("assistant", avatar=chat_view.ANSWERED):
-        job_panel.draw(chat.session, view.id, chat_view.draw_live)
 
 
 def _draw_start(chat: Chat, way: Way, living: JobView | None) -> None:
@@ -390,4 +390,4 @@ def _take_example(chat: Chat) -> None:
     chosen = _example(chat).get()
     if chosen:
         _example(chat).set(None)  # the pill is a shortcut, not a state
-        chat.ask((*shown(), chosen))
+        chat.ask((*chat.way(), chosen))

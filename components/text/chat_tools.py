@@ -1,4 +1,4 @@
-"""Above a conversation: how full the model's context is, the owner's others, a new one, share."""
+"""Above a conversation: how full the model's context is, the owner's others, a new one, share, import."""
 
 from __future__ import annotations
 
@@ -10,28 +10,39 @@ import streamlit as st
 
 from components import copy_link, links, state
 from components.escape import plain
-from components.text.conversation import Tree, Way, messages_before, read, starts, transcript
+from components.text import chat_files
+from components.text.chat_head import LINE_CHARS, SYSTEM
+from components.text.conversation import Tree, Way, messages_before, starts, system_of
 from models import labels
-from models.errors import PlaygroundError
+from models.errors import BadInput, PlaygroundError, PromptTooLong
 from models.runtime.jobs import Jobs
 from models.spec import ModelSpec
+from models.types import Request
 
-# what the system prompt box of the conversation holds
-SYSTEM = state.slot("chat-system", "")
 _COUNTED: state.Slot[dict[tuple[str, str, str], dict[str, Any]]] = state.slot("chat-counted", {})
 KEPT = 50  # counts that a session holds
 NEARLY_FULL = 0.8
-LINE_CHARS = 60
 
 
-def gist(text: str) -> str:
-    """Return ": first words" for markdown, "" for no text."""
-    words = " ".join(text.split())
-    return f": {plain(labels.shorten(words, LINE_CHARS))}" if words else ""
+def system_effect(spec: ModelSpec) -> str:
+    """Say what a system prompt was measured to do to this model's answers; "" where nobody measured."""
+    marks = spec.facts.get("marks") or {}
+    if "system_answers" not in marks:
+        return ""
+    share = {name.removeprefix("system_"): f"{value:.0%}" for name, value in marks.items() if value <= 1}
+    return (
+        f"Measured on {marks['system_answers']:.0f} answers: “Keep every story short.” made {share['short']} of them "
+        f"shorter, “Tell long stories.” {share['long']} longer (chance: 50%). Training held these two alone. Asked to "
+        f"end sadly, {share['sad']} did ({share['sad_without']} without it); asked for a dragon, {share['dragon']} "
+        f"had one ({share['dragon_without']} without it)."
+    )
 
 
 def count(jobs: Jobs, spec: ModelSpec, prompt: str, messages: str) -> dict[str, Any] | None:
-    """Return what the tool `count_tokens` says of a conversation, asked once; None while it cannot be asked."""
+    """Return what the tool `count_tokens` says of a conversation, asked once; None while it cannot be asked.
+
+    Of a conversation that the model's chat template refuses it returns the sentence alone, as `problem`.
+    """
     found = _COUNTED.held()
     key = (spec.id, prompt, messages)
     if key not in found:
@@ -39,6 +50,8 @@ def count(jobs: Jobs, spec: ModelSpec, prompt: str, messages: str) -> dict[str, 
             return None
         try:
             found[key] = jobs.engine.call(spec.id, "count_tokens", {"text": prompt, "messages": messages})
+        except BadInput as error:
+            found[key] = {"problem": error.message}
         except PlaygroundError:
             return None
         for old in list(found)[:-KEPT]:
@@ -46,36 +59,51 @@ def count(jobs: Jobs, spec: ModelSpec, prompt: str, messages: str) -> dict[str, 
     return found[key]
 
 
-def draw_line(
-    jobs: Jobs, spec: ModelSpec, tree: Tree, way: Way, begin: Callable[[], None], walk: Callable[[Way], None], *,
-    locked: bool,
-) -> None:  # fmt: skip
-    """Draw the line of tools and the meter."""
-    first = starts(tree)
-    if not way and not first:
+def check_length(jobs: Jobs, spec: ModelSpec, request: Request) -> None:
+    """Refuse a turn that the model cannot read before it waits.
+
+    Raises `PromptTooLong`, or `BadInput` where the chat template refuses the conversation.
+    """
+    counted = count(jobs, spec, request.inputs["prompt"], request.inputs["messages"])
+    if counted is None or not counted["problem"]:
         return
+    if "tokens" not in counted:
+        raise BadInput(counted["problem"])
+    if not request.params.get("cut_prompt"):
+        raise PromptTooLong(counted["problem"], tokens=counted["tokens"])
+
+
+def draw_line(
+    jobs: Jobs, spec: ModelSpec, tree: Tree, way: Way, begin: Callable[[], None], walk: Callable[[Way], None],
+    bring_in: Callable[[], None], *, locked: bool, trims: bool,
+) -> None:  # fmt: skip
+    """Draw the line of tools and the meter; `trims` says that a long conversation loses its oldest turns."""
+    first = starts(tree)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.button(
-            "New conversation", icon=":material/add_comment:", key="chat-new", disabled=locked or not way,
-            on_click=begin, help="Starts a new conversation. This one is kept.",
-        )  # fmt: skip
+        if way or first:
+            st.button(
+                "New conversation", icon=":material/add_comment:", key="chat-new", disabled=locked or not way,
+                on_click=begin, help="Starts a new conversation. This one is kept.",
+            )  # fmt: skip
         if first:
             with st.popover(f"Conversations ({len(first)})", icon=":material/forum:"):
                 st.caption("First messages of your conversations. All branches are kept.")
                 for one in first:
                     st.button(
-                        plain(labels.shorten(one[0], LINE_CHARS)), key=f"chat-open-{tree.born[one]}", on_click=walk,
+                        plain(labels.shorten(one[-1], LINE_CHARS)), key=f"chat-open-{tree.born[one]}", on_click=walk,
                         args=(one,), disabled=locked, width="stretch",
-                        type="primary" if one == way[:1] else "secondary",
+                        type="primary" if one == way[: len(one)] else "secondary",
                     )  # fmt: skip
         if way:
             _draw_share(tree, way)
-            _draw_meter(jobs, spec, way)
+        chat_files.draw_import(bring_in, locked=locked)
+        if way:
+            _draw_meter(jobs, spec, way, trims)
 
 
-def _draw_meter(jobs: Jobs, spec: ModelSpec, way: Way) -> None:
+def _draw_meter(jobs: Jobs, spec: ModelSpec, way: Way, trims: bool) -> None:
     counted = count(jobs, spec, "", _json(messages_before((*way, ""), SYSTEM.get())))
-    if counted is None:
+    if counted is None or "tokens" not in counted:
         return
     tokens, whole = int(counted["tokens"]), int(counted["context_length"])
     words = f"{tokens:,} of {whole:,} tokens"
@@ -84,7 +112,10 @@ def _draw_meter(jobs: Jobs, spec: ModelSpec, way: Way) -> None:
     elif tokens > NEARLY_FULL * whole:
         words += f" · {whole - tokens:,} left"
     st.progress(min(1.0, tokens / whole), text=words, width=210)
-    if tokens > NEARLY_FULL * whole:
+    if tokens > NEARLY_FULL * whole and trims:
+        st.caption(":material/info: The context is nearly full: “Trim long prompts” is on, so the oldest turns are "
+                   "dropped as needed.")  # fmt: skip
+    elif tokens > NEARLY_FULL * whole:
         st.caption(
             ":material/info: The context is nearly full. Start a new conversation, go back to an earlier turn, or turn "
             "on “Trim long prompts” to drop the oldest turns."
@@ -98,10 +129,9 @@ def _json(content: object) -> str:
 def _draw_share(tree: Tree, way: Way) -> None:
     with st.popover("Share", icon=":material/link:"):
         makers = tree.makers.get(way, [])
-        system = ""
+        system = system_of(tree, way) if makers else SYSTEM.get().strip()
         if makers:
             request = makers[-1].run.request
-            system = read(request)[0]
             st.caption("A link opens the conversation just before the last answer, same settings and seed; sending "
                        "gives the same answer. Anyone with the link can read it all.")  # fmt: skip
             copy_link.draw(
@@ -110,23 +140,4 @@ def _draw_share(tree: Tree, way: Way) -> None:
                 too_long=f"This conversation is too long for a link (at most {links.LINK_MAX_CHARS:,} characters in "
                 "all). Download it instead.",
             )  # fmt: skip
-        st.download_button(
-            "Download as text", transcript(way, system), "conversation.txt", "text/plain", icon=":material/download:",
-            key="chat-download-text", on_click="ignore", width="stretch",
-        )  # fmt: skip
-        st.download_button(
-            "Download as JSON", as_json(tree, way, system), "conversation.json", "application/json",
-            icon=":material/data_object:", key="chat-download-json", on_click="ignore", width="stretch",
-        )  # fmt: skip
-
-
-def as_json(tree: Tree, way: Way, system: str) -> str:
-    """Return a conversation as JSON: its messages, each answer with the model, settings and seed that made it."""
-    messages: list[dict[str, Any]] = [{**one} for one in messages_before((*way, ""), system)]
-    head = len(messages) - len(way)
-    for at in range(1, len(way), 2):
-        for maker in tree.makers.get(way[: at + 1], [])[-1:]:
-            request = maker.run.request
-            made = {"model": request.model, "params": request.params, "seed": request.seed}
-            messages[head + at]["made_by"] = made
-    return json.dumps({"messages": messages}, ensure_ascii=False, indent=2)
+        chat_files.draw_downloads(tree, way, system)

@@ -9,9 +9,10 @@ from functools import partial
 
 import streamlit as st
 
-from components import frontend, result
+from components import frontend, job_panel, result
 from components.desk import Desk
 from components.escape import plain
+from components.session import Session
 from components.text.conversation import Maker, Tree, Way, siblings
 from models import labels
 from models.catalog import Catalog
@@ -75,6 +76,15 @@ def draw_question(tree: Tree, way: Way, acts: Acts, *, edit_key: str = "", locke
             )  # fmt: skip
 
 
+def draw_opening(tree: Tree, way: Way, acts: Acts, *, locked: bool = False) -> None:
+    """Draw what the assistant says first; a person wrote it."""
+    with st.chat_message("assistant", avatar=ANSWERED):
+        say(way[-1], key_of(way))
+        st.caption("Opening: written for the model, not by it.")
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            _draw_walk(tree, way, acts, "opening", locked)
+
+
 def draw_answer(desk: Desk, tree: Tree, way: Way, acts: Acts, *, locked: bool = False, run: str = "") -> None:
     """Draw the answer that a way ends in, with what made it and what can be done."""
     key, makers = key_of(way), tree.makers.get(way, [])
@@ -82,12 +92,15 @@ def draw_answer(desk: Desk, tree: Tree, way: Way, acts: Acts, *, locked: bool = 
     with st.chat_message("assistant", avatar=ANSWERED):
         if way[-1]:
             say(way[-1], key, run=run)
-        elif maker is not None and not maker.run.error:
-            st.caption("Stopped before the first word." if maker.stopped else "The model gave an empty answer.")
+        elif maker is None or not maker.run.error:
+            stopped = maker is not None and maker.stopped
+            st.caption("Stopped before the first word." if stopped else "The model gave an empty answer.")
         if maker is not None:
             _draw_makers(desk.session.catalog, makers, key)
         else:
-            st.caption("This answer came with the link.")
+            came = tree.came.get(way)
+            made = f" Made by {came.model}, seed {came.seed}." if came is not None else ""
+            st.caption(plain(f"This answer came with a link or a file.{made}"))
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             _draw_walk(tree, way, acts, "answer", locked)
             if maker is not None and "seed" in maker.run.stats.get("in_effect", {"seed": 0}):
@@ -102,7 +115,15 @@ def draw_answer(desk: Desk, tree: Tree, way: Way, acts: Acts, *, locked: bool = 
                 help="Answers again with the current model, system prompt, settings and seed.",
             )  # fmt: skip
             with st.popover("More", icon=":material/more_horiz:", type="tertiary", key=f"more-{key}"):
-                _draw_more(desk, way, maker, acts, key)
+                _draw_more(desk, way, maker, acts, key, tree.came.get(way))
+
+
+def draw_living(session: Session, view: JobView, way: Way) -> None:
+    """Draw the question that a way ends in with the answer that is being written."""
+    with st.chat_message("user", avatar=ASKED):
+        say(way[-1], f"asked-{view.id}", asked=True)
+    with st.chat_message("assistant", avatar=ANSWERED):
+        job_panel.draw(session, view.id, draw_live)
 
 
 def draw_live(view: JobView) -> None:
@@ -178,11 +199,12 @@ def facts(catalog: Catalog, maker: Maker) -> str:
     return " · ".join(parts)
 
 
-def _draw_more(desk: Desk, way: Way, maker: Maker | None, acts: Acts, key: str) -> None:
-    if maker is not None:
+def _draw_more(desk: Desk, way: Way, maker: Maker | None, acts: Acts, key: str, came: Request | None) -> None:
+    made = maker.run.request if maker is not None else came
+    if made is not None:
         st.button(
             "Use its settings", icon=":material/tune:", key=f"use-{key}", on_click=acts.restore,
-            args=(maker.run.request,), width="stretch",
+            args=(made,), width="stretch",
             help="Sets model, system prompt, settings and seed to those of this answer.",
         )  # fmt: skip
     if way[-1]:

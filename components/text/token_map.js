@@ -71,7 +71,7 @@ function build(root) {
     const box = find(".odds");
     box.hidden = !at;
     if (!at) return;
-    find(".odds h4").textContent = "Token " + (at.at + 1) + ": " + seen(fresh.pieces[at.at]);
+    find(".odds h3").textContent = "Token " + (at.at + 1) + ": " + seen(fresh.pieces[at.at]);
     find(".facts").textContent = at.facts;
     find(".hint").textContent = fresh.branch ? fresh.branch : "";
     const names = ["model's probabilities", ...at.stages], head = find("thead tr"), body = find("tbody");

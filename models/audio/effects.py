@@ -6,17 +6,22 @@ The declaration is drawn by pages: torch, torchaudio and scipy are imported insi
 from __future__ import annotations
 
 import json
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from pydantic import Field
 
+from models.family import Cost
 from models.params import Params, check, describe, hint
 
 if TYPE_CHECKING:
     import torch
 
+    from models.audio.sounds import Samples
     from models.blobs import Blobs
 
+RATIO_MOST = 1000  # of the numbers of a ratio of two rates: filters grow with them
 REVERB_S = 1.6  # length of the reverberation's tail
 _BANDS = (("bass_db", 250.0), ("middle_db", 1000.0), ("treble_db", 4000.0))  # centre frequencies, Hz
 
@@ -88,16 +93,30 @@ def apply_effects(data: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def effects_cost(data: dict[str, Any], blobs: Blobs) -> Cost:
+    """Forecast `apply_effects`: nanoseconds and bytes per value, measured on one core. Raises as it does."""
+    from models.audio import sounds
+
+    effects = check(Effects, describe(Effects), data["effects"], "an after-effect")
+    size = sounds.size_of(blobs, data["ref"])
+    ratio = 2 ** (effects.pitch / 12)
+    longer = max(1.0, 1 / effects.speed) * max(1.0, ratio)  # than the sound, on the way
+    nanoseconds = 200.0 + 500.0 * longer * ((effects.speed != 1) + (effects.pitch != 0))
+    if effects.bass_db or effects.middle_db or effects.treble_db:
+        nanoseconds += 200.0 * longer
+    if effects.reverb:
+        nanoseconds += 400.0 * longer
+    values = size.values * longer
+    return Cost(1e-9 * nanoseconds * size.values, 30_000_000 + int(64 * values), f"{size.seconds:.0f} s of sound")
+
+
 def transform(sound: torch.Tensor, rate: int, effects: Any) -> torch.Tensor:
     """Return sound (channels × frames, −1 … 1) with the effects applied in the order of their declaration."""
     import torch
-    from torchaudio.functional import pitch_shift
 
     with torch.inference_mode():
-        if effects.speed != 1:
-            sound = _stretch(sound, effects.speed)
-        if effects.pitch:
-            sound = pitch_shift(sound, rate, effects.pitch, bins_per_octave=12, n_fft=_window(sound))
+        if effects.speed != 1 or effects.pitch:
+            sound = torch.from_numpy(_stretched(sound.numpy(), rate, effects.speed, effects.pitch))
         if effects.bass_db or effects.middle_db or effects.treble_db:
             sound = _equalise(sound, rate, effects)
         if effects.reverb:
@@ -107,23 +126,28 @@ def transform(sound: torch.Tensor, rate: int, effects: Any) -> torch.Tensor:
         return _fade(sound, rate, effects.fade_in_s, effects.fade_out_s)
 
 
-def _window(sound: torch.Tensor) -> int:
-    return 1024 if sound.shape[1] >= 4096 else 256
+def _stretched(sound: Samples, rate: int, speed: float, pitch: float) -> Samples:
+    """Return sound `speed` times as fast and `pitch` semitones higher.
 
+    It is stretched in time by Signalsmith Stretch (a phase vocoder on frames whose memory is the sound's own), which
+    keeps level and pitch, and then played at another rate: the pitch is exact, the cost grows with the length alone.
+    """
+    from python_stretch import Signalsmith
+    from scipy.signal import resample_poly
 
-def _stretch(sound: torch.Tensor, speed: float) -> torch.Tensor:
-    """Return sound `speed` times as fast at the same pitch (phase vocoder, Flanagan & Golden 1966)."""
-    import torch
-    from torchaudio.functional import phase_vocoder
-
-    size = _window(sound)
-    hop = size // 4
-    window = torch.hann_window(size)
-    spectrum = torch.stft(sound, size, hop, window=window, return_complex=True)
-    advance = torch.linspace(0, torch.pi * hop, spectrum.shape[-2])[:, None]
-    slower = phase_vocoder(spectrum, speed, advance)
-    out: torch.Tensor = torch.istft(slower, size, hop, window=window, length=round(sound.shape[1] / speed))
-    return out
+    ratio = 2 ** (pitch / 12)
+    frames = round(sound.shape[1] / speed)
+    for factor in (speed, 1 / ratio):  # one after the other: more than double at once loses level
+        if factor != 1:
+            stretch = Signalsmith.Stretch()
+            stretch.preset(len(sound), rate)
+            stretch.setTimeFactor(factor)
+            sound = np.asarray(stretch.process(np.ascontiguousarray(sound)), np.float32)
+    if pitch:
+        step = Fraction(1 / ratio).limit_denominator(RATIO_MOST)  # within 0.01 cents
+        sound = resample_poly(sound, step.numerator, step.denominator, axis=1)
+    sound = np.pad(sound[:, :frames], ((0, 0), (0, max(0, frames - sound.shape[1]))))
+    return np.ascontiguousarray(sound, dtype=np.float32)
 
 
 def _equalise(sound: torch.Tensor, rate: int, effects: Any) -> torch.Tensor:

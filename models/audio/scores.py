@@ -56,9 +56,13 @@ def _engrave_here(abc: str, width: int) -> str:
 
 
 def midi(
-    text: str, tempo: int, instrument: str = "plucked string", chords: bool = False, repeats: bool = True
-) -> bytes:
-    """Return a tune as a MIDI file: melody, and chords on a track of their own. `tempo` is in beats per minute."""
+    text: str, tempo: int, instrument: str = "plucked string", chords: bool = False, repeats: bool = True,
+    swing: float = 0.5,
+) -> bytes:  # fmt: skip
+    """Return a tune as a MIDI file: melody, and chords on a track of their own.
+
+    `tempo` is in beats per minute; `swing` is that of `arrangement.melody`, so that it is played as the sound is.
+    """
     import mido
 
     tune = tunes.read(text)
@@ -72,7 +76,7 @@ def midi(
         mido.Message("program_change", program=_PROGRAMS.get(instrument, 0)),
     ])  # fmt: skip
     eighth = 60 / (tempo * float(beat))  # seconds
-    head.extend(_messages(arrangement.melody(tune, tempo, repeats=repeats), eighth, 0))
+    head.extend(_messages(arrangement.melody(tune, tempo, swing, repeats), eighth, 0))
     file.tracks.append(head)
     if chords:
         track = mido.MidiTrack([mido.Message("program_change", channel=1, program=24)])

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from models.audio.written import SOUND_ENDINGS
-from models.family import Family, Modality, P
+from models.family import Cost, Family, Modality, P
 
 if TYPE_CHECKING:
     from models.blobs import Blobs
@@ -27,6 +27,7 @@ class SoundFamily(Family[P], ABC):
 
     modality: ClassVar[Modality] = "audio"
     tools: ClassVar[Mapping[str, str]] = {"effects": "change", "compare": "compare"}
+    costs: ClassVar[Mapping[str, str]] = {"effects": "change_cost", "compare": "compare_cost"}
 
     saves: ClassVar[tuple[str, ...]] = SOUND_ENDINGS
 
@@ -41,6 +42,20 @@ class SoundFamily(Family[P], ABC):
         from models.audio.effects import apply_effects
 
         return apply_effects(data, blobs)
+
+    def change_cost(self, spec: ModelSpec, data: dict[str, Any], blobs: Blobs) -> Cost:
+        """Forecast `change`; see `models.audio.effects.effects_cost`."""
+        from models.audio.effects import effects_cost
+
+        return effects_cost(data, blobs)
+
+    def compare_cost(self, spec: ModelSpec, data: dict[str, Any], blobs: Blobs) -> Cost:
+        """Forecast `compare` from the sounds' lengths."""
+        from models.audio.sounds import size_of
+
+        sizes = [size_of(blobs, ref) for ref in data["refs"]]
+        values, seconds = sum(size.values for size in sizes), sum(size.seconds for size in sizes)
+        return Cost(0.2 + 3e-7 * values, 30_000_000 + 40 * values, f"{seconds:.0f} s of sound")
 
     def compare(self, spec: ModelSpec, data: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
         """Measure two stored sounds; see `models.audio.looking.sound_measures.compare`."""

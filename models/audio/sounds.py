@@ -7,6 +7,7 @@ import io
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from math import gcd
 from typing import TYPE_CHECKING, Any
 
@@ -30,14 +31,14 @@ UPLOAD_MAX_S = 600.0
 UPLOAD_MIN_S = 0.05
 PIECE_MAX_S = 30.0  # of a recording that is heard at once: attention over minutes outgrows the memory
 RATE_MIN, RATE_MAX = 1_000, 384_000
-UNKNOWN_FRAMES = 2**62  # what the library says of a FLAC stream without a length
 SILENT = 1e-4  # a peak below this is nothing that could be heard
-FORMATS = {"WAV": "audio/wav", "FLAC": "audio/flac", "MP3": "audio/mpeg"}
+FORMATS = {"WAV": "audio/wav", "FLAC": "audio/flac", "MP3": "audio/mpeg", "OGG": "audio/ogg"}
 DECODED_MAX_BYTES = 150_000_000  # ten minutes at 48 kHz are 115 MB
+BLOCK = 65_536  # frames that are encoded at once
 _DECODED = "mono"  # beside an upload: its samples as a mono WAV of floats, at its own rate
 WAV_COMMENT_MAX_BYTES = 30_000  # the library drops a longer one without a word
 _MARK = '{"index":'  # how our comment begins: its keys are sorted
-_WHAT = "Upload a WAV, FLAC, MP3 or OGG recording"
+_WHAT = "Upload a WAV, FLAC, MP3, OGG, M4A, AAC or WebM recording"
 
 
 def sound_output(
@@ -70,15 +71,19 @@ def encode(samples: Samples, rate: int, kind: str = "WAV", comment: str = "") ->
 
     buffer = io.BytesIO()
     channels = 1 if samples.ndim == 1 else samples.shape[1]
-    subtype = None if kind == "MP3" else "PCM_16"
+    whole = kind in ("WAV", "FLAC")  # codings of whole numbers
     long = kind == "WAV" and len(comment.encode()) > WAV_COMMENT_MAX_BYTES
     if kind == "MP3" and comment.startswith(_MARK):
         comment = _ascii(comment)  # its tags are read back as Latin-1
-    with soundfile.SoundFile(buffer, "w", rate, channels, subtype=subtype, format=kind) as file:
+    samples = np.clip(samples, -1, 1)
+    with soundfile.SoundFile(buffer, "w", rate, channels, subtype="PCM_16" if whole else None, format=kind) as file:
         if comment and not long:
             file.comment = comment
-        # rounded here: the library would add dither of its own
-        file.write((np.clip(samples, -1, 1) * 32767).round().astype(np.int16))
+        if whole:  # rounded here: the library would add dither of its own
+            file.write((samples * 32767).round().astype(np.int16))
+        else:  # never int16: libsndfile 1.2.2 writes noise for a stereo MP3 of it
+            for start in range(0, len(samples), BLOCK):  # a long OGG at once overflows the library's stack
+                file.write(samples[start : start + BLOCK].astype(np.float32))
     return _with_comment(buffer.getvalue(), comment) if long else buffer.getvalue()
 
 
@@ -102,6 +107,28 @@ def read_wav(data: bytes) -> tuple[Samples, int]:
 
     samples, rate = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
     return samples, int(rate)
+
+
+@dataclass(frozen=True)
+class Size:
+    """Say how much sound a file holds: `values` are frames × channels."""
+
+    seconds: float
+    values: int
+
+
+def size_of(blobs: Blobs, ref: str) -> Size:
+    """Return how much sound a stored WAV holds, by its header. Raises `BadInput` for what is none or not there."""
+    import soundfile
+
+    file = blobs.path(ref)
+    if not file.exists():
+        blobs.get_bytes(ref)  # says what is missing
+    try:
+        about = soundfile.info(file)
+    except (soundfile.SoundFileError, OSError, RuntimeError) as error:
+        raise BadInput(f"What is stored under {ref} is not a sound. Choose a sound that was made here.") from error
+    return Size(about.frames / about.samplerate, about.frames * about.channels)
 
 
 def read_comment(data: bytes) -> str:
@@ -154,10 +181,11 @@ def _chunks(data: bytes) -> list[tuple[bytes, bytes]]:
 def decode_upload(data: bytes, rate: int = 0, name: str = "recording") -> tuple[Samples, int]:
     """Return a recording as mono float32, −1 … 1, at `rate` (0: at its own), and the rate.
 
-    Looks at the bytes, not at a file name. Channels are averaged. Raises `BadInput`, before any sample is decoded, for
-    empty, too large, too long and foreign files; then for damaged, silent and almost empty ones.
+    Looks at the bytes, not at a file name or at the length that a header tells. Channels are averaged, or the loudest
+    is heard where they cancel. Raises `BadInput` for empty, too large, too long, foreign, damaged, silent and almost
+    empty files.
     """
-    import soundfile
+    from models.audio import decoding
 
     if not data:
         raise BadInput(f"The {name} is empty (0 bytes). {_WHAT}.")
@@ -167,21 +195,25 @@ def decode_upload(data: bytes, rate: int = 0, name: str = "recording") -> tuple[
             "save it as FLAC or MP3.", bytes=len(data), limit=UPLOAD_MAX_BYTES,
         )  # fmt: skip
     try:
-        file = soundfile.SoundFile(io.BytesIO(data))
-    except (soundfile.SoundFileError, OSError, RuntimeError) as error:
+        mono, own = decoding.decode(data, decoding.Limits(UPLOAD_MAX_S, RATE_MIN, RATE_MAX))
+    except decoding.NotSound as error:
         raise BadInput(f"The {name} is not a sound file this app can read. {_WHAT}.") from error
-    with file:
-        _check_size(file, name)
-        try:
-            # as a whole: of an MP3 that is read in parts, the library rounds the last bit otherwise
-            samples: Samples = file.read(dtype="float32", always_2d=True)
-        except (soundfile.SoundFileError, RuntimeError) as error:
-            raise BadInput(f"The {name} is damaged: it cannot be read to its end. Save it again.") from error
-        own = int(file.samplerate)
-    if len(samples) < UPLOAD_MIN_S * own:
-        raise BadInput(f"The {name} holds {len(samples)} samples, less than {UPLOAD_MIN_S} s of sound. Record longer.")
-    mono: Samples = np.nan_to_num(samples, copy=False, nan=0.0, posinf=1.0, neginf=-1.0).mean(1)
-    del samples  # all channels of ten minutes are hundreds of megabytes
+    except decoding.Damaged as error:
+        raise BadInput(f"The {name} is damaged: it cannot be read to its end. Save it again.") from error
+    except decoding.StrangeRate as error:
+        raise BadInput(
+            f"The {name} has {error.rate:,} samples per second; {RATE_MIN:,} to {RATE_MAX:,} are allowed. Save it "
+            "at 44,100 Hz."
+        ) from error
+    except decoding.TooLong as error:
+        most = f"{UPLOAD_MAX_S / 60:.0f} minutes"
+        long = f"{error.seconds / 60:,.0f} minutes long" if error.seconds else f"longer than {most}"
+        raise BadInput(
+            f"The {name} is {long}; at most {most} are allowed. Shorten it.",
+            seconds=error.seconds or None, limit=UPLOAD_MAX_S,
+        ) from error  # fmt: skip
+    if not len(mono) or len(mono) < UPLOAD_MIN_S * own:
+        raise BadInput(f"The {name} holds {len(mono)} samples, less than {UPLOAD_MIN_S} s of sound. Record longer.")
     if max(float(mono.max()), -float(mono.min())) < SILENT:
         raise BadInput(f"The {name} is silent from beginning to end. Check the microphone, or give another one.")
     return at_rate(mono, own, rate)
@@ -215,22 +247,6 @@ def open_recording(context: Context, ref: str, rate: int) -> tuple[Samples, int]
         return decode_upload(context.open_ref(ref), rate)
     samples, own = read_wav(kept)
     return at_rate(samples[:, 0], own, rate)
-
-
-def _check_size(file: Any, name: str) -> None:
-    rate, frames = int(file.samplerate), int(file.frames)
-    if not RATE_MIN <= rate <= RATE_MAX:
-        raise BadInput(
-            f"The {name} has {rate:,} samples per second; {RATE_MIN:,} to {RATE_MAX:,} are allowed. Save it "
-            "at 44,100 Hz."
-        )
-    if frames >= UNKNOWN_FRAMES:
-        raise BadInput(f"The {name} does not say how long it is, as a stream does. Save it as a file again.")
-    if frames / rate > UPLOAD_MAX_S:
-        raise BadInput(
-            f"The {name} is {frames / rate / 60:,.0f} minutes long; at most {UPLOAD_MAX_S / 60:.0f} minutes are "
-            "allowed. Shorten it.", seconds=frames / rate, limit=UPLOAD_MAX_S,
-        )  # fmt: skip
 
 
 def resample(samples: Samples, before: int, after: int) -> Samples:

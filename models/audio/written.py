@@ -5,7 +5,7 @@ from __future__ import annotations
 from models.audio import scores, sounds, tunes
 from models.types import Output, Request
 
-SOUND_ENDINGS = ("wav", "flac", "mp3")
+SOUND_ENDINGS = ("wav", "flac", "mp3", "ogg")
 NOTE_ENDINGS = ("mid", "abc")
 
 
@@ -16,6 +16,7 @@ def write(request: Request, output: Output, ending: str) -> bytes:
         return scores.midi(
             output.text, int(output.meta.get("tempo", 120)), str(params.get("instrument", "plucked string")),
             chords=float(str(params.get("chords", 0.5))) > 0, repeats=bool(params.get("repeats", True)),
+            swing=float(str(params.get("swing", 0.5))),
         )  # fmt: skip
     if ending == "abc":
         seed = output.meta.get("seed", request.seed)

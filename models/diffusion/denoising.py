@@ -8,7 +8,7 @@ wrapped here: that works for pipelines with a callback, with the legacy one and 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -17,7 +17,7 @@ from models.diffusion.schedulers import predicted_x0
 from models.watching import Interrupted, Watch
 
 KEPT_BYTES = 4_000_000  # of one picture's kept steps
-SETTLED = 0.02  # relative distance to the final x0 below which a picture counts as settled
+SETTLED = 0.1  # of the distance between two unrelated pictures: a picture this near to its end counts as settled
 
 
 class DenoisingWatch(Watch):
@@ -98,26 +98,22 @@ class Inpainting:
         return given * (1 - self.mask) + sample * self.mask
 
 
-def changes(kept: list[tuple[torch.Tensor, torch.Tensor]]) -> list[float]:
-    """Return how much the predicted x0 changed at each step: root mean square of the difference, in latents.
+def distances(kept: list[tuple[torch.Tensor, torch.Tensor]]) -> list[float]:
+    """Return how far each step's predicted x0 is from the last one, as a share of the distance to another picture.
 
-    The first step's change is measured from zero.
+    Two unrelated pictures of one model are √2 times as far apart as one is from their mean (root mean square, in
+    latents); as latents are centred, that mean is taken to be 0. The measure does not depend on how many steps there
+    are, which a change per step does.
     """
-    x0 = torch.stack([pair[1].float() for pair in kept])  # steps × channels × height × width
-    before = torch.cat([torch.zeros_like(x0[:1]), x0[:-1]])
-    return [round(float(value), 5) for value in (x0 - before).square().flatten(1).mean(1).sqrt()]
+    x0 = torch.stack([pair[1].float() for pair in kept]).flatten(1)  # steps × values
+    other = 2**0.5 * x0[-1].square().mean().sqrt().clamp(min=1e-6)
+    return [round(float(value), 4) for value in (x0 - x0[-1]).square().mean(1).sqrt() / other]
 
 
-def settled(kept: list[tuple[torch.Tensor, torch.Tensor]]) -> int | None:
-    """Return the number of steps after which the picture was settled, or None if it changed until the end.
-
-    Settled: the distance of the predicted x0 to the last one is at most `SETTLED` of the last one's norm.
-    """
-    x0 = torch.stack([pair[1].float() for pair in kept]).flatten(1)
-    distance = (x0 - x0[-1]).square().mean(1).sqrt() / x0[-1].square().mean().sqrt().clamp(min=1e-6)
-    far = (distance > SETTLED).nonzero()
-    steps = int(far[-1]) + 2 if len(far) else 1  # the first step from which on it stays within
-    return steps if steps < len(kept) else None
+def settled(distances: Sequence[float]) -> int:
+    """Return the first step (from 1) from which on every distance to the last picture is at most `SETTLED`."""
+    far = [step for step, distance in enumerate(distances, 1) if distance > SETTLED]
+    return far[-1] + 1 if far else 1
 
 
 def slerp(start: torch.Tensor, end: torch.Tensor, share: float) -> torch.Tensor:

@@ -13,11 +13,10 @@ from typing import Any, Literal, Protocol
 from models import device
 from models.blobs import Blobs
 from models.catalog import Catalog, load_catalog
-from models.errors import BadRequest
 from models.events import Event, Final, Progress
 from models.family import Context
 from models.params import values_in_effect
-from models.runtime import memory
+from models.runtime import memory, tools
 from models.runtime.registry import Registry
 from models.settings import Settings
 from models.types import ASIDE, Output, Request, RunStats
@@ -86,8 +85,12 @@ class Engine(Protocol):
     def generate(self, request: Request, stop: StopSignal | None = None) -> Iterator[Event]:
         """Yield the run's events, the last one `Final`. Raises `PlaygroundError`s."""
 
-    def call(self, model: str, tool: str, data: dict[str, Any]) -> dict[str, Any]:
-        """Return what a family's tool says of `data` (plain JSON both ways). Raises `PlaygroundError`s."""
+    def call(self, model: str, tool: str, data: dict[str, Any], stop: StopSignal | None = None) -> dict[str, Any]:
+        """Return what a family's tool says of `data` (plain JSON both ways). Raises `PlaygroundError`s.
+
+        What is forecast over `Settings.tool_max_s` or the memory's budget is refused; what takes long, `stop` ends
+        (`Stopped`).
+        """
 
     def state(self) -> EngineState:
         """Return the last state at once; never waits for a busy engine."""
@@ -133,6 +136,8 @@ def run_request(
         device.set_threads(family.needed_bytes(spec), settings)
         full = request.model_copy(update={"params": params.model_dump(mode="json")})
         stamp = {"request": full.model_dump(), "revision": spec.revision(), **device.stamp_facts()}
+        if request.study:
+            stopped, late = _until(stopped, started + settings.study_max_s)
         context = Context(stopped, skipped, open_ref, open_beside, stamp)
         first_output_s: float | None = None
         values = {**full.params, "seed": full.seed}
@@ -154,6 +159,8 @@ def run_request(
                 unused = stats.pop("unused", [])
                 if not request.study and (said := family.warnings(spec, full, params)):
                     stats["notes"] = [*said, *stats.get("notes", [])]
+                if request.study and late():
+                    stats["notes"] = [*stats.get("notes", []), _STUDY_LATE.format(settings.study_max_s)]
                 stats["in_effect"] = {name: value for name, value in acted.items() if name not in unused}
                 outputs = tuple(_hashed(output) for output in event.outputs)
                 bare = [one.index for one in outputs if one.kind not in ASIDE and not _holds(one.data, spec.revision())]
@@ -161,6 +168,21 @@ def run_request(
                     stats["bare"] = bare
                 event = Final(outputs, stats)
             yield event
+
+
+_STUDY_LATE = "This analysis took longer than {:.0f} s, the most allowed, and was stopped. Choose a shorter result."
+
+
+def _until(stopped: Callable[[], bool], limit: float) -> tuple[Callable[[], bool], Callable[[], bool]]:
+    """Return `stopped`, true past `limit` (monotonic seconds) too, and what says whether that was why."""
+    found = []
+
+    def ended() -> bool:
+        if time.monotonic() > limit:
+            found.append(True)
+        return bool(found) or stopped()
+
+    return ended, lambda: bool(found)
 
 
 def _hashed(output: Output) -> Output:
@@ -206,9 +228,22 @@ class LocalEngine:
                 open_beside=self._blobs.get_beside,
             )
 
-    def call(self, model: str, tool: str, data: dict[str, Any]) -> dict[str, Any]:
+    def call(self, model: str, tool: str, data: dict[str, Any], stop: StopSignal | None = None) -> dict[str, Any]:
         """Return what a family's tool says of `data`; see `Engine.call`."""
-        return call_tool(self._catalog, model, tool, data, self._blobs)
+        stop, registry = stop or StopSignal(), self._registry
+        cost = tools.forecast(self._catalog, model, tool, data, self._blobs)
+        tools.check_budget(cost, self._settings, memory.budget_bytes(self._settings))
+        return tools.run_tool(
+            self._catalog,
+            self._settings,
+            self._blobs,
+            model,
+            tool,
+            data,
+            cost,
+            stopped=lambda: stop.asked,
+            reserve=registry.reserve if registry else None,
+        )
 
     def state(self) -> EngineState:
         """Return what is loaded now."""
@@ -236,12 +271,3 @@ class LocalEngine:
             device.import_libraries(self._settings)
             self._registry = Registry(self._catalog, memory.budget_bytes(self._settings))
         return self._registry
-
-
-def call_tool(catalog: Catalog, model: str, tool: str, data: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
-    """Run a family's tool. Raises `UnknownModel`, or `BadRequest` for a tool that the family does not have."""
-    spec, family = catalog[model], catalog.family(model)
-    if tool not in family.tools:
-        raise BadRequest(f"{model} has no tool {tool!r}; it has: {', '.join(family.tools) or 'none'}.")
-    answer: dict[str, Any] = getattr(family, family.tools[tool])(spec, data, blobs)
-    return answer

@@ -20,6 +20,7 @@ from typing import Any
 from models.errors import BadRequest, PlaygroundError, QueueFull
 from models.events import Event, Final, Preview, Progress
 from models.runtime.attendance import Attendance
+from models.runtime.calls import Calls
 from models.runtime.engine import Engine, StopSignal
 from models.runtime.job_view import FINISHED, STUDY, JobState, JobView
 from models.settings import Settings
@@ -66,6 +67,7 @@ class Jobs:
         validate: Callable[[Request], object], alive: Callable[[str], bool] = lambda session: True,
     ) -> None:  # fmt: skip
         self.engine = engine
+        self.calls = Calls(engine)
         self.store = store
         self.settings = settings
         self._validate = validate

@@ -22,6 +22,7 @@ _UNLIMITED = 2**60  # v1 writes "no limit" as a huge number
 RESERVED_BYTES = 500_000_000
 # activations, tokenizers and thread stacks beside the models' own bytes
 HEADROOM_BYTES = 512_000_000
+_IMPORTS_BYTES = 256_000_000  # address space of scipy, soundfile and their threads
 
 
 def limit_bytes(root: Path = ROOT) -> int:
@@ -75,6 +76,22 @@ def limit_data(budget: int) -> None:
         wanted = min(wanted, hard)
     with suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_DATA, (wanted, hard))
+
+
+def limit_address_space(more: int) -> None:
+    """Make an allocation of more than `more` bytes over what is mapped now an ordinary error (RLIMIT_AS).
+
+    Libraries that the tool still imports have `_IMPORTS_BYTES` beside it.
+    """
+    used = _status_bytes("VmSize")
+    if not used:
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    wanted = used + more + _IMPORTS_BYTES
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_AS, (wanted, hard))
 
 
 def prefer_killing_me() -> None:

@@ -29,6 +29,7 @@ class _Entry:
     bytes: int
     leases: int = 0
     used: int = 0  # turn of the last use: the lowest goes first
+    tool: bool = False  # memory of a tool's process, no model
 
 
 @dataclass(frozen=True)
@@ -68,10 +69,14 @@ class Registry:
             return model in self._entries
 
     def state(self) -> list[dict[str, Any]]:
-        """Return `{"model", "bytes", "leases"}` of each loaded model, the least recently used first."""
+        """Return `{"model", "bytes", "leases"}` of each loaded model, the least recently used first.
+
+        What `reserve` holds is among them, with `"tool": True`.
+        """
         with self._guard:
             ranked = sorted(self._entries.items(), key=lambda item: item[1].used)
-            return [{"model": model, "bytes": entry.bytes, "leases": entry.leases} for model, entry in ranked]
+            return [{"model": model, "bytes": entry.bytes, "leases": entry.leases,
+                     **({"tool": True} if entry.tool else {})} for model, entry in ranked]  # fmt: skip
 
     def forecast(self, model: str) -> Forecast:
         """Say what loading `model` would take and what stands in its way. Raises `UnknownModel`."""
@@ -106,6 +111,36 @@ class Registry:
         finally:
             with self._guard:
                 entry.leases -= 1
+            self._on_change()
+
+    @contextmanager
+    def reserve(self, name: str, needed: int) -> Iterator[None]:
+        """Hold bytes of the budget for what runs beside the models, such as a tool's process, until the block ends.
+
+        Idle models go for it. Raises `NotEnoughMemory` where it does not fit beside what is in use.
+        """
+        with self._loading:
+            for entry in self.state():
+                if needed <= self.budget_bytes - self.used_bytes:
+                    break
+                if not entry["leases"]:
+                    with suppress(PlaygroundError):  # leased since
+                        self.unload(entry["model"])
+            free = self.budget_bytes - self.used_bytes
+            if needed > free:
+                raise NotEnoughMemory(
+                    f"This needs {_size(needed)} of memory, {_size(max(0, free))} is free of "
+                    f"{_size(self.budget_bytes)}: what runs now uses the rest. Wait until it is done, then try again.",
+                    needed_bytes=needed, free_bytes=max(0, free),
+                )  # fmt: skip
+            with self._guard:
+                self._entries[name] = _Entry(Loaded({}), needed, leases=1, used=next(self._turns), tool=True)
+        try:
+            self._on_change()
+            yield
+        finally:
+            with self._guard:
+                del self._entries[name]
             self._on_change()
 
     def unload(self, model: str) -> None:

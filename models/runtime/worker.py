@@ -25,10 +25,10 @@ from typing import IO, Any
 from models import device
 from models.blobs import Blobs
 from models.catalog import Catalog, load_catalog
-from models.errors import NotEnoughMemory, PlaygroundError
 from models.events import Progress, to_wire
-from models.runtime import memory, wire
-from models.runtime.engine import call_tool, run_request
+from models.family import Cost
+from models.runtime import memory, tools, wire
+from models.runtime.engine import run_request
 from models.runtime.registry import Registry
 from models.settings import Settings
 from models.types import Request
@@ -115,7 +115,7 @@ class Worker:
                 self._sender.send({"op": "event", "id": job, "event": header}, blobs, slot)
             self._sender.send({"op": "end", "id": job})
         except Exception as error:
-            self._sender.send({"op": "error", "id": job, "error": as_error(error).to_dict()})
+            self._sender.send({"op": "error", "id": job, "error": tools.as_error(error).to_dict()})
         finally:
             self._stopped.discard(job)
             self._skipped.discard(job)
@@ -134,10 +134,38 @@ class Worker:
                         self._registry.unload(message["model"])
                     data: dict[str, Any] = {}
                 else:
-                    data = call_tool(self._catalog, message["model"], message["tool"], message["data"], self._blobs)
+                    answer = self._called(message)
+                    if answer is None:
+                        continue
+                    data = answer
                 self._sender.send({"op": "reply", "id": message["id"], "data": data})
             except Exception as error:
-                self._sender.send({"op": "error", "id": message["id"], "error": as_error(error).to_dict()})
+                self._sender.send({"op": "error", "id": message["id"], "error": tools.as_error(error).to_dict()})
+
+    def _called(self, message: dict[str, Any]) -> dict[str, Any] | None:
+        """Return a tool's answer; None where it takes long: then a thread waits for its process, and answers."""
+        given = (message["model"], message["tool"], message["data"])
+        cost = tools.forecast(self._catalog, *given, self._blobs)
+        tools.check_budget(cost, self._settings, memory.budget_bytes(self._settings))
+        if cost.seconds <= tools.QUICK_S:
+            return tools.call_tool(self._catalog, *given, self._blobs)
+        self._sender.send({"op": "long", "id": message["id"]})
+        threading.Thread(target=self._call_long, args=(message, cost), name="tool", daemon=True).start()
+        return None
+
+    def _call_long(self, message: dict[str, Any], cost: Cost) -> None:
+        call, registry = message["id"], self._registry
+        try:
+            data = tools.run_tool(
+                self._catalog, self._settings, self._blobs, message["model"], message["tool"], message["data"], cost,
+                stopped=lambda: call in self._stopped, log_to=sys.stderr.buffer,
+                reserve=registry.reserve if registry else None,
+            )  # fmt: skip
+            self._sender.send({"op": "reply", "id": call, "data": data})
+        except Exception as error:
+            self._sender.send({"op": "error", "id": call, "error": tools.as_error(error).to_dict()})
+        finally:
+            self._stopped.discard(call)
 
     def _push_state(self) -> None:
         registry = self._registry
@@ -152,24 +180,6 @@ class Worker:
             },
             slot="state",
         )
-
-
-def as_error(error: Exception) -> PlaygroundError:
-    """Turn what a family raised into a sentence for the reader; the traceback goes to the log.
-
-    torch raises `RuntimeError` ("can't allocate memory") where Python raises `MemoryError`.
-    """
-    if isinstance(error, PlaygroundError):
-        return error
-    log.error("a request failed", exc_info=error)
-    if isinstance(error, MemoryError) or "can't allocate memory" in str(error) or "not enough memory" in str(error):
-        return NotEnoughMemory(
-            "This needed more memory than the playground may use. Choose smaller settings or a smaller model."
-        )
-    return PlaygroundError(
-        f"The model stopped with an unexpected problem ({type(error).__name__}). The log has the details; "
-        "try other settings, or run it again."
-    )
 
 
 def hold_lock(path: Path) -> IO[str]:

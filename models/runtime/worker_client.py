@@ -78,9 +78,12 @@ class WorkerEngine:
             # the worker died before it took the request up: nothing is lost, ask the next one
         raise WorkerDied(_DEATHS[worker.reason()] + " It could not be started again.", reason=worker.reason())
 
-    def call(self, model: str, tool: str, data: dict[str, Any]) -> dict[str, Any]:
-        """Return what a family's tool says; see `Engine.call`. Waits at most `CALL_TIMEOUT_S`."""
-        return self._round_trip({"op": "call", "model": model, "tool": tool, "data": data})
+    def call(self, model: str, tool: str, data: dict[str, Any], stop: StopSignal | None = None) -> dict[str, Any]:
+        """Return what a family's tool says; see `Engine.call`.
+
+        Waits at most `CALL_TIMEOUT_S`, but for a tool that takes long: that ends by itself, or by `stop`.
+        """
+        return self._round_trip({"op": "call", "model": model, "tool": tool, "data": data}, stop)
 
     def unload(self, model: str) -> None:
         """Drop a loaded model; see `Engine.unload`."""
@@ -108,17 +111,31 @@ class WorkerEngine:
             worker.kill("closed")  # it keeps nothing that a gentle end would save, and may be deep in a load
             worker.process.wait()
 
-    def _round_trip(self, message: dict[str, Any]) -> dict[str, Any]:
+    def _round_trip(self, message: dict[str, Any], stop: StopSignal | None = None) -> dict[str, Any]:
         worker = self._current()
         call = uuid.uuid4().hex
         inbox = worker.open_inbox(call)
+        limit: float | None = time.monotonic() + CALL_TIMEOUT_S
+        long = asked = False
+        answer: tuple[dict[str, Any], list[bytes]] | None = None
         try:
             worker.ask({**message, "id": call})
-            answer = inbox.get(timeout=CALL_TIMEOUT_S)
-        except queue.Empty:
-            raise PlaygroundError("The worker did not answer in time. Try again.") from None
+            while True:
+                if long and stop is not None and stop.asked and not asked:
+                    asked = True
+                    worker.ask({"op": "stop", "id": call})
+                with suppress(queue.Empty):
+                    answer = inbox.get(timeout=TICK_S)
+                    if answer is None or answer[0]["op"] != "long":
+                        long = False
+                        break
+                    long, limit = True, None  # its process has a deadline of its own
+                if limit is not None and time.monotonic() > limit:
+                    raise PlaygroundError("The worker did not answer in time. Try again.")
         finally:
             worker.close_inbox(call)
+            if long and not asked:  # the caller went away
+                worker.ask({"op": "stop", "id": call})
         if answer is None:
             raise WorkerDied("The worker process ended before it answered. Try again.", reason=worker.reason())
         header, _ = answer

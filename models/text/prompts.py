@@ -19,6 +19,8 @@ ROLES = ("system", "user", "assistant")
 MESSAGES_MAX = 200
 _BLANK = "\ue000"  # of the private use area: stands for one character of a special token's name in a message
 
+_NO_OPENING = "Leave out the opening (clear “Opening”, start a new conversation), or choose another model."
+
 Message = dict[str, str]
 
 
@@ -26,7 +28,8 @@ def read_messages(text: str) -> list[Message] | None:
     """Return the turns before the prompt, `[{"role", "content"}]`; None for a prompt without a conversation.
 
     `text` is the input `messages`: a JSON array, at most `MESSAGES_MAX` long, a system message only as the first, then
-    user and assistant in turn, the last one the assistant's. `[]` begins a conversation. Raises `BadInput`.
+    user and assistant in turn, the last one the assistant's. The assistant may speak first: an opening. `[]` begins a
+    conversation. Raises `BadInput`.
     """
     if not text:
         return None
@@ -43,8 +46,11 @@ def read_messages(text: str) -> list[Message] | None:
             f"The conversation has {len(found)} messages; at most {MESSAGES_MAX} are allowed. Start a new conversation."
         )
     turns = found[1:] if found and found[0]["role"] == "system" else found
-    if [one["role"] for one in turns] != ["user", "assistant"] * (len(turns) // 2):
-        raise BadInput("Messages must alternate user and assistant, with at most one system message at the start.")
+    if any(one["role"] != ("assistant", "user")[at % 2] for at, one in enumerate(reversed(turns))):
+        raise BadInput(
+            "Messages must alternate user and assistant and end with the assistant's, with at most one system message "
+            "at the start."
+        )
     for one in found:
         plain_text.check_text(one["content"], one["role"])
     return found
@@ -93,6 +99,8 @@ def encode(tokenizer: Any, prompt: str, messages: list[Message] | None) -> list[
     # the same conversation with those names blotted out: what is left of them is the template's own
     blotted = [{**one, "content": special.sub(lambda at: _BLANK * len(at[0]), one["content"])} for one in whole]
     text, own = _render(tokenizer, whole), _render(tokenizer, blotted)
+    if (opening := opening_of(messages).strip()) and opening not in text:
+        raise BadInput(f"The model's chat template leaves out what the assistant says first. {_NO_OPENING}")
     ids: list[int] = []
     start = 0
     for found in [*special.finditer(own), None]:
@@ -105,28 +113,38 @@ def encode(tokenizer: Any, prompt: str, messages: list[Message] | None) -> list[
     return ids
 
 
+def opening_of(messages: list[Message]) -> str:
+    """Return what the assistant says before the first question, "" for nothing."""
+    first = next((one for one in messages if one["role"] != "system"), None)
+    return first["content"] if first is not None and first["role"] == "assistant" else ""
+
+
 def _render(tokenizer: Any, messages: list[Message]) -> str:
     from jinja2.exceptions import TemplateError
 
     try:
         return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
     except TemplateError as error:
-        raise BadInput(f"The model's chat template refuses this conversation: {str(error)[:200]}.") from error
+        cure = f" {_NO_OPENING}" if opening_of(messages) else ""
+        raise BadInput(f"The model's chat template refuses this conversation: {str(error)[:200]}.{cure}") from error
 
 
-def encode_latest(tokenizer: Any, prompt: str, messages: list[Message], limit: int, room: int) -> tuple[list[int], int]:
-    """Return the ids of a conversation without its oldest turns, and how many turns were left out.
+def encode_latest(
+    tokenizer: Any, prompt: str, messages: list[Message], limit: int, room: int
+) -> tuple[list[int], list[Message], int]:
+    """Return the ids of a conversation without its oldest turns, the messages left, and how many turns were left out.
 
-    Turns, a question with its answer, go from the front, the system message stays, until fewer than `limit` ids leave
-    `room` for an answer. What is too long without any turn is returned so.
+    Turns, an opening or a question with its answer, go from the front, the system message stays, until fewer than
+    `limit` ids leave `room` for an answer. What is too long without any turn is returned so.
     """
-    head = messages[:1] if messages and messages[0]["role"] == "system" else []
-    turns, dropped = messages[len(head) :], 0
-    ids = encode(tokenizer, prompt, messages)
-    while len(ids) > limit - room and turns:
-        turns, dropped = turns[2:], dropped + 1
-        ids = encode(tokenizer, prompt, [*head, *turns])
-    return ids, dropped
+    start = 1 if messages and messages[0]["role"] == "system" else 0
+    kept, dropped = messages, 0
+    ids = encode(tokenizer, prompt, kept)
+    while len(ids) > limit - room and len(kept) > start:
+        gone = 1 if kept[start]["role"] == "assistant" else 2
+        kept, dropped = [*kept[:start], *kept[start + gone :]], dropped + 1
+        ids = encode(tokenizer, prompt, kept)
+    return ids, kept, dropped
 
 
 def prompt_too_long(

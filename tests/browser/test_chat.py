@@ -115,7 +115,7 @@ def test_a_copied_link_gives_the_same_conversation_to_someone_else(session):
     other = Talk(session)
     other.page.goto(link)
     other.shows("one", answer("one"))
-    other.page.get_by_text("This answer came with the link.").wait_for()
+    other.page.get_by_text("This answer came with a link or a file.").wait_for()
     until(lambda: other.box.input_value() == "two")
     other.box.press("Enter")
     other.shows("one", answer("one"), "two", answer("two"))

@@ -49,6 +49,12 @@ def messages(page):
     return [item.value.replace("\\", "") for kind in ("error", "warning", "info") for item in getattr(page, kind)]
 
 
+def marked(page, setting):
+    """Say whether a setting, by its key, has the dot of those that differ from the model's default."""
+    name = setting.replace(".", "-")
+    return any(f".st-key-{name} " in item.proto.body for item in page.get("html"))
+
+
 def said(page):
     """Return every sentence on the page."""
     kinds = ("error", "warning", "info", "caption", "markdown", "text")

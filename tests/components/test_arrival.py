@@ -1,7 +1,7 @@
 """What the address of a page sets is set from its very first draw on."""
 
 from tests.components.image.image_steps import MODEL, PAGE
-from tests.components.page_steps import widget
+from tests.components.page_steps import marked, widget
 from tests.fake_pictures import FakePictures
 
 ENGINE = FakePictures
@@ -14,10 +14,9 @@ def labels(page):
 def test_settings_of_an_address_show_what_hangs_on_them_at_the_first_draw(pages):
     page = pages.open(PAGE, **{f"{MODEL}.task": "image to image", f"{MODEL}.strength": "0.1"})
     assert widget(page, "slider", f"{MODEL}.strength").value == 0.1
-    found = labels(page)
-    assert "●" in found[f"{MODEL}.task"]
-    assert "●" in found[f"{MODEL}.strength"]
-    assert "●" not in found[f"{MODEL}.num_inference_steps"]
+    assert marked(page, f"{MODEL}.task")
+    assert marked(page, f"{MODEL}.strength")
+    assert not marked(page, f"{MODEL}.num_inference_steps")
     assert not widget(page, "button", f"image/{MODEL}-reset").disabled
 
 

@@ -71,6 +71,15 @@ def test_the_status_line_says_memory_models_and_who_waits():
 
 
 @pytest.mark.parametrize(
+    "text", [":material/home: x", ":material_home:", ":streamlit:", "a -> b", "<- b", "a <->", "--", ">= <=", "a ~= b"]
+)
+def test_plain_text_keeps_nothing_that_streamlit_replaces_after_the_escapes_were_read(text):
+    read = plain(text).replace("\\", "")  # as the browser has it before it puts icons and arrows in
+    assert not re.search(r":material[/_]\w+:|:streamlit:|(^|\s)(<->|->|<-|--|>=|<=|~=)(\s|$)", read)
+    assert read.replace("\u2060", "") == text
+
+
+@pytest.mark.parametrize(
     "text",
     [":material/home:", "a :material_home: b", ":streamlit:", "a -> b", "a <-> b", "a <- b", "a -- b", "a >= b",
      "a <= b", "a ~= b"],

@@ -1,14 +1,16 @@
 """A room from elsewhere may be wrong anywhere: it loses its own part with a sentence, and the rest of the app stays."""
 
 import logging
+from dataclasses import fields, is_dataclass
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from components import guard, inputs, rooms
+from components import guard, inputs, modality, rooms
 from components import session as sessions
 from components.modality import InputType, Modality, RoomPage
 from models.errors import PlaygroundError
+from models.types import Output
 from tests.components.page_steps import messages, press, said, widget
 from tests.components.toy_app import OWNER, ROOT, ended, opened
 
@@ -115,8 +117,9 @@ def failing(*given):
 def test_what_answers_leaves_its_part_out_and_what_hands_over_says_so():
     page = RoomPage(ROOT / "pages/text.py", "Toy", ":material/help:", "")
     kind = InputType(failing, failing, failing, failing, failing)
-    room = guard.guarded(Modality("toy", (page,), {"toy": failing}, line=failing, skips=failing, inputs={"toy": kind}))
+    room = guard.guarded(Modality("toy", (page,), {"toy": failing}, says=failing, skips=failing, inputs={"toy": kind}))
     assert room.skips(None, 1) is False
+    assert room.says(Output("toy", 0, "three steps")) == "three steps"
     for hands_over in (room.inputs["toy"].value, room.inputs["toy"].restore, room.inputs["toy"].check):
         with pytest.raises(PlaygroundError, match=r"The Toy page cannot use this: its “\w+” failed \(KeyError\)"):
             hands_over(None, None)
@@ -261,3 +264,49 @@ def test_a_family_without_an_explanation_has_no_fold(toy):
     folder, _ = toy
     page = opened(folder)
     assert "How this works" not in [item.proto.popover.label for item in page.get("popover")]
+
+
+def test_the_prompt_of_any_room_is_told_for_what_it_is(toy):
+    folder, _ = toy
+    assert "continues" not in widget(opened(folder), "text_area", "dance-prompt").help
+
+
+def without_stamp(folder):
+    family = folder / "families" / "dancer.py"
+    family.write_text(family.read_text("utf-8").replace("{**context.stamp, ", "{"), "utf-8")
+
+
+@pytest.mark.parametrize("toy", [without_stamp], indirect=True)
+def test_a_download_says_whether_its_settings_are_inside(toy):
+    folder, jobs = toy
+    page = opened(folder)
+    press(page, "run")
+    ended(jobs, page)
+    assert jobs.jobs_of(OWNER)[-1].runs[0].stats["bare"] == [0]
+    told = [item.proto.help for item in page.get("download_button") if item.proto.label == "Download"]
+    assert [text.startswith("The file does not contain the settings") for text in told][:1] == [True]
+
+
+def functions(one):
+    """Yield every function of a declaration."""
+    if is_dataclass(one) and not isinstance(one, type):
+        for item in fields(one):
+            yield from functions(getattr(one, item.name))
+    elif isinstance(one, dict | tuple):
+        for value in one.values() if isinstance(one, dict) else one:
+            yield from functions(value)
+    elif callable(one):
+        yield one
+
+
+def test_the_guard_names_parts_that_are_there():
+    kinds = (Modality, InputType, modality.Look, modality.Mode, modality.Takes, modality.SettingsFile)
+    there = {item.name for kind in kinds for item in fields(kind)}
+    assert set(guard._ANSWERS) | guard._HANDS_OVER <= there
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_function_of_our_rooms_is_guarded(name):
+    found = list(functions(rooms.room(name)))
+    assert len(found) > 5
+    assert {function.__code__.co_filename for function in found} == {guard.__file__}

@@ -54,13 +54,14 @@ def test_api_command_line_and_worker_give_the_same_bytes(tmp_path):
 
 def test_a_sweep_runs_each_value_and_names_it_as_the_page_does(command, tmp_path):
     given = ["sweep", REQUEST.model, "--prompt", "Once", "--param", "max_new_tokens=4", "--over", "temperature"]
-    out = tmp_path / "story.txt"
+    out = tmp_path / "out" / "story.txt"
+    out.parent.mkdir()
     run = command(*given, "--out", str(out))
     assert run.returncode == 0, run.stderr
     assert [line for line in run.stdout.splitlines() if line.startswith("Temperature")] == [
         "Temperature 0.4:", "Temperature 0.8:", "Temperature 1.4:"
     ]  # fmt: skip
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["story-1.txt", "story-2.txt", "story-3.txt"]
+    assert sorted(file.name for file in out.parent.iterdir()) == ["story-1.txt", "story-2.txt", "story-3.txt"]
     chosen = command(*given, "--value", "0.5", "--value", "1.5", "--json").stdout.splitlines()
     assert [json.loads(line)["params"]["temperature"] for line in chosen] == [0.5, 1.5]
     wrong = command(*given, "--value", "0.5", "--value", "9")
@@ -166,6 +167,23 @@ def test_damaged_weights_are_named(tmp_path):
     engine = LocalEngine(Settings(catalog_dirs=(catalog,), data_dir=tmp_path))
     with pytest.raises(WeightsError, match=r"model\.safetensors"):
         list(engine.generate(REQUEST))
+
+
+def test_a_conversation_of_a_file_is_gone_on_with_and_saved_from_the_shell(command, tmp_path):
+    hello, hi = {"role": "assistant", "content": "Hello."}, {"role": "user", "content": "Tell me of a fox"}
+    file, saved = tmp_path / "talk.json", tmp_path / "saved.json"
+    file.write_text(json.dumps({"messages": [hello, hi]}))
+    arguments = ["run", "text/story-chat", "--input", f"messages={file}", "--param", "max_new_tokens=4", "--json"]
+    run = command(*arguments, "--export", str(saved))
+    line = json.loads(run.stdout)
+    assert line["inputs"] == {"messages": json.dumps([hello]), "prompt": hi["content"]}
+    messages = json.loads(saved.read_text())["messages"]
+    assert messages[:2] == [hello, hi]
+    assert messages[2]["content"] == line["outputs"][0]["text"]
+    assert messages[2]["made_by"]["model"] == "text/story-chat"
+    assert "the prompt too" in command(*arguments, "--prompt", "x").stderr
+    assert "saved as .json or .md" in command(*arguments, "--export", "talk.doc").stderr
+    assert "Only a chat" in command("run", "text/story-chat", "--prompt", "x", "--export", "talk.md").stderr
 
 
 def test_lists_in_a_prompt_are_drawn_in_the_shell_as_on_the_page(command):

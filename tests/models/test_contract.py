@@ -182,3 +182,9 @@ def test_a_stopped_run_ends_early_with_what_there_was(engine, model):
     assert events[-1].kind == "final"
     assert events[-1].stats["stopped"] is True
     assert all(event.step <= 1 for event in events if event.kind == "progress" and event.stage in STEPPING)
+
+
+@each
+def test_every_tool_forecasts_what_it_takes(model):
+    family = CATALOG.family(model)
+    assert set(family.costs) == set(family.tools)

@@ -131,3 +131,16 @@ def test_reading_settings_imports_no_torch(tmp_path):
             "sys.exit('torch' in sys.modules)")  # fmt: skip
     run = subprocess.run([sys.executable, "-c", code, str(tmp_path / "x.png")], cwd=ROOT, env=os.environ, check=False)
     assert run.returncode == 0
+
+
+@pytest.mark.parametrize(("fails", "words"), [("knows", "of no kind"), ("read", r"its reader failed \(KeyError\)")])
+def test_a_reader_from_elsewhere_that_fails_is_a_sentence(tmp_path, fails, words):
+    (tmp_path / "smell" / "families").mkdir(parents=True)
+    good = {"knows": "lambda data: data == b'rose'", "read": "lambda data: None", fails: "lambda data: {}['x']"}
+    (tmp_path / "smell" / "saved.py").write_text(
+        "from models.stamps import Reader\n"
+        f"READERS = (Reader('smell', ('sml',), {good['knows']}, {good['read']}),)\n"
+    )  # fmt: skip
+    settings = Settings(family_dirs=(tmp_path / "smell" / "families",))
+    with pytest.raises(BadInput, match=words):
+        readers.read_settings(b"rose", settings)

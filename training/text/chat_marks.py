@@ -29,14 +29,18 @@ RUN = 6  # words: a run that comes twice is a repetition
 
 @torch.inference_mode()
 def answers(
-    model: Any, tokenizer: Any, instructions: Sequence[str], seed: int, rows: int = 50
+    model: Any, tokenizer: Any, instructions: Sequence[str], seed: int, rows: int = 50, system: str = ""
 ) -> list[tuple[str, bool]]:
-    """Return each instruction's answer and whether it ended by itself; `rows` at a time, sampled from `seed` on."""
+    """Return each instruction's answer and whether it ended by itself; `rows` at a time, sampled from `seed` on.
+
+    A `system` prompt stands before each.
+    """
     found = []
+    head = [{"role": "system", "content": system}] if system else []
     for start in range(0, len(instructions), rows):
         prompts = [
             tokenizer.apply_chat_template(
-                [{"role": "user", "content": one}], tokenize=False, add_generation_prompt=True
+                [*head, {"role": "user", "content": one}], tokenize=False, add_generation_prompt=True
             )
             for one in instructions[start : start + rows]
         ]

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 from pydantic import Field
 
 from models import plain_text
-from models.audio import sounds
+from models.audio import loudness, sounds
+from models.audio.loudness import Loudness, loudness_field
 from models.audio.sound_family import SPEAKS, SoundFamily, with_speakers
 from models.diffusion import samplers
 from models.errors import BadInput, WeightsError
@@ -86,6 +87,7 @@ class SpectrogramParams(Params):
                                       "natural, slower.",
         json_schema_extra=hint(label="Griffin-Lim iterations", group="Sound", advanced=True),
     )  # fmt: skip
+    loudness: Loudness = loudness_field()
 
 
 class SpectrogramDiffusion(SoundFamily[SpectrogramParams]):
@@ -184,7 +186,8 @@ class SpectrogramDiffusion(SoundFamily[SpectrogramParams]):
                 yield Progress("decode", take, params.num_takes)
                 sound = spectrograms.speak(
                     mels, layout.unfold(step.x0), params.pause_s, params.griffin_lim_rounds)  # fmt: skip
-            meta = {"seed": (request.seed + take) % (SEED_MAX + 1), "peaks": sounds.peaks(sound)}
+            sound, facts = loudness.level(sound, layout.mel.sample_rate, params.loudness)
+            meta = {"seed": (request.seed + take) % (SEED_MAX + 1), "peaks": sounds.peaks(sound), **facts}
             if stopped:
                 meta["finish"] = "stopped"
             said = " ".join(words)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -79,6 +79,11 @@ class SpeechToTextParams(Params):
                                           "everything.",
         json_schema_extra=hint(label="Minimum confidence", neutral=0.0, step=0.01, group="Reading"),
     )  # fmt: skip
+    max_outlier: float | None = Field(
+        None, ge=0.0, le=10.0, description="Leaves out sounds more unlike the learnt ones than this, in standard "
+                                           "deviations. Higher: new voices pass, other words too; off: everything.",
+        json_schema_extra=hint(label="Outlier limit", step=0.1, group="Reading"),
+    )  # fmt: skip
 
 
 class SpeechToText(Family[SpeechToTextParams]):
@@ -91,13 +96,16 @@ class SpeechToText(Family[SpeechToTextParams]):
     modality: ClassVar[Modality] = "audio"
     Params: ClassVar[type[Params]] = SpeechToTextParams
     inputs: ClassVar[tuple[InputField, ...]] = (
-        InputField("audio", "audio", True, "Recording", "Record yourself or upload a WAV, FLAC, MP3 or OGG file."),
-    )
+        InputField("audio", "audio", True, "Recording",
+                   "Record yourself or upload a file: WAV, FLAC, MP3, OGG, M4A, AAC or WebM."),
+    )  # fmt: skip
     how_it_works: ClassVar[str] = _HOW_IT_WORKS
 
     def fields(self, spec: ModelSpec) -> tuple[ParamField, ...]:
         """Return the settings that act: for CTC what is kept, for the others how they write."""
         honoured = {*spec.facts.get("settings", ["min_confidence"])}
+        if spec.facts.get("outliers"):
+            honoured.add("max_outlier")
         table = []
         for item in super().fields(spec):
             if item.name == "seed":  # no chance is in CTC
@@ -116,6 +124,7 @@ class SpeechToText(Family[SpeechToTextParams]):
         from transformers import AutoModelForCTC, AutoProcessor
 
         import models.audio.nets.speech_ctc  # noqa: F401 - registers ours with the Auto classes
+        from models.audio.looking import outliers
 
         folder = spec.folder()
         dtype: Any = torch.float32 if spec.weights_bytes() < 100_000_000 else "auto"
@@ -125,7 +134,7 @@ class SpeechToText(Family[SpeechToTextParams]):
             return Loaded(transcribing.load(folder, dtype))
         model = AutoModelForCTC.from_pretrained(folder, dtype=dtype, trust_remote_code=False, use_safetensors=True)
         processor = AutoProcessor.from_pretrained(folder, trust_remote_code=False)
-        return Loaded({"model": model.eval(), "processor": processor})
+        return Loaded({"model": model.eval(), "processor": processor, "outliers": outliers.read(folder)})
 
     def describe(self, spec: ModelSpec) -> dict[str, Any]:
         """Return the sample rate, and the labels (CTC) or kind, settings and languages, read from the folder."""
@@ -144,7 +153,10 @@ class SpeechToText(Family[SpeechToTextParams]):
                 generation = json.loads(file.read_text("utf-8")) if file.exists() else {}
                 return {**rate, **describe(config["model_type"], config, generation)}
             labels = json.loads((folder / "vocab.json").read_text("utf-8"))
-            return {**rate, "labels": len(labels)}
+            from models.audio.looking import outliers
+
+            strange = outliers.what(folder)
+            return {**rate, "labels": len(labels), **({"outliers": strange} if strange else {})}
         except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
             raise WeightsError(f"{spec.id}: its processor's files are missing or damaged. Restore them.") from error
 
@@ -177,7 +189,7 @@ class SpeechToText(Family[SpeechToTextParams]):
         output = plain_text.text_output(text, context.stamp, 0, meta)
         stats: RunStats = {
             "steps": steps, "stopped": stopped, "listen_s": round(time.monotonic() - begun, 4),
-            "notes": [] if text or stopped else ["Nothing was recognised."],
+            "notes": [] if text or stopped else [strange_words(meta.get("strange", []), loaded)],
         }  # fmt: skip
         yield Final((output, sound_views.mel_view(samples, rate, 0), *drawn), stats)
 
@@ -212,15 +224,19 @@ class SpeechToText(Family[SpeechToTextParams]):
         found: list[dict[str, Any]] = []
         tables: list[np.ndarray] = []
         heard_s = 0.0
+        text = ""
+        kept: list[dict[str, Any]] = []
+        strange: list[dict[str, Any]] = []
         for number, (start, end) in enumerate(parts):
             yield Progress("listen", number, len(parts))
             if context.stopped():
                 break
-            odds = _odds(model, processor, samples[start:end], rate)
+            odds, hidden = _odds(model, processor, samples[start:end], rate)
             begin_s, heard_s = start / rate, end / rate
-            found += segments(odds, blank, heard_s - begin_s, begin_s)
+            found += segments(odds, blank, heard_s - begin_s, begin_s, _judge(loaded, odds, hidden))
             tables.append(odds)
-            kept = [one for one in found if one["confidence"] >= params.min_confidence]
+            clear = [one for one in found if one["confidence"] >= params.min_confidence]
+            kept, strange = without_strange(clear, params.max_outlier)
             text = _text(processor, [one["label"] for one in kept], blank)
             if len(parts) > 1:
                 yield Preview((Output("text", 0, text),))
@@ -229,41 +245,85 @@ class SpeechToText(Family[SpeechToTextParams]):
         names = [processor.tokenizer.convert_ids_to_tokens(at) for at in range(tables[0].shape[1])]
         for one in found:
             one["label"] = names[one["label"]]
-        meta = {"segments": kept, "left_out": len(found) - len(kept)}
+        meta: dict[str, Any] = {"segments": kept, "left_out": len(found) - len(kept) - len(strange)}
+        if loaded.parts.get("outliers") is not None:
+            meta |= {"strange": strange, "what": loaded.parts["outliers"].what}
         return text, meta, (_odds_view(np.concatenate(tables), names, heard_s),), len(tables) < len(parts)
 
 
-def _odds(model: Any, processor: Any, samples: np.ndarray, rate: int) -> np.ndarray:
-    """Return the odds of each label, frames × labels."""
+def _odds(model: Any, processor: Any, samples: np.ndarray, rate: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the odds of each label (frames × labels), and the net's features (frames × width)."""
     import torch
 
     given = processor(samples, sampling_rate=rate, return_tensors="pt")
     with torch.inference_mode():
-        logits = model(given["input_values"].to(next(model.parameters()).dtype)).logits[0]
-    odds: np.ndarray = logits.float().softmax(-1).numpy()
-    return odds
+        found = model(given["input_values"].to(next(model.parameters()).dtype), output_hidden_states=True)
+    return found.logits[0].float().softmax(-1).numpy(), found.hidden_states[-1][0].float().numpy()
 
 
-def segments(odds: np.ndarray, blank: int, seconds: float, begin_s: float = 0.0) -> list[dict[str, Any]]:
+def _judge(loaded: Loaded, odds: np.ndarray, hidden: np.ndarray) -> Callable[[int, int], float] | None:
+    """Return what says of a label and its peak's frame how strange the sound there is; None where nobody can."""
+    from models.audio.looking import outliers
+
+    measured = loaded.parts.get("outliers")
+    if measured is None:
+        return None
+    return lambda label, peak: measured.score(outliers.around(hidden, peak), label)
+
+
+def segments(
+    odds: np.ndarray, blank: int, seconds: float, begin_s: float = 0.0,
+    judge: Callable[[int, int], float] | None = None,
+) -> list[dict[str, Any]]:  # fmt: skip
     """Return what CTC's odds (frames × labels) say, greedily: label, when (seconds), and its highest odds.
 
-    The frames span `seconds` from `begin_s` on.
+    The frames span `seconds` from `begin_s` on. `judge(label, peak)` adds the `outlier` score at a label's likeliest
+    frame.
     """
-    best = odds.argmax(1)
-    frame = seconds / len(odds)
     found: list[dict[str, Any]] = []
-    before = blank
-    for at, label in enumerate(best.tolist()):
-        if label != blank:
-            chance = float(odds[at, label])
-            if label == before:
-                found[-1]["end_s"] = round(begin_s + (at + 1) * frame, 3)
-                found[-1]["confidence"] = max(found[-1]["confidence"], round(chance, 4))
-            else:
-                start, end = (round(begin_s + edge * frame, 3) for edge in (at, at + 1))
-                found.append({"label": label, "start_s": start, "end_s": end, "confidence": round(chance, 4)})
-        before = label
+    frame = seconds / len(odds)
+    for label, first, end in label_runs(odds, blank):
+        peak = first + int(odds[first:end, label].argmax())
+        start_s, end_s = (round(begin_s + edge * frame, 3) for edge in (first, end))
+        one = {"label": label, "start_s": start_s, "end_s": end_s, "confidence": round(float(odds[peak, label]), 4)}
+        found.append({**one, "outlier": round(judge(label, peak), 2)} if judge is not None else one)
     return found
+
+
+def label_runs(odds: np.ndarray, blank: int) -> list[tuple[int, int, int]]:
+    """Return the runs of frames with one likeliest label other than the blank: label, first frame, frame after it."""
+    best = odds.argmax(1).tolist()
+    edges = [at for at in range(1, len(best)) if best[at] != best[at - 1]]
+    return [
+        (best[first], first, end) for first, end in zip([0, *edges], [*edges, len(best)], strict=True)
+        if best[first] != blank
+    ]  # fmt: skip
+
+
+def without_strange(
+    found: list[dict[str, Any]], limit: float | None
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the labels whose outlier score is within `limit`, and the strange ones; None: nothing is strange.
+
+    Where fewer than half are within it, all are strange: talk has a piece that sounds like a label now and then.
+    """
+    if limit is None:
+        return found, []
+    kept = [one for one in found if one.get("outlier", 0.0) <= limit]
+    if 2 * len(kept) < len(found):
+        return [], found
+    return kept, [one for one in found if one not in kept]
+
+
+def strange_words(strange: list[dict[str, Any]], loaded: Loaded) -> str:
+    """Say why there is no text: nothing was heard, or nothing that the model learnt."""
+    if not strange:
+        return "Nothing was recognised."
+    what = loaded.parts["outliers"].what
+    return (
+        f"This is not a {what}: nothing here is like the {what}s that the model learnt. Say a {what} clearly, or raise "
+        "“Outlier limit” (max_outlier) for a voice that is new to it."
+    )
 
 
 def _text(processor: Any, labels: list[int], blank: int) -> str:

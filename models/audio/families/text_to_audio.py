@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from models import plain_text
-from models.audio import sounds
+from models.audio import loudness, sounds
+from models.audio.loudness import Loudness, loudness_field
 from models.audio.sound_family import SoundFamily
 from models.errors import BadInput, WeightsError
 from models.events import Event, Final, Preview, Progress
@@ -55,6 +56,7 @@ class TextToAudioParams(Params):
         8.0, ge=0.5, le=120.0, description="How long the sound is.",
         json_schema_extra=hint(label="Length", step=0.5, unit="s", group="Sound"),
     )  # fmt: skip
+    loudness: Loudness = loudness_field()
     num_inference_steps: int = Field(
         50, ge=1, le=200, description="Number of denoising steps. More: finer and slower; few: dull or noisy.",
         json_schema_extra=hint(label="Steps", cost="each", group="Denoising"),
@@ -123,7 +125,7 @@ class TextToAudio(SoundFamily[TextToAudioParams]):
 
     def fields(self, spec: ModelSpec) -> tuple[ParamField, ...]:
         """Return the settings that the model's call honours, the length as far as it goes."""
-        honoured = {"seed", *spec.facts.get("settings", [])}
+        honoured = {"loudness", "seed", *spec.facts.get("settings", [])}
         longest = spec.facts.get("max_s")
         table = []
         for item in super().fields(spec):
@@ -174,7 +176,8 @@ class TextToAudio(SoundFamily[TextToAudioParams]):
         if sound is not None and len(sound):
             from models.audio.looking.sound_views import mel_view
 
-            meta["peaks"] = sounds.peaks(sound)
+            sound, facts = loudness.level(sound, rate, params.loudness)
+            meta |= {"peaks": sounds.peaks(sound), **facts}
             made = sounds.sound_output(sound, rate, context.stamp, 0, request.inputs["prompt"], meta)
             outputs = (made, mel_view(sound, rate, 0), *views)
         seconds = time.monotonic() - begun

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from models import plain_text
-from models.audio import sounds
+from models.audio import loudness, sounds
+from models.audio.loudness import Loudness, loudness_field
 from models.audio.sound_family import SPEAKS, SPEAKS_ANY, SoundFamily, with_speakers
 from models.errors import BadInput, BadParam, WeightsError
 from models.events import Event, Final, Preview, Progress
@@ -75,6 +76,7 @@ class SpeechParams(Params):
         0.25, ge=0.0, le=2.0, description="Silence between two sentences. 0: they run into one another.",
         json_schema_extra=hint(label="Pause", step=0.05, unit="s", group="Voice"),
     )  # fmt: skip
+    loudness: Loudness = loudness_field()
     noise_scale: float = Field(
         0.667, ge=0.0, le=2.0, description="Randomness of tone and melody. 0: flat, always the same; high: lively, "
                                            "then hoarse.",
@@ -142,7 +144,7 @@ class TextToSpeech(SoundFamily[SpeechParams]):
 
     def fields(self, spec: ModelSpec) -> tuple[ParamField, ...]:
         """Return the settings that the model's call honours; the speaker alone where there are several."""
-        honoured = {"pause_s", "seed", *spec.facts.get("settings", [])}
+        honoured = {"pause_s", "loudness", "seed", *spec.facts.get("settings", [])}
         own = [item for item in super().fields(spec) if item.name in honoured]
         return with_speakers(own, spec.facts.get("speakers", []))
 
@@ -200,7 +202,7 @@ class TextToSpeech(SoundFamily[SpeechParams]):
             yield Progress("generate", number, len(texts))
             seed, settings = row_params(self, spec, params, own.get(number, {}))
             seed = (request.seed + number) % (SEED_MAX + 1) if seed is None else seed
-            key = json.dumps([text, seed, settings.model_dump(mode="json", exclude={"pause_s"})])
+            key = json.dumps([text, seed, settings.model_dump(mode="json", exclude={"pause_s", "loudness"})])
             try:
                 tick()
                 said = before.get(key, lambda text=text, seed=seed, settings=settings: voice.say(
@@ -217,9 +219,9 @@ class TextToSpeech(SoundFamily[SpeechParams]):
             so_far = {"peaks": sounds.peaks(sound), "seconds": round(len(sound) / voice.rate, 3)}
             yield Preview((Output("audio", 0, " ".join(texts[: number + 1]), meta=so_far),))
         yield Progress("generate", len(rows) + unread, len(texts))
-        sound = joined(parts, voice.rate, params.pause_s)
+        sound, facts = loudness.level(joined(parts, voice.rate, params.pause_s), voice.rate, params.loudness)
         meta: dict[str, Any] = {"seed": request.seed, "peaks": sounds.peaks(sound), "sentences": len(parts),
-                                "rows": rows}  # fmt: skip
+                                "rows": rows, **facts}  # fmt: skip
         if stopped:
             meta["finish"] = "stopped"
         outputs = (
@@ -284,7 +286,7 @@ def row_params(
     seed = values.get("seed")
     if seed is not None and not (isinstance(seed, int) and 0 <= seed <= SEED_MAX):
         raise BadInput(f"The seed of a sentence is {seed!r}; a whole number from 0 to {SEED_MAX} is allowed.")
-    own = {name: value for name, value in values.items() if name not in ("seed", "pause_s")}
+    own = {name: value for name, value in values.items() if name not in ("seed", "pause_s", "loudness")}
     fields = family.fields(spec)
     known = {item.name for item in fields}
     given = {name: value for name, value in params.model_dump().items() if name in known}

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from models import plain_text
-from models.audio import sounds, tunes
+from models.audio import loudness, sounds, tunes
+from models.audio.loudness import Loudness, loudness_field
 from models.audio.sound_family import SoundFamily
 from models.audio.written import NOTE_ENDINGS, SOUND_ENDINGS
 from models.errors import BadInput, WeightsError
@@ -134,6 +135,7 @@ class TuneParams(Params):
         0.2, ge=0.0, le=1.0, description="Reverb: dry at 0, a small hall at 1.",
         json_schema_extra=hint(label="Reverb", neutral=0.0, step=0.05, group="Sound"),
     )  # fmt: skip
+    loudness: Loudness = loudness_field()
 
 
 class TuneLM(SoundFamily[TuneParams]):
@@ -287,9 +289,10 @@ class _Writing:
             chords=arrangement.chords(tune, tempo, params.repeats), chord_level=params.chords,
             drone=arrangement.drone(tune), drone_level=params.drone, reverb=params.reverb,
         )  # fmt: skip
+        sound, facts = loudness.level(sound, synth.RATE, params.loudness)
         good, bars = tunes.filled(tune)
         meta = {"seed": (self.request.seed + self.number) % (SEED_MAX + 1), "finish": finish, "tempo": tempo,
-                "bars": bars, "bars_filled": good, "peaks": sounds.peaks(sound)}  # fmt: skip
+                "bars": bars, "bars_filled": good, "peaks": sounds.peaks(sound), **facts}  # fmt: skip
         self.views = [mel_view(sound, synth.RATE, self.number)]
         self.output = sounds.sound_output(sound, synth.RATE, self.context.stamp, self.number, written, meta)
 

@@ -80,17 +80,17 @@ class SpeechCTC(PreTrainedModel):  # type: ignore[misc, unused-ignore]
 
     def forward(
         self, input_values: torch.Tensor, attention_mask: torch.Tensor | None = None,
-        labels: torch.Tensor | None = None, **kwargs: Any,
+        labels: torch.Tensor | None = None, output_hidden_states: bool = False, **kwargs: Any,
     ) -> CausalLMOutput:  # fmt: skip
         """Return logits (batch × frames × labels) for sound (float, batch × samples).
 
         `attention_mask` (batch × samples) blanks the end of shorter rows; `labels` (batch × longest, -100 beyond the
-        end) give the CTC loss.
+        end) give the CTC loss. `output_hidden_states` adds what the convolutions found (batch × frames × width).
         """
         x = self.stem(self.features(input_values))
         for block in self.blocks:
             x = block(x)
-        x = x.transpose(1, 2)  # batch × frames × width
+        x = found = x.transpose(1, 2)  # batch × frames × width
         count = x.shape[1]
         samples = attention_mask.sum(1) if attention_mask is not None else torch.full(
             (len(x),), input_values.shape[1], device=x.device)  # fmt: skip
@@ -105,7 +105,7 @@ class SpeechCTC(PreTrainedModel):  # type: ignore[misc, unused-ignore]
                 logits.float().log_softmax(-1).transpose(0, 1), targets, lengths, (labels >= 0).sum(1),
                 blank=self.config.pad_token_id or 0, zero_infinity=True,
             )  # fmt: skip
-        return CausalLMOutput(loss=loss, logits=logits)
+        return CausalLMOutput(loss=loss, logits=logits, hidden_states=(found,) if output_hidden_states else None)
 
 
 class _Block(nn.Module):

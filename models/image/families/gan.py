@@ -17,6 +17,7 @@ from models.types import SEED_MAX, Output, Request
 if TYPE_CHECKING:
     from models.spec import ModelSpec
 
+FREE = 0.7  # truncation from which on images differ as the model would have them
 _HOW_IT_WORKS = """
 ```mermaid
 flowchart LR
@@ -111,6 +112,7 @@ class GAN(Family[GANParams]):
 
         from models.image import files
         from models.image.nets.word_bag import word_ids
+        from models.image.sampling import alike
         from models.image.sampling.pixels import seeded_noise, to_pixels
 
         model = loaded.parts["model"]
@@ -122,6 +124,7 @@ class GAN(Family[GANParams]):
             rows.append(ids)
             unknown += strange
         outputs: list[Output] = []
+        drawn = []
         stopped = False
         with torch.inference_mode():
             meanings = model.words(rows)  # 1 or 2 × word_size
@@ -135,9 +138,14 @@ class GAN(Family[GANParams]):
                 style = model.style(noise, meaning)
                 style = torch.lerp(centre, style, params.truncation)
                 pixels = to_pixels(model.draw(style)[0])
+                drawn.append(pixels)
                 meta = {"seed": (request.seed + number) % (SEED_MAX + 1)}
                 outputs.append(files.image_output(pixels, context.stamp, number, meta))
                 yield Progress("generate", number + 1, params.num_images)
                 if number + 1 < params.num_images:
                     yield Preview(tuple(outputs))
-        yield Final(tuple(outputs), run_stats(len(outputs), started, stopped, unknown))
+        stats = run_stats(len(outputs), started, stopped, unknown)
+        # below that it is the truncation, and not the model, that makes them alike
+        if params.truncation >= FREE and params.variation_strength == 0 and alike.remembered(drawn):
+            stats["notes"].append(alike.REMEMBERED)
+        yield Final(tuple(outputs), stats)

@@ -1,11 +1,14 @@
 """Short jobs that show how a picture was made: its kept steps decoded, and where each word of the prompt acted.
 
-Word maps: cross-attention averaged over heads, layers and steps, as in DAAM (Tang et al. 2022).
+Word maps: at every step the noise is predicted once more without the word, from the same noisy picture; the map is
+where the two predictions differ, as in DiffEdit (Couairon et al. 2022). Cross-attention (DAAM, Tang et al. 2022) would
+cost less, but it lights the background too: attention has to go somewhere.
 """
 
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -72,7 +75,7 @@ def decode_steps(request: Request, loaded: Loaded, context: Context) -> Iterator
 def word_maps(request: Request, params: TextToImageParams, loaded: Loaded, context: Context) -> Iterator[Event]:
     """Yield progress and a `Final` of the picture and one heat map (grey, 0 … 255) for each word of the prompt.
 
-    The recording attention processors are set on a copy of the U-Net that shares its weights.
+    The U-Net that is watched is a copy that shares its weights.
     """
     base = loaded.parts["pipeline"]
     unet = getattr(base, "unet", None)
@@ -80,13 +83,11 @@ def word_maps(request: Request, params: TextToImageParams, loaded: Loaded, conte
         raise BadInput("This model has no U-Net with cross-attention, so there are no word maps to show.")
     shared = {id(tensor): tensor for tensor in (*unet.parameters(), *unet.buffers())}
     private = copy.deepcopy(unet, shared)
-    attention_maps = _AttentionMaps()
-    for name, module in private.named_modules():
-        if name.endswith("attn2"):
-            module.set_processor(_RecordingProcessor(attention_maps))
     scheduler = pipelines.make_scheduler(base, params)
     pipeline = pipelines.for_task(base, params.task, scheduler)
     pipeline.register_modules(unet=private)
+    read = weights.read(request.inputs["prompt"], weights=weights.takes(pipeline)).plain
+    words = words_of(pipeline.tokenizer, read)[:WORDS_MAX]
     single = params.model_copy(update={"num_images": 1})
     watch = denoising.DenoisingWatch(context.stopped, context.skipped, keep=False)
     watch.attach(scheduler)
@@ -94,9 +95,11 @@ def word_maps(request: Request, params: TextToImageParams, loaded: Loaded, conte
     if mask is not None and not pipelines.blends_itself(pipeline):
         watch.blend = pipelines.inpainting(pipeline, scheduler, picture, mask, request.seed, [0])
     result: list[torch.Tensor] = []
+    effects = _WordEffects(private)
 
     def run() -> None:
         with torch.inference_mode():
+            effects.states = _with_and_without(pipeline, [word for word, _ in words], single)
             other = request.inputs.get("prompt_to", "")
             prompt, plain, embeds = pipelines.conditions(pipeline, request.inputs["prompt"], single, other)
             with suppress(Interrupted):
@@ -112,15 +115,25 @@ def word_maps(request: Request, params: TextToImageParams, loaded: Loaded, conte
         return
     yield Progress("decode", 0, 1)
     outputs = [files.image_output(pipelines.decode(base.vae, result[0]), context.stamp, 0, {"what": "picture"})]
-    maps = attention_maps.maps(params.height, params.width)  # tokens × height × width
-    read = weights.read(request.inputs["prompt"], weights=weights.takes(pipeline)).plain
-    for word, tokens in words_of(pipeline.tokenizer, read)[:WORDS_MAX]:
-        heat = maps[[token for token in tokens if token < len(maps)]].mean(0) if tokens[0] < len(maps) else None
-        if heat is None:
-            break  # beyond what the text encoder reads
-        heat = (heat - heat.min()) / (heat.max() - heat.min()).clamp(min=1e-9)
+    maps = effects.maps(params.height, params.width)  # words × height × width
+    for (word, _), heat in zip(words, maps, strict=False):
         outputs.append(files.heat_output(heat.numpy(), len(outputs), {"word": word, "what": "heat"}))
     yield Final(tuple(outputs), {"stopped": False, "notes": []})
+
+
+def _with_and_without(pipeline: Any, words: list[str], params: TextToImageParams) -> torch.Tensor | None:
+    """Return the text encoder's states of the whole prompt, then of it without each word: 1 + words × tokens × width.
+
+    None for no words. Weights and blends of the run have no part in it: words are compared as they stand.
+    """
+    known = inspect.signature(pipeline.encode_prompt).parameters
+    values = {"device": torch.device("cpu"), "num_images_per_prompt": 1, "do_classifier_free_guidance": False,
+              "clip_skip": params.clip_skip, "prompt_2": None}  # fmt: skip
+    given = {name: value for name, value in values.items() if name in known}
+    if not words:
+        return None
+    texts = [words, *(words[:at] + words[at + 1 :] for at in range(len(words)))]
+    return torch.cat([pipeline.encode_prompt(prompt=" ".join(text), **given)[0] for text in texts])
 
 
 def _given(request: Request, params: TextToImageParams, context: Context) -> tuple[Any, Any]:
@@ -149,46 +162,41 @@ def words_of(tokenizer: Any, prompt: str) -> list[tuple[str, list[int]]]:
     return found
 
 
-class _AttentionMaps:
-    """Add up cross-attention, separately for each size of grid."""
+class _WordEffects:
+    """Predict the noise without each word at every call of a U-Net, and add up where the prediction differs."""
 
-    def __init__(self) -> None:
-        self.sums: dict[int, torch.Tensor] = {}  # positions -> tokens × positions
-        self.counts: dict[int, int] = {}
+    def __init__(self, unet: Any) -> None:
+        self.states: torch.Tensor | None = None  # 1 + words × tokens × width: the whole prompt first
+        self.sums: torch.Tensor | None = None  # words × height × width, in latents
+        self._own = unet.forward
+        unet.forward = self._forward
 
-    def add(self, attention: torch.Tensor) -> None:
-        """Add attention (batch × heads × positions × tokens); the last of the batch is the one with the prompt."""
-        mean = attention[-1].mean(0).T.float()  # tokens × positions
-        places = mean.shape[1]
-        self.sums[places] = self.sums.get(places, 0) + mean
-        self.counts[places] = self.counts.get(places, 0) + 1
+    def _forward(
+        self, sample: torch.Tensor, timestep: Any, encoder_hidden_states: torch.Tensor, *args: Any, **kwargs: Any
+    ) -> Any:
+        """Predict as the U-Net does; the last row is the one with the prompt."""
+        result = self._own(sample, timestep, encoder_hidden_states, *args, **kwargs)
+        if self.states is None:
+            return result
+        alone = {name: _last(value, len(sample)) for name, value in kwargs.items()}
+        whole, *others = (
+            self._own(sample[-1:], timestep, states[None], *args, **alone)[0][0] for states in self.states
+        )  # channels × height × width each
+        effects = [(whole - other).float().square().mean(0).sqrt() for other in others]
+        found = torch.stack(effects)
+        self.sums = found if self.sums is None else self.sums + found
+        return result
 
     def maps(self, height: int, width: int) -> torch.Tensor:
-        """Return the mean map of each token, tokens × height × width."""
-        together: list[torch.Tensor] = []
-        for places, total in self.sums.items():
-            rows = max(1, round((places * height / width) ** 0.5))
-            grid = (total / self.counts[places]).view(1, len(total), rows, places // rows)
-            together.append(F.interpolate(grid, (height, width), mode="bicubic", align_corners=False)[0])
-        return torch.stack(together).mean(0).clamp(min=0)
+        """Return the map of each word, words × height × width, 0 … 1: the greatest effect of any word is 1."""
+        if self.sums is None:
+            return torch.zeros(0, height, width)
+        large = F.interpolate(self.sums[None], (height, width), mode="bicubic", align_corners=False)[0].clamp(min=0)
+        return large / large.max().clamp(min=1e-9)
 
 
-class _RecordingProcessor:
-    """Attend as diffusers' plain processor does, and add the weights to the maps."""
-
-    def __init__(self, attention_maps: _AttentionMaps) -> None:
-        self.attention_maps = attention_maps
-
-    def __call__(
-        self, attn: Any, hidden_states: torch.Tensor, encoder_hidden_states: torch.Tensor | None = None,
-        attention_mask: torch.Tensor | None = None, temb: Any = None, *args: Any, **kwargs: Any,
-    ) -> torch.Tensor:  # fmt: skip
-        assert encoder_hidden_states is not None
-        batch = len(hidden_states)
-        query = attn.head_to_batch_dim(attn.to_q(hidden_states))  # batch · heads × positions × width
-        key = attn.head_to_batch_dim(attn.to_k(encoder_hidden_states))
-        value = attn.head_to_batch_dim(attn.to_v(encoder_hidden_states))
-        attention = attn.get_attention_scores(query, key, attention_mask)  # batch · heads × positions × tokens
-        self.attention_maps.add(attention.view(batch, -1, *attention.shape[1:]))
-        out: torch.Tensor = attn.to_out[0](attn.batch_to_head_dim(torch.bmm(attention, value)))
-        return out / attn.rescale_output_factor
+def _last(value: Any, rows: int) -> Any:
+    """Return the last row of every tensor that has a row per picture, in dictionaries too; all else as it is."""
+    if isinstance(value, dict):
+        return {name: _last(one, rows) for name, one in value.items()}
+    return value[-1:] if isinstance(value, torch.Tensor) and value.ndim and len(value) == rows else value

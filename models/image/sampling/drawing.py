@@ -14,7 +14,7 @@ from models import seeds
 from models.diffusion import denoising
 from models.events import Event, Final, Preview, Progress
 from models.image import files
-from models.image.sampling import pipelines, weights
+from models.image.sampling import alike, pipelines, weights
 from models.image.sampling.previews import Budget
 from models.types import SEED_MAX, Output, RunStats
 from models.watching import Interrupted, follow
@@ -39,6 +39,8 @@ def draw(
     notes = list(run.notes)
     if run.skipped:
         notes.append(f"{run.skipped} of {params.num_images} pictures were skipped.")
+    if params.task == "text to image" and params.variation_strength == 0 and alike.remembered(run.drawn):
+        notes.append(alike.REMEMBERED)
     outputs: tuple[Output, ...] = tuple(run.outputs)
     if run.kept is not None:
         outputs = (*outputs, run.kept)
@@ -58,6 +60,7 @@ class _Run:
         self.request, self.params, self.context = request, params, context
         self.parts = loaded.parts
         self.outputs: list[Output] = []
+        self.drawn: list[Any] = []  # the finished pictures' pixels
         self.notes: list[str] = []
         self.kept: Output | None = None
         self.stopped = False
@@ -153,6 +156,8 @@ class _Run:
             pixels = pipelines.decode(self.parts["vae"], latents[row : row + 1])
             if self.mask is not None:
                 pixels = _keep_unmasked(pixels, self.picture, self.mask)
+            if not finish:
+                self.drawn.append(pixels)
             meta: dict[str, Any] = {"seed": (self.request.seed + number) % (SEED_MAX + 1)}
             if finish:
                 meta["finish"] = finish
@@ -204,9 +209,10 @@ def _steps_output(watch: Any, number: int) -> Output:
         "x0": torch.stack([pair[1] for pair in watch.kept]).contiguous(),
     }
     data = save(tensors)
+    distances = denoising.distances(watch.kept)
     meta = {
         "index_of": number, "count": len(watch.kept), "total": watch.step, "timesteps": watch.times[: len(watch.kept)],
-        "change": denoising.changes(watch.kept), "settled": denoising.settled(watch.kept),
+        "distance": distances, "settled": denoising.settled(distances),
     }  # fmt: skip
     return Output(
         kind="steps", index=number, data=data, media_type="application/safetensors",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from models import plain_text
 from models.errors import BadInput, WeightsError
 from models.events import Event, Final, Preview, Progress
-from models.family import Context, Family, InputField, Loaded, Modality
+from models.family import Context, Cost, Family, InputField, Loaded, Modality
 from models.params import Params, ShownIf, above
-from models.text import looks, vocabulary
+from models.text import conversations, looks, vocabulary
 from models.text.prompts import encode, encode_latest, prompt_too_long, read_forced, read_messages, read_negative
 from models.text.settings import CausalLMParams, check_words, unescaped
 from models.types import Output, Request, RunStats
@@ -70,6 +70,7 @@ class CausalLM(Family[CausalLMParams]):
         InputField("view", "file", False, "Saved logits"),
     )
     tools: ClassVar[dict[str, str]] = {"count_tokens": "count_tokens", "microscope": "microscope", "tokens": "tokens"}
+    costs: ClassVar[dict[str, str]] = dict.fromkeys(tools, "tool_cost")
     length_tool: ClassVar[str] = "count_tokens"
     studies: ClassVar[dict[str, str]] = dict.fromkeys(looks.STUDIES, "study")
     how_it_works: ClassVar[str] = _HOW_IT_WORKS
@@ -136,6 +137,18 @@ class CausalLM(Family[CausalLMParams]):
             return []
         return ["The prompt ends with a blank. Words bring their own, so the next may come out odd: remove the blank."]
 
+    def read_input(self, name: str, text: str) -> tuple[dict[str, str], str]:
+        """Take any file of a conversation as the earlier turns; see `models.text.conversations.read_input`."""
+        return conversations.read_input(text) if name == "messages" else super().read_input(name, text)
+
+    def export(self, request: Request, outputs: Sequence[Output], suffix: str) -> bytes:
+        """Write a chat as `.json` or, to read, as `.md`, the first answer at its end; see `Family.export`."""
+        if suffix not in (".json", ".md"):
+            raise BadInput(f"A conversation is saved as .json or .md, not as “{suffix}”. Give a file that ends so.")
+        talk = conversations.talk_of(request, next((one.text for one in outputs if one.kind == "text"), ""))
+        write = conversations.to_json if suffix == ".json" else conversations.to_markdown
+        return write(talk).encode()
+
     def count_tokens(self, spec: ModelSpec, data: dict[str, Any], blobs: Blobs | None = None) -> dict[str, Any]:
         """Count a text's tokens, the start token included: `{"text"}` → `{"tokens", "context_length", "problem"}`.
 
@@ -171,8 +184,7 @@ class CausalLM(Family[CausalLMParams]):
         chat = read_messages(request.inputs.get("messages", ""))
         shown = "" if chat is not None else request.inputs["prompt"]  # what a text begins with; an answer stands alone
         forced = read_forced(request.inputs.get("forced", ""), size)
-        negative = read_negative(tokenizer, chat, params)
-        ids, room, notes = self._fit(spec, tokenizer, request.inputs["prompt"], chat, forced, params, len(negative))
+        ids, negative, room, notes = self._fit(spec, tokenizer, request.inputs["prompt"], chat, forced, params)
         total = min(params.max_new_tokens, room)
         writing = Writing(loaded.parts, params, request.seed, ids, forced, negative, total, size)
         stops = [unescaped(stop) for stop in params.stop]
@@ -221,6 +233,15 @@ class CausalLM(Family[CausalLMParams]):
 
         return look(data, blobs, _tokenizer_of(spec))
 
+    def tool_cost(self, spec: ModelSpec, data: dict[str, Any], blobs: Blobs) -> Cost:
+        """Forecast a tool from the length of its text, or of the logits that were kept; measured on one core."""
+        if "ref" not in data:
+            count = len(str(data.get("text", ""))) + len(str(data.get("messages", "")))
+            return Cost(1e-6 * count, 200 * count, f"{count:,} characters")
+        file = blobs.path(str(data["ref"]))
+        size = file.stat().st_size if file.exists() else 0
+        return Cost(4e-8 * size, 20 * size, f"a text whose logits take {size / 1e6:.0f} MB")
+
     def tokens(self, spec: ModelSpec, data: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
         """Cut a text into tokens (`{"text"}`), or list those of a kept text (`{"ref"}`); see `models.text.vocabulary`.
 
@@ -252,11 +273,11 @@ class CausalLM(Family[CausalLMParams]):
 
     def _fit(
         self, spec: ModelSpec, tokenizer: Any, prompt: str, chat: list[dict[str, str]] | None, forced: list[int],
-        params: CausalLMParams, beside: int = 0,
-    ) -> tuple[list[int], int, list[str]]:  # fmt: skip
-        """Return the prompt's ids, how many tokens fit after them and the `forced` ones, and what to tell.
+        params: CausalLMParams,
+    ) -> tuple[list[int], list[int], int, list[str]]:  # fmt: skip
+        """Return the ids of the prompt and of the negative one, how many tokens fit after them and the `forced` ones.
 
-        `beside` is the length of another prompt that the same answer has to fit behind.
+        Last come the notes: what to tell.
         """
         ids = encode(tokenizer, prompt, chat)
         whole = spec.facts["context_length"]
@@ -267,9 +288,10 @@ class CausalLM(Family[CausalLMParams]):
             )
         notes, wanted = [], min(params.max_new_tokens, limit // 2)
         if chat and params.cut_prompt:
-            ids, dropped = encode_latest(tokenizer, prompt, chat, limit, wanted)
+            ids, chat, dropped = encode_latest(tokenizer, prompt, chat, limit, wanted)
             if dropped:
                 notes.append(f"The oldest {'turn was' if dropped == 1 else f'{dropped} turns were'} not read.")
+        negative = read_negative(tokenizer, chat, params)
         if len(ids) >= limit:
             if not params.cut_prompt:
                 raise prompt_too_long(spec.id, len(ids), whole, chat is not None, len(forced))
@@ -277,12 +299,14 @@ class CausalLM(Family[CausalLMParams]):
             keep = max(1, limit - len(start) - wanted)
             notes.append(f"The prompt had {len(ids):,} tokens; its last {keep:,} were read.")
             ids = start + ids[-keep:]
-        if beside >= limit:
-            raise BadInput(f"The negative prompt has {beside:,} tokens; at most {limit - 1:,} are allowed. Shorten it.")
-        room = limit - max(len(ids), beside)
+        if len(negative) >= limit:
+            raise BadInput(
+                f"The negative prompt has {len(negative):,} tokens; at most {limit - 1:,} are allowed. Shorten it."
+            )
+        room = limit - max(len(ids), len(negative))
         if room < params.max_new_tokens:
             notes.append(f"Length was cut to {room:,} tokens: prompt and answer share a context of {whole:,}.")
-        return ids, room, notes
+        return ids, negative, room, notes
 
 
 def has_template(folder: Path) -> bool:

@@ -1,6 +1,7 @@
 """The Audio page as a reader meets it, over a fake engine that makes short sounds."""
 
 import io
+import time
 
 import mido
 import numpy as np
@@ -12,6 +13,7 @@ from components.audio import after as sound_after
 from components.audio import sound_actions
 from components.example import EXAMPLES
 from models.audio import sounds
+from models.errors import Stopped
 from models.family import Context
 from tests.components.page_steps import messages, owner, press, said, settle, widget
 from tests.fake_sounds import RATE, FakeSounds, tone
@@ -119,8 +121,8 @@ def test_a_dropped_file_sets_the_page_again(pages):
     assert pages.engine.ran[-1] == pages.engine.ran[0]
     foreign = upload(pages.open(PAGE), "Sound with settings", recording())
     assert "contains no settings" in said(foreign)
-    broken = upload(pages.open(PAGE), "Sound with settings", b"this is text")
-    assert "not a sound file" in said(broken)
+    broken = upload(pages.open(PAGE), "Sound with settings", bytes(range(256)))
+    assert "of no kind that settings are read from" in said(broken)
 
 
 def test_a_recording_is_heard_and_its_odds_are_drawn(pages):
@@ -241,3 +243,27 @@ def test_words_in_order_are_counted():
     assert sound_after.right(["4", "0", "7"], ["4", "0", "7"]) == 3
     assert sound_after.right(["4", "0", "7"], ["4", "1", "7"]) == 2
     assert sound_after.right(["4"], []) == 0
+
+
+def test_a_long_effect_shows_stop_and_is_ended_by_it(pages, monkeypatch):
+    pressed = []
+
+    def slow(model, tool, data, stop=None):
+        while not stop.asked:
+            time.sleep(0.01)
+        pressed.append(tool)
+        raise Stopped("Stopped before it was finished.")
+
+    page = settle(pages, press(pages.open(PAGE), "run"))
+    monkeypatch.setattr(pages.engine, "call", slow)
+    next(item for item in page.toggle if item.label == "Audio effects").set_value(True)
+    page.run()
+    next(item for item in page.slider if item.label == "Speed").set_value(1.5)
+    page.run()
+    assert "Changing the sound" in said(page)
+    next(button for button in page.button if button.label == "Stop").click()
+    page.run()
+    assert not page.exception, page.exception
+    assert pressed == ["effects"]
+    assert any("Stopped before it was finished" in item.value for item in page.info)
+    assert any(button.label == "Try again" for button in page.button)

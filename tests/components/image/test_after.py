@@ -38,26 +38,24 @@ def test_the_steps_are_decoded_once_and_shown_in_step(desk):
     assert player["count"] == COUNT
     assert player["captions"][1] == "step 2 of 5 · t = 700"
     assert player["marker"] == 2  # the third tile is where it stood still
-    assert "From step 3 of 5 on, the predicted image stayed within 2%" in said(page)
+    assert "From step 3 of 5 on (60% of the way), the predicted image was nearly the final one" in said(page)
     desk.draw()
     assert [request.study for request in desk.engine.ran] == ["", "steps"]
 
 
-def test_a_picture_that_changed_until_the_end_has_no_mark(desk):
-    desk.engine.settled = None
-    desk.finished()
-    desk.open("Steps")
-    page = desk.settle()
-    assert players(page)[0]["marker"] is None
-    assert "still changed at the last of" in said(page)
+def test_the_sentence_is_one_story_and_older_steps_claim_nothing():
+    def told(settled, count, total=0, **meta):
+        return theatre.sentence(Output("steps", meta={"settled": settled, "count": count, "total": total, **meta}))
 
-
-def test_the_sentence_and_the_curve():
-    output = Output("steps", meta={"settled": 14, "count": 20, "total": 20})
-    assert theatre.sentence(output).startswith("From step 14 of 20 on, the predicted image stayed within 2%")
-    cut = Output("steps", meta={"settled": 14, "count": 20, "total": 50})
-    assert "50 steps" in theatre.sentence(cut)
-    assert "stayed within" not in theatre.sentence(cut)
+    for settled, count in ((14, 20), (35, 50), (70, 100)):
+        words = told(settled, count, distance=[0.0] * count)
+        assert words.startswith(f"From step {settled} of {count} on (70% of the way)")
+    assert "50 steps" in told(14, 20, 50, distance=[0.0] * 20)
+    assert "nearly" not in told(14, 20, 50, distance=[0.0] * 20)
+    for old in (None, 19):  # counted by the change per step, which more steps make smaller
+        words = told(old, 20, change=[0.1] * 20)
+        assert "20 steps were taken" in words
+        assert "settle" not in words and "may change" not in words
 
 
 def test_the_words_are_shown_as_text_over_the_picture(desk):
@@ -72,7 +70,7 @@ def test_the_words_are_shown_as_text_over_the_picture(desk):
     assert not page.exception
     labels = [one["label"] for data in components(page) if "pictures" in data for one in data["pictures"]]
     assert "*heart*" in labels
-    assert "cross-attention" in said(page)
+    assert "when this word is left out of the prompt" in said(page)
     assert [request.study for request in desk.engine.ran] == ["", "words"]
 
 

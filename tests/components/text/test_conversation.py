@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from components.text.chat_files import as_json
 from components.text.conversation import (
     Maker,
     grow,
@@ -16,8 +17,9 @@ from components.text.conversation import (
     read,
     siblings,
     starts,
-    transcript,
+    way_of,
 )
+from models.text.conversations import Talk, read_conversations
 from models.text.prompts import read_messages
 from models.types import Output, Request, Run
 
@@ -164,5 +166,32 @@ def test_an_answer_that_was_cut_is_told_from_one_that_ended(status, output, stop
     assert Maker(turn(("one",), [], status=status), output).stopped is stopped
 
 
-def test_a_conversation_is_kept_as_text():
-    assert transcript(("Hi", "Hello"), "Be short.") == "System prompt: Be short.\n\nYou: Hi\n\nModel: Hello\n"
+def test_an_opening_stands_before_the_first_question_and_names_no_question_of_its_own():
+    way = ("", "Hello.", "one", "A", "two")
+    assert messages_before(way, "")[0] == {"role": "assistant", "content": "Hello."}
+    run = turn(way, ["B"], 1)
+    assert read(run.request) == ("", way)
+    tree = grow([run, turn(("", "Hello.", "other"), ["C"], 2), turn(("one",), ["D"], 3)])
+    assert starts(tree) == [("one",), ("", "Hello.", "other"), ("", "Hello.", "one")]
+    assert newest_leaf(tree, ("", "Hello.", "one")) == (*way, "B")
+
+
+def test_all_branches_of_a_conversation_are_saved_and_opened_again_with_what_made_them():
+    runs = [
+        turn(("one",), ["A"], 1, seed=3, system="Be short.", temperature=0.5), turn(("one", "A", "two"), ["B"], 2),
+        turn(("one",), ["C"], 3, model="text/y"), turn(("other",), ["D"], 4), turn(("one", "A", "fails"), [], 5),
+    ]  # fmt: skip
+    tree = grow(runs)
+    (found,) = read_conversations(as_json(tree, ("one", "A", "two", "B"), "").encode())
+    again = grow([], [(float(at), talk) for at, talk in enumerate(found.talks)])
+    assert way_of(found.talks[0]) == ("one", "A", "two", "B")
+    assert set(again.following) == {(), ("one",), ("one", "A"), ("one", "A", "two")}
+    assert again.came == {
+        (*read(run.request)[1], run.outputs[0].text): run.request for run in runs[:3]
+    }  # fmt: skip
+
+
+def test_what_a_file_held_stands_among_the_runs_in_time():
+    talk = Talk(tuple(messages_before(("", "Hi", "one", "A", ""), "")), "next")
+    tree = grow([turn(("b",), ["B"], 1), turn(("c",), ["C"], 3)], [(2.0, talk)])
+    assert starts(tree) == [("c",), ("", "Hi", "one"), ("b",)]

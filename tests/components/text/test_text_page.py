@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from tests.components.page_steps import links, messages, owner, press, settle, stories, widget
+from tests.components.page_steps import links, marked, messages, owner, press, settle, stories, widget
 
 PAGE = "pages/text.py"
 STORY = "story-gpt"
@@ -55,15 +55,16 @@ def test_run_shows_the_result_with_its_facts(pages):
 def test_a_setting_moved_before_run_is_in_the_request_and_gets_a_dot(pages):
     page = pages.open(PAGE)
     slider = widget(page, "slider", f"{STORY}.temperature")
-    assert "●" not in slider.label
+    assert not marked(page, f"{STORY}.temperature")
     slider.set_value(1.5)
     page.run()
-    assert "●" in widget(page, "slider", f"{STORY}.temperature").label
+    assert marked(page, f"{STORY}.temperature")
+    assert widget(page, "slider", f"{STORY}.temperature").label == "Temperature"  # its name holds no mark
     settle(pages, press(page, "run"))
     assert pages.engine.ran[0].params["temperature"] == 1.5
     press(page, f"text/{STORY}-reset")
     assert widget(page, "slider", f"{STORY}.temperature").value == 0.8
-    assert "●" not in widget(page, "slider", f"{STORY}.temperature").label
+    assert not marked(page, f"{STORY}.temperature")
 
 
 def test_again_takes_the_next_seed_and_run_keeps_it(pages):

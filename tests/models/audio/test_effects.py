@@ -60,6 +60,40 @@ def test_speed_changes_the_length_and_keeps_the_pitch(speed):
     assert top(changed) == pytest.approx(440, rel=0.02)
 
 
+@pytest.mark.parametrize("speed", [0.5, 0.8, 2.0])
+@pytest.mark.parametrize("pitch", [-12.0, -0.5, 0.0, 3.0, 12.0])
+@pytest.mark.parametrize("hertz", [110, 440, 1000])
+def test_speed_and_pitch_leave_the_level_and_hit_the_note(speed, pitch, hertz):
+    changed = transform(tone(hertz, seconds=4.0), RATE, Effects(speed=speed, pitch=pitch))
+    middle = changed[0, changed.shape[1] // 4 : 3 * changed.shape[1] // 4]
+    assert middle.square().mean().sqrt() == pytest.approx(0.2 / 2**0.5, rel=0.1)
+    assert top(changed) == pytest.approx(hertz * 2 ** (pitch / 12), abs=1.5)
+
+
+@pytest.mark.parametrize("frames", [1, 60, 800, 5000])
+def test_a_short_sound_is_changed_too(frames):
+    sound = tone(440)[:, :frames].repeat(2, 1)
+    changed = transform(sound, RATE, Effects(speed=0.5, pitch=5.0))
+    assert changed.shape == (2, 2 * frames)
+    assert changed.isfinite().all()
+
+
+def test_the_cost_of_a_pitch_grows_with_the_length_alone(tmp_path):
+    """36 s at a ratio of rates that have no common divisor took 18.7 GB."""
+    said = run_fresh("""
+import json, resource
+from models.torchaudio_guard import guard
+guard()
+import torch
+from models.audio.effects import Effects, transform
+transform(torch.zeros(2, 32000), 32000, Effects(pitch=0.5))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+transform(torch.rand(2, 36 * 32000), 32000, Effects(pitch=0.5))
+print(json.dumps(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before))
+""")
+    assert said * 1024 < 300_000_000
+
+
 @pytest.mark.parametrize("steps", [-12.0, 7.0, 12.0])
 def test_pitch_moves_the_notes_and_keeps_the_length(steps):
     changed = transform(tone(440), RATE, Effects(pitch=steps))

@@ -49,7 +49,7 @@ class Dice(Family):
         )
 
     def look(self, spec, request, params, loaded, context):
-        yield Final((), {})
+        yield Final((), {"stopped": context.stopped()})
 
 
 @pytest.fixture
@@ -62,9 +62,9 @@ def roll(tmp_path):
     catalog = Catalog([ModelSpec(**entry, file=folder / "dice.toml")], {"dice": Dice()})
     registry, blobs = Registry(catalog, memory.budget_bytes(Settings())), Blobs(tmp_path / "blobs")
 
-    def run(seed=4, study="", **params):
+    def run(seed=4, study="", settings=Settings(), **params):
         request = Request(model="text/dice", inputs={"prompt": "x"}, params=params, seed=seed, study=study)
-        events = run_request(request, catalog, registry, Settings(), stopped=lambda: False, open_ref=blobs.get_bytes)
+        events = run_request(request, catalog, registry, settings, stopped=lambda: False, open_ref=blobs.get_bytes)
         *_, final = events
         made.append(final.outputs)
         return final.stats
@@ -105,3 +105,12 @@ def test_a_file_is_hashed_and_one_without_its_settings_is_told(roll):
 
 def test_of_a_study_nothing_is_in_effect(roll):
     assert roll(study="look")["in_effect"] == {}
+
+
+def test_a_study_past_its_time_is_stopped_and_says_so(roll):
+    assert not roll(study="look")["stopped"]
+    late = roll(study="look", settings=Settings(study_max_s=1e-9))
+    assert late["stopped"]
+    assert late["notes"] == [
+        "This analysis took longer than 0 s, the most allowed, and was stopped. Choose a shorter result."
+    ]

@@ -264,7 +264,7 @@ def test_repeats_and_blanks_are_taken_out_of_the_odds():
 
 @pytest.mark.parametrize(
     ("request_", "words"),
-    [(ask("gpt", "H2 d"), ["“H”", "vocabulary"]), (ask("gpt", "d " * 95), ["95 words", "91"]),
+    [(ask("gpt", "H2 d"), ["“H”", "vocabulary"]), (ask("gpt", "d " * 95), ["95 notes and bars", "91"]),
      (ask("digits", "4 9"), ["“9”", "0, 1, 4, 7"]), (ask("digits", "hello"), ["hello"]),
      (ask("digits", " "), ["nothing"]),
      (ask("digits", "4" * 13), ["13 words", "12"]), (ask("hear"), ["no recording"])],

@@ -279,8 +279,8 @@ def test_words_have_maps_and_the_picture_stays_the_same(engine, kind):
     assert alike(pictures(final)[0], plain)
     for heat in pictures(final)[1:]:
         assert heat.shape == (32, 32)
-        assert heat.min() == 0
-        assert heat.max() == 255
+        assert heat.max() > 0
+    assert max(heat.max() for heat in pictures(final)[1:]) == 255  # one scale for all words
     assert alike(pictures(final_of(engine, draw(kind, prompt="a cat ran")))[0], plain)  # nothing is left behind
 
 

@@ -9,6 +9,7 @@ from models.device import import_libraries
 from models.errors import BadInput, PromptTooLong, WeightsError
 from models.runtime.engine import LocalEngine
 from models.text.kept import unpack
+from models.text.prompts import encode
 from models.types import Request
 from tests.tiny import (
     CONTEXT,
@@ -80,7 +81,8 @@ def test_a_special_tokens_name_in_a_message_is_text(talker):
 
 @pytest.mark.parametrize("messages", [
     "no json", "{}", '[{"role": "user"}]', '[{"role": "king", "content": "x"}]', '[{"role": "user", "content": 1}]',
-    '[{"role": "user", "content": "x"}]', '[{"role": "assistant", "content": "x"}]',
+    '[{"role": "user", "content": "x"}]', '[{"role": "assistant", "content": "x"}, {"role": "user", "content": "y"}]',
+    '[{"role": "assistant", "content": "x"}, {"role": "assistant", "content": "y"}]',
     '[{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}, {"role": "system", "content": "z"}]',
     '[{"role": "system", "content": "a\\u0000"}]', "[" * 5000,
     json.dumps([{"role": role, "content": "x"} for role in ("user", "assistant")] * 101),
@@ -125,6 +127,39 @@ def test_cut_leaves_out_the_oldest_turns_whole_and_keeps_the_system_prompt(talke
     final = final_of(talker, turn("hat", *system, *before, cut_prompt=True, max_new_tokens=8))
     assert kept_of(final).prompt.tolist() == ids_of(talker, turn("hat", *system, *before[2:], max_new_tokens=8))
     assert final.stats["notes"][0] == "The oldest turn was not read."
+
+
+@pytest.mark.parametrize("system", [(), (("system", "be good"),)])
+def test_the_assistant_may_speak_first_and_is_the_first_to_be_cut(talker, system):
+    opening, rest = ("assistant", "x" * 20), (("user", "sea"), ("assistant", "rain"))
+    _, tokenizer = plain(talker.catalog["text/talker"].folder())
+    text = tokenizer.decode(ids_of(talker, turn("hat", *system, opening)))
+    assert text.index("assistant:xxx") < text.index("user:hat")
+    long = ("assistant", "x" * CONTEXT)
+    final = final_of(talker, turn("hat", *system, long, *rest, cut_prompt=True, max_new_tokens=8))
+    assert kept_of(final).prompt.tolist() == ids_of(talker, turn("hat", *system, *rest, max_new_tokens=8))
+
+
+@pytest.mark.parametrize(
+    ("template", "words"),
+    [("{% if messages[0]['role'] != 'user' %}{{ raise_exception('Roles must alternate') }}{% endif %}" + TEMPLATE,
+      "refuses this conversation: Roles must alternate. Leave out the opening"),
+     (TEMPLATE.replace("messages %}", "messages if m['role'] == 'user' %}"),
+      "leaves out what the assistant says first. Leave out the opening")],
+)  # fmt: skip
+def test_a_template_that_takes_no_opening_is_told_in_a_sentence(template, words):
+    tokenizer = make_tokenizer()
+    tokenizer.chat_template = template
+    with pytest.raises(BadInput, match=words):
+        encode(tokenizer, "hat", [{"role": "assistant", "content": "Hello"}])
+    assert encode(tokenizer, "hat", [])
+
+
+def test_the_negative_prompt_of_a_long_conversation_is_read_behind_the_turns_that_are_left(talker):
+    before = (("user", "x" * CONTEXT), ("assistant", "ran"), ("user", "sea"), ("assistant", "rain"))
+    more = {"negative_prompt": "the cat", "guidance_scale": 2.0, "max_new_tokens": 8}
+    final = final_of(talker, turn("hat", *before, cut_prompt=True, **more))
+    assert final.outputs[0].text == final_of(talker, turn("hat", *before[2:], **more)).outputs[0].text
 
 
 def test_marks_beside_the_weights_become_facts(talker):

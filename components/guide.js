@@ -1,0 +1,22 @@
+// the result's anchor knows the job that it stood for last, by the page it is on: a reload moves nothing
+const known = new Map();
+
+const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+// a button that was switched off while it had the focus leaves it to nobody
+const free = () => !document.activeElement || document.activeElement === document.body;
+
+export default function ({ data, parentElement }) {
+  const said = parentElement.querySelector(".said"), anchor = parentElement.querySelector(".anchor");
+  if (said.textContent !== data.said) said.textContent = data.said;
+  anchor.hidden = !data.job;
+  if (!data.job) return;
+  const page = location.pathname, before = known.get(page);
+  known.set(page, { job: data.job, ended: data.ended });
+  if (!before) return;
+  const begun = before.job !== data.job, ended = data.ended && (begun || !before.ended);
+  const pressed = free() || document.activeElement.closest('[data-testid="stButton"], [data-testid="stTextArea"]');
+  if (begun && pressed && innerWidth <= 640) {
+    anchor.scrollIntoView({ block: "start", behavior: still() ? "auto" : "smooth" });
+  }
+  if (ended && (free() || document.activeElement.disabled)) anchor.focus({ preventScroll: true });
+}

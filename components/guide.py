@@ -1,0 +1,32 @@
+"""Help for those who do not see what changes: where the result begins, and a line that screen readers read out."""
+
+from __future__ import annotations
+
+from components import frontend, state
+from models.runtime.job_view import JobView
+
+_component = frontend.component("playground_guide", __file__)
+_ENDS = {"done": "Done", "stopped": "Stopped", "failed": "Failed"}
+QUARTERS = ("Started", "A quarter is done", "Half is done", "Three quarters are done")
+
+
+def draw(view: JobView | None) -> None:
+    """Mark where the result begins: a press of Run brings a narrow page there, and the focus once the job is over."""
+    ended = _ENDS[view.state] if view is not None and view.finished else ""
+    said = f"{ended}. The result follows." if ended else ""
+    _component(key="result-anchor", data={"job": view.id if view is not None else "", "ended": ended, "said": said})
+
+
+def say(view: JobView) -> None:
+    """Have a living job's progress read out: that it began, and each quarter."""
+    _component(key=state.key("progress", view.id), data={"job": "", "ended": "", "said": words(view)})
+
+
+def words(view: JobView) -> str:
+    """Return what is read out of a living job: "Waiting", "Started", "Half is done"."""
+    if view.state == "queued":
+        return f"Waiting, place {view.place}"
+    progress = view.progress
+    share = progress.step / progress.total if progress is not None and progress.total and progress.step else 0.0
+    many = f", run {view.index + 1} of {len(view.requests)}" if len(view.requests) > 1 else ""
+    return QUARTERS[min(3, int(4 * share))] + many

@@ -1,0 +1,67 @@
+"""What a command was given, read: settings and inputs as its arguments write them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from models import plain_text, shell
+from models.errors import BadInput, BadParam
+from models.family import Family
+from models.params import ParamField
+from models.settings import Settings
+from models.store import Store
+
+
+def params(pairs: list[str], fields: dict[str, ParamField]) -> dict[str, Any]:
+    """Read `name=value` pairs: JSON where the field takes it, text where it takes text."""
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals:
+            raise BadParam(f"--param {pair!r} has no value; write it as name=value, such as temperature=0.8.")
+        kind = fields[name].type if name in fields else ""
+        value: Any = text
+        if kind not in ("text", "choice") or text == "null":
+            try:
+                value = json.loads(text)
+            except ValueError:
+                value = {"on": True, "off": False if kind == "toggle" else None}.get(text, text)
+        if kind == "tags":
+            value = [*found.get(name, []), *(value if isinstance(value, list) else [text])]
+        found[name] = value
+    return found
+
+
+def inputs(
+    prompt: str | None, pairs: list[str], family: Family, texts: set[str], settings: Settings
+) -> dict[str, str]:  # fmt: skip
+    """Read the prompt and `name=FILE` pairs: text for those in `texts`, a reference to stored bytes for others.
+
+    Raises `BadInput`.
+    """
+    found: dict[str, str] = {}
+    if prompt is not None:
+        found["prompt"] = plain_text.check_text(prompt)
+    for pair in pairs:
+        name, equals, file = pair.partition("=")
+        if not equals or not name:
+            raise BadInput(f"--input {pair!r} has no file; write it as name=FILE.")
+        try:
+            data = Path(file).read_bytes()
+        except OSError as error:
+            raise BadInput(f"--input {name}: the file {file} cannot be read ({error.strerror}).") from error
+        if name in texts:
+            try:
+                told, said = family.read_input(name, data.decode("utf-8"))
+            except UnicodeDecodeError as error:
+                raise BadInput(f"--input {name}: {file} is not UTF-8 text (byte {error.start}).") from error
+            if said:
+                shell.tell(said)
+            if twice := [one for one in told if one != name and one in found]:
+                raise BadInput(f"--input {name}: {file} gives the {twice[0]} too. Leave out one of the two.")
+            found |= {one: plain_text.check_text(value, one) for one, value in told.items()}
+        else:
+            found[name] = Store(settings).put_bytes(data)
+    return found
