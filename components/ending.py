@@ -10,7 +10,7 @@ from typing import Any
 
 from streamlit import runtime
 
-LIMIT_S = 2.2  # the whole app is gone by then, whatever still runs
+LIMIT_S = 2.7  # the whole app is gone by then, whatever still runs
 
 
 def when_asked(end: Callable[[], None], limit_s: float = LIMIT_S) -> None:

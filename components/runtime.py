@@ -12,7 +12,7 @@ from models.settings import Settings
 from models.store import Store
 
 KEEP_BYTES = 2_000_000_000
-STOP_S, KEEP_S = 0.8, 0.8  # a run that heeds Stop, and the store that keeps what it had, have this long
+STOP_S, KEEP_S = 1.0, 1.2  # a run that heeds Stop, and the store that keeps what it had, have this long
 
 
 def start(settings: Settings | None = None) -> Jobs:

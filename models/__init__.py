@@ -78,8 +78,9 @@ def unseen(model: str, prompt: str) -> Unseen | None:
     """
     from models import known
     from models.catalog import load_catalog
+    from models.settings import Settings
 
-    return known.unseen(load_catalog(Settings())[model], prompt)
+    return known.unseen(load_catalog(Settings(), strict=False)[model], prompt)
 
 
 def generate(request: Request, stop: StopSignal | None = None) -> Iterator[Event]:

@@ -197,9 +197,12 @@ def _asked(options: argparse.Namespace, settings: Settings) -> tuple[LocalEngine
     request = catalog.current(Request(model=spec.id, inputs=inputs, params=params, seed=seed))
     warnings = family.warnings(spec, request, catalog.validate(request))
     strange = unseen(spec, inputs.get("prompt", ""))
-    if strange is not None:
-        warnings = [strange.sentence, *warnings]
-    for sentence in (said, f"Seed {seed} was drawn." if options.seed == NEW_SEED else "", *warnings):
+    for sentence in (
+        said,
+        strange.sentence if strange else "",
+        f"Seed {seed} was drawn." if options.seed == NEW_SEED else "",
+        *warnings,
+    ):
         if sentence:
             shell.tell(sentence)
     return engine, request
@@ -209,11 +212,12 @@ def _generate(engine: LocalEngine, request: Request, options: argparse.Namespace
     """Run a request, print what comes and save it; return the exit code."""
     catalog = engine.catalog
     spec, family = catalog[request.model], catalog.family(request.model)
-    export = Path(options.export) if options.export else None
-    if export:
-        family.export(request, (), export.suffix)  # refuses what could not be exported
     fields = family.fields(spec)
     out = Path(options.out) if options.out else None
+    export = Path(options.export) if options.export else None
+    if export is not None:
+        family.export(request, (), export.suffix)  # refuses what could not be exported
+        outfile.check_target(export, "export")
     full = catalog.validate(request).model_dump(mode="json")
     final, shown, broken = _follow(engine, request, options)
     if not options.json and broken is None:
@@ -225,8 +229,8 @@ def _generate(engine: LocalEngine, request: Request, options: argparse.Namespace
     for output, header in zip(final.outputs, outputs, strict=True):
         if out is not None and output.kind not in ASIDE:  # kept steps are for looking into, not a result
             header["file"] = str(outfile.save(out, family, whole, output, results))
-    if export:
-        shell.write_file(export, family.export(request, final.outputs, export.suffix))
+    if export is not None:
+        shell.write_file(export, family.export(request, final.outputs, export.suffix), "export")
     if broken is not None:
         raise broken
     stats = dict(final.stats)
@@ -341,10 +345,8 @@ def _parser() -> argparse.ArgumentParser:
             "--param", action="append", default=[], metavar="NAME=VALUE", help="setting, repeatable; see show"
         )
         made.add_argument("--seed", type=int, default=0, help="random seed (default 0; -1: a new one)")
+        made.add_argument("--out", metavar="FILE", help="save the result, with its settings, as the ending says")
         made.add_argument("--export", metavar="FILE", help="save the result with all that led to it, such as talk.md")
-        made.add_argument(
-            "--out", metavar="FILE", help="save the result, as its ending says, with its settings; see show"
-        )
         made.add_argument("--json", action="store_true", help="print only the final JSON line")
         made.add_argument("--full", action="store_true", help="print long details of outputs in it too: a wave's peaks")
         made.add_argument("--bare", action="store_true", help="give the prompt alone, without what the page adds to it")

@@ -213,20 +213,6 @@ class Family(ABC, Generic[P]):
     def check_inputs(self, spec: ModelSpec, request: Request, params: P) -> None:
         """Check what can be checked without the model. Raises `BadInput`. Runs on page, CLI and API alike."""
 
-    def read_input(self, name: str, text: str) -> tuple[dict[str, str], str]:
-        """Return the inputs that a file of text given as input `name` means, and a sentence on it, "" for none.
-
-        Raises `BadInput`.
-        """
-        return {name: text}, ""
-
-    def export(self, request: Request, outputs: Sequence[Output], suffix: str) -> bytes:
-        """Return a result with what led to it as a file of another program's kind, told by `suffix` such as ".json".
-
-        With no outputs it says whether that can be done. Raises `BadInput` where there is no such kind.
-        """
-        raise BadInput(f"The model's family, {self.name}, exports nothing. Save its result with --out.")
-
     def usual_inputs(self, spec: ModelSpec) -> Mapping[str, str]:
         """Return what the page adds to a prompt alone, and a command where it is not told otherwise: input to value."""
         return {}
@@ -244,6 +230,20 @@ class Family(ABC, Generic[P]):
         `request` names every setting.
         """
         return output.data
+
+    def read_input(self, name: str, text: str) -> tuple[dict[str, str], str]:
+        """Return the inputs that a file of text given as input `name` means, and a sentence on it, "" for none.
+
+        Raises `BadInput`.
+        """
+        return {name: text}, ""
+
+    def export(self, request: Request, outputs: Sequence[Output], suffix: str) -> bytes:
+        """Return a result with what led to it as a file of another program's kind, told by `suffix` such as ".json".
+
+        With no outputs it says whether that can be done. Raises `BadInput` where there is no such kind.
+        """
+        raise BadInput(f"The model's family, {self.name}, exports nothing. Save its result with --out.")
 
     def fields(self, spec: ModelSpec) -> tuple[ParamField, ...]:
         """Return the model's table of settings."""

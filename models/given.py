@@ -1,4 +1,4 @@
-"""What a command is given, read: settings and inputs as the page would make them."""
+"""What a command was given, read: settings and inputs as its arguments write them."""
 
 from __future__ import annotations
 
@@ -34,8 +34,10 @@ def params(pairs: list[str], fields: dict[str, ParamField]) -> dict[str, Any]:
     return found
 
 
-def inputs(prompt: str | None, pairs: list[str], family: Family, texts: set[str], settings: Settings) -> dict[str, str]:
-    """Read the prompt and `name=FILE` pairs: texts as the family reads them, other files by their hash in the store.
+def inputs(
+    prompt: str | None, pairs: list[str], family: Family, texts: set[str], settings: Settings
+) -> dict[str, str]:  # fmt: skip
+    """Read the prompt and `name=FILE` pairs: text for those in `texts`, a reference to stored bytes for others.
 
     Raises `BadInput`.
     """
@@ -52,14 +54,14 @@ def inputs(prompt: str | None, pairs: list[str], family: Family, texts: set[str]
             raise BadInput(f"--input {name}: the file {file} cannot be read ({error.strerror}).") from error
         if name in texts:
             try:
-                given, said = family.read_input(name, data.decode("utf-8"))
+                told, said = family.read_input(name, data.decode("utf-8"))
             except UnicodeDecodeError as error:
                 raise BadInput(f"--input {name}: {file} is not UTF-8 text (byte {error.start}).") from error
             if said:
                 shell.tell(said)
-            if twice := [one for one in given if one != name and one in found]:
+            if twice := [one for one in told if one != name and one in found]:
                 raise BadInput(f"--input {name}: {file} gives the {twice[0]} too. Leave out one of the two.")
-            found |= {one: plain_text.check_text(value, one) for one, value in given.items()}
+            found |= {one: plain_text.check_text(value, one) for one, value in told.items()}
         else:
             found[name] = Store(settings).put_bytes(data)
     return found

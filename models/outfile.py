@@ -35,8 +35,13 @@ def check(out: Path, spec: ModelSpec, family: Family) -> None:
             f"--out: {out.name} would be a file of the kind .{kind}; {spec.id} is saved as "
             f"{', '.join('.' + one for one in family.saves)}. Give the file one of these endings."
         )
+    check_target(out)
+
+
+def check_target(path: Path, option: str = "out") -> None:
+    """Refuse a file that cannot be written. Raises `BadInput`."""
     try:
-        shell.check_target(out)
+        shell.check_target(path, option)
     except shell.Unwritable as error:
         raise BadInput(str(error)) from error
 

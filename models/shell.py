@@ -96,18 +96,18 @@ def _close_stdout() -> None:
         os.close(nowhere)
 
 
-def check_target(path: Path) -> None:
+def check_target(path: Path, option: str = "out") -> None:
     """Raise `Unwritable` where a file could not be written, before work is done for it. Changes nothing."""
     folder = path.parent
     if path.is_dir():
-        raise Unwritable(f"--out: {path} is a folder. Name a file in it.")
+        raise Unwritable(f"--{option}: {path} is a folder. Name a file in it.")
     if not folder.is_dir():
-        raise Unwritable(f"--out: the folder {folder} does not exist. Make it first, or name another file.")
+        raise Unwritable(f"--{option}: the folder {folder} does not exist. Make it first, or name another file.")
     if not os.access(path if path.exists() else folder, os.W_OK):
-        raise Unwritable(f"--out: {path} cannot be written (permission denied). Name another file.")
+        raise Unwritable(f"--{option}: {path} cannot be written (permission denied). Name another file.")
 
 
-def write_file(path: Path, data: bytes) -> Path:
+def write_file(path: Path, data: bytes, option: str = "out") -> Path:
     """Write a file whole or not at all; what was there before stays until the new one is complete.
 
     Where that fails the data goes into the system's folder for temporary files. Returns `path`; raises `Unwritable`
@@ -121,7 +121,7 @@ def write_file(path: Path, data: bytes) -> Path:
             _replace(Path(os.path.realpath(path)), data)
         return path
     except OSError as error:
-        why = f"--out: {path} could not be written: {(error.strerror or str(error)).lower()}."
+        why = f"--{option}: {path} could not be written: {(error.strerror or str(error)).lower()}."
         try:
             kept = Path(tempfile.mkdtemp(prefix="playground-"), path.name or "result")
             _replace(kept, data)

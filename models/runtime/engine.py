@@ -157,10 +157,10 @@ def run_request(
                     "peak_bytes": memory.peak_bytes(),
                 }
                 unused = stats.pop("unused", [])
-                if request.study and late():
-                    stats["notes"] = [*stats.get("notes", []), _STUDY_LATE.format(settings.study_max_s)]
                 if not request.study and (said := family.warnings(spec, full, params)):
                     stats["notes"] = [*said, *stats.get("notes", [])]
+                if request.study and late():
+                    stats["notes"] = [*stats.get("notes", []), _STUDY_LATE.format(settings.study_max_s)]
                 stats["in_effect"] = {name: value for name, value in acted.items() if name not in unused}
                 outputs = tuple(_hashed(output) for output in event.outputs)
                 bare = [one.index for one in outputs if one.kind not in ASIDE and not _holds(one.data, spec.revision())]

@@ -125,18 +125,6 @@ class CausalLM(Family[CausalLMParams]):
 
             grammar(params.json_schema)
 
-    def read_input(self, name: str, text: str) -> tuple[dict[str, str], str]:
-        """Take any file of a conversation as the earlier turns; see `models.text.conversations.read_input`."""
-        return conversations.read_input(text) if name == "messages" else super().read_input(name, text)
-
-    def export(self, request: Request, outputs: Sequence[Output], suffix: str) -> bytes:
-        """Write a chat as `.json` or, to read, as `.md`, the first answer at its end; see `Family.export`."""
-        if suffix not in (".json", ".md"):
-            raise BadInput(f"A conversation is saved as .json or .md, not as “{suffix}”. Give a file that ends so.")
-        talk = conversations.talk_of(request, next((one.text for one in outputs if one.kind == "text"), ""))
-        write = conversations.to_json if suffix == ".json" else conversations.to_markdown
-        return write(talk).encode()
-
     def usual_inputs(self, spec: ModelSpec) -> Mapping[str, str]:
         """Begin a conversation where the model has a chat template; see `Family.usual_inputs`."""
         return {"messages": "[]"} if spec.facts.get("chat") else {}
@@ -148,6 +136,18 @@ class CausalLM(Family[CausalLMParams]):
         if not alone or not last.isspace() or last in "\n\r":
             return []
         return ["The prompt ends with a blank. Words bring their own, so the next may come out odd: remove the blank."]
+
+    def read_input(self, name: str, text: str) -> tuple[dict[str, str], str]:
+        """Take any file of a conversation as the earlier turns; see `models.text.conversations.read_input`."""
+        return conversations.read_input(text) if name == "messages" else super().read_input(name, text)
+
+    def export(self, request: Request, outputs: Sequence[Output], suffix: str) -> bytes:
+        """Write a chat as `.json` or, to read, as `.md`, the first answer at its end; see `Family.export`."""
+        if suffix not in (".json", ".md"):
+            raise BadInput(f"A conversation is saved as .json or .md, not as “{suffix}”. Give a file that ends so.")
+        talk = conversations.talk_of(request, next((one.text for one in outputs if one.kind == "text"), ""))
+        write = conversations.to_json if suffix == ".json" else conversations.to_markdown
+        return write(talk).encode()
 
     def count_tokens(self, spec: ModelSpec, data: dict[str, Any], blobs: Blobs | None = None) -> dict[str, Any]:
         """Count a text's tokens, the start token included: `{"text"}` → `{"tokens", "context_length", "problem"}`.

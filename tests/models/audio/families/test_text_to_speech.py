@@ -52,7 +52,8 @@ BOTH = ("even", "as it came")
 ENDS = {
     "voices": {"speaking_rate": (0.3, 3.0), "noise_scale": (0.0, 2.0), "noise_scale_duration": (0.0, 2.0),
                "pause_s": (0.0, 2.0), "speaker": ("0", "2"), "loudness": BOTH},
-    "speecht5": {"voice_number": (0, 9999), "threshold": (0.0, 1.0), "maxlenratio": (1.0, 8.0), "pause_s": (0.0, 2.0), "loudness": BOTH},
+    "speecht5": {"voice_number": (0, 9999), "threshold": (0.0, 1.0), "maxlenratio": (1.0, 8.0), "pause_s": (0.0, 2.0),
+                 "loudness": BOTH},
     "bark": {"speaker": ("en_a", "en_b"), "semantic_temperature": (0.0, 2.0), "coarse_temperature": (0.0, 2.0),
              "fine_temperature": (0.0, 2.0), "min_eos_p": (0.03, 1.0), "max_seconds": (0.5, 1.0),
              "pause_s": (0.0, 2.0), "loudness": BOTH},
