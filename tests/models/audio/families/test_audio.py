@@ -155,7 +155,7 @@ def test_no_setting_is_left_out_of_those_whose_ends_are_heard(engine):
     tested = {"gpt": {*ENDS, "swing", "num_variants", "loudness"},
               "digits": {"speaker", "num_inference_steps", "guidance_scale", "pause_s", "griffin_lim_rounds",
                          "scheduler", "num_takes", "loudness"},
-              "hear": {"min_confidence", "max_outlier"}}  # fmt: skip
+              "hear": {"min_confidence"}}  # fmt: skip
     for model, names in tested.items():
         fields = engine.catalog.family(f"audio/{model}").fields(engine.catalog[f"audio/{model}"])
         assert {item.name for item in fields} - {"seed"} == names

@@ -86,7 +86,7 @@ def test_no_sound_is_longer_than_the_model_can_make(engine):
 ENDS = {"guidance_scale": (1.0, 8.0), "num_inference_steps": (2, 8), "seconds": (0.5, 1.0), "shift": (1.0, 6.0),
         "negative_prompt": ("", "low quality"), "lyrics": ("", "drums"), "vocal_language": ("en", "de"),
         "bpm": (None, 4), "keyscale": ("", "low"), "timesignature": ("any", "4"), "temperature": (0.0, 2.0),
-        "top_k": (1, 0), "top_p": (0.01, 1.0), "loudness": ("even", "as it came")}  # fmt: skip
+        "top_k": (1, 0), "top_p": (0.01, 1.0), "loudness": ("even (−16 LUFS)", "as it came")}  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", ["audioldm", "stable", "longcat", "ace", "musicgen"])

@@ -48,7 +48,7 @@ def test_without_chance_every_seed_is_alike(engine):
     assert np.array_equal(one, other)
 
 
-BOTH = ("even", "as it came")
+BOTH = ("even (−16 LUFS)", "as it came")
 ENDS = {
     "voices": {"speaking_rate": (0.3, 3.0), "noise_scale": (0.0, 2.0), "noise_scale_duration": (0.0, 2.0),
                "pause_s": (0.0, 2.0), "speaker": ("0", "2"), "loudness": BOTH},
