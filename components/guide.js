@@ -9,10 +9,10 @@ export default function ({ data, parentElement }) {
   const said = parentElement.querySelector(".said"), anchor = parentElement.querySelector(".anchor");
   if (said.textContent !== data.said) said.textContent = data.said;
   anchor.hidden = !data.job;
-  if (!data.job) return;
+  if (data.place !== "result") return;
   const page = location.pathname, before = known.get(page);
   known.set(page, { job: data.job, ended: data.ended });
-  if (!before) return;
+  if (!before || !data.job) return;
   const begun = before.job !== data.job, ended = data.ended && (begun || !before.ended);
   const pressed = free() || document.activeElement.closest('[data-testid="stButton"], [data-testid="stTextArea"]');
   if (begun && pressed && innerWidth <= 640) {

@@ -14,12 +14,16 @@ def draw(view: JobView | None) -> None:
     """Mark where the result begins: a press of Run brings a narrow page there, and the focus once the job is over."""
     ended = _ENDS[view.state] if view is not None and view.finished else ""
     said = f"{ended}. The result follows." if ended else ""
-    _component(key="result-anchor", data={"job": view.id if view is not None else "", "ended": ended, "said": said})
+    _component(key="result-anchor", data={
+        "place": "result", "job": view.id if view is not None else "", "ended": ended, "said": said,
+    })  # fmt: skip
 
 
 def say(view: JobView) -> None:
     """Have a living job's progress read out: that it began, and each quarter."""
-    _component(key=state.key("progress", view.id), data={"job": "", "ended": "", "said": words(view)})
+    _component(
+        key=state.key("progress", view.id), data={"place": "progress", "job": "", "ended": "", "said": words(view)}
+    )
 
 
 def words(view: JobView) -> str:

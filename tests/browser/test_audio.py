@@ -147,7 +147,7 @@ def test_a_growing_tune_says_how_long_it_is(session):
     start(viewer)
     viewer.sees("s of sound so far")
     finished(viewer)
-    assert viewer.page.get_by_test_id("stAudio").count() == 4
+    until(lambda: viewer.page.get_by_test_id("stAudio").count() == 4)
 
 
 def span(viewer):

@@ -180,7 +180,7 @@ def test_the_steps_are_scrubbed(session):
     viewer.page.get_by_role("slider").last.press("End")
     viewer.sees("step 12 of 12")
     look_closer(viewer, "Words")
-    viewer.sees("cross-attention")
+    viewer.sees("when this word is left out of the prompt")
     viewer.page.get_by_text("heart", exact=True).first.wait_for()
 
 

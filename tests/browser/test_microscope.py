@@ -94,7 +94,7 @@ def test_the_table_of_candidates_fits_a_phone(reader):
     page = reader.page
     page.set_viewport_size({"width": 390, "height": 844})
     options(reader).nth(5).click()
-    until(lambda: "Token 6" in page.locator(".map h4").inner_text())
+    until(lambda: "Token 6" in page.locator(".map h3").inner_text())
     table = page.locator(".map .scroll")
     until(lambda: table.evaluate("box => box.scrollWidth <= box.clientWidth"), 5)
     assert table.locator("td.cell").first.inner_text().strip().endswith("%")
