@@ -1,5 +1,11 @@
 // the result's anchor knows the job that it stood for last, by the page it is on: a reload moves nothing
 const known = new Map();
+// the job that a narrow page was brought to: until the reader scrolls, its end brings the page there again, for only
+// then is there enough below to scroll
+let brought = "";
+for (const moved of ["wheel", "touchmove", "keydown"]) {
+  addEventListener(moved, () => { brought = ""; }, { capture: true, passive: true });
+}
 
 const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 // a button that was switched off while it had the focus leaves it to nobody
@@ -15,7 +21,8 @@ export default function ({ data, parentElement }) {
   if (!before || !data.job) return;
   const begun = before.job !== data.job, ended = data.ended && (begun || !before.ended);
   const pressed = free() || document.activeElement.closest('[data-testid="stButton"], [data-testid="stTextArea"]');
-  if (begun && pressed && innerWidth <= 640) {
+  if (begun) brought = pressed && innerWidth <= 640 ? data.job : "";
+  if (brought === data.job && (begun || ended)) {
     anchor.scrollIntoView({ block: "start", behavior: still() ? "auto" : "smooth" });
   }
   if (ended && (free() || document.activeElement.disabled)) anchor.focus({ preventScroll: true });

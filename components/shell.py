@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
-from components import owners, rooms, theme
+from components import keyboard, owners, rooms, theme
 from components import session as sessions
 from components.escape import plain
 from models.errors import BadSetting, PlaygroundError
@@ -41,6 +41,7 @@ def _draw() -> None:
         log.exception("a page could not be drawn")
         st.error(plain(error.message), icon=":material/error:")
     with st.sidebar:
+        keyboard.draw()
         _draw_owner()
 
 

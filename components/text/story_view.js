@@ -7,13 +7,13 @@ export default function ({ data, parentElement }) {
     let card = box.children[index];
     if (!card) {
       card = document.createElement("article");
-      const title = document.createElement("h3"), body = document.createElement("p");
+      const title = document.createElement("h2"), body = document.createElement("p");
       const given = document.createElement("span"), fresh = document.createElement("span");
       given.className = "given"; fresh.className = "new";
       body.append(given, fresh); card.append(title, body); box.append(card);
     }
     card.className = text.live ? "live" : "";
-    const title = card.querySelector("h3");
+    const title = card.querySelector("h2");
     title.textContent = text.title; title.hidden = !text.title;
     const set = (name, value) => {
       const node = card.querySelector(name);

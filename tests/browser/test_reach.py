@@ -112,6 +112,10 @@ def test_the_page_is_used_by_keyboard_alone(session):
     viewer.page.keyboard.press("Tab")
     inside = "document.activeElement.closest('[data-testid=stPopoverBody]') !== null"
     until(lambda: viewer.page.evaluate(inside))
+    viewer.page.keyboard.press("Shift+Tab")
+    until(lambda: viewer.page.evaluate("document.activeElement.dataset.testid === 'stPopoverButton'"))
+    viewer.page.keyboard.press("Tab")
+    until(lambda: viewer.page.evaluate(inside))
     viewer.page.keyboard.press("Escape")
     until(lambda: not viewer.page.get_by_text("Trained on", exact=True).locator("visible=true").count())
     for name in viewer.page.get_by_role("slider").all():

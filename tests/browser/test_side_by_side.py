@@ -18,7 +18,7 @@ def test_models_write_beside_one_another_and_are_compared_token_by_token(session
     texts = page.locator("article p").all_inner_texts()
     assert all(text.startswith("Once upon a time a small <b>dragon</b>") for text in texts[:2])
     assert len(set(texts)) == len(texts)
-    names = page.locator("article h3").all_inner_texts()
+    names = page.locator("article h2").all_inner_texts()
     assert names == ["Story GPT", "Story LSTM", "Story Chat", "Story Chat DPO"]
 
     page.get_by_text(re.compile("How would Story GPT have predicted")).first.click()

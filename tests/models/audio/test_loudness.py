@@ -1,5 +1,8 @@
 """Every sound that is made is equally loud, no peak is over −1 dB, and what was done is told."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pyloudnorm
 import pytest
@@ -24,6 +27,26 @@ def test_every_instrument_is_equally_loud(instrument):
     assert facts["loudness_lufs"] == pytest.approx(-16, abs=0.2)
     again, _ = loudness.level(played(instrument), RATE, loudness.EVEN)
     assert np.array_equal(sound, again)
+
+
+LONG = """
+import numpy as np
+from models.audio import loudness
+from models.runtime import memory
+
+quick = np.zeros((1000, 2), np.float32)
+quick[500] = 1
+loudness.level(quick, 32_000, loudness.EVEN)  # the libraries and their threads are there
+sound = np.random.default_rng(1).normal(0, 0.02, (60 * 32_000, 2)).astype(np.float32)
+sound[::9000] = 0.9
+memory.limit_address_space(0)  # 256 MB beside what there is
+print(loudness.level(sound, 32_000, loudness.EVEN)[1]["limited_db"] > 1)
+"""
+
+
+def test_a_long_sound_needs_little_memory():
+    done = subprocess.run([sys.executable, "-c", LONG], capture_output=True, text=True, check=False)
+    assert done.stdout == "True\n", done.stderr
 
 
 @pytest.mark.parametrize("channels", [1, 2])

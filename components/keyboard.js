@@ -1,0 +1,45 @@
+// Streamlit draws what a popover holds at the end of the page, far from its button: Tab would pass it by
+const FOCUSABLE = "a[href], button, input, textarea, select, summary, audio[controls], video[controls], [tabindex]";
+
+const shown = (node) => node.getClientRects().length > 0;
+const reached = (node) => node.matches(FOCUSABLE) && node.tabIndex >= 0 && !node.disabled && shown(node);
+
+// what Tab reaches below a node, in order, also inside components, which have a shadow tree of their own
+const within = (root) => [...root.querySelectorAll("*")].flatMap(
+  (node) => [...(reached(node) ? [node] : []), ...(node.shadowRoot ? within(node.shadowRoot) : [])]);
+
+const focused = () => {
+  let node = document.activeElement;
+  while (node?.shadowRoot?.activeElement) node = node.shadowRoot.activeElement;
+  return node;
+};
+
+const opened = () => document.querySelector('[data-testid="stPopoverButton"][aria-expanded="true"]');
+const content = () => [...document.querySelectorAll('[data-testid="stPopoverBody"]')].findLast(shown);
+
+// where Tab goes from here, or nothing where the browser's own order is right
+const next = (back) => {
+  const trigger = opened(), body = content(), here = focused();
+  if (!trigger || !body) return null;
+  body.tabIndex = -1;
+  const held = within(body), inside = held.length ? held : [body]; // where it holds text alone, the text is read
+  if (here === trigger) return back ? null : inside[0];
+  if (back && here === inside[0]) return trigger;
+  if (back || here !== inside.at(-1)) return null;
+  const outside = within(document.body).filter((node) => !inside.includes(node));
+  return outside[outside.indexOf(trigger) + 1] ?? trigger;
+};
+
+const onKey = (event) => {
+  if (event.key !== "Tab" || event.altKey || event.ctrlKey || event.metaKey) return;
+  const place = next(event.shiftKey);
+  if (!place) return;
+  event.preventDefault();
+  place.focus();
+};
+
+export default function () {
+  document.removeEventListener("keydown", window.__playgroundTab);
+  window.__playgroundTab = onKey;
+  document.addEventListener("keydown", onKey);
+}
