@@ -1,15 +1,20 @@
 // the result's anchor knows the job that it stood for last, by the page it is on: a reload moves nothing
 const known = new Map();
-// the job that a narrow page was brought to: until the reader scrolls, its end brings the page there again, for only
-// then is there enough below to scroll
-let brought = "";
-for (const moved of ["wheel", "touchmove", "keydown"]) {
-  addEventListener(moved, () => { brought = ""; }, { capture: true, passive: true });
-}
+const SETTLED_MS = 3000; // after a job's end its buttons come in, and the page grows
 
 const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 // a button that was switched off while it had the focus leaves it to nobody
 const free = () => !document.activeElement || document.activeElement === document.body;
+
+// a narrow page is brought to the result as far as there is anything below to scroll, and further while it grows, until
+// the reader scrolls
+let brought = "", goal = null;
+const bring = () => goal?.scrollIntoView({ block: "start", behavior: still() ? "auto" : "smooth" });
+const growth = new ResizeObserver(bring);
+const leave = () => { brought = ""; goal = null; growth.disconnect(); };
+for (const moved of ["wheel", "touchmove", "keydown"]) {
+  addEventListener(moved, leave, { capture: true, passive: true });
+}
 
 export default function ({ data, parentElement }) {
   const said = parentElement.querySelector(".said"), anchor = parentElement.querySelector(".anchor");
@@ -21,9 +26,16 @@ export default function ({ data, parentElement }) {
   if (!before || !data.job) return;
   const begun = before.job !== data.job, ended = data.ended && (begun || !before.ended);
   const pressed = free() || document.activeElement.closest('[data-testid="stButton"], [data-testid="stTextArea"]');
-  if (begun) brought = pressed && innerWidth <= 640 ? data.job : "";
-  if (brought === data.job && (begun || ended)) {
-    anchor.scrollIntoView({ block: "start", behavior: still() ? "auto" : "smooth" });
+  if (begun) leave();
+  if (begun && pressed && innerWidth <= 640) {
+    brought = data.job;
+    const column = document.querySelector('[data-testid="stMainBlockContainer"]');
+    if (column) growth.observe(column);
+  }
+  if (brought === data.job) {
+    goal = anchor;
+    bring();
+    if (ended) setTimeout(() => { if (brought === data.job) leave(); }, SETTLED_MS);
   }
   if (ended && (free() || document.activeElement.disabled)) anchor.focus({ preventScroll: true });
 }
