@@ -11,6 +11,7 @@ import random
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 from xml.etree import ElementTree
 
 import numpy as np
@@ -68,7 +69,7 @@ def load_emoji(data: Path, cldr: Path = CLDR) -> EmojiSet:
     A base name is held out if its hash falls in the lowest `HELD_OUT` of all, so that the split stays when files are
     added.
     """
-    names, aliases = _package_names()
+    names, aliases = package_names()
     keywords = _keywords(cldr)
     found: dict[tuple[int, ...], list[tuple[tuple[int, ...], Path]]] = {}
     for file in sorted((data / "emoji").glob("emoji_u*.png")):
@@ -110,7 +111,7 @@ def base_codes(codes: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(kept)
 
 
-def read_picture(file: Path) -> torch.Tensor:
+def read_picture(file: Path | BinaryIO) -> torch.Tensor:
     """Return one file as uint8, 4 × 72 × 72, colour multiplied by alpha."""
     rgba = np.asarray(Image.open(file).convert("RGBA").resize((72, 72)), dtype=np.float32)
     rgba = np.concatenate([rgba[..., :3] * rgba[..., 3:] / 255, rgba[..., 3:]], axis=2)
@@ -192,7 +193,8 @@ def plain(name: str) -> str:
     return re.sub(r"[^\w&#*’'.!-]+", " ", name.strip(":").replace("_", " ")).strip().lower()
 
 
-def _package_names() -> tuple[dict[tuple[int, ...], str], dict[tuple[int, ...], list[str]]]:
+def package_names() -> tuple[dict[tuple[int, ...], str], dict[tuple[int, ...], list[str]]]:
+    """Return the English name and the aliases of every emoji, by its code points without the selector."""
     import emoji
 
     names: dict[tuple[int, ...], str] = {}

@@ -98,14 +98,16 @@ def colour_followed(pipeline: Any, emoji: EmojiSet, guidance: float) -> float:
     choice = random.Random(1)
     asked = [(colour, emoji.groups[choice.choice(emoji.train)].name) for colour in COLOURS for _ in range(8)]
     drawn = draw(pipeline, [f"{colour} {name}" for colour, name in asked], guidance)
-    good = 0
-    for picture, (colour, _) in zip((drawn + 1) / 2, asked, strict=True):
-        pulled = (picture - picture.mean(0)).flatten(1)  # what is not grey
-        mean = pulled.mean(1)
-        angle = torch.atan2(3**0.5 * (mean[1] - mean[2]), 2 * mean[0] - mean[1] - mean[2]) / (2 * torch.pi) % 1
-        nearest = min(COLOURS, key=lambda name: abs((COLOURS[name] - float(angle) + 0.5) % 1 - 0.5))
-        good += nearest == colour
+    good = sum(hue_of(picture) == colour for picture, (colour, _) in zip(drawn, asked, strict=True))
     return round(good / len(asked), 4)
+
+
+def hue_of(picture: torch.Tensor) -> str:
+    """Return the colour of `COLOURS` that lies nearest to the mean hue of a picture (3 × height × width, −1 … 1)."""
+    shown = (picture + 1) / 2
+    mean = (shown - shown.mean(0)).flatten(1).mean(1)  # what is not grey
+    angle = torch.atan2(3**0.5 * (mean[1] - mean[2]), 2 * mean[0] - mean[1] - mean[2]) / (2 * torch.pi) % 1
+    return min(COLOURS, key=lambda name: abs((COLOURS[name] - float(angle) + 0.5) % 1 - 0.5))
 
 
 def write_card(pipeline: Any, emoji: EmojiSet, judge: Judge, marks: dict[str, Any], out: Path) -> None:
