@@ -105,7 +105,7 @@ def true_peak_db(samples: Samples, rate: int) -> float:
     if not samples.size:
         return float("-inf")
     peak = max(float(np.abs(samples).max()), 1e-9)
-    for start in range(0, len(samples), _BLOCK):  # its neighbours go in and out with a block: the values are the whole's
+    for start in range(0, len(samples), _BLOCK):  # with its neighbours, a block has the values of the whole
         block = samples[max(0, start - _NEIGHBOURS) : start + _BLOCK + _NEIGHBOURS]
         fine = np.abs(resample_poly(block, _OVERSAMPLED, 1, axis=0))
         first = min(start, _NEIGHBOURS) * _OVERSAMPLED
