@@ -38,7 +38,8 @@ const onKey = (event) => {
   place.focus();
 };
 
-export default function () {
+export default function ({ parentElement }) {
+  const document = parentElement.ownerDocument;
   document.removeEventListener("keydown", window.__playgroundTab);
   window.__playgroundTab = onKey;
   document.addEventListener("keydown", onKey);

@@ -100,13 +100,17 @@ def mend(folder: Path) -> bool:
     code, start = folder / f"{_HOOK}.py", folder / f"{_HOOK}.pth"
     start.unlink(missing_ok=True)
     code.unlink(missing_ok=True)
-    plain = f"import sys; sys.path.insert(0, {str(folder)!r}); import torchaudio"
+    # the interpreter that asks may be of an environment that is mended already
+    plain = (
+        f"import sys; sys.path.insert(0, {str(folder)!r}); "
+        f"sys.meta_path[:] = [one for one in sys.meta_path if type(one).__module__ != {_HOOK!r}]; import torchaudio"
+    )
     tried = subprocess.run([sys.executable, "-c", plain], capture_output=True, text=True, check=False)
     if tried.returncode == 0 or "No module named 'torchaudio'" in tried.stderr:
         return False
     own = Path(__file__).read_text("utf-8").split("\ndef mend(")[0]
-    code.write_text(f"{own}\ninstall()\n", "utf-8")
-    start.write_text(f"import {_HOOK}\n", "utf-8")
+    code.write_text(own, "utf-8")
+    start.write_text(f"import {_HOOK}; {_HOOK}.install()\n", "utf-8")
     return True
 
 

@@ -154,6 +154,6 @@ def _ready(graph: Graph) -> Iterator[Samples]:
 
     while True:
         try:
-            yield graph.pull().to_ndarray()
+            yield graph.pull().to_ndarray().astype(np.float32, copy=False)
         except (av.error.EOFError, av.error.BlockingIOError):
             return

@@ -231,13 +231,19 @@ def test_two_runs_with_two_schedulers_on_one_pipeline_do_not_disturb_each_other(
         *_, final = family.generate(spec, request, params, loaded, Context())
         into[request.params["scheduler"]] = pictures(final)[0]
 
+    def threads(into):
+        return [threading.Thread(target=run, args=(request, into)) for request in requests]
+
     alone, together = {}, {}
-    for request in requests:
-        run(request, alone)
-    threads = [threading.Thread(target=run, args=(request, together)) for request in requests]
-    for thread in threads:
+    for thread in threads(
+        alone
+    ):  # a new thread may share out its sums otherwise than the main one, and round otherwise
         thread.start()
-    for thread in threads:
+        thread.join()
+    beside = threads(together)
+    for thread in beside:
+        thread.start()
+    for thread in beside:
         thread.join()
     for name in names:
         assert (alone[name] == together[name]).all()
