@@ -24,6 +24,7 @@ ROOT = Path(__file__).parents[2]
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]  # fmt: skip
 WAIT_MS = 60_000
+VIEWPORT = {"width": 1280, "height": 1000}
 
 
 def browser_path():
@@ -118,13 +119,57 @@ class App:
         self.log.close()
 
 
+class Browsers:
+    """People's browsers. A plain one is lent again to the next person, who finds nothing of the last.
+
+    What it keeps is the compiled scripts on its disk, with which a page takes 3 s of a core to load instead of 4.6; a
+    context of another kind, such as a phone, is made anew and has no disk.
+    """
+
+    def __init__(self, playwright, folder, flags=()):
+        self.playwright, self.folder, self.flags = playwright, folder, [*FLAGS, *flags]
+        self.one = playwright.chromium.launch(executable_path=browser_path(), args=self.flags)
+        self._all, self._free = [], []
+
+    def lend(self, viewport=VIEWPORT, **options):
+        if options:
+            return self.one.new_context(viewport=viewport, **options)
+        if not self._free:
+            self._free.append(self.playwright.chromium.launch_persistent_context(
+                self.folder / str(len(self._all)), executable_path=browser_path(), args=self.flags, viewport=VIEWPORT,
+            ))  # fmt: skip
+            self._all.append(self._free[-1])
+        return self._free.pop()
+
+    def take_back(self, context, origin):
+        if context not in self._all:
+            context.close()
+            return
+        first, *more = context.pages
+        for page in more:
+            page.close()
+        forget = {"origin": origin, "storageTypes": "cookies,local_storage,indexeddb,cache_storage,service_workers"}
+        context.new_cdp_session(first).send("Storage.clearDataForOrigin", forget)
+        context.clear_cookies()
+        context.clear_permissions()
+        self._free.append(context)
+
+    def close(self):
+        for one in (*self._all, self.one):
+            one.close()
+
+
 class Session:
     """One person's browser: a page of the app and what they do on it."""
 
-    def __init__(self, browser, app, **options):
-        self.app = app
-        self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 1000}, **options})
+    def __init__(
+        self, browsers, app, viewport=VIEWPORT, color_scheme="light", reduced_motion="no-preference", **options
+    ):
+        self.app, self.browsers = app, browsers
+        self.context = browsers.lend(viewport, **options)
         self.page = self.context.new_page()
+        self.page.set_viewport_size(viewport)
+        self.page.emulate_media(color_scheme=color_scheme, reduced_motion=reduced_motion)
         self.page.set_default_timeout(WAIT_MS)
         self.errors = []
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
@@ -174,15 +219,20 @@ class Session:
         return self.text()
 
     def close(self):
-        self.context.close()
+        self.browsers.take_back(self.context, self.app.url("").rstrip("/"))
 
 
 @pytest.fixture(scope="session")
-def browser():
+def browsers(tmp_path_factory):
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=browser_path(), args=FLAGS)
-        yield browser
-        browser.close()
+        browsers = Browsers(playwright, tmp_path_factory.mktemp("browsers"))
+        yield browsers
+        browsers.close()
+
+
+@pytest.fixture(scope="session")
+def browser(browsers):
+    return browsers.one
 
 
 @pytest.fixture(scope="session")
@@ -200,12 +250,12 @@ def pytest_runtest_makereport(item, call):
 
 
 @pytest.fixture
-def session(browser, app, request):
+def session(browsers, app, request):
     """Return a maker of sessions; each is closed at the end and had no error in its page."""
     made = []
 
     def make(**options):
-        made.append(Session(browser, options.pop("app", app), **options))
+        made.append(Session(browsers, options.pop("app", app), **options))
         return made[-1]
 
     yield make

@@ -8,7 +8,7 @@ from scipy.io import wavfile
 
 from components.example import EXAMPLES
 from models.audio import sounds
-from tests.browser.conftest import FLAGS, Session, browser_path, until
+from tests.browser.conftest import Browsers, Session, until
 
 VIEWS = {"Score": "img[alt='The tune as sheet music']", "Notation": "[data-testid=stCode]",
          "Wave": "[data-testid=stVegaLiteChart]", "Spectrogram": ".spectrogram .stage"}  # fmt: skip
@@ -100,10 +100,10 @@ def spoken(tmp_path):
     return tmp_path / "spoken.wav"
 
 
-def test_what_is_said_into_the_microphone_is_heard(browser, app, spoken):
+def test_what_is_said_into_the_microphone_is_heard(browsers, app, spoken, tmp_path):
     flags = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
              f"--use-file-for-fake-audio-capture={spoken}%noloop"]  # fmt: skip
-    listening = browser.browser_type.launch(executable_path=browser_path(), args=[*FLAGS, *flags])
+    listening = Browsers(browsers.playwright, tmp_path, flags)
     try:
         viewer = Session(listening, app, permissions=["microphone"]).open("audio", model="audio/digit-recogniser")
         recorder = viewer.page.get_by_test_id("stAudioInput")
