@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import math
 import os
+import sys
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -21,7 +22,10 @@ _LIBRARIES = ("torch", "transformers", "diffusers", "tokenizers")
 
 
 def import_libraries(settings: Settings) -> None:
-    """Import torch and transformers with the settings that every process shares. The first call takes seconds."""
+    """Import torch with the settings that every process shares, and, by `preload`, transformers and diffusers.
+
+    The first call takes seconds.
+    """
     # read by the libraries at import: no code from the network, no chatter, no fork warnings
     os.environ["DIFFUSERS_DISABLE_REMOTE_CODE"] = "1"
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -30,15 +34,18 @@ def import_libraries(settings: Settings) -> None:
 
     torch.set_num_threads(settings.threads or usable_cores())
     guard()
-    from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: F401 - lazy: this is the import that costs
-    from transformers.utils import logging
+    if settings.preload:
+        import diffusers.utils
+        from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: F401 - lazy: this is the import that costs
+    _quieten()
 
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    from diffusers.utils import logging as diffusers_logging  # light: the pipelines are imported at the first load
 
-    diffusers_logging.set_verbosity_error()
-    diffusers_logging.disable_progress_bar()
+def _quieten() -> None:
+    """Have the libraries that are imported by now say errors alone, and draw no bars."""
+    for name in ("transformers", "diffusers"):
+        if (logging := sys.modules.get(f"{name}.utils.logging")) is not None:
+            logging.set_verbosity_error()
+            logging.disable_progress_bar()
 
 
 def set_threads(model_bytes: int, settings: Settings) -> None:
@@ -49,6 +56,7 @@ def set_threads(model_bytes: int, settings: Settings) -> None:
     """
     import torch
 
+    _quieten()
     most = settings.threads or usable_cores()
     torch.set_num_threads(1 if model_bytes < SMALL_BYTES else most)
 

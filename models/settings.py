@@ -27,6 +27,8 @@ class Settings(BaseSettings):
     into a result, such as its attention.
     `memory_bytes` is the budget of the worker process; 0 takes it from the cgroup's limit. `threads` is the most
     threads that torch may use; 0 means one per usable core. Small models use one (`models.device.set_threads`).
+    `preload` imports transformers and diffusers with the worker's start; else the first model that needs them does,
+    and its first run waits seconds longer.
     Raises `BadSetting` for a value that cannot be used.
     """
 
@@ -40,6 +42,7 @@ class Settings(BaseSettings):
     owners: Literal["auto", "machine", "cookie", "session"] = "auto"
     memory_bytes: int = Field(default=0, ge=0)
     threads: int = Field(default=0, ge=0)
+    preload: bool = True
     queue_per_owner: int = Field(default=3, ge=1)
     queue_total: int = Field(default=20, ge=1)
     tool_max_s: float = Field(default=60.0, gt=0)

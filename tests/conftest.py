@@ -12,6 +12,8 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 # torch or numpy is imported; processes that tests start inherit it.
 for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "PLAYGROUND_THREADS"):
     os.environ[name] = "1"
+# the many processes of these tests import what their model needs; tests of the browser run the app as it is
+os.environ["PLAYGROUND_PRELOAD"] = "0"
 
 
 @pytest.fixture(autouse=True)

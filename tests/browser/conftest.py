@@ -72,6 +72,7 @@ class App:
             "PLAYGROUND_FAMILY_DIRS": json.dumps([str(PACKAGE_DIR / "*" / "families"), str(FAMILIES)]),
             "PLAYGROUND_DATA_DIR": str(folder / "data"),
             "PLAYGROUND_OWNERS": owners,
+            "PLAYGROUND_PRELOAD": "1",
             "PLAYGROUND_MEMORY_BYTES": "300000000",
             "PLAYGROUND_STOP_GRACE_S": "1",
         }

@@ -139,3 +139,19 @@ print(json.dumps({{"leaks": leaks, "names": names}}))
         "models.runtime.jobs",
     ):
         assert name in said["names"]
+
+
+@pytest.mark.parametrize("preload", [True, False])
+def test_the_libraries_are_imported_at_the_start_or_with_the_first_model(preload):
+    said = run_fresh(f"""
+import json, sys
+from models import Settings, device
+settings = Settings(preload={preload})
+device.import_libraries(settings)
+early = [name in sys.modules for name in ("transformers.models.auto.modeling_auto", "diffusers.utils")]
+import diffusers.utils, transformers
+device.set_threads(1, settings)
+levels = [one.utils.logging.get_verbosity() for one in (transformers, diffusers)]
+print(json.dumps([early, levels, diffusers.utils.logging.is_progress_bar_enabled()]))
+""")
+    assert said == [[preload] * 2, [40, 40], False]

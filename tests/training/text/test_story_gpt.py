@@ -46,8 +46,8 @@ def train(data, folder, minutes, samples):
 
 
 def test_it_learns_resumes_and_writes_what_ships(data, tmp_path):
-    first = json.loads("{" + train(data, tmp_path, 0.05, samples=1).split("\n{", 1)[1])
-    again = train(data, tmp_path, 0.2, samples=10)
+    first = json.loads("{" + train(data, tmp_path, 0.03, samples=1).split("\n{", 1)[1])
+    again = train(data, tmp_path, 0.12, samples=10)
     assert "resumed" in again
     second = json.loads("{" + again.split("\n{", 1)[1])
     assert second["steps"] > first["steps"]
