@@ -35,7 +35,7 @@ def import_libraries(settings: Settings) -> None:
     torch.set_num_threads(settings.threads or usable_cores())
     guard()
     if settings.preload:
-        import diffusers.utils
+        import diffusers.utils  # noqa: F401
         from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: F401 - lazy: this is the import that costs
     _quieten()
 
