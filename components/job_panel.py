@@ -8,8 +8,8 @@ from collections.abc import Callable
 import streamlit as st
 
 from components import guide, result, rooms, state
-from components.model_picker import size
 from components.session import Session
+from models.amounts import size
 from models.runtime.engine import EngineState
 from models.runtime.job_view import JobView
 from models.runtime.jobs import STEPPING
@@ -101,7 +101,7 @@ def words(view: JobView, engine: EngineState, now: float) -> str:
     since = now - (view.request_started_at or view.submitted_at)
     progress, named = view.progress, rooms.of(view.requests[view.index].model).words
     if engine.phase in ("starting", "warming") or (progress is not None and progress.stage == "warm-up"):
-        return f"Warming up the models, about {WARM_UP_S} s · {since:.0f} s"
+        return f"Starting: loading the libraries, about {WARM_UP_S} s · {since:.0f} s"
     if progress is None or progress.stage == "start":
         return f"Starting · {since:.0f} s"
     if progress.stage == "load":

@@ -77,7 +77,7 @@ def asks_for_a_new_seed(packed: str) -> bool:
 def problems(catalog: Catalog, room: str, given: dict[str, str]) -> list[str]:
     """Return a sentence for each part of a page's address that cannot be used; `room` is the page's."""
     models = {spec.id: spec for spec in catalog.values() if spec.modality == room}
-    prefixes = {spec.id.split("/", 1)[-1]: spec for spec in catalog.values()}
+    prefixes = _by_prefix(catalog)
     told = []
     for key, text in given.items():
         if key == JOB or _TRACKING.fullmatch(key):
@@ -106,7 +106,7 @@ def current(catalog: Catalog, given: dict[str, str]) -> dict[str, str]:
     that was wider once.
     """
     found = {}
-    prefixes = {spec.id.split("/", 1)[-1]: spec for spec in catalog.values()}
+    prefixes = _by_prefix(catalog)
     for key, text in given.items():
         prefix, _, name = key.rpartition(".")
         spec = prefixes.get(prefix)
@@ -121,7 +121,7 @@ def current(catalog: Catalog, given: dict[str, str]) -> dict[str, str]:
 
 def unusable(catalog: Catalog, given: dict[str, str]) -> list[str]:
     """Return the names in a page's address that no setting takes as they are; see `problems`."""
-    prefixes = {spec.id.split("/", 1)[-1]: spec for spec in catalog.values()}
+    prefixes = _by_prefix(catalog)
     found = []
     for key, text in given.items():
         prefix, _, name = key.removesuffix(".on").rpartition(".")
@@ -134,7 +134,7 @@ def unusable(catalog: Catalog, given: dict[str, str]) -> list[str]:
 def settings(catalog: Catalog, given: dict[str, str]) -> dict[str, dict[str, Any]]:
     """Return what a page's address sets and can be used, by model: setting or `name.on`, its switch, to value."""
     found: dict[str, dict[str, Any]] = {}
-    prefixes = {spec.id.split("/", 1)[-1]: spec for spec in catalog.values()}
+    prefixes = _by_prefix(catalog)
     for key, text in given.items():
         prefix, _, name = key.removesuffix(".on").rpartition(".")
         spec = prefixes.get(prefix)
@@ -145,6 +145,11 @@ def settings(catalog: Catalog, given: dict[str, str]) -> dict[str, dict[str, Any
         if item is not None:
             found.setdefault(spec.id, {})[name + ".on" * switch] = text == "true" if switch else _parsed(item, text)
     return found
+
+
+def _by_prefix(catalog: Catalog) -> dict[str, ModelSpec]:
+    """Return the models by what the names of their settings begin with in an address."""
+    return {spec.id.split("/", 1)[-1]: spec for spec in catalog.values()}
 
 
 def _setting_problem(catalog: Catalog, spec: ModelSpec, name: str, text: str, *, switch: bool) -> str:

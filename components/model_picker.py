@@ -6,6 +6,7 @@ import streamlit as st
 
 from components import state
 from components.escape import plain
+from models.amounts import size
 from models.catalog import Catalog
 from models.spec import ModelSpec
 
@@ -74,10 +75,3 @@ def _card(spec: ModelSpec) -> None:
             "Full card with samples", readme.read_bytes(), f"{spec.id.rsplit('/', 1)[-1]}-card.md", "text/markdown",
             icon=":material/download:", on_click="ignore", key=f"{spec.id}-card",
         )  # fmt: skip
-
-
-def size(count: int) -> str:
-    """Say a number of bytes: "8.5 MB", "1.2 GB"."""
-    return (
-        f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB" if count < 1e8 else f"{count / 1e6:.0f} MB"
-    )

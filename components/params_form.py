@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import math
-import random
 from collections.abc import Callable, Mapping
 from itertools import groupby
 from typing import Any, Literal
@@ -19,7 +18,7 @@ from components.state import setting_key, switch_key
 from models import sweeps
 from models.params import ParamField, in_effect, problem
 from models.spec import ModelSpec
-from models.types import SEED_MAX
+from models.types import SEED_MAX, drawn_seed
 
 log = logging.getLogger(__name__)
 STEPS_MAX = 1000  # a slider with more steps cannot be set by hand: a number box instead
@@ -389,11 +388,5 @@ def _reset(spec: ModelSpec, fields: tuple[ParamField, ...]) -> None:
     set_values(spec, tuple(item for item in fields if item.type != "seed"), {})
 
 
-def new_seed() -> int:
-    """Draw a seed."""
-    # small numbers are easier to tell and to type; chance for show, not for secrets
-    return random.randint(0, 99_999)  # noqa: S311
-
-
 def _throw(key: str) -> None:
-    state.at(key).set(new_seed())
+    state.at(key).set(drawn_seed())

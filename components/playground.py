@@ -35,6 +35,7 @@ from components.desk import Desk
 from components.escape import plain
 from components.example import example_run
 from models import known
+from models.amounts import size
 from models.errors import PlaygroundError
 from models.family import InputField
 from models.runtime import job_view
@@ -199,7 +200,7 @@ def _forecast(desk: Desk) -> str:
         words.append(f"about {max(0.1, last.stats['seconds'] * share):.1f} s")
     loaded = {entry["model"] for entry in desk.session.jobs.engine.state().loaded}
     if desk.spec.id not in loaded:
-        words.append(f"first loads the model ({model_picker.size(desk.family.needed_bytes(desk.spec))})")
+        words.append(f"first loads the model ({size(desk.family.needed_bytes(desk.spec))})")
     return " · ".join(words)
 
 

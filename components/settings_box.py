@@ -15,7 +15,7 @@ from models.params import in_effect
 from models.plain_text import check_text
 from models.runtime.jobs import Jobs
 from models.settings import Settings
-from models.types import Request
+from models.types import Request, drawn_seed
 
 if TYPE_CHECKING:
     from components.desk import Desk
@@ -33,7 +33,7 @@ def draw(desk: Desk) -> None:
     if kind is None:
         return
     key = _box_key()
-    with st.popover(f"Settings from a {kind.name}", icon=":material/settings_backup_restore:", key=f"{key}-box"):
+    with st.popover("Settings from a file", icon=":material/settings_backup_restore:", key=f"{key}-box"):
         st.caption(kind.hint)
         st.file_uploader(
             f"{kind.name.capitalize()} with settings", list(kind.endings), key=key, on_change=_take, args=(desk,),
@@ -109,7 +109,7 @@ def apply(desk: Desk, file: str, found: Recovered) -> None:
 def _seed(desk: Desk, found: Recovered) -> int:
     """Return the seed of a file, a new one where it asks for that, else the one that is set."""
     if found.new_seed:
-        return params_form.new_seed()
+        return drawn_seed()
     return int(params_form.values(desk.spec, desk.fields)["seed"]) if found.seed is None else found.seed
 
 

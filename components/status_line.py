@@ -6,7 +6,7 @@ import time
 
 import streamlit as st
 
-from components.model_picker import size
+from models.amounts import size
 from models.runtime.engine import EngineState
 from models.runtime.jobs import Jobs
 
@@ -29,7 +29,8 @@ def words(state: EngineState, waiting: int) -> str:
     """Say how the worker is: "8 MB of 1.2 GB · 1 model loaded · 2 waiting"."""
     waits = f"{waiting} waiting" if waiting else "nobody waiting"
     if state.phase in ("starting", "warming"):
-        return f":material/hourglass_top: Warming up the models, {max(0.0, time.time() - state.since):.0f} s · {waits}"
+        since = max(0.0, time.time() - state.since)
+        return f":material/hourglass_top: Starting: loading the libraries, {since:.0f} s · {waits}"
     if state.phase == "stopped":
         if time.time() - state.since < RESTART_S:
             return f":material/restart_alt: The worker stopped; a new one is starting · {waits}"

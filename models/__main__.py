@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 import tomlkit
 
-from models import given, labels, lists, outfile, readers, sweeps
+from models import amounts, given, labels, lists, outfile, readers, sweeps
 from models.catalog import Catalog, load_catalog
 from models.device import import_libraries
 from models.errors import BadInput, BadParam, PlaygroundError, WeightsError
@@ -90,7 +90,7 @@ def _list(options: argparse.Namespace, settings: Settings) -> int:
     catalog = load_catalog(settings, strict=False)
     for spec in catalog.values():
         try:
-            size = f"{spec.weights_bytes() / 1e6:,.0f} MB"
+            size = amounts.size(spec.weights_bytes())
         except WeightsError:  # told below, among the problems
             size = "missing"
         shell.say(f"{spec.id:28} {size:>9}  {spec.licence:12} {spec.summary}")
@@ -120,7 +120,7 @@ def _show(options: argparse.Namespace, settings: Settings) -> int:
         ("Licence", spec.licence),
     ):
         shell.say(f"{title}: {text}")
-    shell.say(f"Size: {spec.parameters:,} parameters, {spec.weights_bytes() / 1e6:,.1f} MB")
+    shell.say(f"Size: {spec.parameters:,} parameters, {amounts.size(spec.weights_bytes())}")
     shell.say(f"Inputs: {', '.join(item.name for item in family.inputs)}")
     if family.saves:
         shell.say(f"Saved as: {', '.join(family.saves)}")

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
-from models.errors import BadInput, BadParam, CatalogError, UnknownModel, WeightsError
+from models.errors import BadInput, BadParam, CatalogError, UnknownModel, WeightsError, restore
 from models.family import Family, acting_inputs, discover
 from models.params import Narrowing, Params, check
 from models.settings import Settings
@@ -228,7 +228,9 @@ def _read(path: Path, families: Mapping[str, Family]) -> ModelSpec:
         words = "; ".join(_sentence(problem) for problem in problems) or str(error)
         raise CatalogError(f"{path.name}: {words}.", file=str(path)) from error
     if spec.names is not None and not (path.parent / spec.names.file).is_file():
-        raise CatalogError(f"{path.name}: the list of names {spec.names.file} is missing beside it. Restore it.")
+        raise CatalogError(
+            f"{path.name}: the list of names {spec.names.file} is missing beside it. {restore('models/catalog')}"
+        )
     family = families.get(spec.family)
     if family is None:
         raise CatalogError(f"{path.name}: there is no family {spec.family!r}; allowed: {', '.join(sorted(families))}.")

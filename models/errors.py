@@ -23,6 +23,11 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 
+def restore(folder: str = "models/embedded") -> str:
+    """Return what an error advises where a file of the app's own `folder` is missing or damaged."""
+    return f"Restore it; if it came with the app, with `git checkout -- {folder}`."
+
+
 class PlaygroundError(Exception):
     """Carry one sentence for the reader (`message`) and plain-JSON `details` for code."""
 

@@ -90,7 +90,7 @@ class InputField:
             return f"The {what} has {len(value):,} characters; at most {self.max_chars:,} are allowed. Shorten it."
         size = len(value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value)
         if self.max_bytes is not None and size > self.max_bytes:
-            cure = "Shorten it." if isinstance(value, str) else "Give a smaller one."
+            cure = "Shorten it." if isinstance(value, str) else "Upload a smaller one."
             return f"The {what} has {size:,} bytes; at most {self.max_bytes:,} are allowed. {cure}"
         return ""
 

@@ -52,7 +52,7 @@ def unseen(spec: ModelSpec, prompt: str) -> Unseen | None:
     if any(" ".join(words) in names.name_of for words in (asked, kept, bare)):
         return None
     nearest = _nearest(names, kept)
-    what = f"“{' '.join(prompt.split())[:60]}” is not an {spec.names.what} it has seen"
+    what = f"“{' '.join(prompt.split())[:60]}” is not among the {spec.names.what} names it has seen"
     strange = [word for word in kept if word not in names.words and word not in _SMALL]
     if strange and len(strange) < len(kept):
         what += f", and “{strange[0]}” is not a word it learnt"

@@ -112,7 +112,8 @@ def _read_stamp(before: bytes, written: bytes) -> tuple[dict[str, Any], str]:
         block, text = before.decode(), written.decode()
     except UnicodeDecodeError as error:
         raise BadInput(
-            "This file is not UTF-8 text, so it was damaged or changed after it was saved. Give the file as downloaded."
+            "This file is not UTF-8 text, so it was damaged or changed after it was saved. Upload the file as "
+            "downloaded."
         ) from error
     try:
         stamp = json.loads(block, parse_constant=_refuse_constant)
@@ -145,7 +146,7 @@ def _too_large(size: int) -> BadInput:
 
 def _not_ours(why: str) -> BadInput:
     return BadInput(
-        f"This is not a text file saved by this playground: {why}. Give a file downloaded here, unchanged, "
+        f"This is not a text file saved by this playground: {why}. Upload a file downloaded here, unchanged, "
         "or paste its text into the prompt."
     )
 

@@ -38,7 +38,7 @@ def read_settings(data: bytes, settings: Settings) -> tuple[str, Recovered | Non
     reader raises.
     """
     if not data:
-        raise BadInput("The file is empty (0 bytes). Give a file that was saved as a result.")
+        raise BadInput("The file is empty (0 bytes). Upload a file that was saved as a result.")
     every = readers(settings)
     for reader in every:
         if not _knows(reader, data):
@@ -50,11 +50,11 @@ def read_settings(data: bytes, settings: Settings) -> tuple[str, Recovered | Non
         except Exception as error:  # whatever a reader from elsewhere does: a sentence
             log.info("the reader of a %s failed", reader.name, exc_info=True)  # a shell shows the sentence alone
             raise BadInput(
-                f"This {reader.name} cannot be read: its reader failed ({type(error).__name__}). Give another file, or "
-                "mend the reader."
+                f"This {reader.name} cannot be read: its reader failed ({type(error).__name__}). Upload another file, "
+                "or mend the reader."
             ) from error
     kinds = "; ".join(f"a {reader.name} ({', '.join(reader.endings)})" for reader in every)
-    raise BadInput(f"This file is of no kind that settings are read from, whatever its name says. Give {kinds}.")
+    raise BadInput(f"This file is of no kind that settings are read from, whatever its name says. Upload {kinds}.")
 
 
 def _knows(reader: Reader, data: bytes) -> bool:

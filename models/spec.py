@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from models.errors import WeightsError
+from models.errors import WeightsError, restore
 from models.params import Narrowing
 from models.types import Facts
 
@@ -51,9 +51,10 @@ class ModelSpec(BaseModel):
     """Describe one model of the catalogue.
 
     `facts` is what depends on the weights (context length, schedulers, …), written by `python -m models describe`.
-    `limits` says in two lines what it cannot do. `examples` are prompts drawn as pills; `example_share` is the measured
-    share of their seeds (0 … 1) that come out as asked. `names` is what it learnt, where that is a list. Models of one
-    `collection` learnt from one data set: they can be compared.
+    `parameters` counts what was learnt, an adapter's and its base's, no table that is computed (mel filters, principal
+    components). `limits` says in two lines what it cannot do. `examples` are prompts drawn as pills; `example_share` is
+    the measured share of their seeds (0 … 1) that come out as asked. `names` is what it learnt, where that is a list.
+    Models of one `collection` learnt from one data set: they can be compared.
     `file` is the TOML file that the entry was read from.
     """
 
@@ -107,7 +108,7 @@ class ModelSpec(BaseModel):
             )
         folder = (self.file.parent / self.weights.path).resolve()
         if not folder.is_dir():
-            raise WeightsError(f"{self.id}: the folder {self.weights.path} with its weights is missing. Restore it.")
+            raise WeightsError(f"{self.id}: the folder {self.weights.path} with its weights is missing. {restore()}")
         return folder
 
     def weight_files(self) -> list[Path]:
@@ -115,7 +116,7 @@ class ModelSpec(BaseModel):
         base = self.base_folder()
         files = [*sorted(self.folder().rglob("*.safetensors")), *(sorted(base.rglob("*.safetensors")) if base else ())]
         if not files:
-            raise WeightsError(f"{self.id}: no .safetensors file lies in {self.weights.path}. Restore it.")
+            raise WeightsError(f"{self.id}: no .safetensors file lies in {self.weights.path}. {restore()}")
         return files
 
     def base_folder(self) -> Path | None:
@@ -130,9 +131,9 @@ class ModelSpec(BaseModel):
             name = json.loads(file.read_text("utf-8"))["base_model_name_or_path"]
             base: Path = (file.parent / name).resolve()
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise WeightsError(f"{self.id}: adapter_config.json is damaged. Restore it.") from error
+            raise WeightsError(f"{self.id}: adapter_config.json is damaged. {restore()}") from error
         if base.parent != file.parent.resolve().parent or not base.is_dir():
-            raise WeightsError(f"{self.id}: what it adapts, {name}, is missing. Restore the folder.")
+            raise WeightsError(f"{self.id}: what it adapts, {name}, is missing. {restore()}")
         return base
 
     def weights_bytes(self) -> int:

@@ -46,7 +46,7 @@ class FakePictures(FakeEngine):
             if turn.stopped:
                 break
         if skipped:
-            turn.notes.append(f"{skipped} of {count} pictures were skipped.")
+            turn.notes.append(f"{skipped} of {count} images were skipped.")
         if turn.made and catalog()[request.model].family == "text_to_image":
             yield self.kept(request, len(turn.made))
 

@@ -158,7 +158,7 @@ Compresses a 64 × 64 image to 768 numbers (a latent) and rebuilds it: a convolu
 
 | | |
 |---|---|
-| Network | {parameters:,} numbers stored, the principal components included |
+| Network | {parameters:,} parameters; {components:,} more numbers, the principal components, are not learnt |
 | **Held-out emoji, rebuilt** | **{psnr_held_out_db} dB** PSNR ({psnr_train_db} dB on training emoji) |
 | Through the first {axes} components alone | {psnr_held_out_kept_axes_db} dB |
 | Training | {steps:,} steps, {minutes} minutes on one CPU core (x86-64), bfloat16 |

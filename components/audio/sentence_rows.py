@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from components.escape import plain
 from components.modality import InputType
 from models.catalog import Catalog
 from models.params import ParamField
-from models.types import Output, Request, Run
+from models.types import Output, Request, Run, drawn_seed
 
 if TYPE_CHECKING:
     from components.desk import Desk
@@ -111,8 +110,7 @@ def _draw_field(item: ParamField, value: Any, key: str) -> None:
 
 
 def _again(run: Run, row: Mapping[str, Any], again: Callable[[Request], None]) -> None:
-    seed = random.randint(0, 99_999)  # noqa: S311 - no secret
-    again(changed_request(run.request, row, {**row["own"], "seed": seed}))
+    again(changed_request(run.request, row, {**row["own"], "seed": drawn_seed()}))
 
 
 def _change(

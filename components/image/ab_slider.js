@@ -9,7 +9,7 @@ function build(root) {
     const at = Number(slider.value);
     stage.style.setProperty("--at", at + "%");
     slider.setAttribute("aria-valuenow", at);
-    slider.setAttribute("aria-valuetext", at + " % " + labels[0] + ", " + (100 - at) + " % " + labels[1]);
+    slider.setAttribute("aria-valuetext", at + "% " + labels[0] + ", " + (100 - at) + "% " + labels[1]);
   }
   function move(event) {
     const place = stage.getBoundingClientRect();

@@ -29,5 +29,5 @@ def draw(
         width, height = size or (int(output.meta.get("width", 64)), int(output.meta.get("height", 64)))
         label = titles[place] if place < len(titles) else f"{output.index + 1}" if many > 1 else ""
         pictures.append({"url": picture_parts.png_url(output.data) if output.data else "", "width": width,
-                         "height": height, "label": label, "alt": alt or "The picture"})  # fmt: skip
+                         "height": height, "label": label, "alt": alt or "The image"})  # fmt: skip
     _component(key=key, data={"pictures": pictures, "done": not live, "run": run})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from components import inputs, result, shell, state
 from components.image import compare, gallery, image_view, picture_input, theatre, walk_view, word_lens
 from components.modality import Act, Look, Modality, RoomPage, SettingsFile, Showing, Takes, Words
 from models.image import files, saved
-from models.types import SEED_MAX, Output, Request
+from models.types import SEED_MAX, Output, Request, drawn_seed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +42,7 @@ def _draw_waiting(request: Request, key: str) -> None:
 
 def _draw_tile(output: Output, read: Callable[[Output], bytes], key: str) -> None:
     if data := read(output):
-        st.image(data, width=TILE_PX, alt=output.text or "The picture")
+        st.image(data, width=TILE_PX, alt=output.text or "The image")
 
 
 def _size(request: Request | None) -> tuple[int, int] | None:
@@ -72,8 +71,8 @@ def _draw_actions(act: Act) -> None:
 
 
 def _vary(desk: Desk, request: Request, index: int) -> None:
-    """Run a near relative of picture `index` of a request."""
-    near = {"num_images": 1, "variation_strength": 0.3, "variation_seed": random.randint(0, 99_999)}  # noqa: S311
+    """Run a close variation of picture `index` of a request."""
+    near = {"num_images": 1, "variation_strength": 0.3, "variation_seed": drawn_seed()}
     seed = (request.seed + index) % (SEED_MAX + 1)
     desk.submit(request.model_copy(update={"params": {**request.params, **near}, "seed": seed}))
 
@@ -127,7 +126,7 @@ ROOM = Modality(
         ),
     ),
     views={"image": _draw},
-    words=Words(units={"generate": "pictures"}, decoded="pixels", rest=" for these pictures", one="picture"),
+    words=Words(units={"generate": "images"}, decoded="pixels", rest=" for these images", one="image"),
     tile=_draw_tile,
     waiting=_draw_waiting,
     earlier=gallery.draw,
@@ -147,7 +146,7 @@ ROOM = Modality(
         ),
     ),
     file=SettingsFile(
-        "picture",
+        "image",
         "Drop an image made here or with another program (stable-diffusion-webui, ComfyUI, InvokeAI, NovelAI, "
         "SwarmUI, Fooocus, Easy Diffusion): its prompt, settings and seed are restored on this page. The file is read "
         "by this app and not stored.",

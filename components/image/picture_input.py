@@ -57,7 +57,7 @@ def _png(picture: Any) -> bytes:
 def draw_picture(desk: Desk, item: InputField) -> None:
     """Draw the upload of a picture, with the thumbnail of the one that is kept."""
     if not _draw_upload(desk, item) and item == main_input(desk.family.inputs):
-        st.caption("Or press **Use as input** under a picture that was made here.")
+        st.caption("Or press **Use as input** under an image that was made here.")
 
 
 def main_input(items: tuple[InputField, ...]) -> InputField | None:

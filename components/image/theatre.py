@@ -29,12 +29,12 @@ def draw(session: Session, run: Run, key: str) -> None:
     inputs = {**run.request.inputs, "steps": f"sha256:{kept.sha256}"}
     strips = studies.study(session, run, run.request.model_copy(update={"inputs": inputs, "study": "steps"}))
     if strips:
-        belief, held = (next(one for one in strips if one.meta["what"] == what) for what in ("x0", "x_t"))
+        predicted, noisy = (next(one for one in strips if one.meta["what"] == what) for what in ("x0", "x_t"))
         captions = [f"step {step} of {total} · t = {time:.0f}" for step, time in enumerate(meta["timesteps"], 1)]
         settled = meta["settled"] if _measured(kept) else None
         frame_player.draw(
-            belief.data, count, tuple(belief.meta["tile"]), f"{key}-theatre", captions=captions,
-            second_sheet_png=held.data, titles=("Predicted image (x₀)", "Noisy image (xₜ)"),
+            predicted.data, count, tuple(predicted.meta["tile"]), f"{key}-theatre", captions=captions,
+            second_sheet_png=noisy.data, titles=("Predicted image (x₀)", "Noisy image (xₜ)"),
             marker=settled - 1 if settled else None, marker_label="settled" if settled else "",
         )  # fmt: skip
     if total > count:

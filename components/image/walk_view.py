@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from typing import Any
 
 import streamlit as st
@@ -19,7 +18,7 @@ from models.errors import PlaygroundError
 from models.image import sheets, walks
 from models.runtime.job_view import JobView
 from models.stamps import file_name
-from models.types import Output, Request, Run
+from models.types import Output, Request, Run, drawn_seed
 
 PURPOSE = "walk"
 READ = 200  # runs that are looked through for a walk
@@ -59,7 +58,7 @@ def draw(session: Session, run: Run, key: str) -> None:
     many = int(str(run.request.params.get("num_images") or 1))
     first = 0
     if many > 1:
-        first = int(st.segmented_control("From picture", range(many), format_func=lambda place: f"{place + 1}",
+        first = int(st.segmented_control("From image", range(many), format_func=lambda place: f"{place + 1}",
                                          default=0, required=True, key=f"{key}-first"))  # fmt: skip
     _draw_last(session, run, key)
     frames = st.slider("Frames", walks.FRAMES_MIN, walks.FRAMES_MAX, 8, key=f"{key}-frames")
@@ -97,7 +96,7 @@ def _draw_last(session: Session, run: Run, key: str) -> None:
 
 
 def _throw(key: str) -> None:
-    state.at(key).set(random.randint(0, 99_999))  # noqa: S311 - chance for show
+    state.at(key).set(drawn_seed())
 
 
 def draw_job(desk: Desk, view: JobView, key: str) -> None:

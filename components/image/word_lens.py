@@ -41,7 +41,7 @@ def draw(session: Session, run: Run, key: str) -> None:
     )  # fmt: skip
     chosen = heats[place or 0]
     large = [picture, _over(picture, chosen)]
-    image_view.draw(large, f"{key}-lens", run=key, titles=["the picture", words[place or 0]])
+    image_view.draw(large, f"{key}-lens", run=key, titles=["the image", words[place or 0]])
     st.image(sheets.heat_legend(), width=160)
     if len(heats) > 1:
         st.caption("All words")

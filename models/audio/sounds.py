@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from models.amounts import size
 from models.audio import tags
 from models.errors import BadInput
 from models.stamps import TEXT_MAX_CHARS, Recovered, own_settings
@@ -150,7 +151,7 @@ def read_settings(data: bytes) -> Recovered | None:
     Raises `BadInput` for a file that is no sound, and where the settings are there but damaged.
     """
     if len(data) > UPLOAD_MAX_BYTES:
-        raise BadInput(f"The sound is {len(data) / 1e6:.1f} MB; at most {UPLOAD_MAX_BYTES / 1e6:.0f} MB are allowed.")
+        raise BadInput(f"The sound is {size(len(data))}; at most {size(UPLOAD_MAX_BYTES)} are allowed.")
     if not tags.is_sound(data):
         raise BadInput(f"This is not a sound file this app can read. {_WHAT}.")
     comment = next((text for text in tags.comments(data) if text.startswith(_MARK)), "")
@@ -191,7 +192,7 @@ def decode_upload(data: bytes, rate: int = 0, name: str = "recording") -> tuple[
         raise BadInput(f"The {name} is empty (0 bytes). {_WHAT}.")
     if len(data) > UPLOAD_MAX_BYTES:
         raise BadInput(
-            f"The {name} is {len(data) / 1e6:.1f} MB; at most {UPLOAD_MAX_BYTES / 1e6:.0f} MB are allowed. Cut it, or "
+            f"The {name} is {size(len(data))}; at most {size(UPLOAD_MAX_BYTES)} are allowed. Cut it, or "
             "save it as FLAC or MP3.", bytes=len(data), limit=UPLOAD_MAX_BYTES,
         )  # fmt: skip
     try:
@@ -215,7 +216,7 @@ def decode_upload(data: bytes, rate: int = 0, name: str = "recording") -> tuple[
     if not len(mono) or len(mono) < UPLOAD_MIN_S * own:
         raise BadInput(f"The {name} holds {len(mono)} samples, less than {UPLOAD_MIN_S} s of sound. Record longer.")
     if max(float(mono.max()), -float(mono.min())) < SILENT:
-        raise BadInput(f"The {name} is silent from beginning to end. Check the microphone, or give another one.")
+        raise BadInput(f"The {name} is silent from beginning to end. Check the microphone, or upload another one.")
     return at_rate(mono, own, rate)
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
+from models.amounts import size
 from models.errors import BadInput
 from models.image import colours, makers, texts
 from models.image.makers import PARAMETERS
@@ -161,7 +162,7 @@ def file_text(data: bytes) -> dict[str, str]:
     Raises `BadInput` for anything that is not a picture of a kind that is read here.
     """
     if len(data) > UPLOAD_MAX_BYTES:
-        raise BadInput(f"The picture is {len(data) / 1e6:.1f} MB; at most {UPLOAD_MAX_BYTES / 1e6:.0f} MB are allowed.")
+        raise BadInput(f"The picture is {size(len(data))}; at most {size(UPLOAD_MAX_BYTES)} are allowed.")
     if data.startswith(texts.PNG_START):
         found, exif = texts.png_texts(data)
     else:
@@ -192,7 +193,7 @@ def _checked(data: bytes, name: str) -> Image.Image:
         raise BadInput(f"The {name} is empty (0 bytes). {_WHAT}.")
     if len(data) > UPLOAD_MAX_BYTES:
         raise BadInput(
-            f"The {name} is {len(data) / 1e6:.1f} MB; at most {UPLOAD_MAX_BYTES / 1e6:.0f} MB are allowed. "
+            f"The {name} is {size(len(data))}; at most {size(UPLOAD_MAX_BYTES)} are allowed. "
             "Make it smaller, or save it as JPEG.", bytes=len(data), limit=UPLOAD_MAX_BYTES,
         )  # fmt: skip
     picture = _open(data, name)

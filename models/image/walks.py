@@ -92,7 +92,7 @@ def kind_of(requests: Sequence[Request]) -> Kind | None:
 
 
 def captions(requests: Sequence[Request]) -> list[str]:
-    """Return one line for each frame of a walk: "60 % seed 7, 40 % seed 9", "guidance 5.5"."""
+    """Return one line for each frame of a walk: "60% seed 7, 40% seed 9", "guidance 5.5"."""
     kind = kind_of(requests)
     if kind == "guidance":
         values = [one.params.get("guidance_scale") for one in requests]
@@ -111,7 +111,7 @@ def _between(start: str, end: str, share: float) -> str:
         return start
     if share >= 1:
         return end
-    return f"{100 * (1 - share):.0f} % {start}, {100 * share:.0f} % {end}"
+    return f"{100 * (1 - share):.0f}% {start}, {100 * share:.0f}% {end}"
 
 
 def _to_seed(fields: Sequence[ParamField], start: Request, target: Any, first: float) -> Request:

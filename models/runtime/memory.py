@@ -36,7 +36,7 @@ def limit_bytes(root: Path = ROOT) -> int:
 
 
 def budget_bytes(settings: Settings, root: Path = ROOT) -> int:
-    """Return the bytes that loaded models may take together: 80 % of the limit, less what the processes need."""
+    """Return the bytes that loaded models may take together: 80% of the limit, less what the processes need."""
     if settings.memory_bytes:
         return settings.memory_bytes
     limit = limit_bytes(root)

@@ -15,8 +15,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
+from models.amounts import size
 from models.catalog import Catalog
-from models.errors import NotEnoughMemory, PlaygroundError, WeightsError
+from models.errors import NotEnoughMemory, PlaygroundError, WeightsError, restore
 from models.family import Loaded
 from models.runtime import memory
 
@@ -42,7 +43,7 @@ class Forecast:
     fits: bool
 
     def __str__(self) -> str:
-        return f"needs {_size(self.needed_bytes)}, {_size(self.free_bytes)} is free"
+        return f"needs {size(self.needed_bytes)}, {size(self.free_bytes)} is free"
 
 
 class Registry:
@@ -129,8 +130,8 @@ class Registry:
             free = self.budget_bytes - self.used_bytes
             if needed > free:
                 raise NotEnoughMemory(
-                    f"This needs {_size(needed)} of memory, {_size(max(0, free))} is free of "
-                    f"{_size(self.budget_bytes)}: what runs now uses the rest. Wait until it is done, then try again.",
+                    f"This needs {size(needed)} of memory, {size(max(0, free))} is free of "
+                    f"{size(self.budget_bytes)}: what runs now uses the rest. Wait until it is done, then try again.",
                     needed_bytes=needed, free_bytes=max(0, free),
                 )  # fmt: skip
             with self._guard:
@@ -187,11 +188,11 @@ class Registry:
             if "can't allocate memory" in str(error):
                 raise
             log.error("%s could not be loaded", model, exc_info=error)
-            advice = f"Restore the folder {spec.weights.path}" if spec.embedded else f"Get {spec.weights.hub} again"
+            advice = restore() if spec.embedded else f"Get {spec.weights.hub} again."
             files = ", ".join(sorted(path.name for path in spec.weight_files())) if spec.embedded else "its files"
             raise WeightsError(
                 f"{model} could not be loaded: {files} or a file beside it is damaged or missing "
-                f"({type(error).__name__}). {advice}; the log has the details."
+                f"({type(error).__name__}). {advice} The log has the details."
             ) from error
         entry = _Entry(loaded, count_bytes(loaded), leases=1, used=next(self._turns))
         with self._guard:
@@ -206,7 +207,7 @@ class Registry:
             advice = f"{', '.join(in_use)} is in use: wait until that run is done, or choose a smaller model."
         unload = f" Unloading {could} would not be enough." if could else ""
         return NotEnoughMemory(
-            f"{model} {forecast} of {_size(self.budget_bytes)}.{unload} {advice}",
+            f"{model} {forecast} of {size(self.budget_bytes)}.{unload} {advice}",
             needed_bytes=forecast.needed_bytes, free_bytes=forecast.free_bytes,
             could_unload=list(forecast.could_unload), in_use=in_use,
         )  # fmt: skip
@@ -228,7 +229,3 @@ def count_bytes(loaded: Loaded) -> int:
             storage = tensor.untyped_storage()
             seen[storage.data_ptr()] = storage.nbytes()
     return sum(seen.values())
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"

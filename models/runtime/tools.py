@@ -17,6 +17,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import IO, Any
 
+from models.amounts import size
 from models.blobs import Blobs
 from models.catalog import Catalog
 from models.errors import BadInput, BadRequest, NotEnoughMemory, PlaygroundError, Stopped, error_from_dict
@@ -62,7 +63,7 @@ def check_budget(cost: Cost, settings: Settings, budget_bytes: int) -> None:
     needed = cost.bytes + (CHILD_BYTES if cost.seconds > QUICK_S else 0)
     if needed > budget_bytes:
         raise NotEnoughMemory(
-            f"This would need about {_size(needed)} of memory{what}; the playground may use {_size(budget_bytes)}. "
+            f"This would need about {size(needed)} of memory{what}; the playground may use {size(budget_bytes)}. "
             "Choose a shorter one, or change less.", needed_bytes=needed, free_bytes=budget_bytes,
         )  # fmt: skip
 
@@ -170,10 +171,6 @@ def _check_known(catalog: Catalog, model: str, tool: str) -> None:
 
 def _time(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} minutes"
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 
 _STOPPED = "Stopped before it was finished. Nothing was changed."

@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from models import plain_text
+from models.amounts import size
 from models.errors import BadInput
 from models.text.layouts import DEVELOPER, FORMAT, SYSTEM, VERSION, Line, lines_of
 from models.text.prompts import MESSAGES_MAX, Message, read_messages
@@ -82,14 +83,14 @@ def read_conversations(data: bytes) -> list[Conversation]:
     """
     if len(data) > FILE_MAX_BYTES:
         raise BadInput(
-            f"The file is {len(data) / 1e6:.1f} MB; at most {FILE_MAX_BYTES / 1e6:.0f} MB are allowed. Export a single "
+            f"The file is {size(len(data))}; at most {size(FILE_MAX_BYTES)} are allowed. Export a single "
             "conversation.", bytes=len(data), limit=FILE_MAX_BYTES,
         )  # fmt: skip
     try:
         content = json.loads(data.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise BadInput(
-            "The file is not JSON in UTF-8. Give a conversation saved here as JSON, or a list of "
+            "The file is not JSON in UTF-8. Upload a conversation saved here as JSON, or a list of "
             '{"role", "content"} messages.'
         ) from error
     found = []
@@ -193,7 +194,7 @@ def _talk(line: Line, notes: dict[str, None]) -> Talk | None:
     made_by: dict[int, Any] = {}
     for role, text, made, cut in line:
         if cut:
-            notes["Parts that are no text, such as pictures, were left out."] = None
+            notes["Parts that are not text, such as pictures, were left out."] = None
         if role in (SYSTEM, DEVELOPER) and not turns:
             system += [text] if text.strip() else []
         elif role not in ("user", "assistant"):

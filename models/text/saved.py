@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+from models.amounts import size
 from models.errors import BadInput
 from models.plain_text import TEXT_ARTIFACT_MAX_BYTES, read_text_artifact
 from models.stamps import Reader, Recovered, damaged, own_request
@@ -47,9 +48,7 @@ def read_settings(data: bytes) -> Recovered | None:
     for settings that are damaged.
     """
     if len(data) > TEXT_ARTIFACT_MAX_BYTES:
-        raise BadInput(
-            f"The text is {len(data) / 1e6:.1f} MB; at most {TEXT_ARTIFACT_MAX_BYTES / 1e6:.0f} MB are allowed."
-        )
+        raise BadInput(f"The text is {size(len(data))}; at most {size(TEXT_ARTIFACT_MAX_BYTES)} are allowed.")
     plain = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n")
     if plain.lstrip().startswith(b"{"):
         try:

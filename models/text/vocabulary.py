@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from models import plain_text
-from models.errors import BadInput, WeightsError
+from models.errors import BadInput, WeightsError, restore
 
 TEXT_MAX_CHARS = 200_000
 TOKENS_SHOWN = 2_000
-RESTORE = "Restore it; if it came with the app, with `git checkout -- models/embedded`."  # what an error advises
 _PLAIN = (*range(33, 127), *range(161, 173), *range(174, 256))  # bytes that byte-level BPE writes as themselves
 
 
@@ -42,7 +41,7 @@ def _fingerprint(file: Path, changed_ns: int) -> str:
         )
         pieces.update({one["id"]: one["content"] for one in body.get("added_tokens", ())})
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise WeightsError(f"{file.parent.name}: {file.name} is missing or damaged. {RESTORE}") from error
+        raise WeightsError(f"{file.parent.name}: {file.name} is missing or damaged. {restore()}") from error
     return hashlib.sha256(json.dumps(sorted(pieces.items()), ensure_ascii=True).encode()).hexdigest()
 
 

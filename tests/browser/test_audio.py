@@ -69,7 +69,7 @@ def test_a_dropped_sound_sets_the_page_and_gives_the_same_bytes(session):
     finished(viewer)
     data = download(viewer)
     other = opened(session)
-    other.page.get_by_role("button", name="Settings from a sound").click()
+    other.page.get_by_role("button", name="Settings from a file").click()
     box = other.page.get_by_test_id("stFileUploader").filter(has_text="Sound with settings").first
     box.locator("input[type=file]").set_input_files({"name": "a.wav", "mimeType": "audio/wav", "buffer": data})
     other.page.get_by_text("settings and seed of the sound are set").wait_for()

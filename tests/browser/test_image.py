@@ -43,7 +43,7 @@ def photo(tmp_path):
     return tmp_path / "photo.png"
 
 
-def upload(viewer, file, label="Picture"):
+def upload(viewer, file, label="Image"):
     viewer.settled()  # the box that took the last file is just being replaced
     box = viewer.page.get_by_test_id("stFileUploader").filter(has_text=label).first
     box.locator("input[type=file]").set_input_files(file)
@@ -123,8 +123,8 @@ def test_a_picture_dropped_back_restores_its_settings_and_its_bytes(session, tmp
     first = download(viewer)
     (tmp_path / "back.png").write_bytes(first)
     other = opened(session)
-    other.page.get_by_text("Settings from a picture").click()
-    upload(other, tmp_path / "back.png", "Picture with settings")
+    other.page.get_by_text("Settings from a file").click()
+    upload(other, tmp_path / "back.png", "Image with settings")
     other.sees("The prompt, settings and seed of the picture are set")
     assert other.page.get_by_role("textbox", name="Prompt", exact=True).first.input_value() == "sunflower"
     other.run()
@@ -211,5 +211,5 @@ def test_choosing_a_task_brings_its_inputs(session):
     assert viewer.page.get_by_test_id("stFileUploader").count() == 0
     viewer.page.get_by_role("combobox", name="Task").click()
     viewer.page.get_by_role("option", name="image to image").click()
-    viewer.page.get_by_test_id("stFileUploader").filter(has_text="Picture").first.wait_for()
+    viewer.page.get_by_test_id("stFileUploader").filter(has_text="Image").first.wait_for()
     viewer.sees("Strength")

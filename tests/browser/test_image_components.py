@@ -282,7 +282,7 @@ def test_the_divider_by_keys_and_by_dragging(session):
     one.page.mouse.up()
     one.page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 90)
     assert value() == 20
-    assert slider.get_attribute("aria-valuetext").startswith("20 % Guidance 1, 80 % <b>")
+    assert slider.get_attribute("aria-valuetext").startswith("20% Guidance 1, 80% <b>")
     assert one.page.locator(".half.right span").inner_text() == "<b>Guidance</b> 7.5"  # words, never markup
 
 

@@ -131,7 +131,7 @@ def test_a_run_pressed_during_warm_up_runs(browser, session, tmp_path):
         reader = session(app=young).open(**STORY, **{"story-gpt.max_new_tokens": 5})
         reader.write("Once upon a time")
         reader.run()
-        reader.sees("Warming up the models")
+        reader.sees("Starting: loading the libraries")
         # the first address that a fresh app serves is not Home's: the navigation is there all the same
         reader.page.get_by_test_id("stSidebarNav").get_by_text("Create").wait_for()
         assert reader.done().startswith("Once upon a time")

@@ -27,7 +27,7 @@ READY = EngineState("ready")
     ("change", "engine", "words"),
     [
         ({"state": "queued", "place": 2}, READY, "Waiting in the queue, place 2 · 5 s"),
-        ({}, EngineState("warming"), "Warming up the models, about 12 s · 2 s"),
+        ({}, EngineState("warming"), "Starting: loading the libraries, about 12 s · 2 s"),
         ({}, READY, "Starting · 2 s"),
         ({"progress": Progress("load", 0, 8_500_000, "Story GPT")}, READY, "Loading Story GPT (8.5 MB) · 2 s"),
         (
@@ -48,11 +48,11 @@ READY = EngineState("ready")
             "7 of 20 steps · 9 steps/s · 2.0 s · about 1.4 s left",
         ),
         (
-            {"progress": Progress("denoise", 2, 20, "picture 5 of 8"), "steps_per_s": 0.4, "requests": (PICTURES,)},
+            {"progress": Progress("denoise", 2, 20, "image 5 of 8"), "steps_per_s": 0.4, "requests": (PICTURES,)},
             READY,
-            "picture 5 of 8 · 2 of 20 steps · 2.5 s per step · 2.0 s · about 45 s left for these pictures",
+            "image 5 of 8 · 2 of 20 steps · 2.5 s per step · 2.0 s · about 45 s left for these images",
         ),
-        ({"progress": Progress("generate", 1, 4), "requests": (PICTURE,)}, READY, "1 of 4 pictures · 2.0 s"),
+        ({"progress": Progress("generate", 1, 4), "requests": (PICTURE,)}, READY, "1 of 4 images · 2.0 s"),
         ({"progress": Progress("decode", 0, 1), "requests": (PICTURE,)}, READY, "Decoding latents to pixels · 2.0 s"),
     ],
 )
@@ -63,9 +63,9 @@ def test_a_living_job_says_what_happens_and_for_how_long(change, engine, words):
 def test_the_status_line_says_memory_models_and_who_waits():
     loaded = ({"model": "text/x", "bytes": 17_000_000, "leases": 0},)
     state = EngineState("ready", 0.0, 1, loaded, 17_000_000, 1_200_000_000)
-    assert status_line.words(state, 2).endswith("17.0 MB of 1.2 GB · 1 model loaded · 2 waiting")
+    assert status_line.words(state, 2).endswith("17 MB of 1.2 GB · 1 model loaded · 2 waiting")
     assert "no model loaded · nobody waiting" in status_line.words(EngineState("ready"), 0)
-    assert "Warming up the models, 3 s" in status_line.words(EngineState("warming", time.time() - 3), 0)
+    assert "Starting: loading the libraries, 3 s" in status_line.words(EngineState("warming", time.time() - 3), 0)
     assert "a new one is starting" in status_line.words(EngineState("stopped", time.time() - 1), 0)
     assert "does not start" in status_line.words(EngineState("stopped", time.time() - 60), 0)
 

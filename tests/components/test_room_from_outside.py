@@ -102,7 +102,7 @@ def test_its_input_type_is_drawn_checked_and_sent(toy):
     widget(page, "toggle", "waltz.on_floor").set_value(True)
     page.run()
     upload(page, "Floor", b"no picture")
-    assert "The floor is not a picture. Give a PNG file." in said(page)
+    assert "The floor is not a picture. Upload a PNG file." in said(page)
     upload(page, "Floor", png())
     assert "The floor is laid." in said(page)
     press(page, "run")

@@ -224,7 +224,7 @@ def test_a_file_that_is_too_large_is_refused_when_it_is_given(toy):
     page.run()
     assert "The floor is missing." in said(page)
     upload(page, "Floor", png())
-    assert "bytes; at most 9 are allowed. Give a smaller one." in said(page)
+    assert "bytes; at most 9 are allowed. Upload a smaller one." in said(page)
     assert "The floor is missing." not in said(page)
     desk = desks.of(sessions.here(), rooms.room("dance"), "dance/waltz")
     assert inputs.kept_ref(desk, desk.family.inputs[1]) is None

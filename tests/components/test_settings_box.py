@@ -6,7 +6,7 @@ import json
 import pytest
 from PIL import PngImagePlugin
 
-from components import params_form
+from components import settings_box
 from models.plain_text import text_artifact
 from tests.components.image.image_steps import ID, MODEL, PAGE, choose, drawn, kept, pictures, png, run, upload
 from tests.components.page_steps import messages, press, settle, widget
@@ -15,7 +15,7 @@ from tests.fake_pictures import FakePictures
 ENGINE = FakePictures
 
 
-BOX = "Picture with settings"
+BOX = "Image with settings"
 
 
 def test_a_picture_made_here_restores_its_settings_and_its_bytes(pages):
@@ -33,7 +33,7 @@ def test_a_picture_made_here_restores_its_settings_and_its_bytes(pages):
 def test_a_picture_from_a_picture_says_when_its_source_is_gone(pages):
     page = pages.open(PAGE)
     choose(page, "task", "image to image", "selectbox")
-    upload(page, "Picture", png())
+    upload(page, "Image", png())
     run(pages, page)
     first, ref = drawn(pages)[0].data, kept(page, "image")
     here = pages.open(PAGE)
@@ -117,7 +117,7 @@ def test_a_seed_that_cannot_be_had_is_named_and_the_seed_stays(pages):
 
 
 def test_a_seed_of_minus_one_draws_a_new_one_and_tells_it(pages, monkeypatch):
-    monkeypatch.setattr(params_form, "new_seed", lambda: 4711)
+    monkeypatch.setattr(settings_box, "drawn_seed", lambda: 4711)
     page = pages.open(PAGE, **{f"{MODEL}.seed": "3"})
     upload(page, BOX, webui("a heart\nSteps: 30, Sampler: Euler, CFG scale: 5, Seed: -1"))
     assert widget(page, "number_input", f"{MODEL}.seed").value == 4711

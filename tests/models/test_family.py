@@ -175,7 +175,9 @@ def test_an_upload_beyond_its_limit_is_refused_before_the_model_is_loaded(toys, 
         request = ask({"score": blobs.put_bytes(data)})
         return list(run_request(request, toys, registry, Settings(), stopped=lambda: False, open_ref=blobs.get_bytes))
 
-    with pytest.raises(BadInput, match=r"The sheet of notes has 9 bytes; at most 8 are allowed\. Give a smaller one\."):
+    with pytest.raises(
+        BadInput, match=r"The sheet of notes has 9 bytes; at most 8 are allowed\. Upload a smaller one\."
+    ):
         run(b"123456789")
     assert not registry.holds("text/toy")
     assert run(b"12345678")[-1].kind == "final"

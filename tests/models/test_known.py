@@ -44,7 +44,9 @@ def test_nothing_is_said_of_a_name_a_caption_or_one_in_a_learnt_colour(spec, pro
 def test_the_nearest_names_hold_the_words_of_the_prompt(spec):
     said = unseen(spec, "cat on the moon")
     assert set(said.nearest) == {"cat face", "cat with tears of joy"}
-    assert said.sentence.startswith("“cat on the moon” is not an emoji it has seen, and “moon” is not a word it learnt")
+    assert said.sentence.startswith(
+        "“cat on the moon” is not among the emoji names it has seen, and “moon” is not a word it learnt"
+    )
     assert said.sentence.endswith("nearest: cat face, cat with tears of joy.")
 
 
@@ -56,7 +58,7 @@ def test_a_misspelt_name_finds_its_own(spec):
 def test_what_is_like_nothing_has_no_chips(spec):
     said = unseen(spec, "xyzzy")
     assert said.nearest == ()
-    assert "is not an emoji it has seen." in said.sentence
+    assert "is not among the emoji names it has seen." in said.sentence
 
 
 def test_a_model_without_a_list_of_names_says_nothing(spec):

@@ -32,7 +32,7 @@ by `training/audio/folk.py`, as its twin of the other architecture was.
 | **Held out** | **{held_out_bits:.3f} bits per token** (a token is one note or bar) on {held_out} tunes that share \
 neither title nor first bars with others |
 | 200 samples (temperature 0.9, top-p 0.95) | {parsed:.1%} are read by music21, {well_formed:.1%} have every repeat \
-and ending well formed, {filled:.1%} of the bars fill their metre |
+and ending well formed, {filled:.1%} of the bars have the length of their time signature |
 | Copies | {copied:.1%} of the samples hold eight bars in a row of a training tune, in any key and octave |
 
 ## Data

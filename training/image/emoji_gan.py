@@ -12,7 +12,7 @@ leaves out. The generator learns by this term and squared error alone at first: 
 discriminator costs a third, and a discriminator has little to say about pictures that are not yet of anything.
 
 There is one picture of most names, so that a generator may as well not listen to its noise (and did not: eight seeds
-of a name lay 6 % as far apart as names). So `varied` lets the first nine numbers of the noise turn, move, size, shear
+of a name lay 6% as far apart as names). So `varied` lets the first nine numbers of the noise turn, move, size, shear
 and shade the real picture that the drawn one is compared with: chance is what they make of it.
 """
 
@@ -70,8 +70,8 @@ class Discriminator(nn.Module):
 def varied(pixels: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
     """Return pictures (uint8, batch × 4 × 72 × 72) as their noise (batch × 9 or more) has them: batch × 3 × 64 × 64.
 
-    Up to two standard deviations each number counts: ± 20° of turn, ± 12 % of width and of height, ± 3 pixels across
-    and down, ± 0.15 of shear, ± 14° of hue, ± 15 % of light, ± 30 % of saturation.
+    Up to two standard deviations each number counts: ± 20° of turn, ± 12% of width and of height, ± 3 pixels across
+    and down, ± 0.15 of shear, ± 14° of hue, ± 15% of light, ± 30% of saturation.
     """
     turn, wide, high, across, down, shear, hue, light, rich = (noise[:, :HEARD].clamp(-2, 2) / 2).unbind(1)
     cos, sin = (0.35 * turn).cos(), (0.35 * turn).sin()

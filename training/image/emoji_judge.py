@@ -3,7 +3,7 @@
     python -m training.image.emoji_judge --data ../shared/data --minutes 20
 
 It learns every base name in every style, the held-out names and pairs too, from augmented real emoji, and never sees a
-generated one. Its own mark: at least 90 % of held-out augmentations (draws from a seed that training never uses) named
+generated one. Its own mark: at least 90% of held-out augmentations (draws from a seed that training never uses) named
 right. Kept under training/: the app does not need it.
 
 Architecture: a small residual net (He et al. 2016) with batch norm.

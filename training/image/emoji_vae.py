@@ -151,7 +151,8 @@ def export(model: Any, emoji: EmojiSet, trained: dict[str, Any], options: argpar
         "psnr_held_out_db": round(evaluate(shipped, held_out), 2),
         "psnr_held_out_kept_axes_db": round(evaluate(shipped, held_out, kept_axes=True), 2),
         "psnr_train_db": round(evaluate(shipped, on_white(emoji.pixels[emoji.files(emoji.train)[::8]])), 2),
-        **trained, "parameters": sum(one.numel() for one in shipped.state_dict().values()),
+        **trained, "parameters": sum(one.numel() for one in shipped.parameters()),
+        "components": sum(one.numel() for one in shipped.buffers()),
     }  # fmt: skip
     (options.out / "training.json").write_text(json.dumps(facts))
     print({name: value for name, value in facts.items() if name != "curve"})

@@ -180,7 +180,7 @@ def train(
 ) -> dict[str, Any]:
     """Train until the minutes are used; return steps, tokens, minutes and the curve."""
     weights = [weight for weight in model.parameters() if weight.requires_grad]
-    # on the same instructions after four minutes: 20 % kept with Muon, 3 % with AdamW
+    # on the same instructions after four minutes: 20% kept with Muon, 3% with AdamW
     optimizer = torch.optim.Muon(weights, lr=options.rate, weight_decay=0.0, adjust_lr_fn="match_rms_adamw")
     chance = random.Random(0)
     held = Conversations(validation, often=1)

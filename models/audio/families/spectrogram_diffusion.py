@@ -14,7 +14,7 @@ from models.audio import loudness, sounds
 from models.audio.loudness import Loudness, loudness_field
 from models.audio.sound_family import SPEAKS, SoundFamily, with_speakers
 from models.diffusion import samplers
-from models.errors import BadInput, WeightsError
+from models.errors import BadInput, WeightsError, restore
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, InputField, Loaded
 from models.params import Params, hint
@@ -127,7 +127,7 @@ class SpectrogramDiffusion(SoundFamily[SpectrogramParams]):
         try:
             layout = read_layout(spec.folder())
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise WeightsError(f"{spec.id}: spectrogram.json is missing or damaged. Restore it.") from error
+            raise WeightsError(f"{spec.id}: spectrogram.json is missing or damaged. {restore()}") from error
         rate = layout.mel.sample_rate
         return {"speakers": list(layout.speakers), "words": list(layout.labels), "sample_rate": rate,
                 "word_s": round(layout.frames * layout.mel.hop_length / rate, 3)}  # fmt: skip

@@ -14,7 +14,7 @@ from pydantic import Field
 from models import plain_text
 from models.audio import sounds
 from models.audio.sound_family import HEARS
-from models.errors import BadInput, WeightsError
+from models.errors import BadInput, WeightsError, restore
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, Family, InputField, Loaded, Modality
 from models.params import Params, above, hint, limited
@@ -49,15 +49,15 @@ a voice.
 [Whisper](https://arxiv.org/abs/2212.04356) and [Moonshine](https://arxiv.org/abs/2410.15608) write token by token as a
 text model does, looking back at the encoded sound: they know whole languages, and may make up words in silence.
 """
-FOUND_OUT = "found out"
+FOUND_OUT = "found out"  # the value, which links and files carry; pages call it “auto-detect”
 
 
 class SpeechToTextParams(Params):
     """Declare what is kept of what was heard, and how it is written down."""
 
     language: str = Field(
-        FOUND_OUT, max_length=20, description="The spoken language. “found out”: the model detects it.",
-        json_schema_extra=hint(label="Language", group="Reading"),
+        FOUND_OUT, max_length=20, description="The spoken language. Auto-detect: the model finds it out.",
+        json_schema_extra=hint(label="Language", group="Reading", names={FOUND_OUT: "auto-detect"}),
     )  # fmt: skip
     task: Literal["transcribe", "translate"] = Field(
         "transcribe", description="Transcribe: writes what is said. Translate: writes it in English.",
@@ -158,7 +158,7 @@ class SpeechToText(Family[SpeechToTextParams]):
             strange = outliers.what(folder)
             return {**rate, "labels": len(labels), **({"outliers": strange} if strange else {})}
         except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
-            raise WeightsError(f"{spec.id}: its processor's files are missing or damaged. Restore them.") from error
+            raise WeightsError(f"{spec.id}: its processor's files are missing or damaged. {restore()}") from error
 
     def check_inputs(self, spec: ModelSpec, request: Request, params: SpeechToTextParams) -> None:
         """Refuse a request without a recording; see `Family.check_inputs`."""

@@ -13,7 +13,7 @@ from models import plain_text
 from models.audio import loudness, sounds
 from models.audio.loudness import Loudness, loudness_field
 from models.audio.sound_family import SoundFamily
-from models.errors import BadInput, WeightsError
+from models.errors import BadInput, WeightsError, restore
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, InputField, Loaded
 from models.params import Params, above, hint, limited
@@ -156,7 +156,7 @@ class TextToAudio(SoundFamily[TextToAudioParams]):
         try:
             return describe_folder(spec.folder())
         except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
-            raise WeightsError(f"{spec.id}: a config is missing, damaged or of another kind. Restore it.") from error
+            raise WeightsError(f"{spec.id}: a config is missing, damaged or of another kind. {restore()}") from error
 
     def check_inputs(self, spec: ModelSpec, request: Request, params: TextToAudioParams) -> None:
         """Refuse an empty description; see `Family.check_inputs`."""

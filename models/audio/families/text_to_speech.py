@@ -15,7 +15,7 @@ from models import plain_text
 from models.audio import loudness, sounds
 from models.audio.loudness import Loudness, loudness_field
 from models.audio.sound_family import SPEAKS, SPEAKS_ANY, SoundFamily, with_speakers
-from models.errors import BadInput, BadParam, WeightsError
+from models.errors import BadInput, BadParam, WeightsError, restore
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, InputField, Loaded
 from models.params import Params, check, hint
@@ -166,7 +166,7 @@ class TextToSpeech(SoundFamily[SpeechParams]):
         try:
             return describe_folder(spec.folder())
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise WeightsError(f"{spec.id}: a config is missing, damaged or of another kind. Restore it.") from error
+            raise WeightsError(f"{spec.id}: a config is missing, damaged or of another kind. {restore()}") from error
 
     def check_inputs(self, spec: ModelSpec, request: Request, params: SpeechParams) -> None:
         """Refuse an empty and an endless text, and rows that are none; see `Family.check_inputs`."""

@@ -17,7 +17,7 @@ from models.audio import loudness, sounds, tunes
 from models.audio.loudness import Loudness, loudness_field
 from models.audio.sound_family import SoundFamily
 from models.audio.written import NOTE_ENDINGS, SOUND_ENDINGS
-from models.errors import BadInput, WeightsError
+from models.errors import BadInput, WeightsError, restore
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, InputField, Loaded
 from models.params import Params, above, hint
@@ -172,7 +172,7 @@ class TuneLM(SoundFamily[TuneParams]):
             config = json.loads((spec.folder() / "config.json").read_text("utf-8"))
             return {"context_length": config["max_position_embeddings"], "vocabulary_size": config["vocab_size"]}
         except (OSError, ValueError, KeyError) as error:
-            raise WeightsError(f"{spec.id}: config.json is missing or damaged. Restore it.") from error
+            raise WeightsError(f"{spec.id}: config.json is missing or damaged. {restore()}") from error
 
     def check_inputs(self, spec: ModelSpec, request: Request, params: TuneParams) -> None:
         """Refuse an opening with a word that the model never saw; see `Family.check_inputs`."""
@@ -315,7 +315,7 @@ def vocabulary(file: Path, changed_ns: int) -> frozenset[str]:
         found = json.loads(file.read_text("utf-8"))["model"]["vocab"]
         return frozenset(found)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise WeightsError(f"{file.parent.name}: {file.name} is missing or damaged. Restore it.") from error
+        raise WeightsError(f"{file.parent.name}: {file.name} is missing or damaged. {restore()}") from error
 
 
 def _generate(model: Any, tokenizer: Any, ids: list[int], total: int, params: TuneParams, watch: Any) -> None:

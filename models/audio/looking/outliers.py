@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.errors import WeightsError
+from models.errors import WeightsError, restore
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -120,11 +120,11 @@ def read(folder: Path) -> Outliers | None:
         centre, spread = (float(one) for one in tables.pop("centre"))
         found = Outliers(**tables, centre=centre, spread=spread, what=said["what"])
     except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
-        raise WeightsError(f"{folder.name}: {FILE} is damaged. Restore it.") from error
+        raise WeightsError(f"{folder.name}: {FILE} is damaged. {restore()}") from error
     if said.get("weights") != _hash(folder):
         raise WeightsError(
-            f"{folder.name}: {FILE} was measured on other weights. Restore it, or measure again with `python -m "
-            "training.audio.digit_outliers`."
+            f"{folder.name}: {FILE} was measured on other weights. {restore()} Or measure again with "
+            "`python -m training.audio.digit_outliers`."
         )
     return found
 

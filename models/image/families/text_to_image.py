@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 from pydantic import Field
 
 from models.diffusion import samplers
-from models.errors import BadInput, WeightsError
+from models.errors import BadInput, WeightsError, restore
 from models.events import Event
 from models.family import Context, Family, InputField, Loaded, Modality
 from models.params import ParamField, Params, above, hint, limited
@@ -165,13 +165,13 @@ class TextToImage(Family[TextToImageParams]):
         InputField(
             "prompt", label="Prompt", lists=True,
             help="What to draw. `(word:1.3)` weighs a word up, `[word]` down; `{red|blue}` draws one of a list by the "
-                 "seed, `__animal__` one of a kept list.",
+                 "seed, `__animal__` one of a saved list.",
         ),
         InputField(
             "prompt_to", "text", False, "Second prompt", "The other prompt for “Prompt blend”.",
             lists=True, shown_if={"prompt_mix": above(0.0)},
         ),
-        InputField("image", "image", False, "Picture", "The image to start from.", shown_if={"task": _FROM_PICTURE}),
+        InputField("image", "image", False, "Image", "The image to start from.", shown_if={"task": _FROM_PICTURE}),
         InputField(
             "mask", "mask", False, "Mask", "White is redrawn, black stays.", shown_if={"task": ["inpaint"]}
         ),
@@ -228,7 +228,7 @@ class TextToImage(Family[TextToImageParams]):
         try:
             return describe_folder(spec.folder())
         except (OSError, ValueError, KeyError, AttributeError) as error:
-            raise WeightsError(f"{spec.id}: a config of the pipeline is missing or damaged. Restore it.") from error
+            raise WeightsError(f"{spec.id}: a config of the pipeline is missing or damaged. {restore()}") from error
 
     def check_inputs(self, spec: ModelSpec, request: Request, params: TextToImageParams) -> None:
         """Check prompt, sizes and the pictures that a task needs; see `Family.check_inputs`."""
@@ -246,7 +246,7 @@ class TextToImage(Family[TextToImageParams]):
             needed = ["image", "mask"] if params.task == "inpaint" else ["image"]
             for name in needed:
                 if name not in request.inputs:
-                    what = "a picture to start from" if name == "image" else "a mask that says what to repaint"
+                    what = "an image to start from" if name == "image" else "a mask that says what to repaint"
                     raise BadInput(f"“{params.task}” needs {what}. Upload one, or choose the task “text to image”.")
             if int(params.num_inference_steps * params.strength) < 1:
                 raise BadInput(

@@ -114,11 +114,11 @@ class VAE(Family[VAEParams]):
             shown_if={"prompt_mix": above(0.0)},
         ),
         InputField(
-            "image", "image", False, "Picture", "The image to reconstruct, or the first of two.",
+            "image", "image", False, "Image", "The image to reconstruct, or the first of two.",
             shown_if={"task": ["reconstruct", "interpolate"]},
         ),
         InputField(
-            "image_to", "image", False, "Second picture", "The second of two images.",
+            "image_to", "image", False, "Second image", "The second of two images.",
             shown_if={"task": ["interpolate"]}
         ),
     )  # fmt: skip
@@ -143,8 +143,8 @@ class VAE(Family[VAEParams]):
         needed = {"sample": [], "reconstruct": ["image"], "interpolate": ["image", "image_to"]}[params.task]
         for name in needed:
             if name not in request.inputs:
-                which = "second picture" if name == "image_to" else "picture"
-                raise BadInput(f"“{params.task}” needs a {which}. Upload one, or choose the task “sample”.")
+                which = "a second image" if name == "image_to" else "an image"
+                raise BadInput(f"“{params.task}” needs {which}. Upload one, or choose the task “sample”.")
 
     def generate(
         self, spec: ModelSpec, request: Request, params: VAEParams, loaded: Loaded, context: Context

@@ -38,7 +38,7 @@ def draw(
     yield from run.events()
     notes = list(run.notes)
     if run.skipped:
-        notes.append(f"{run.skipped} of {params.num_images} pictures were skipped.")
+        notes.append(f"{run.skipped} of {params.num_images} images were skipped.")
     if params.task == "text to image" and params.variation_strength == 0 and alike.remembered(run.drawn):
         notes.append(alike.REMEMBERED)
     outputs: tuple[Output, ...] = tuple(run.outputs)
@@ -130,7 +130,7 @@ class _Run:
                     interrupted.append(reason.reason)
 
         interrupted: list[str] = []
-        note = f"picture {numbers[0] + 1} of {params.num_images}" if params.num_images > 1 else ""
+        note = f"image {numbers[0] + 1} of {params.num_images}" if params.num_images > 1 else ""
         yield Progress("prompt", 0, 0, note)
         started = time.monotonic()
         for _ in follow(run, watch, POLL_S):

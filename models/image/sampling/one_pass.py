@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from models import plain_text
-from models.errors import BadInput, WeightsError
+from models.errors import BadInput, WeightsError, restore
 
 if TYPE_CHECKING:
     from models.spec import ModelSpec
@@ -20,7 +20,7 @@ def read_config(spec: ModelSpec) -> dict[str, Any]:
         config = json.loads((spec.folder() / "config.json").read_text("utf-8"))
         return {**config, "vocabulary": list(config["vocabulary"])}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise WeightsError(f"{spec.id}: config.json is missing or damaged. Restore it.") from error
+        raise WeightsError(f"{spec.id}: config.json is missing or damaged. {restore()}") from error
 
 
 def check_prompts(request: Request, mix: float, required: bool = True) -> None:

@@ -9,8 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from models import plain_text
-from models.errors import BadInput, WeightsError
+from models import amounts, plain_text
+from models.errors import BadInput, WeightsError, restore
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, Cost, Family, InputField, Loaded, Modality
 from models.params import Params, ShownIf, above
@@ -107,7 +107,7 @@ class CausalLM(Family[CausalLMParams]):
             if has_template(spec.folder()):
                 facts["chat"] = True
         except (OSError, ValueError, KeyError, AttributeError) as error:
-            raise WeightsError(f"{spec.id}: {file.name} is missing or damaged. {vocabulary.RESTORE}") from error
+            raise WeightsError(f"{spec.id}: {file.name} is missing or damaged. {restore()}") from error
         return {**facts, **_marks(spec)}
 
     def check_inputs(self, spec: ModelSpec, request: Request, params: CausalLMParams) -> None:
@@ -144,7 +144,7 @@ class CausalLM(Family[CausalLMParams]):
     def export(self, request: Request, outputs: Sequence[Output], suffix: str) -> bytes:
         """Write a chat as `.json` or, to read, as `.md`, the first answer at its end; see `Family.export`."""
         if suffix not in (".json", ".md"):
-            raise BadInput(f"A conversation is saved as .json or .md, not as “{suffix}”. Give a file that ends so.")
+            raise BadInput(f"A conversation is saved as .json or .md, not as “{suffix}”. Choose a name that ends so.")
         talk = conversations.talk_of(request, next((one.text for one in outputs if one.kind == "text"), ""))
         write = conversations.to_json if suffix == ".json" else conversations.to_markdown
         return write(talk).encode()
@@ -240,7 +240,7 @@ class CausalLM(Family[CausalLMParams]):
             return Cost(1e-6 * count, 200 * count, f"{count:,} characters")
         file = blobs.path(str(data["ref"]))
         size = file.stat().st_size if file.exists() else 0
-        return Cost(4e-8 * size, 20 * size, f"a text whose logits take {size / 1e6:.0f} MB")
+        return Cost(4e-8 * size, 20 * size, f"a text whose logits take {amounts.size(size)}")
 
     def tokens(self, spec: ModelSpec, data: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
         """Cut a text into tokens (`{"text"}`), or list those of a kept text (`{"ref"}`); see `models.text.vocabulary`.
@@ -334,7 +334,7 @@ def _marks(spec: ModelSpec) -> dict[str, Any]:
             raise ValueError("not of this form")
         return {"learnt": found["learnt"], "marks": marks}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise WeightsError(f"{spec.id}: marks.json is damaged. {vocabulary.RESTORE}") from error
+        raise WeightsError(f"{spec.id}: marks.json is damaged. {restore()}") from error
 
 
 def _output(shown: str, text: Any, index: int, chat: bool) -> Output:
@@ -375,7 +375,7 @@ def _tokenizer_file(file: Path, changed_ns: int) -> Any:
         tokenizer.no_truncation()
         return tokenizer
     except Exception as error:  # the library raises plain Exception
-        raise WeightsError(f"{file.parent.name}: {file.name} is missing or damaged. {vocabulary.RESTORE}") from error
+        raise WeightsError(f"{file.parent.name}: {file.name} is missing or damaged. {restore()}") from error
 
 
 @lru_cache(maxsize=2)

@@ -15,16 +15,16 @@ ENGINE = FakePictures
 
 def test_only_the_inputs_of_the_task_are_shown_and_sent(pages):
     page = pages.open(PAGE)
-    assert uploader(page, "Picture") is None
+    assert uploader(page, "Image") is None
     choose(page, "task", "image to image", "selectbox")
-    upload(page, "Picture", png())
+    upload(page, "Image", png())
     assert uploader(page, "Mask") is None
     run(pages, page)
     assert set(pages.engine.ran[-1].inputs) == {"prompt", "image"}
     choose(page, "task", "inpaint", "selectbox")
     assert uploader(page, "Mask")
     choose(page, "task", "text to image", "selectbox")
-    assert uploader(page, "Picture") is None
+    assert uploader(page, "Image") is None
     run(pages, page)
     assert set(pages.engine.ran[-1].inputs) == {"prompt"}
     choose(page, "task", "image to image", "selectbox")
@@ -53,8 +53,8 @@ def test_a_model_that_rebuilds_pictures_takes_them_and_no_words(pages):
     assert pages.engine.ran[-1].inputs == {"prompt": ""}  # optional: anything
     choose(page, "task", "interpolate", "selectbox", "emoji-vae")
     assert "image-prompt" not in {item.key for item in page.text_area}
-    upload(page, "Picture", png(10))
-    upload(page, "Second picture", png(200))
+    upload(page, "Image", png(10))
+    upload(page, "Second image", png(200))
     settle(pages, press(page, "run"))
     assert set(pages.engine.ran[-1].inputs) == {"image", "image_to"}
     assert len(set(pages.engine.ran[-1].inputs.values())) == 2
@@ -64,8 +64,8 @@ def test_a_task_without_its_picture_is_refused_with_a_sentence(pages):
     page = pages.open(PAGE)
     choose(page, "task", "inpaint", "selectbox")
     press(page, "run")
-    assert any("needs a picture to start from" in message for message in messages(page))
-    upload(page, "Picture", png())
+    assert any("needs an image to start from" in message for message in messages(page))
+    upload(page, "Image", png())
     press(page, "run")
     assert any("needs a mask" in message for message in messages(page))
     upload(page, "Mask", png(255, mode="L"))
@@ -91,9 +91,9 @@ def test_a_bad_upload_gets_a_sentence_and_nothing_is_lost(pages, data, words):
     run(pages, page)
     before = pictures(page)
     choose(page, "task", "image to image", "selectbox")
-    upload(page, "Picture", png())
+    upload(page, "Image", png())
     ref = kept(page, "image")
-    upload(page, "Picture", data)
+    upload(page, "Image", data)
     assert any(words in message for message in messages(page)), messages(page)
     assert kept(page, "image") == ref
     assert pictures(page) == before
@@ -104,9 +104,9 @@ def test_a_bad_upload_gets_a_sentence_and_nothing_is_lost(pages, data, words):
 def test_an_upload_can_be_removed_and_a_good_one_clears_the_complaint(pages):
     page = pages.open(PAGE)
     choose(page, "task", "image to image", "selectbox")
-    upload(page, "Picture", b"no")
+    upload(page, "Image", b"no")
     assert messages(page)
-    upload(page, "Picture", png(kind="WEBP"), "photo.webp")
+    upload(page, "Image", png(kind="WEBP"), "photo.webp")
     assert messages(page) == []
     press(page, "image-input-image-remove")
     assert kept(page, "image") is None
@@ -115,7 +115,7 @@ def test_an_upload_can_be_removed_and_a_good_one_clears_the_complaint(pages):
 def test_an_upload_that_was_cleared_from_the_store_is_forgotten(pages):
     page = pages.open(PAGE)
     choose(page, "task", "image to image", "selectbox")
-    upload(page, "Picture", png())
+    upload(page, "Image", png())
     pages.store.path(kept(page, "image")).unlink()
     page.run()
     assert not page.exception
@@ -127,7 +127,7 @@ def test_a_painted_mask_is_taken_until_another_one_is_given(pages, monkeypatch):
     monkeypatch.setattr(picture_input.mask_painter, "draw", lambda picture, key, *, size: painted["png"])
     page = pages.open(PAGE)
     choose(page, "task", "inpaint", "selectbox")
-    upload(page, "Picture", png())
+    upload(page, "Image", png())
     painted["png"] = png(255, mode="L", size=(64, 64))
     page.run()
     first = kept(page, "mask")
@@ -151,7 +151,7 @@ def masks_shown(page):
 def test_an_uploaded_mask_is_shown_as_it_is_taken(pages):
     page = pages.open(PAGE)
     choose(page, "task", "inpaint", "selectbox")
-    upload(page, "Picture", png(size=(200, 100)))
+    upload(page, "Image", png(size=(200, 100)))
     assert masks_shown(page) == []
     mask = Image.new("RGBA", (200, 100), (0, 0, 0, 0))
     mask.paste((255, 0, 0, 255), (50, 0, 100, 100))  # the left half of the square in the middle

@@ -130,7 +130,7 @@ def test_skip_keeps_what_is_finished_and_stop_what_there_is(pages):
     press(page, next(button.key for button in page.button if button.key.startswith("stop-")))
     settle(pages, page)
     said = " ".join(item.value.replace("\\", "") for item in page.caption)
-    assert "1 of 8 pictures were skipped." in said
+    assert "1 of 8 images were skipped." in said
     assert "stopped by you" in said
     assert len(pictures(page)) == 1
 
@@ -194,7 +194,7 @@ def test_vary_waits_for_the_run_that_is_under_way(pages):
 def test_a_link_carries_words_and_says_that_pictures_are_left_out(pages):
     page = pages.open(PAGE)
     choose(page, "task", "image to image", "selectbox")
-    upload(page, "Picture", png())
+    upload(page, "Image", png())
     run(pages, page, "blue heart")
     link = links(page)[0]
     told = next(data["said"] for data in components(page, "link"))
@@ -215,7 +215,7 @@ def test_a_link_that_names_no_picture_where_one_belongs_is_harmless(pages):
         )
         page = pages.open(PAGE, r=packed.split("?r=")[1])
         press(page, "run")
-        assert any("needs a picture to start from" in message for message in messages(page))
+        assert any("needs an image to start from" in message for message in messages(page))
     assert pages.engine.ran == []
 
 
@@ -223,7 +223,7 @@ def test_another_page_keeps_pictures_and_prompt(pages):
     page = pages.open("Home.py")
     page.switch_page("pages/image.py").run()
     choose(page, "task", "image to image", "selectbox")
-    upload(page, "Picture", png())
+    upload(page, "Image", png())
     widget(page, "text_area", "image-prompt").set_value("kept")
     page.run()
     ref = kept(page, "image")

@@ -102,7 +102,7 @@ def test_a_living_walk_draws_and_a_stopped_one_shows_its_whole_frames(desk):
     assert [run.status for run in desk.newest().runs] == ["done", "done", "stopped"]
     page = desk.draw()
     assert "2 of 4 frames" in said(page)
-    assert players(page)[0]["captions"] == ["seed 7", "50 % seed 7, 50 % seed 9"]  # a half-drawn picture is no frame
+    assert players(page)[0]["captions"] == ["seed 7", "50% seed 7, 50% seed 9"]  # a half-drawn picture is no frame
 
 
 def test_a_living_walk_shows_the_frames_so_far(desk):
@@ -114,7 +114,7 @@ def test_a_living_walk_shows_the_frames_so_far(desk):
         assert time.monotonic() < limit
         time.sleep(0.005)
     labels = [one["label"] for data in components(desk.draw()) for one in data.get("pictures", [])]
-    assert {"seed 7", "50 % seed 7, 50 % seed 9"} <= set(labels)
+    assert {"seed 7", "50% seed 7, 50% seed 9"} <= set(labels)
 
 
 def test_a_walk_stopped_before_its_turn_says_so(desk):

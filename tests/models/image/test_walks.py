@@ -152,8 +152,8 @@ def test_captions_say_where_each_frame_is():
     def lines(kind, **params):
         return walks.captions(walks.build_walk(fields(), request(**params), kind, TARGETS[kind], 3))
 
-    assert lines("seed") == ["seed 7", "50 % seed 7, 50 % seed 9", "seed 9"]
-    assert lines("prompt") == ["“red heart”", "50 % “red heart”, 50 % “blue 100 % heart”", "“blue 100 % heart”"]
+    assert lines("seed") == ["seed 7", "50% seed 7, 50% seed 9", "seed 9"]
+    assert lines("prompt") == ["“red heart”", "50% “red heart”, 50% “blue 100 % heart”", "“blue 100 % heart”"]
     assert lines("guidance", guidance_scale=4.0) == ["guidance 4", "guidance 2.5", "guidance 1"]
     assert walks.captions([request(), request()]) == ["frame 1", "frame 2"]
     assert walks.kind_of([request(), request()]) is None

@@ -168,7 +168,7 @@ def test_a_load_that_breaks_is_a_weights_error_and_leaves_nothing_behind(bench, 
     b = bench(a=9, broken=9)
     with caplog.at_level(logging.ERROR), pytest.raises(WeightsError) as caught:
         b.use("broken")
-    for part in ("text/broken could not be loaded", "model.safetensors", "Restore the folder weights", "KeyError"):
+    for part in ("text/broken could not be loaded", "model.safetensors", "git checkout -- models/embedded", "KeyError"):
         assert part in caught.value.message
     assert "secret" not in caught.value.message
     assert "a secret detail for the log" in caplog.text

@@ -78,7 +78,7 @@ def test_what_is_no_text_is_left_out_and_told():
     assert found.talks[0] == Talk((HI, {**HELLO, "content": "Hello\n\nHello"}), "And?")
     assert [note.split(" were")[0] for note in found.notes] == [
         "Some messages of tools", "Messages of one role in a row", "Some system messages in the middle",
-        "Parts that are no text, such as pictures,",
+        "Parts that are not text, such as pictures,",
     ]  # fmt: skip
 
 

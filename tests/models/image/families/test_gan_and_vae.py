@@ -129,8 +129,8 @@ def test_each_direction_moves_the_picture(engine, uploads, task):
 @pytest.mark.parametrize(("model", "changes", "sentence"), [
     ("gan", {"prompt": "  "}, "prompt is empty"),
     ("gan", {"prompt_mix": 0.3}, "no second prompt"),
-    ("vae", {"task": "reconstruct"}, "“reconstruct” needs a picture"),
-    ("vae", {"task": "interpolate", "image": "sha256:" + "0" * 64}, "needs a second picture"),
+    ("vae", {"task": "reconstruct"}, "“reconstruct” needs an image"),
+    ("vae", {"task": "interpolate", "image": "sha256:" + "0" * 64}, "needs a second image"),
     ("vae", {"task": "reconstruct", "image": "sha256:" + "0" * 64}, "No file is stored"),
 ])  # fmt: skip
 def test_a_wrong_request_gets_a_sentence(engine, model, changes, sentence):

@@ -205,7 +205,7 @@ def test_skip_leaves_the_chunk_and_goes_on(engine, monkeypatch):
             stop.skip()
     assert [one.index for one in event.outputs if one.kind == "image"] == [0, 2]
     assert not event.stats["stopped"]
-    assert "1 of 3 pictures were skipped." in event.stats["notes"]
+    assert "1 of 3 images were skipped." in event.stats["notes"]
 
 
 def test_stop_keeps_what_was_finished(engine, monkeypatch):
@@ -299,7 +299,7 @@ def test_models_without_a_unet_say_so(engine, kind):
 @pytest.mark.parametrize(("changes", "sentence"), [
     ({"prompt": " "}, "prompt is empty"),
     ({"width": 33}, "whole multiples of 8. Choose 32 or 40"),
-    ({"task": "image to image"}, "needs a picture to start from"),
+    ({"task": "image to image"}, "needs an image to start from"),
     ({"task": "inpaint", "image": "sha256:" + "0" * 64}, "needs a mask"),
     ({"prompt_mix": 0.5}, "no second prompt"),
     ({"task": "image to image", "image": "sha256:" + "0" * 64, "strength": 0.05}, "leaves no step"),

@@ -37,7 +37,7 @@ def _check_floor(data: bytes, name: str) -> Image.Image:
     try:
         return Image.open(io.BytesIO(data)).convert("RGB")
     except (UnidentifiedImageError, OSError) as error:
-        raise BadInput(f"The {name} is not a picture. Give a PNG file.") from error
+        raise BadInput(f"The {name} is not a picture. Upload a PNG file.") from error
 
 
 def _bow(act: Act) -> None:

@@ -1,0 +1,14 @@
+"""Amounts in words, the same wherever a person meets them."""
+
+from __future__ import annotations
+
+
+def size(count: int) -> str:
+    """Say a number of bytes in powers of ten: "8.5 MB", "120 MB", "1.2 GB"."""
+    if count >= 1e9:
+        return f"{_short(count / 1e9)} GB"
+    return f"{_short(count / 1e6) if count < 1e8 else round(count / 1e6)} MB"
+
+
+def _short(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0")
