@@ -39,7 +39,7 @@ Loudness = Literal["even (−16 LUFS)", "as it came"]
 def loudness_field() -> Any:
     """Return the declaration of the setting `loudness`, which every family that makes sound has."""
     return Field(
-        EVEN, description="Even: all sounds are equally loud (−16 LUFS, true peak at most −1 dBTP). As it came: no gain.",
+        EVEN, description="Even: equally loud (−16 LUFS, true peak at most −1 dBTP). As it came: no gain.",
         json_schema_extra=hint(label="Loudness", group="Sound", neutral="as it came"),
     )  # fmt: skip
 

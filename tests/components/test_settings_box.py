@@ -43,7 +43,7 @@ def test_a_picture_from_a_picture_says_when_its_source_is_gone(pages):
     gone = pages.open(PAGE)
     upload(gone, BOX, first)
     assert kept(gone, "image") is None
-    assert any("Please add the" in message and "the picture" in message for message in messages(gone))
+    assert any("Please add the" in message and "the image" in message for message in messages(gone))
 
 
 def webui(text):

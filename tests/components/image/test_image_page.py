@@ -202,7 +202,7 @@ def test_a_link_carries_words_and_says_that_pictures_are_left_out(pages):
     other = pages.open(PAGE, r=link.split("?r=")[1])
     assert widget(other, "text_area", "image-prompt").value == "blue heart"
     assert widget(other, "selectbox", f"{MODEL}.task").value == "image to image"
-    assert any("Please add the" in message and "the picture" in message for message in messages(other))
+    assert any("Please add the" in message and "the image" in message for message in messages(other))
 
 
 def test_a_link_that_names_no_picture_where_one_belongs_is_harmless(pages):
