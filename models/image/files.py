@@ -86,7 +86,7 @@ def _png(picture: Image.Image, **options: Any) -> bytes:
     return buffer.getvalue()
 
 
-def decode_upload(data: bytes, name: str = "picture") -> Image.Image:
+def decode_upload(data: bytes, name: str = "image") -> Image.Image:
     """Return an upload as RGB in sRGB, turned as its EXIF says, transparency laid on white.
 
     Looks at the bytes, not at a file name; takes the first frame of an animation. Raises `BadInput`, before any pixel

@@ -140,7 +140,7 @@ def test_bad_uploads_get_a_sentence_and_nothing_is_lost(session, photo, tmp_path
     viewer = opened(session, **{"emoji-diffusion.task": "image to image"})
     upload(viewer, photo)
     viewer.button("Remove").wait_for()
-    for name, words in (("text.png", "The picture is not an image file"), ("cut.jpg", "The picture is damaged")):
+    for name, words in (("text.png", "The image is not an image file"), ("cut.jpg", "The image is damaged")):
         upload(viewer, tmp_path / name)
         viewer.sees(words)
     assert viewer.button("Remove").count() == 1  # the good one is still there
