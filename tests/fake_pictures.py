@@ -34,7 +34,7 @@ class FakePictures(FakeEngine):
             for step in range(self.steps):
                 meta = {"step": step + 1, "total": self.steps}
                 yield Preview((*turn.made, files.preview_output(pixels(request, number), number, meta)))
-                yield Progress(self.stage, step + 1, self.steps, f"picture {number + 1} of {count}")
+                yield Progress(self.stage, step + 1, self.steps, f"image {number + 1} of {count}")
                 if (went := turn.hold()) != "on":
                     break
             if went == "skipped":

@@ -125,7 +125,7 @@ def test_skip_keeps_what_is_finished_and_stop_what_there_is(pages):
     waited(lambda: pages.jobs.current(owner(pages)).preview)
     page.run()
     press(page, next(button.key for button in page.button if button.key.startswith("skip-")))
-    waited(lambda: "picture 2" in pages.jobs.current(owner(pages)).progress.note)
+    waited(lambda: "image 2" in pages.jobs.current(owner(pages)).progress.note)
     page.run()
     press(page, next(button.key for button in page.button if button.key.startswith("stop-")))
     settle(pages, page)

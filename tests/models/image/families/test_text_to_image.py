@@ -200,7 +200,7 @@ def test_skip_leaves_the_chunk_and_goes_on(engine, monkeypatch):
     monkeypatch.setattr(drawing, "CHUNK", 1)
     stop, pressed = StopSignal(), False
     for event in engine.generate(draw("sd", num_images=3, num_inference_steps=40), stop):
-        if event.kind == "progress" and event.note == "picture 2 of 3" and event.step and not pressed:
+        if event.kind == "progress" and event.note == "image 2 of 3" and event.step and not pressed:
             pressed = True
             stop.skip()
     assert [one.index for one in event.outputs if one.kind == "image"] == [0, 2]
@@ -212,7 +212,7 @@ def test_stop_keeps_what_was_finished(engine, monkeypatch):
     monkeypatch.setattr(drawing, "CHUNK", 1)
     stop = StopSignal()
     for event in engine.generate(draw("sd", num_images=3, num_inference_steps=40, seed=9), stop):
-        if event.kind == "progress" and event.note == "picture 2 of 3":
+        if event.kind == "progress" and event.note == "image 2 of 3":
             stop.request()
     first = final_of(engine, draw("sd", num_inference_steps=40, seed=9))
     assert alike(pictures(event)[0], pictures(first)[0])
