@@ -126,7 +126,8 @@ class InputType:
     `recall(desk, item, inputs)` sets it again, where that is not to restore what is not there.
     `check(data, name)` decodes an upload and raises `BadInput`; None for a type without uploads.
     `keep(store, ref, decoded)` may keep what `check` returned beside the upload, so that no run decodes it again.
-    Inputs whose type is `beside` stand in columns. `uses` names settings on which the widget depends.
+    Inputs whose type is `beside` stand in columns. `uses` names settings on which the widget depends. `press` is the
+    sentence that says how a request that has such an input is started, where that is not by Run.
     """
 
     value: Callable[[Desk, InputField], str | None]
@@ -138,6 +139,7 @@ class InputType:
     uses: tuple[str, ...] = ()
     hold: Callable[[Desk, InputField], str | None] | None = None
     recall: Callable[[Desk, InputField, Mapping[str, str]], None] | None = None
+    press: str = ""
 
 
 @dataclass(frozen=True)
