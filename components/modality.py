@@ -171,12 +171,10 @@ class Mode:
 class Words:
     """Name what a room counts and makes.
 
-    `units` maps a stage of progress to its unit ("generate": "tokens"), `counted` is the unit of the stat `tokens`.
-    `decoded` is what latents become; `rest` what remains of a request that can be skipped through; `one` the word for
-    a run of a single step.
+    `counted` is the unit of the stat `tokens`; progress in it may end before its total. `decoded` is what latents
+    become; `rest` what remains of a request that can be skipped through; `one` the word for a run of a single step.
     """
 
-    units: Mapping[str, str] = field(default_factory=dict)
     counted: str = "tokens"
     decoded: str = "the result"
     rest: str = ""

@@ -127,7 +127,7 @@ ROOM = Modality(
         ),
     ),
     views={"image": _draw},
-    words=Words(units={"generate": "pictures"}, decoded="pixels", rest=" for these pictures", one="picture"),
+    words=Words(decoded="pixels", rest=" for these pictures", one="picture"),
     tile=_draw_tile,
     waiting=_draw_waiting,
     earlier=gallery.draw,
