@@ -34,11 +34,12 @@ def read(session: Session, room: Modality) -> None:
         try:
             request = links.read_request(packed)
             desks.apply(session, room, request)
-            act = "Press Enter in the box below." if request.inputs.get("messages") else "Press Run."
+            there = desks.of(session, room, request.model)
+            act = inputs.press(there, request.inputs)
             if links.asks_for_a_new_seed(packed):
                 act = f"It asks for a new seed (−1): {request.seed} was drawn. {act}"
             state.notify(f"This page was opened from a link: its prompt and settings are below. {act}", "info")
-            if said := inputs.missing(desks.of(session, room, request.model)):
+            if said := inputs.missing(there):
                 state.notify(said, "warning")
             _OPENED.held()[room.id] = time.time()
         except PlaygroundError as error:

@@ -48,9 +48,10 @@ def read_run(file: Path) -> Run:
             data = file.with_name(Path(one["file"]).name).read_bytes() if "file" in one else b""
             kept = ("kind", "index", "text", "media_type", "meta")
             outputs.append(Output(data=data, **{name: one[name] for name in kept}))
-    given = said.get("inputs", {})
-    prompt = given.get("prompt") or outputs[0].text[: outputs[0].meta.get("prompt_chars", 0)]
-    inputs = {"prompt": prompt, **({"messages": given["messages"]} if "messages" in given else {})}
+    inputs = dict(said.get("inputs", {}))
+    chars = outputs[0].meta.get("prompt_chars", 0)
+    if chars and not inputs.get("prompt"):  # files of before have no inputs: a text began with its prompt
+        inputs["prompt"] = outputs[0].text[:chars]
     request = Request(model=said["model"], inputs=inputs, params=said["params"], seed=said["seed"])
     stats = cast("RunStats", {name: said[name] for name in ("in_effect", "tokens", "steps", "notes") if name in said})
     return Run("example", "", "", request, "done", 0.0, outputs, stats)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from components import frontend, state
+from models.events import share
 from models.runtime.job_view import JobView
 
 _component = frontend.component("playground_guide", __file__)
@@ -30,7 +31,5 @@ def words(view: JobView) -> str:
     """Return what is read out of a living job: "Waiting", "Started", "Half is done"."""
     if view.state == "queued":
         return f"Waiting, place {view.place}"
-    progress = view.progress
-    share = progress.step / progress.total if progress is not None and progress.total and progress.step else 0.0
     many = f", run {view.index + 1} of {len(view.requests)}" if len(view.requests) > 1 else ""
-    return QUARTERS[min(3, int(4 * share))] + many
+    return QUARTERS[min(3, int(4 * share(view.progress)))] + many

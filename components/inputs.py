@@ -105,6 +105,12 @@ def _is_stored(desk: Desk, value: str) -> bool:
     return REFERENCE.fullmatch(value) is not None and desk.session.jobs.store.path(value).exists()
 
 
+def press(desk: Desk, given: Mapping[str, str]) -> str:
+    """Return the sentence that says how a request with these inputs is started, as an input's type says it."""
+    said = (type_of(desk, item).press for item in desk.family.inputs if given.get(item.name))
+    return next(filter(None, said), "Press Run.")
+
+
 def missing(desk: Desk) -> str:
     """Return a sentence about the uploads that are needed and not there yet; "" where none is missing."""
     names = [

@@ -10,9 +10,9 @@ import streamlit as st
 from components import guide, result, rooms, state
 from components.session import Session
 from models.amounts import size
+from models.events import Progress, count_words, is_stepping, share
 from models.runtime.engine import EngineState
 from models.runtime.job_view import JobView
-from models.runtime.jobs import STEPPING
 
 POLL_S = 0.3
 QUEUE_POLL_S = 1.0  # while nothing but a place in the queue can change
@@ -64,7 +64,7 @@ def _draw(session: Session, job_id: str, was_queued: bool, show: Show | None) ->
     if show is not None:
         show(view)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.progress(_share(view), text=words(view, session.jobs.engine.state(), time.time()))
+        st.progress(share(view.progress), text=words(view, session.jobs.engine.state(), time.time()))
         forced = view.stopping and view.progress is not None and view.progress.stage == "load"
         if _more_to_come(view):
             st.button(
@@ -108,26 +108,28 @@ def words(view: JobView, engine: EngineState, now: float) -> str:
         hint = " · Force unloads all models" if view.stopping else ""
         return f"Loading {progress.note} ({size(progress.total)}) · {since:.0f} s{hint}"
     if progress.stage == "prompt":
-        count = f" ({progress.total:,} tokens)" if progress.total else ""
+        count = f" ({progress.total:,} {progress.unit})" if progress.total else ""
         return f"Reading the prompt{count} · {since:.1f} s"
     if progress.stage == "decode":
         return f"Decoding latents to {named.decoded} · {since:.1f} s"
-    unit = named.units.get(progress.stage, "steps")
-    note = f"{progress.note} · " if progress.note else ""
-    done = f"{note}{progress.step:,} of {progress.total:,} {unit}"
-    if not view.steps_per_s:
+    done = count_words(progress) or "Working"
+    if not (view.steps_per_s and is_stepping(progress)):
         return f"{done} · {since:.1f} s"
+    speed = _speed(view.steps_per_s, progress)
     left = (progress.total - progress.step) / view.steps_per_s
-    if unit == named.counted:  # it may end before its length is used up
-        return f"{done} · {view.steps_per_s:,.0f} {unit}/s · {since:.1f} s · at most {left:.0f} s left"
+    if progress.unit == named.counted:  # it may end before its length is used up
+        return f"{done}{speed} · {since:.1f} s · at most {left:.0f} s left"
     rest = named.rest if _more_to_come(view) else ""
     digits = 0 if left >= 10 else 1
-    return f"{done} · {_speed(view.steps_per_s, unit)} · {since:.1f} s · about {left:.{digits}f} s left{rest}"
+    return f"{done}{speed} · {since:.1f} s · about {left:.{digits}f} s left{rest}"
 
 
-def _speed(per_s: float, unit: str) -> str:
-    """Say a speed so that a slow one is not "0 steps/s": "9 steps/s", "2.5 s per step"."""
-    return f"{per_s:,.0f} {unit}/s" if per_s >= 3 else f"{1 / per_s:,.1f} s per {unit.removesuffix('s')}"
+def _speed(per_s: float, progress: Progress) -> str:
+    """Say a speed so that a slow one is not "0 steps/s": "9 steps/s", "2.5 s per step"; a percentage has none."""
+    if progress.unit == "%":
+        return ""
+    one = progress.unit.removesuffix("s")
+    return f" · {per_s:,.0f} {progress.unit}/s" if per_s >= 3 else f" · {1 / per_s:,.1f} s per {one}"
 
 
 def _more_to_come(view: JobView) -> bool:
@@ -136,10 +138,3 @@ def _more_to_come(view: JobView) -> bool:
         return False
     request = view.requests[view.index]
     return rooms.of(request.model).skips(request, len(view.requests) - view.index - 1)
-
-
-def _share(view: JobView) -> float:
-    progress = view.progress
-    if progress is None or not progress.total or progress.stage not in STEPPING:
-        return 0.0
-    return min(1.0, progress.step / progress.total)

@@ -126,7 +126,8 @@ class InputType:
     `recall(desk, item, inputs)` sets it again, where that is not to restore what is not there.
     `check(data, name)` decodes an upload and raises `BadInput`; None for a type without uploads.
     `keep(store, ref, decoded)` may keep what `check` returned beside the upload, so that no run decodes it again.
-    Inputs whose type is `beside` stand in columns. `uses` names settings on which the widget depends.
+    Inputs whose type is `beside` stand in columns. `uses` names settings on which the widget depends. `press` is the
+    sentence that says how a request that has such an input is started, where that is not by Run.
     """
 
     value: Callable[[Desk, InputField], str | None]
@@ -138,6 +139,7 @@ class InputType:
     uses: tuple[str, ...] = ()
     hold: Callable[[Desk, InputField], str | None] | None = None
     recall: Callable[[Desk, InputField, Mapping[str, str]], None] | None = None
+    press: str = ""
 
 
 @dataclass(frozen=True)
@@ -169,12 +171,10 @@ class Mode:
 class Words:
     """Name what a room counts and makes.
 
-    `units` maps a stage of progress to its unit ("generate": "tokens"), `counted` is the unit of the stat `tokens`.
-    `decoded` is what latents become; `rest` what remains of a request that can be skipped through; `one` the word for
-    a run of a single step.
+    `counted` is the unit of the stat `tokens`; progress in it may end before its total. `decoded` is what latents
+    become; `rest` what remains of a request that can be skipped through; `one` the word for a run of a single step.
     """
 
-    units: Mapping[str, str] = field(default_factory=dict)
     counted: str = "tokens"
     decoded: str = "the result"
     rest: str = ""

@@ -89,7 +89,7 @@ def apply(desk: Desk, file: str, found: Recovered) -> None:
     desks.apply(desk.session, desk.room, request)
     what = "prompt and settings" if found.seed is None else "prompt, settings and seed"
     source = "" if found.own else " as far as this model has them"
-    state.notify(f"The {what} of the {file} are set{source}. Press Run.", "info")
+    state.notify(f"The {what} of the {file} are set{source}. {inputs.press(there, given)}", "info")
     if found.new_seed:
         state.notify(f"The {file} asks for a new seed at each run (−1): {seed} was drawn.", "info")
     if said := inputs.missing(there):

@@ -8,6 +8,7 @@ from components import job_panel, result, state
 from components.escape import plain
 from components.session import Session
 from models.errors import PlaygroundError
+from models.events import count_words
 from models.runtime.job_view import STUDY, JobView
 from models.types import Output, Request, Run
 
@@ -90,4 +91,4 @@ def _words(view: JobView) -> str:
     progress = view.progress
     if progress is None or not progress.total:
         return "Analysing …"
-    return f"Analysing: {progress.step} of {progress.total}"
+    return f"Analysing: {count_words(progress)}"

@@ -34,7 +34,7 @@ from models import amounts, given, labels, lists, outfile, readers, sweeps
 from models.catalog import Catalog, load_catalog
 from models.device import import_libraries
 from models.errors import BadInput, BadParam, PlaygroundError, WeightsError
-from models.events import Final
+from models.events import Final, count_words, is_stepping
 from models.family import Family
 from models.known import unseen
 from models.labels import Named
@@ -252,7 +252,8 @@ def _follow(engine: LocalEngine, request: Request, options: argparse.Namespace) 
     """Run a request and print its text as it comes; return what it ends with, the text that was printed, and why
     nothing more could be: where a file is wanted, the run goes on all the same.
 
-    Ctrl+C ends a run that has begun with what it has; one that still loads, and a second Ctrl+C, end at once.
+    Ctrl+C ends a run that has begun with what it has; one that still loads, and a second Ctrl+C, end at once. Until a
+    text is printed, a terminal shows how far the steps are, in the page's words.
     """
     stop = StopSignal()
     begun = False
@@ -264,19 +265,27 @@ def _follow(engine: LocalEngine, request: Request, options: argparse.Namespace) 
     shell.on_interrupt(ask)
     final: Final | None = None
     shown, broken = "", None
-    for event in engine.generate(request, stop):
-        begun = begun or event.kind != "progress" or event.stage not in ("load", "start", "prompt")
-        if event.kind == "preview" and not options.json and broken is None and len(event.outputs) == 1:
-            text = event.outputs[0].text
-            try:
-                shell.say(text[len(shown) :], end="")
-            except (shell.PipeClosed, shell.Unwritable) as error:
-                if not options.out:
-                    raise
-                broken = error
-            shown = text
-        elif event.kind == "final":
-            final = event
+    try:
+        for event in engine.generate(request, stop):
+            begun = begun or event.kind != "progress" or event.stage not in ("load", "start", "prompt")
+            if event.kind == "progress" and not shown:
+                shell.show(count_words(event) if is_stepping(event) else "")
+            elif event.kind == "preview" and not options.json and broken is None and len(event.outputs) == 1:
+                text = event.outputs[0].text
+                if text and not shown:
+                    shell.show("")
+                try:
+                    shell.say(text[len(shown) :], end="")
+                except (shell.PipeClosed, shell.Unwritable) as error:
+                    if not options.out:
+                        raise
+                    broken = error
+                shown = text
+            elif event.kind == "final":
+                final = event
+    finally:
+        if not shown:  # else it would wipe the text's last line
+            shell.show("")
     assert final is not None
     return final, shown, broken
 

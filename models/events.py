@@ -13,12 +13,17 @@ from models.types import Output, RunStats
 
 @dataclass(frozen=True)
 class Progress:
-    """Say how far the current stage is: `step` of `total` (0 where unknown). Never dropped on its way."""
+    """Say how far the current stage is: `step` of `total` (0 where unknown). Never dropped on its way.
 
-    stage: str  # "queue", "warm-up", "load", "prompt", "generate", …
+    `unit` is what a step is, in the plural: "tokens", "sentences", "parts"; "%" where `step` is a percentage.
+    A stage of `APART` is no stepping, whatever its total counts.
+    """
+
+    stage: str  # "warm-up", "load", "prompt", "generate", …
     step: int = 0
     total: int = 0
     note: str = ""
+    unit: str = "steps"
     kind: Literal["progress"] = "progress"
 
 
@@ -42,12 +47,37 @@ class Final:
 
 Event = Progress | Preview | Final
 
+APART = ("warm-up", "start", "load", "prompt", "decode")  # before and after the steps that make a result
+
+
+def is_stepping(progress: Progress) -> bool:
+    """Say whether steps are being made of which it is known how many there are."""
+    return progress.total > 0 and progress.stage not in APART
+
+
+def share(progress: Progress | None) -> float:
+    """Return the part of the steps that is done, 0 … 1; 0 while none are made."""
+    return min(1.0, progress.step / progress.total) if progress is not None and is_stepping(progress) else 0.0
+
+
+def count_words(progress: Progress) -> str:
+    """Say how far the steps are, for page and shell: "38 of 160 tokens", "picture 2 of 4 · 7 of 20 steps", "37%".
+
+    Without a total it is "38 tokens"; "" where there is nothing to say.
+    """
+    many = progress.total or progress.step
+    unit = progress.unit.removesuffix("s") if many == 1 else progress.unit
+    count = f"{progress.step:,} of {progress.total:,} {unit}" if progress.total else f"{progress.step:,} {unit}"
+    if progress.unit == "%":
+        count = f"{progress.step}%"
+    return " · ".join(part for part in (progress.note, count if many else "") if part)
+
 
 def to_wire(event: Event) -> tuple[dict[str, Any], list[bytes]]:
     """Return a plain-JSON header and the outputs' bytes in order."""
     if event.kind == "progress":
         return {"kind": "progress", "stage": event.stage, "step": event.step, "total": event.total,
-                "note": event.note}, []  # fmt: skip
+                "note": event.note, "unit": event.unit}, []  # fmt: skip
     header = {"kind": event.kind, "stats": event.stats, "outputs": [output.to_header() for output in event.outputs]}
     return header, [output.data for output in event.outputs]
 
@@ -56,7 +86,8 @@ def from_wire(header: dict[str, Any], blobs: list[bytes]) -> Event:
     """Rebuild the event that `to_wire` took apart. Raises `ValueError` for an unknown kind."""
     kind = header["kind"]
     if kind == "progress":
-        return Progress(header["stage"], header["step"], header["total"], header["note"])
+        told = {"unit": header["unit"]} if "unit" in header else {}  # a worker of before does not say it
+        return Progress(header["stage"], header["step"], header["total"], header["note"], **told)
     outputs = tuple(Output(data=blob, **part) for part, blob in zip(header["outputs"], blobs, strict=True))
     if kind == "preview":
         return Preview(outputs, header["stats"])

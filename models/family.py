@@ -42,7 +42,8 @@ class InputField:
     `type` says how it is drawn and decoded: "text", "file" (stored bytes that no widget takes), or a type that a room
     declares (`components.modality.InputType`). A request holds the value of a "text" and of an `inline` input itself,
     such as JSON that a part of the page supplies; of every other input a reference to stored bytes.
-    `accept` lists the file endings that are taken, without the dot; empty: all that the type reads.
+    `accept` lists the file endings that page and shell take, without the dot, in each way they are written ("jpg",
+    "jpeg"); empty: all that the type reads. A file without an ending is judged by its bytes alone.
     `shown_if` is that of a setting: the input acts, and is drawn, only while each named setting acts and has one of the
     listed values. `max_chars` and `max_bytes` limit a text, `max_bytes` an upload too.
     In a text with `lists`, `{red|blue}` and `__animal__` are drawn before it becomes a request; see `models.lists`.
@@ -82,6 +83,14 @@ class InputField:
     def is_text(self) -> bool:
         """Say whether a request holds the value itself, not a reference to stored bytes."""
         return self.type == "text" or self.inline
+
+    def ending_problem(self, file: str | Path) -> str:
+        """Return a sentence if a file's ending is none of those that are taken, else ""."""
+        ending, taken = Path(file).suffix.lower(), [f".{one.lower()}" for one in self.accept]
+        if not (taken and ending) or ending in taken:
+            return ""
+        allowed = f"{', '.join(taken[:-1])} or {taken[-1]}" if len(taken) > 1 else taken[0]
+        return f"the file {file} ends in {ending}; it must end in {allowed}. Give such a file."
 
     def problem(self, value: str | bytes) -> str:
         """Return a sentence if a text, or the bytes of an upload, is larger than allowed, else ""."""

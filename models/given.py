@@ -48,6 +48,9 @@ def inputs(
         name, equals, file = pair.partition("=")
         if not equals or not name:
             raise BadInput(f"--input {pair!r} has no file; write it as name=FILE.")
+        item = next((item for item in family.inputs if item.name == name), None)
+        if item is not None and (problem := item.ending_problem(file)):
+            raise BadInput(f"--input {name}: {problem}")
         try:
             data = Path(file).read_bytes()
         except OSError as error:

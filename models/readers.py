@@ -34,25 +34,38 @@ def readers(settings: Settings) -> tuple[Reader, ...]:
 def read_settings(data: bytes, settings: Settings) -> tuple[str, Recovered | None]:
     """Return the word for a kind of file, and what this one says of its making; None where it says nothing.
 
-    Looks at the bytes, not at a file name. Raises `BadInput` for an empty file, for one of no known kind, and what its
-    reader raises.
+    Looks at the bytes, not at a file name. Every reader that knows the file is asked until one finds settings. Raises
+    `BadInput` for an empty file, for one of no known kind, and what the first reader that refused it raised.
     """
     if not data:
         raise BadInput("The file is empty (0 bytes). Upload a file that was saved as a result.")
     every = readers(settings)
+    silent, refused = "", list[PlaygroundError]()
     for reader in every:
         if not _knows(reader, data):
             continue
+        # a text is also a drawing or subtitles: what one reader finds nothing in, or refuses, the next may know
         try:
-            return reader.name, reader.read(data)
-        except PlaygroundError:
-            raise
+            found = reader.read(data)
+        except PlaygroundError as error:
+            refused.append(error)
+            continue
         except Exception as error:  # whatever a reader from elsewhere does: a sentence
             log.info("the reader of a %s failed", reader.name, exc_info=True)  # a shell shows the sentence alone
-            raise BadInput(
+            failed = BadInput(
                 f"This {reader.name} cannot be read: its reader failed ({type(error).__name__}). Upload another file, "
                 "or mend the reader."
-            ) from error
+            )
+            failed.__cause__ = error
+            refused.append(failed)
+            continue
+        if found is not None:
+            return reader.name, found
+        silent = silent or reader.name
+    if refused:
+        raise refused[0]
+    if silent:
+        return silent, None
     kinds = "; ".join(f"a {reader.name} ({', '.join(reader.endings)})" for reader in every)
     raise BadInput(f"This file is of no kind that settings are read from, whatever its name says. Upload {kinds}.")
 

@@ -75,6 +75,13 @@ def tell(sentence: str) -> None:
         print(sentence, file=sys.stderr, flush=True)
 
 
+def show(line: str) -> None:
+    """Write a line over the last one on stderr, where that is a terminal; "" wipes it. It is lost as in `tell`."""
+    with suppress(OSError, ValueError, AttributeError):
+        if sys.stderr.isatty():
+            print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
+
+
 def _write(write: Callable[[], None]) -> None:
     try:
         write()

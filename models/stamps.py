@@ -57,7 +57,7 @@ class Reader:
 
     `name` is the word for such a file in a sentence, `endings` what its name may end in, without the dot. `knows(data)`
     looks at the first bytes. `read(data)` returns what the file says, None where it says nothing; it raises `BadInput`
-    for a file that is damaged, too large, or of another kind.
+    for a file that is damaged, too large, or of another kind. After both, the next reader that knows the file is asked.
     """
 
     name: str

@@ -133,15 +133,13 @@ class Store(Blobs):
                 if output.data and not self._file(output.sha256).exists():
                     self.put_bytes(output.data)
 
-    def get_run(self, run_id: str, *, load: bool = False) -> Run | None:
-        """Return a run, or None. Outputs keep their text; `load` fetches their bytes too (see `get_bytes`)."""
-        found = self._select(sa.select(_runs).where(_runs.c.id == run_id), load)
-        return found[0] if found else None
-
     def runs(
         self, owner: str | None = None, job: str | None = None, limit: int = 50, *, load: bool = False
     ) -> list[Run]:
-        """Return up to `limit` runs of an owner, of a job, or of all, the newest first."""
+        """Return up to `limit` runs of an owner, of a job, or of all, the newest first.
+
+        Outputs keep their text; `load` fetches their bytes too (see `get_bytes`).
+        """
         query = sa.select(_runs).order_by(*(column.desc() for column in _AGE)).limit(limit)
         if owner is not None:
             query = query.where(_runs.c.owner == owner)

@@ -48,7 +48,7 @@ class FakeSounds(FakeWords):
         text = TUNE if tune else " ".join(request.inputs["prompt"].split())
         growing = Output("audio", 0, " ".join(text.split()[:8]))
         yield Preview((growing, drawn("steps", count=1, tile=[8, 8])))
-        yield Progress(self.stage, 5, 20)
+        yield Progress(self.stage, 5, 20, unit=self.unit)
         turn.hold()
         rows = spoken_rows(request) if "voice" in request.model else []
         meta = {"seed": request.seed, "rows": rows, "tempo": 112, "bars": 2, "bars_filled": 2, "finish": "eos",

@@ -62,6 +62,7 @@ class FakeEngine(Engine):
     """
 
     stage = "generate"
+    unit = "steps"
     hold_from: int | None = None
     fail_models: tuple[str, ...] = ()
 
@@ -90,7 +91,7 @@ class FakeEngine(Engine):
         """Look into a result, in `steps` steps: what `on_<study>` returns for the request."""
         look: Callable[[Request], Iterable[Output]] = getattr(self, f"on_{turn.request.study}")
         for step in range(self.steps):
-            yield Progress(self.stage, step + 1, self.steps)
+            yield Progress(self.stage, step + 1, self.steps, unit=self.unit)
             if turn.hold() == "stopped":
                 return
         yield from look(turn.request)
@@ -172,6 +173,8 @@ def view(data: bytes, media_type: str, index: int = 0, **meta: Any) -> Output:
 class FakeWords(FakeEngine):
     """Count words, one per step, after the prompt; an answer in a chat stands alone and begins with its seed."""
 
+    unit = "tokens"
+
     def __init__(self, steps: int = 3, step_s: float = 0.0) -> None:
         super().__init__(steps)
         self.step_s = step_s
@@ -189,7 +192,7 @@ class FakeWords(FakeEngine):
                 break
             time.sleep(self.step_s)
             text += f" word{step}"
-            yield Progress(self.stage, step + 1, self.steps)
+            yield Progress(self.stage, step + 1, self.steps, unit=self.unit)
             yield Preview((Output("text", 0, text, meta=meta),))
         meta["finish"] = "stopped" if turn.stopped else "eos"
         yield plain_text.text_output(text, {"seed": request.seed}, 0, meta)

@@ -17,6 +17,11 @@ def make_run(name, *texts, owner="ann", job="job-1", created_at=1000.0, **more):
     return Run(name, owner, job, request, more.pop("status", "done"), created_at, outputs, **more)
 
 
+def kept_run(store, name, *, load=False):
+    """Return the run of this id as lists of runs have it, None where there is none."""
+    return next((run for run in store.runs(load=load) if run.id == name), None)
+
+
 def files(store):
     """Name everything under the artefact folder, temporary files included."""
     return sorted(path.name for path in (store.data_dir / "artifacts").rglob("*") if path.is_file())

@@ -85,7 +85,7 @@ ROOM = Modality(
         ),
     ),
     views={"audio": _draw, "text": _draw_heard},
-    words=Words(units={"generate": "tokens"}, decoded="sound"),
+    words=Words(decoded="sound"),
     tile=_draw_tile,
     says=_says,
     earlier=_draw_earlier,

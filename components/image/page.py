@@ -126,7 +126,7 @@ ROOM = Modality(
         ),
     ),
     views={"image": _draw},
-    words=Words(units={"generate": "images"}, decoded="pixels", rest=" for these images", one="image"),
+    words=Words(decoded="pixels", rest=" for these images", one="image"),
     tile=_draw_tile,
     waiting=_draw_waiting,
     earlier=gallery.draw,

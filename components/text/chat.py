@@ -372,7 +372,7 @@ def _draw_start(chat: Chat, way: Way, living: JobView | None) -> None:
     if example is not None and example.outputs:
         st.caption(":material/lightbulb: **An example** from this model. Ask for something below to make your own.")
         with st.chat_message("user", avatar=chat_view.ASKED):
-            chat_view.say(example.request.inputs["prompt"], f"example-asked-{chat.spec.id}", asked=True)
+            chat_view.say(example.request.inputs.get("prompt", ""), f"example-asked-{chat.spec.id}", asked=True)
         with st.chat_message("assistant", avatar=chat_view.ANSWERED):
             chat_view.say(example.outputs[0].text, f"example-{chat.spec.id}")
     if chat.spec.examples:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from components import example, shell, state
 from components.escape import plain
-from components.modality import Act, InputType, Look, Modality, Mode, RoomPage, SettingsFile, Showing, Words
+from components.modality import Act, InputType, Look, Modality, Mode, RoomPage, SettingsFile, Showing
 from components.text import chat, chat_lesson, insides, microscope_view, side_by_side, story_view
 from models import labels
 from models.errors import PlaygroundError
@@ -102,7 +102,6 @@ ROOM = Modality(
         ),
     ),
     views={"text": _draw},
-    words=Words(units={"generate": "tokens"}),
     tile=_draw_tile,
     waiting=_draw_waiting,
     actions={"text": _draw_actions},
@@ -119,7 +118,7 @@ ROOM = Modality(
     beside_run=side_by_side.draw_button,
     below=_draw_below,
     inputs={
-        "messages": InputType(_nothing, chat.restore_messages),
+        "messages": InputType(_nothing, chat.restore_messages, press="Press Enter in the box below."),
         "tokens": InputType(_nothing, lambda desk, item, given: None),
     },
     file=SettingsFile(

@@ -20,7 +20,7 @@ class JobView:
 
     `place` is 0 while it runs or is finished, else how many jobs run before it, plus 1. `index` is the request at
     hand. `preview` belongs to that request alone; `runs` are the finished ones in order. `steps_per_s` counts the
-    steps (tokens, denoising steps) of the request at hand since its first. `version` grows with every change.
+    steps of the request at hand since its first, in the unit that `progress` names. `version` grows with every change.
     `purpose` is the submitter's word for what the requests are together ("walk", "compare").
     """
 

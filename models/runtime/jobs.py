@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from models.errors import BadRequest, PlaygroundError, QueueFull
-from models.events import Event, Final, Preview, Progress
+from models.events import Event, Final, Preview, Progress, is_stepping
 from models.runtime.attendance import Attendance
 from models.runtime.calls import Calls
 from models.runtime.engine import Engine, StopSignal
@@ -29,7 +29,6 @@ from models.types import Request, Run, RunStatus
 
 log = logging.getLogger(__name__)
 
-STEPPING = ("generate", "denoise")  # stages whose steps tell a run's speed
 TICK_S = 0.1
 
 
@@ -51,6 +50,7 @@ class _Job:
     started_at: float | None = None
     request_started_at: float | None = None
     first_step: tuple[int, float] | None = None  # step and monotonic time
+    counts: tuple[str, str] = ("", "")  # stage and unit of the steps that the speed tells of
     steps_per_s: float = 0.0
     finished_at: float | None = None
     version: int = 0
@@ -140,11 +140,6 @@ class Jobs:
         """Return an owner's jobs, oldest first: those under way, and the last finished generation and study."""
         with self._guard:
             return [self._view(job) for job in self._jobs.values() if job.owner == owner]
-
-    def current(self, owner: str) -> JobView | None:
-        """Return the owner's newest job, or None."""
-        found = self.jobs_of(owner)
-        return found[-1] if found else None
 
     def waiting(self) -> int:
         """Return how many jobs wait, of all owners."""
@@ -299,7 +294,8 @@ class Jobs:
                 return
             with self._guard:
                 job.index, job.preview, job.progress = index, None, None
-                job.first_step, job.steps_per_s, job.request_started_at = None, 0.0, time.time()
+                job.first_step, job.steps_per_s, job.counts = None, 0.0, ("", "")
+                job.request_started_at = time.time()
                 job.version += 1
             run = self._run_one(job, request)
             try:
@@ -348,10 +344,14 @@ class Jobs:
     def _take(self, job: _Job, event: Event) -> None:
         with self._guard:
             if event.kind == "progress":
-                job.progress, now = event, time.monotonic()
-                if event.stage not in STEPPING:
+                before, job.progress, now = job.progress, event, time.monotonic()
+                if not is_stepping(event):
                     job.first_step = None  # the pictures after these count their steps anew
-                elif event.step:
+                elif job.counts != (event.stage, event.unit):  # tokens, and then tunes
+                    job.counts, job.first_step, job.steps_per_s = (event.stage, event.unit), None, 0.0
+                elif before is not None and event.step < before.step:
+                    job.first_step = None
+                if is_stepping(event) and event.step:
                     first_step, first_at = job.first_step = job.first_step or (event.step, now)
                     if event.step > first_step and now > first_at:
                         job.steps_per_s = (event.step - first_step) / (now - first_at)

@@ -30,6 +30,10 @@ def owner(pages):
     return next(iter({job.owner for job in pages.jobs._jobs.values()}), "")
 
 
+def newest_job(pages):
+    return pages.jobs.jobs_of(owner(pages))[-1]
+
+
 def stories(page):
     """Return what each story component shows: (given, fresh) of every card."""
     found = []

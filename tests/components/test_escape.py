@@ -6,15 +6,16 @@ from dataclasses import replace
 
 import pytest
 
-from components import job_panel, status_line
+from components import guide, job_panel, status_line
 from components.escape import plain
-from models.events import Progress
+from models.events import Progress, share
 from models.runtime.engine import EngineState
 from models.runtime.job_view import JobView
 from models.types import Request
 
 NOW = 1_000.0
 PICTURE = Request(model="image/x", inputs={"prompt": "x"})
+SOUND = Request(model="audio/x", inputs={"prompt": "x"})
 PICTURES = Request(model="image/x", inputs={"prompt": "x"}, params={"num_images": 8})
 VIEW = JobView(
     "job", "ann", "running", 0, (Request(model="text/x", inputs={"prompt": "x"}),), 0, None, None, (), None, False,
@@ -35,10 +36,10 @@ READY = EngineState("ready")
             READY,
             "Force unloads all models",
         ),
-        ({"progress": Progress("prompt", 0, 1234)}, READY, "Reading the prompt (1,234 tokens) · 2.0 s"),
-        ({"progress": Progress("generate", 1, 160)}, READY, "1 of 160 tokens · 2.0 s"),
+        ({"progress": Progress("prompt", 0, 1234, unit="tokens")}, READY, "Reading the prompt (1,234 tokens) · 2.0 s"),
+        ({"progress": Progress("generate", 1, 160, unit="tokens")}, READY, "1 of 160 tokens · 2.0 s"),
         (
-            {"progress": Progress("generate", 60, 160), "steps_per_s": 50.0},
+            {"progress": Progress("generate", 60, 160, unit="tokens"), "steps_per_s": 50.0},
             READY,
             "60 of 160 tokens · 50 tokens/s · 2.0 s · at most 2 s left",
         ),
@@ -52,12 +53,45 @@ READY = EngineState("ready")
             READY,
             "image 5 of 8 · 2 of 20 steps · 2.5 s per step · 2.0 s · about 45 s left for these images",
         ),
-        ({"progress": Progress("generate", 1, 4), "requests": (PICTURE,)}, READY, "1 of 4 images · 2.0 s"),
+        (
+            {"progress": Progress("generate", 1, 4, unit="images"), "requests": (PICTURE,)},
+            READY,
+            "1 of 4 images · 2.0 s",
+        ),
+        (
+            {"progress": Progress("generate", 2, 7, unit="sentences"), "steps_per_s": 0.5, "requests": (SOUND,)},
+            READY,
+            "2 of 7 sentences · 2.0 s per sentence · 2.0 s · about 10 s left",
+        ),
+        ({"progress": Progress("listen", 0, 1, unit="parts"), "requests": (SOUND,)}, READY, "0 of 1 part · 2.0 s"),
+        (
+            {"progress": Progress("listen", 37, 100, unit="%"), "steps_per_s": 12.0, "requests": (SOUND,)},
+            READY,
+            "37% · 2.0 s · about 5.2 s left",
+        ),
+        ({"progress": Progress("dream", 5, unit="sheep"), "steps_per_s": 2.0}, READY, "5 sheep · 2.0 s"),
+        ({"progress": Progress("dream")}, READY, "Working · 2.0 s"),
         ({"progress": Progress("decode", 0, 1), "requests": (PICTURE,)}, READY, "Decoding latents to pixels · 2.0 s"),
     ],
 )
 def test_a_living_job_says_what_happens_and_for_how_long(change, engine, words):
     assert words in job_panel.words(replace(VIEW, **change), engine, NOW)
+
+
+@pytest.mark.parametrize(
+    ("progress", "part", "heard"),
+    [
+        (Progress("listen", 37, 100, unit="%"), 0.37, "A quarter is done"),
+        (Progress("sing", 3, 4, unit="verses"), 0.75, "Three quarters are done"),
+        (Progress("denoise", 9, 8), 1.0, "Three quarters are done"),
+        (Progress("sing", 3), 0.0, "Started"),
+        (Progress("load", 3, 4), 0.0, "Started"), (Progress("prompt", 3, 4), 0.0, "Started"),
+        (Progress("decode", 3, 4), 0.0, "Started"), (None, 0.0, "Started"),
+    ],
+)  # fmt: skip
+def test_the_bar_and_what_is_read_out_follow_every_stage_that_says_its_total(progress, part, heard):
+    assert share(progress) == part
+    assert guide.words(replace(VIEW, progress=progress)) == heard
 
 
 def test_the_status_line_says_memory_models_and_who_waits():

@@ -1,6 +1,7 @@
 """The results that pages show before a first run are real: the shipped model gives them again."""
 
 import io
+import json
 
 import numpy as np
 import pytest
@@ -48,6 +49,22 @@ def test_there_is_an_example_for_every_place_that_shows_one():
     writing = {spec.id.replace("/", "-") for spec in models.list_models() if spec.examples}
     assert writing <= names
     assert {f"temperature-{value}" for value in page.TEMPERATURES} <= names
+
+
+@pytest.mark.parametrize(
+    ("told", "meta", "inputs"),
+    [
+        ({"inputs": {"prompt": "a", "rows": "{}", "verses": "[]"}}, {}, {"prompt": "a", "rows": "{}", "verses": "[]"}),
+        ({"inputs": {"song": "la"}}, {}, {"song": "la"}),
+        ({"inputs": {}}, {}, {}),
+        ({}, {"prompt_chars": 4}, {"prompt": "Once"}),
+    ],
+)  # fmt: skip
+def test_an_example_has_every_input_that_its_file_tells(tmp_path, told, meta, inputs):
+    output = {"kind": "text", "index": 0, "text": "Once upon", "media_type": "text/plain", "meta": meta}
+    file = tmp_path / "x.json"
+    file.write_text(json.dumps({"model": "text/x", "params": {}, "seed": 1, "outputs": [output], **told}), "utf-8")
+    assert read_run(file).request.inputs == inputs
 
 
 def test_the_recording_that_ships_is_heard_as_it_was_said(tmp_path):

@@ -56,6 +56,7 @@ def test_it_draws_its_form_generates_and_shows_live_and_final(toy):
     until(lambda: jobs.jobs_of(OWNER)[-1].preview is not None)
     page.run()
     assert "Dancing: " in said(page)
+    assert any("1 of 3 bars · " in item.proto.text for item in page.get("progress"))
     (folder / "catalog" / "weights" / "hold").unlink()
     ended(jobs, page)
     run = jobs.jobs_of(OWNER)[-1].runs[0]

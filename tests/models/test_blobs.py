@@ -8,7 +8,7 @@ import pytest
 
 from models.errors import BadInput, PlaygroundError
 from models.store import Pruned
-from tests.stored import HOUR, ROOT, age, files, ids, make_run
+from tests.stored import HOUR, ROOT, age, files, ids, kept_run, make_run
 
 
 class TestArtifacts:
@@ -58,7 +58,7 @@ class TestArtifacts:
     def test_what_lies_beside_a_file_goes_before_any_run(self, store):
         run = make_run("one")
         store.save_run(run)
-        ref = f"sha256:{store.get_run('one').outputs[0].sha256}"
+        ref = f"sha256:{kept_run(store, 'one').outputs[0].sha256}"
         store.put_beside(ref, "loud", bytes(100_000))
         assert store.prune(max_bytes=200_000) == Pruned()
         assert store.get_beside(ref, "loud") == bytes(100_000)
@@ -66,7 +66,7 @@ class TestArtifacts:
         assert (pruned.runs, pruned.artifacts) == (0, 1)
         assert pruned.bytes > 100_000
         assert store.get_beside(ref, "loud") is None
-        assert store.get_run("one", load=True) == run
+        assert kept_run(store, "one", load=True) == run
 
     @pytest.mark.parametrize("step", ["replace", "fsync"])
     @pytest.mark.parametrize(("number", "sentence"), [(errno.ENOSPC, "is full"), (errno.EIO, r"written \(as told\)")])

@@ -13,9 +13,9 @@ from models.audio import sounds
 from models.blobs import Blobs
 from models.catalog import load_catalog
 from models.device import import_libraries
+from models.events import is_stepping
 from models.params import describe
 from models.runtime.engine import LocalEngine, StopSignal
-from models.runtime.jobs import STEPPING
 from models.settings import Settings
 from models.types import Request
 from tests.tiny.audio_nets import recording
@@ -165,6 +165,8 @@ def test_a_short_run_ends_in_one_final_with_the_same_bytes_again(engine, model):
         runs.append([output.data for output in events[-1].outputs])
     assert all(runs[0])
     assert runs[0] == runs[1]
+    counted = {event.unit for event in events if event.kind == "progress" and is_stepping(event)}
+    assert "tokens" in counted or "tokens" not in events[-1].stats
     assert "bare" not in events[-1].stats  # every file holds what made it
     for output in events[-1].outputs:
         assert output.sha256 == hashlib.sha256(output.data).hexdigest()
@@ -197,7 +199,7 @@ def test_a_stopped_run_ends_early_with_what_there_was(engine, model):
     assert [event.kind for event in events].count("final") == 1
     assert events[-1].kind == "final"
     assert events[-1].stats["stopped"] is True
-    assert all(event.step <= 1 for event in events if event.kind == "progress" and event.stage in STEPPING)
+    assert all(event.step <= 1 for event in events if event.kind == "progress" and is_stepping(event))
 
 
 @each

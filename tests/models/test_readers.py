@@ -15,7 +15,7 @@ from models.__main__ import main
 from models.audio import sounds
 from models.errors import BadInput
 from models.image import files
-from models.plain_text import text_artifact
+from models.plain_text import TEXT_ARTIFACT_MAX_BYTES, text_artifact
 from models.settings import Settings
 from tests.models.image.test_makers import FILES as OTHERS
 from tests.models.image.test_makers import comfy, editor
@@ -117,6 +117,43 @@ def test_a_room_from_outside_brings_readers_of_its_own(outside):
     assert readers.read_settings(b"\0DNwaltz", settings)[1].made_with == "waltz"
     with pytest.raises(BadInput, match=r"a dance \(dnc\)"):
         readers.read_settings(b"\0nothing", settings)
+
+
+DRAWING = b"<svg xmlns='http://www.w3.org/2000/svg'><!-- made by waltz --></svg>"
+
+
+@pytest.fixture
+def drawings(tmp_path):
+    """Return settings with a room that comes after the text room, by its folder's name, and knows a kind of text."""
+    (tmp_path / "video" / "families").mkdir(parents=True)
+    (tmp_path / "video" / "saved.py").write_text(
+        "from models.errors import BadInput\n"
+        "from models.stamps import Reader, Recovered\n"
+        "def read(data):\n"
+        "    if b'torn' in data:\n"
+        "        raise BadInput('The drawing is torn.')\n"
+        "    return Recovered('pen', made_with='waltz') if b'waltz' in data else None\n"
+        "READERS = (Reader('drawing', ('svg',), lambda data: data.startswith(b'<svg'), read),)\n",
+        "utf-8",
+    )
+    return Settings(family_dirs=(*Settings().family_dirs, tmp_path / "video" / "families"))
+
+
+@pytest.mark.parametrize("data", [DRAWING, DRAWING + b" " * TEXT_ARTIFACT_MAX_BYTES])
+def test_a_text_that_says_nothing_to_one_reader_is_given_to_the_next(drawings, data):
+    kind, found = readers.read_settings(data, drawings)
+    assert (kind, found.made_with) == ("drawing", "waltz")
+
+
+def test_a_file_that_says_nothing_to_any_reader_goes_by_the_first_that_knows_it(drawings):
+    assert readers.read_settings(b"<svg/>", drawings) == ("text", None)
+
+
+def test_what_a_reader_refuses_is_told_where_no_other_finds_settings(drawings):
+    with pytest.raises(BadInput, match="The drawing is torn"):
+        readers.read_settings(b"<svg>torn</svg>", drawings)
+    with pytest.raises(BadInput, match=r"The text is .* MB; at most"):
+        readers.read_settings(b"a" * (TEXT_ARTIFACT_MAX_BYTES + 1), drawings)
 
 
 def test_readers_that_cannot_be_imported_leave_the_others(outside):

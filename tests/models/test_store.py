@@ -13,20 +13,20 @@ from models.plain_text import text_output
 from models.settings import Settings
 from models.store import Pruned, Store
 from models.types import Output, Request
-from tests.stored import HOUR, ROOT, age, files, ids, make_run
+from tests.stored import HOUR, ROOT, age, files, ids, kept_run, make_run
 
 
 class TestRuns:
     def test_a_run_comes_back_whole(self, store):
         run = make_run("one", "Once 🐉", "Twice \x00 null", stats={"seconds": 1.5, "warnings": []})
         store.save_run(run)
-        assert store.get_run("one", load=True) == run
-        light = store.get_run("one")
+        assert kept_run(store, "one", load=True) == run
+        light = kept_run(store, "one")
         assert light == replace(run, outputs=[replace(output, data=b"") for output in run.outputs])
         assert light.output_sha256 == run.output_sha256
         store.save_run(light)
-        assert store.get_run("one", load=True) == run
-        assert store.get_run("other") is None
+        assert kept_run(store, "one", load=True) == run
+        assert kept_run(store, "other") is None
 
     @pytest.mark.parametrize("status", ["failed", "stopped"])
     def test_a_failed_or_stopped_run_keeps_what_it_had(self, store, status):
@@ -34,16 +34,16 @@ class TestRuns:
         run = make_run("one", status=status, error=error)
         run.outputs = [Output("text", text="Once upon a"), text_output("whole", {}, 1)]
         store.save_run(run)
-        assert store.get_run("one", load=True) == run
+        assert kept_run(store, "one", load=True) == run
         run.outputs = []
         store.save_run(run)
-        assert store.get_run("one") == run
+        assert kept_run(store, "one") == run
 
     def test_a_run_saved_again_is_replaced(self, store):
         store.save_run(make_run("one", "first", "second", job="job-1"))
         store.save_run(make_run("one", "third", job="job-2", stats={"seconds": 2}))
         assert store.runs(job="job-1") == []
-        assert store.get_run("one", load=True) == make_run("one", "third", job="job-2", stats={"seconds": 2})
+        assert kept_run(store, "one", load=True) == make_run("one", "third", job="job-2", stats={"seconds": 2})
 
     def test_an_output_without_a_hash_gets_one_and_a_wrong_one_is_refused(self, store):
         run = make_run("one")
@@ -53,7 +53,7 @@ class TestRuns:
         assert store.runs() == []
         run.outputs = [replace(whole[0], sha256="")]
         store.save_run(run)
-        assert store.get_run("one", load=True).outputs == whole
+        assert kept_run(store, "one", load=True).outputs == whole
 
     def test_lists_are_filtered_and_newest_first(self, store):
         for number in range(6):
@@ -129,7 +129,7 @@ for number in range(30):
 
         monkeypatch.setattr(store, "_write", prune_first)
         store.save_run(run)
-        assert store.get_run("one", load=True) == run
+        assert kept_run(store, "one", load=True) == run
 
 
 class TestPrune:
@@ -161,7 +161,7 @@ class TestPrune:
     def test_the_oldest_runs_go_until_the_bytes_fit_and_no_more(self, store, runs_to_drop):
         self.fill(store)
         before = self.total(store)
-        row_and_file = (before - store.path(store.get_run("run-0").outputs[0].sha256).stat().st_size) // 5
+        row_and_file = (before - store.path(kept_run(store, "run-0").outputs[0].sha256).stat().st_size) // 5
         pruned = store.prune(max_bytes=before - row_and_file * runs_to_drop + 10)
         assert pruned.runs == runs_to_drop
         assert self.total(store) == before - pruned.bytes
@@ -224,7 +224,7 @@ class TestIndex:
         assert files(store) == [make_run("one").outputs[0].sha256]
         store.close()
         again = Store(settings.database_url, tmp_path / "data")
-        assert again.get_run("one", load=True) == make_run("one")
+        assert kept_run(again, "one", load=True) == make_run("one")
         again.close()
 
     def test_a_database_in_memory_is_shared_by_threads(self, tmp_path):
@@ -280,7 +280,7 @@ class TestIndex:
         with sqlite3.connect(store.data_dir / "runs.sqlite") as connection:
             connection.execute("UPDATE runs SET record = '{'")
         with pytest.raises(PlaygroundError, match="record of run one is damaged"):
-            store.get_run("one")
+            kept_run(store, "one")
 
     def test_a_locked_index_gets_a_sentence_and_keeps_its_rows(self, tmp_path, monkeypatch):
         monkeypatch.setattr("models.store.BUSY_TIMEOUT_S", 0.1)
@@ -304,4 +304,4 @@ class TestIndex:
             connection.execute(trigger)
         with pytest.raises(PlaygroundError, match="found its disk full"):
             store.save_run(make_run("one", "second"))
-        assert store.get_run("one", load=True) == make_run("one", "first")
+        assert kept_run(store, "one", load=True) == make_run("one", "first")

@@ -175,7 +175,7 @@ class SpeechToText(Family[SpeechToTextParams]):
         begun = time.monotonic()
         samples, rate = sounds.open_recording(context, request.inputs["audio"], rate)
         if "kind" in spec.facts:
-            yield Progress("listen", 0, 100)
+            yield Progress("listen", 0, 100, unit="%")
         if context.stopped():
             yield Final((), {"steps": 0, "stopped": True, "notes": []})
             return
@@ -207,7 +207,7 @@ class SpeechToText(Family[SpeechToTextParams]):
             found.append(transcribing.transcribe(model, processor, samples, rate, params, request.seed, watch))
 
         for _ in follow(work, watch):
-            yield Progress("listen", round(100 * watch.share), 100)
+            yield Progress("listen", round(100 * watch.share), 100, unit="%")
             yield Preview((Output("text", 0, watch.text),))
         text, parts = found[0]
         return text, {"segments": parts}, watch.step, watch.ended
@@ -228,7 +228,7 @@ class SpeechToText(Family[SpeechToTextParams]):
         kept: list[dict[str, Any]] = []
         strange: list[dict[str, Any]] = []
         for number, (start, end) in enumerate(parts):
-            yield Progress("listen", number, len(parts))
+            yield Progress("listen", number, len(parts), unit="parts")
             if context.stopped():
                 break
             odds, hidden = _odds(model, processor, samples[start:end], rate)

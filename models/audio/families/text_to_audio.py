@@ -230,7 +230,7 @@ class TextToAudio(SoundFamily[TextToAudioParams]):
             made.append(music.generate_codes(model, processor, request.inputs["prompt"], params, request.seed, watch))
 
         for _ in follow(work, watch):
-            yield Progress("generate", min(watch.step, watch.total), watch.total)
+            yield Progress("generate", min(watch.step, watch.total), watch.total, unit="frames")
             if watch.sound is not None and len(watch.sound):
                 so_far = {"peaks": sounds.peaks(watch.sound), "seconds": round(len(watch.sound) / rate, 3)}
                 yield Preview((Output("audio", 0, meta=so_far),))

@@ -199,7 +199,7 @@ class TextToSpeech(SoundFamily[SpeechParams]):
         begun, stopped, unread = time.monotonic(), False, 0
         tick = voices.stop_at(context.stopped)
         for number, text in enumerate(texts):
-            yield Progress("generate", number, len(texts))
+            yield Progress("generate", number, len(texts), unit="sentences")
             seed, settings = row_params(self, spec, params, own.get(number, {}))
             seed = (request.seed + number) % (SEED_MAX + 1) if seed is None else seed
             key = json.dumps([text, seed, settings.model_dump(mode="json", exclude={"pause_s", "loudness"})])
@@ -218,7 +218,7 @@ class TextToSpeech(SoundFamily[SpeechParams]):
             sound = joined(parts, voice.rate, params.pause_s)
             so_far = {"peaks": sounds.peaks(sound), "seconds": round(len(sound) / voice.rate, 3)}
             yield Preview((Output("audio", 0, " ".join(texts[: number + 1]), meta=so_far),))
-        yield Progress("generate", len(rows) + unread, len(texts))
+        yield Progress("generate", len(rows) + unread, len(texts), unit="sentences")
         sound, facts = loudness.level(joined(parts, voice.rate, params.pause_s), voice.rate, params.loudness)
         meta: dict[str, Any] = {"seed": request.seed, "peaks": sounds.peaks(sound), "sentences": len(parts),
                                 "rows": rows, **facts}  # fmt: skip

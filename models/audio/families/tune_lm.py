@@ -205,7 +205,7 @@ class TuneLM(SoundFamily[TuneParams]):
             for event in run.events():
                 yield Preview((*outputs, *event.outputs)) if event.kind == "preview" else event
             words, seconds, stopped = words + run.words, seconds + run.seconds, stopped or run.stopped
-            yield Progress("render", number, params.num_variants)
+            yield Progress("render", number + 1, params.num_variants, unit="tunes")
             if run.output is not None:
                 outputs.append(run.output)
                 views += run.views
@@ -249,7 +249,7 @@ class _Writing:
         text = Transcript(lambda some: tokenizer.decode(some, skip_special_tokens=True), ids)
         watch = TokenWatch([text], {tokenizer.eos_token_id}, self.context.stopped)
         begun = time.monotonic()
-        yield Progress("prompt", 0, len(ids))
+        yield Progress("prompt", 0, len(ids), unit="tokens")
 
         def run() -> None:
             with torch.inference_mode(), seeded((self.request.seed + self.number) % (SEED_MAX + 1)):
@@ -257,7 +257,7 @@ class _Writing:
 
         head = " ".join(start)
         for _ in follow(run, watch):
-            yield Progress("generate", watch.step, total)
+            yield Progress("generate", watch.step, total, unit="tokens")
             written = head + text.text
             yield Preview((Output("audio", self.number, written, meta={"seconds": self._seconds(written)}),))
         watch.end("length")

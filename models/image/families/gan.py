@@ -141,7 +141,7 @@ class GAN(Family[GANParams]):
                 drawn.append(pixels)
                 meta = {"seed": (request.seed + number) % (SEED_MAX + 1)}
                 outputs.append(files.image_output(pixels, context.stamp, number, meta))
-                yield Progress("generate", number + 1, params.num_images)
+                yield Progress("generate", number + 1, params.num_images, unit="images")
                 if number + 1 < params.num_images:
                     yield Preview(tuple(outputs))
         stats = run_stats(len(outputs), started, stopped, unknown)

@@ -174,7 +174,7 @@ class VAE(Family[VAEParams]):
                 pixels = to_pixels(model.decode(model.from_axes(place) + rest)[0])
                 meta = {"seed": (request.seed + number) % (SEED_MAX + 1)}
                 outputs.append(files.image_output(pixels, context.stamp, number, meta))
-                yield Progress("generate", number + 1, count)
+                yield Progress("generate", number + 1, count, unit="images")
                 if number + 1 < count:
                     yield Preview(tuple(outputs))
         yield Final(tuple(outputs), run_stats(len(outputs), started, stopped, unknown))

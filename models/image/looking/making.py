@@ -66,7 +66,7 @@ def decode_steps(request: Request, loaded: Loaded, context: Context) -> Iterator
             tile.thumbnail((TILE, TILE))
             tiles.append(np.asarray(tile))
             done += 1
-            yield Progress("decode", done, total)
+            yield Progress("decode", done, total, unit="images")
         meta = {"what": what, "count": len(tiles), "tile": [tiles[0].shape[1], tiles[0].shape[0]]}
         outputs.append(files.image_output(np.concatenate(tiles, 1), context.stamp, len(outputs), meta))
     yield Final(tuple(outputs), {"stopped": False, "notes": []})

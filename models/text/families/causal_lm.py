@@ -194,7 +194,7 @@ class CausalLM(Family[CausalLMParams]):
         ]
         watch, recorder = writing.begin(texts, context.stopped)
         drawn: list[list[int]] = []
-        yield Progress("prompt", 0, len(ids))
+        yield Progress("prompt", 0, len(ids), unit="tokens")
 
         def run() -> None:
             # inference mode spares each of the many small operations its bookkeeping for gradients
@@ -202,7 +202,7 @@ class CausalLM(Family[CausalLMParams]):
                 drawn.extend(writing.write())
 
         for _ in follow(run, watch):
-            yield Progress("generate", watch.step, total)
+            yield Progress("generate", watch.step, total, unit="tokens")
             yield Preview(tuple(_output(shown, text, index, chat is not None) for index, text in enumerate(texts)))
         # tokens/s tells of writing, not of reading the prompt
         seconds = time.monotonic() - watch.first_at

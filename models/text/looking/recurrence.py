@@ -40,7 +40,7 @@ def state(spec: ModelSpec, request: Request, loaded: Loaded, context: Context) -
             yield Final((), {"stopped": True})
             return
         if place % _EVERY == 0:
-            yield Progress("tokens", place, len(ids))
+            yield Progress("tokens", place, len(ids), unit="tokens")
         with torch.inference_mode():
             held = model(input_ids=torch.tensor([[token]]), state=held, use_cache=True).state
             if held is None:

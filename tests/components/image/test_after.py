@@ -9,6 +9,7 @@ from models.types import Output
 from tests.components.image_desk import VAE, asked, choices, components, players, widget
 from tests.components.page_steps import said
 from tests.fake_pictures import COUNT
+from tests.stored import kept_run
 
 
 def test_nothing_runs_until_something_is_opened(desk):
@@ -27,7 +28,7 @@ def test_only_what_a_model_can_is_offered(desk):
 def test_the_steps_are_decoded_once_and_shown_in_step(desk):
     desk.finished()
     kept = next(one for one in desk.newest().runs[0].outputs if one.kind == "steps")
-    reference = desk.store.get_run(desk.newest().runs[0].id).outputs[-1].sha256
+    reference = kept_run(desk.store, desk.newest().runs[0].id).outputs[-1].sha256
     desk.open("Steps")
     page = desk.settle()
     study = desk.engine.ran[-1]

@@ -24,7 +24,7 @@ from tests.components.image.image_steps import (
     waited,
     wall,
 )
-from tests.components.page_steps import links, messages, owner, press, settle, widget
+from tests.components.page_steps import links, messages, newest_job, owner, press, settle, widget
 from tests.fake_pictures import FakePictures, pixels
 
 ENGINE = FakePictures
@@ -99,14 +99,14 @@ def test_a_death_of_the_worker_is_told_with_what_there_was(pages):
     assert len(pictures(page)) == 1
     pages.engine.fail_with = None
     run(pages, page)
-    assert pages.jobs.current(owner(pages)).state == "done"
+    assert newest_job(pages).state == "done"
 
 
 def test_the_first_preview_and_the_result_take_the_place_that_was_kept_for_them(pages):
     page = pages.open(PAGE, **{f"{MODEL}.num_images": "3"})
     pages.engine.gate.clear()
     press(page, "run")
-    waited(lambda: pages.jobs.current(owner(pages)).preview)
+    waited(lambda: newest_job(pages).preview)
     page.run()
     shown = components(page, "pictures")[0]["pictures"]
     assert [bool(one["url"]) for one in shown] == [True, False, False]
@@ -122,10 +122,10 @@ def test_skip_keeps_what_is_finished_and_stop_what_there_is(pages):
     page = pages.open(PAGE, **{f"{MODEL}.num_images": "8"})
     pages.engine.gate.clear()
     press(page, "run")
-    waited(lambda: pages.jobs.current(owner(pages)).preview)
+    waited(lambda: newest_job(pages).preview)
     page.run()
     press(page, next(button.key for button in page.button if button.key.startswith("skip-")))
-    waited(lambda: "image 2" in pages.jobs.current(owner(pages)).progress.note)
+    waited(lambda: "image 2" in newest_job(pages).progress.note)
     page.run()
     press(page, next(button.key for button in page.button if button.key.startswith("stop-")))
     settle(pages, page)
@@ -139,7 +139,7 @@ def test_one_picture_has_nothing_to_skip_to(pages):
     page = pages.open(PAGE)
     pages.engine.gate.clear()
     press(page, "run")
-    waited(lambda: pages.jobs.current(owner(pages)).preview)
+    waited(lambda: newest_job(pages).preview)
     page.run()
     assert not [button for button in page.button if button.key.startswith("skip-")]
 

@@ -1,12 +1,18 @@
 """Chat on the Text page as a reader meets it, over a fake engine: branches, edits, settings, links."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from components import rooms
+from components.links import link_to
+from models.plain_text import text_artifact
 from models.settings import PACKAGE_DIR
+from models.types import Request
+from tests.components.image.image_steps import upload
 from tests.components.page_steps import links, messages, owner, press, settle, widget
 
 PAGE = "pages/text.py"
@@ -267,10 +273,18 @@ def test_a_link_opens_the_conversation_before_its_last_answer(pages):
     assert pages.engine.ran[2] == pages.engine.ran[1]
 
 
-def test_a_link_of_plain_writing_opens_in_write(pages):
-    from components.links import link_to
-    from models.types import Request
+def test_what_starts_a_request_of_a_link_or_a_file_is_what_its_input_says(pages, monkeypatch):
+    inputs = rooms.room("text").inputs
+    monkeypatch.setitem(inputs, "messages", replace(inputs["messages"], press="Clap to begin."))
+    asked = Request(model="text/talker", inputs={"prompt": "Hello", "messages": "[]"})
+    page = pages.open(PAGE, r=link_to("", asked).split("?r=")[1])
+    assert any(message.endswith("Clap to begin.") for message in messages(page)), messages(page)
+    page = pages.open(PAGE, **TALKER)
+    upload(page, "Text with settings", text_artifact("Hi.", {"request": asked.model_dump()}), "hi.txt")
+    assert any(message.endswith("Clap to begin.") for message in messages(page)), messages(page)
 
+
+def test_a_link_of_plain_writing_opens_in_write(pages):
     plain = link_to("", Request(model="text/talker", inputs={"prompt": "Once"}))
     page = pages.open(PAGE, r=plain.split("?r=")[1])
     assert widget(page, "text_area", "text-prompt").value == "Once"

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from tests.components.page_steps import links, marked, messages, owner, press, settle, stories, widget
+from tests.components.page_steps import links, marked, messages, newest_job, owner, press, settle, stories, widget
 
 PAGE = "pages/text.py"
 STORY = "story-gpt"
@@ -138,7 +138,7 @@ def test_a_death_of_the_worker_is_told_with_what_there_was(pages):
     assert any(fresh == " word0 word1 word2" for _, fresh in stories(page))
     pages.engine.fail_with = None
     settle(pages, press(page, "run"))
-    assert pages.jobs.current(owner(pages)).state == "done"
+    assert newest_job(pages).state == "done"
 
 
 def test_a_prompt_that_is_too_long_is_counted_before_it_waits(pages):

@@ -13,6 +13,7 @@ from models.settings import Settings
 from models.store import Store
 from models.types import Request
 from tests.fakes import FakeEngine, FakeWords
+from tests.stored import kept_run
 
 
 def ask(prompt, **params):
@@ -56,7 +57,7 @@ def test_a_job_runs_its_requests_in_turn_and_keeps_every_run(world):
     assert view.state == "done"
     assert [run.outputs[0].text for run in view.runs] == ["one word0 word1 word2", "two word0 word1 word2"]
     assert [run.id for run in world.store.runs("ann")] == [run.id for run in reversed(view.runs)]
-    assert world.store.get_run(view.runs[0].id, load=True).outputs[0].data == view.runs[0].outputs[0].data
+    assert kept_run(world.store, view.runs[0].id, load=True).outputs[0].data == view.runs[0].outputs[0].data
 
 
 def test_a_bad_request_is_refused_before_it_waits(tmp_path):
@@ -289,11 +290,37 @@ def test_the_speed_of_a_second_batch_is_its_own(world, monkeypatch):
                     yield Progress("denoise", step, 5)
                 now[0] += 3
                 yield Progress("decode", 0, 1)
-            speeds.append(world.jobs.current("ann").steps_per_s)
+            speeds.append(world.jobs.jobs_of("ann")[-1].steps_per_s)
 
     world.jobs.engine = Batches()
     world.finished("ann", world.jobs.submit("ann", [ask("one")]))
     assert speeds == [pytest.approx(50)]
+
+
+@pytest.mark.parametrize(
+    ("events", "speed"),
+    [
+        ([Progress("listen", at, 100, unit="%") for at in (0, 10, 20, 30)], 100),
+        ([Progress("generate", at, 9, unit="tokens") for at in (1, 2)] + [Progress("render", 0, 2, unit="tunes")], 0),
+        ([Progress("sing", at, 9, unit="bars") for at in (1, 5, 1, 2, 3)], 10),
+        ([Progress("sing", at, 0) for at in (1, 2, 3)], 0),
+    ],
+)  # fmt: skip
+def test_the_speed_is_of_what_is_counted_now(world, monkeypatch, events, speed):
+    now, speeds = [0.0], []
+    clock = SimpleNamespace(time=time.time, sleep=time.sleep, monotonic=lambda: now[0])
+    monkeypatch.setattr("models.runtime.jobs.time", clock)
+
+    class Counting(FakeEngine):
+        def play(self, turn):
+            for event in events:
+                now[0] += 0.1
+                yield event
+            speeds.append(world.jobs.jobs_of("ann")[-1].steps_per_s)
+
+    world.jobs.engine = Counting()
+    world.finished("ann", world.jobs.submit("ann", [ask("one")]))
+    assert speeds == [pytest.approx(speed)]
 
 
 def test_an_owner_is_there_while_any_of_their_sessions_is(tmp_path):

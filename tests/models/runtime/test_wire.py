@@ -59,6 +59,7 @@ def test_a_cut_or_padded_frame_is_refused(frame):
     "event",
     [
         Progress("load", 3, 7, "note"),
+        Progress("listen", 37, 100, unit="%"),
         Preview((Output("text", 0, "so far"), Output("text", 1, "and this")), {"tokens": 3}),
         Final((Output("image", 0, "", b"\x89PNG", "image/png", "ab", {"width": 64}),), {"seconds": 1.5}),
     ],
@@ -66,6 +67,11 @@ def test_a_cut_or_padded_frame_is_refused(frame):
 def test_events_survive_the_wire(event):
     header, blobs = wire.unpack(wire.pack(*to_wire(event)))
     assert from_wire(header, blobs) == event
+
+
+def test_progress_of_a_worker_that_says_no_unit_is_read():
+    header = {"kind": "progress", "stage": "generate", "step": 3, "total": 7, "note": "a note"}
+    assert from_wire(header, []) == Progress("generate", 3, 7, "a note", unit="steps")
 
 
 class Slow:

@@ -58,7 +58,7 @@ class Odd(Family):
                 break
             time.sleep(params.step_s)
             words.append(f"{request.inputs['prompt']}-{request.seed}-{step}")
-            yield Progress("generate", step + 1, params.steps)
+            yield Progress("generate", step + 1, params.steps, unit="tokens")
             yield Preview((plain_text.text_output(" ".join(words), context.stamp, 0, {}),))
             if step == 2:
                 self._misbehave(what, params)

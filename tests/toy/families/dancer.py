@@ -68,7 +68,7 @@ class Dancer(Family[DanceParams]):
             if context.stopped():
                 break
             steps.append("turn" if chance.random() < params.swing else chance.choice(("left", "right")))
-            yield Progress("generate", bar + 1, params.bars)
+            yield Progress("generate", bar + 1, params.bars, unit="bars")
             yield Preview((Output("dance", 0, " ".join(steps), meta={"bars": bar + 1}),))
             while hold.exists() and not context.stopped():
                 time.sleep(0.01)

@@ -11,6 +11,7 @@ import soundfile
 from models.audio import sounds, tunes
 from models.blobs import Blobs
 from models.errors import BadInput, BadParam
+from models.events import is_stepping
 from models.runtime.engine import StopSignal
 from models.types import ASIDE, combined_sha256
 from tests.tiny import final_of
@@ -224,6 +225,7 @@ def test_a_long_recording_is_heard_part_by_part_and_stop_keeps_what_was_heard(en
     events = list(engine.generate(ask(model, audio=ref)))
     steps = [(event.step, event.total) for event in events if event.kind == "progress" and event.stage == "listen"]
     assert len(steps) >= 3
+    assert {event.unit for event in events if event.kind == "progress" and is_stepping(event)} == {"parts"}
     assert {total for _, total in steps} == {len(steps)}
     said = results(events[-1])[0]
     assert said.meta["segments"][-1]["end_s"] > 55

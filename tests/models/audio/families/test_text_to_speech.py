@@ -9,6 +9,7 @@ import soundfile
 
 from models.audio.families.text_to_speech import SENTENCE_MAX_CHARS, joined, sentences
 from models.errors import BadInput, BadParam, WeightsError
+from models.events import count_words, is_stepping
 from models.runtime.engine import StopSignal
 from tests.tiny import final_of
 from tests.tiny.voice_nets import KINDS, speak, voice_engine
@@ -40,6 +41,13 @@ def test_same_request_same_bytes_and_another_seed_another_take(engine, kind):
     assert np.abs(takes[0]).max() > 1e-3
     assert one.meta["sentences"] == 2
     assert one.text == TEXT
+
+
+def test_progress_counts_sentences(engine):
+    events = [event for event in engine.generate(speak("vits", TEXT)) if event.kind == "progress"]
+    assert [count_words(event) for event in events if is_stepping(event)] == [
+        "0 of 2 sentences", "1 of 2 sentences", "2 of 2 sentences",
+    ]  # fmt: skip
 
 
 def test_without_chance_every_seed_is_alike(engine):

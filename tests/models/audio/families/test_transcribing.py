@@ -4,6 +4,7 @@ import pytest
 
 from models.blobs import Blobs
 from models.errors import BadParam, WeightsError
+from models.events import count_words, is_stepping
 from models.family import Context
 from tests.tiny import final_of
 from tests.tiny.audio_nets import recording
@@ -70,6 +71,9 @@ def test_both_ends_of_every_setting_are_read(engine, kind, name, ends):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_recording_longer_than_a_window_is_heard_to_the_end(engine, kind):
     events = list(engine.generate(listen(engine, kind, recording(65.0))))
+    told = [event for event in events if event.kind == "progress" and is_stepping(event)]
+    assert count_words(told[0]) == "0%"
+    assert [count_words(event) for event in told] == [f"{event.step}%" for event in told]
     meta = events[-1].outputs[0].meta
     assert meta["seconds"] == 65.0
     assert meta["segments"]

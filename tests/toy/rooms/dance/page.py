@@ -9,7 +9,7 @@ import streamlit as st
 from PIL import Image, UnidentifiedImageError
 
 from components import inputs, state
-from components.modality import Act, InputType, Modality, RoomPage, Showing, Takes, Words
+from components.modality import Act, InputType, Modality, RoomPage, Showing, Takes
 from models.errors import BadInput
 
 
@@ -56,7 +56,6 @@ ROOM = Modality(
     id="dance",
     pages=(RoomPage(Path(__file__).with_name("dance.py"), "Dance", ":material/music_note:", "Steps to both sides."),),
     views={"dance": _draw, "image": _draw_poster},
-    words=Words(units={"generate": "bars"}),
     actions={"dance": _bow},
     after=_after,
     inputs={

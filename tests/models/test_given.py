@@ -1,0 +1,39 @@
+"""Files that a command is given for inputs: their endings are those that the page's box takes."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from models import given
+from models.errors import BadInput
+from models.family import InputField
+from models.settings import Settings
+
+FAMILY = SimpleNamespace(inputs=(InputField("table", "table", accept=("csv", "TSV")), InputField("floor", "floor")))
+
+
+@pytest.fixture
+def read(tmp_path):
+    def read(name, file):
+        (tmp_path / file).write_bytes(b"a,b")
+        return given.inputs(None, [f"{name}={tmp_path / file}"], FAMILY, set(), Settings(data_dir=tmp_path / "data"))
+
+    return read
+
+
+@pytest.mark.parametrize("file", ["a.csv", "a.b.CSV", "a.tsv", "a"])
+def test_an_ending_that_an_input_takes_and_none_at_all_are_read(read, file):
+    assert read("table", file)["table"].startswith("sha256:")
+
+
+def test_an_ending_that_it_does_not_take_is_a_sentence_and_nothing_is_kept(read, tmp_path):
+    with pytest.raises(BadInput) as caught:
+        read("table", "a.xls")
+    assert caught.value.message == (
+        f"--input table: the file {tmp_path / 'a.xls'} ends in .xls; it must end in .csv or .tsv. Give such a file."
+    )
+    assert not (tmp_path / "data").exists()
+
+
+def test_an_input_that_names_no_endings_takes_any(read):
+    assert read("floor", "a.xls")["floor"].startswith("sha256:")
