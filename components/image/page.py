@@ -78,7 +78,7 @@ def _vary(desk: Desk, request: Request, index: int) -> None:
     desk.submit(request.model_copy(update={"params": {**request.params, **near}, "seed": seed}))
 
 
-def _take(desk: Desk, output: Output) -> None:
+def _take(desk: Desk, output: Output) -> str:
     """Make a result the picture to start from, and choose a task that takes one."""
     here = desk if desk.room.id == ROOM.id else _own_desk(desk.session)
     item = picture_input.main_input(here.family.inputs)
@@ -88,13 +88,14 @@ def _take(desk: Desk, output: Output) -> None:
             f"{here.spec.name} cannot start from an image. Choose one that can, then press “Use as input” again.",
             "info",
         )
-        return
+        return here.spec.id
     inputs.take(here, item, result.stored(desk.session.jobs, output), "picture")
-    state.at(state.model_key(ROOM.id)).set(here.spec.id)
+    state.at(state.model_key(here.place)).set(here.spec.id)
     task = state.at(state.setting_key(here.spec.id, "task"))
     if task.get() not in picture_input.tasks_with(here, item):
         task.set(tasks[0])
     state.notify("This image is now the starting image.", "info")
+    return here.spec.id
 
 
 def _tasks(desk: Desk) -> list[str]:

@@ -36,12 +36,12 @@ def test_it_stands_in_the_navigation_and_on_home(toy, monkeypatch):
 
     monkeypatch.setattr(st, "Page", Page)
     shell.run()
-    assert list(found) == ["Home", "Text", "Image", "Audio", "Dance"]
+    assert list(found) == ["Home", "Text", "Image", "Audio", "Dance", "Drill"]
     assert found["Dance"].is_file()
     links = []
     monkeypatch.setattr(home.st, "page_link", lambda page, *, label, icon: links.append(label))
     home._draw_room(sessions.here(), rooms.room("dance"))
-    assert links == ["**Dance**"]
+    assert links == ["**Dance**", "**Drill**"]
 
 
 def test_it_draws_its_form_generates_and_shows_live_and_final(toy):

@@ -23,8 +23,10 @@ def declared(folder, name, change=lambda text: text):
     there.mkdir()
     text = (folder / "rooms" / "dance" / "page.py").read_text("utf-8")
     text = text.replace('id="dance"', f'id="{name}"').replace("dance.py", f"{name}.py")
+    text = text.replace("drill.py", f"{name}_drill.py")
     text = text.replace('"floor": InputType', f'"{name}-floor": InputType')
-    (there / f"{name}.py").write_text("", "utf-8")
+    for script in (f"{name}.py", f"{name}_drill.py"):
+        (there / script).write_text("", "utf-8")
     (there / "page.py").write_text(change(text), "utf-8")
     rooms._find.cache_clear()
     return there
@@ -43,6 +45,8 @@ def room_line(new):
         (room_line("Modality('jig', (), {})"), "Modality.pages is (); it must be a tuple of RoomPage"),
         (room_line("Modality('jig', [3], {})"), "Modality.pages is [3]"),
         (room_line("Modality('Jig!', ROOM.pages, {})"), "Modality.id is 'Jig!'"),
+        (room_line("Modality('jig', (*ROOM.pages, ROOM.pages[1]), {})"), "name the family 'driller' twice"),
+        (lambda text: text.replace('("driller",)', '"driller"'), "RoomPage.families is 'driller'"),
         (room_line("Modality('jig', ROOM.pages, {'a': 3})"), "Modality.views is {'a': 3}"),
         (room_line("Modality('jig', ROOM.pages, {}, after=3)"), "Modality.after is 3; it must be a function"),
         (room_line("Modality('jig', ROOM.pages, {}, inputs={'a': 3})"), "a mapping of InputType"),
