@@ -13,7 +13,7 @@ from components.modality import Modality, RoomPage
 from components.session import Session
 from models import lists
 from models.errors import PlaygroundError, PromptTooLong
-from models.family import Family, acting_inputs
+from models.family import Family, acting_inputs, main_text
 from models.params import ParamField, check
 from models.spec import ModelSpec
 from models.types import Request
@@ -83,7 +83,8 @@ class Desk:
 
         The worker counts, by the family's `length_tool`. While it warms up it is not asked: the run checks again.
         """
-        prompt = request.inputs.get("prompt", "")
+        main = main_text(self.family.inputs)
+        prompt = request.inputs.get(main.name, "") if main is not None else ""
         engine = self.session.jobs.engine
         short = len(prompt.encode()) < self.spec.facts.get("context_length", 0)
         ready = engine.state().phase == "ready"

@@ -50,7 +50,7 @@ def read_run(file: Path) -> Run:
             outputs.append(Output(data=data, **{name: one[name] for name in kept}))
     given = said.get("inputs", {})
     prompt = given.get("prompt") or outputs[0].text[: outputs[0].meta.get("prompt_chars", 0)]
-    inputs = {"prompt": prompt, **({"messages": given["messages"]} if "messages" in given else {})}
+    inputs = {**given, "prompt": prompt}
     request = Request(model=said["model"], inputs=inputs, params=said["params"], seed=said["seed"])
     stats = cast("RunStats", {name: said[name] for name in ("in_effect", "tokens", "steps", "notes") if name in said})
     return Run("example", "", "", request, "done", 0.0, outputs, stats)

@@ -17,7 +17,7 @@ from components.escape import plain
 from components.modality import InputType
 from models.blobs import REFERENCE
 from models.errors import BadInput, PlaygroundError
-from models.family import InputField, acting_inputs
+from models.family import InputField, acting_inputs, main_text
 from models.plain_text import check_text
 
 if TYPE_CHECKING:
@@ -50,8 +50,14 @@ def upload_key(desk: Desk, item: InputField, widget: str) -> str:
 
 
 def text_key(desk: Desk, name: str) -> str:
-    """Return the key of a page's text input."""
-    return prompt_key(desk) if name == "prompt" else state.input_key(desk.place, name)
+    """Return the key of a page's text input: the prompt box's for the main text, whatever its name."""
+    return prompt_key(desk) if is_main(desk, name) else state.input_key(desk.place, name)
+
+
+def is_main(desk: Desk, name: str) -> bool:
+    """Say whether an input is the text that the model starts from, which the page draws first."""
+    main = main_text(desk.family.inputs)
+    return main is not None and main.name == name
 
 
 def type_of(desk: Desk, item: InputField) -> InputType:
@@ -114,8 +120,8 @@ def missing(desk: Desk) -> str:
 
 
 def draw(desk: Desk) -> None:
-    """Draw every input that acts under the settings, but for the prompt, which the page draws first."""
-    items = [item for item in wanted(desk) if item.name != "prompt" and type_of(desk, item).draw is not None]
+    """Draw every input that acts under the settings, but for the main text, which the page draws first."""
+    items = [item for item in wanted(desk) if not is_main(desk, item.name) and type_of(desk, item).draw is not None]
     beside = [item for item in items if type_of(desk, item).beside]
     columns = dict(zip((item.name for item in beside), st.columns(max(1, len(beside))), strict=False)) if beside else {}
     for item in items:
@@ -230,7 +236,7 @@ def _recall_text(desk: Desk, item: InputField, given: Mapping[str, str]) -> None
 
 
 def _restore_text(desk: Desk, item: InputField, given: Mapping[str, str]) -> None:
-    if item.name in given or item.name == "prompt":
+    if item.name in given or is_main(desk, item.name):
         state.at(text_key(desk, item.name)).set(given.get(item.name, ""))
 
 

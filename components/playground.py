@@ -108,7 +108,7 @@ def _is_of(desk: Desk, view: JobView) -> bool:
 
 def _draw_inputs(desk: Desk) -> None:
     for item in inputs.wanted(desk):
-        if item.name == "prompt":
+        if inputs.is_main(desk, item.name):
             _draw_prompt(desk, item)
     inputs.draw(desk)
 
@@ -117,8 +117,8 @@ def _draw_prompt(desk: Desk, item: InputField) -> None:
     if desk.spec.examples and item.required:
         desk.prompt.start(desk.spec.examples[0])  # first use needs one click
     st.text_area(
-        item.label or "Prompt", key=desk.prompt.key, height=desk.room.prompt_px, persist_state="session",
-        placeholder=desk.room.placeholder,
+        item.label or item.name.replace("_", " ").capitalize(), key=desk.prompt.key, height=desk.room.prompt_px,
+        persist_state="session", placeholder=desk.room.placeholder,
         help=item.help or "What the model starts from. Markdown and HTML are shown as plain text.",
     )  # fmt: skip
     if desk.spec.examples:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from components import desk as desks
-from components import elsewhere, inputs, links, look_closer, params_form, state
+from components import elsewhere, links, look_closer, params_form, state
 from components.desk import Desk
 from components.escape import plain
 from components.example import example_run
@@ -308,7 +308,7 @@ def _follow(tree: Tree, runs: list[Run], living: JobView | None, chat: Chat) -> 
 
 
 def _given(desk: Desk) -> state.Slot[str | None]:
-    return state.at(inputs.text_key(desk, "messages"), None)
+    return state.at(state.input_key(desk.place, "messages"), None)
 
 
 def restore_messages(desk: Desk, item: InputField, given: Mapping[str, str]) -> None:

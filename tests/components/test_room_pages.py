@@ -105,7 +105,7 @@ def test_a_result_of_one_page_is_not_shown_on_the_other(app):
 
 def test_a_link_opens_the_page_of_its_model(app):
     opened, _ = app
-    link = links.link_to("http://x/", Request(model="dance/march", inputs={"prompt": "halt"}, params={"ranks": 5}))
+    link = links.link_to("http://x/", Request(model="dance/march", inputs={"order": "halt"}, params={"ranks": 5}))
     packed = link.partition("r=")[2]
     for script in ("drill.py", "dance.py"):
         page = opened(script, r=packed)

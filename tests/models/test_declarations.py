@@ -119,6 +119,7 @@ def family(**declared):
         ({"inputs": (InputField("way"),)}, "inputs way: a setting has this name"),
         ({"inputs": (InputField("seed"),)}, "inputs seed: a setting has this name"),
         ({"inputs": ("prompt",)}, "every input must be an InputField"),
+        ({"inputs": (InputField("a", main=True), InputField("b", main=True))}, "declares a and b as the main text"),
         ({"inputs": (InputField("a", shown_if={"way": ["shout"]}),)}, "way is 'shout'; it must be one of sing, read"),
         ({"seed_shown_if": {"tusk": (True,)}}, r"seed_shown_if names unknown fields \['tusk'\]"),
         ({"seed_shown_if": {"way": "sing"}}, "must be a list of values"),
@@ -145,6 +146,8 @@ def test_a_wrong_family_fails_when_the_class_is_made(declared, words):
         ({"shown_if": {"x": "abc"}}, "shown_if 'x' is 'abc'"),
         ({"max_bytes": 0}, "max_bytes is 0"),
         ({"max_chars": "9"}, "max_chars is '9'"),
+        ({"main": "yes"}, "main is 'yes'"),
+        ({"main": True, "type": "image"}, "its type 'image'; only a text can be the main one"),
     ],
 )
 def test_a_wrong_input_fails_when_it_is_declared(given, words):

@@ -138,6 +138,13 @@ def test_a_mask_is_a_type_of_its_own_and_further_types_are_free():
     assert inline == {"messages", "forced", "rows"}  # what requests have always held as JSON
 
 
+def test_the_main_text_is_the_one_that_says_so_else_the_text_named_prompt():
+    prompt, order = InputField("prompt"), InputField("order", main=True)
+    assert main_text((prompt, order)) == order
+    assert main_text((InputField("image", "image"), prompt)) == prompt
+    assert main_text((InputField("prompt", "verses", inline=True), InputField("order"))) is None
+
+
 def test_an_input_whose_condition_names_no_setting_fails_when_the_class_is_made():
     with pytest.raises(TypeError, match=r"Bad\.inputs image: shown_if names unknown fields \['tusk'\]"):
 

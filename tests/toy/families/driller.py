@@ -32,7 +32,7 @@ class Driller(Family[DrillParams]):
     title: ClassVar[str] = "Driller"
     modality: ClassVar[str] = "dance"
     Params: ClassVar[type[DrillParams]] = DrillParams
-    inputs: ClassVar[tuple[InputField, ...]] = (InputField("prompt", label="Order"),)
+    inputs: ClassVar[tuple[InputField, ...]] = (InputField("order", main=True),)
 
     def load(self, spec: ModelSpec) -> Loaded:
         """Load nothing: a march needs no weights."""
