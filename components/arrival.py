@@ -35,9 +35,9 @@ def read(session: Session, room: Modality, page: RoomPage) -> None:
         del st.query_params[links.REQUEST]
         try:
             request = links.read_request(packed)
-            there = rooms.page_of(session.catalog, request.model)
-            if there != page and there in room.pages and request.model in session.catalog:
-                st.switch_page(there.script, query_params={links.REQUEST: packed})
+            its_page = rooms.page_of(session.catalog, request.model)
+            if its_page != page and its_page in room.pages and request.model in session.catalog:
+                st.switch_page(its_page.script, query_params={links.REQUEST: packed})
             desks.apply(session, page, request)
             act = "Press Enter in the box below." if request.inputs.get("messages") else "Press Run."
             if links.asks_for_a_new_seed(packed):

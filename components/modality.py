@@ -8,13 +8,12 @@ then left out, and the others stay.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from models.family import InputField
+from models.family import ROOM_NAMES, InputField, is_room_name
 from models.types import Output, Request, Run
 
 if TYPE_CHECKING:
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from models.blobs import Blobs
     from models.catalog import Catalog
     from models.runtime.job_view import JobView
-
-_ID = re.compile(r"[a-z][a-z0-9-]*")
 
 
 def _need(held: object, name: str, good: bool, must: str) -> None:
@@ -202,7 +199,8 @@ class Modality:
 
     - `id` is the first part of its models' ids; `pages` are its pages, the first its own; each says which families'
       models run on it.
-    - `views` draw outputs by kind, still and live; `tile` draws one output small (without it, its words are shown).
+    - `views` draw outputs by kind, still and live; `tiles` draw one output small, by kind (without one, its words are
+      shown).
     - `waiting(request, key)` draws what stands there before the first preview.
     - `says(output)` tells in plain words what an output is (without it: its own words after the prompt), for its name
       among others; `earlier(desk, runs, shown)` draws the list of earlier results (without it: one row a run).
@@ -223,7 +221,7 @@ class Modality:
     pages: tuple[RoomPage, ...]
     views: Mapping[str, Callable[[Showing], None]]
     words: Words = Words()
-    tile: Callable[[Output, Callable[[Output], bytes], str], None] | None = None
+    tiles: Mapping[str, Callable[[Output, Callable[[Output], bytes], str], None]] = field(default_factory=dict)
     waiting: Callable[[Request, str], None] | None = None
     says: Callable[[Output], str] | None = None
     earlier: Callable[[Desk, Sequence[Run], str], None] | None = None
@@ -246,13 +244,13 @@ class Modality:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be a room."""
-        _need(self, "id", isinstance(self.id, str) and bool(_ID.fullmatch(self.id)), "small letters, digits and -")
+        _need(self, "id", is_room_name(self.id), ROOM_NAMES)
         several = {"pages": RoomPage, "looks": Look, "modes": Mode, "takes": Takes}
         for name, kind in several.items():
             given = getattr(self, name)
             good = isinstance(given, tuple) and all(type(one).__name__ == kind.__name__ for one in given)
             _need(self, name, good and (bool(given) or name != "pages"), f"a tuple of {kind.__name__}")
-        for name in ("views", "actions", "jobs", "inputs"):
+        for name in ("views", "tiles", "actions", "jobs", "inputs"):
             given = getattr(self, name)
             good = isinstance(given, Mapping) and all(
                 type(one).__name__ == "InputType" if name == "inputs" else callable(one) for one in given.values()
@@ -288,5 +286,5 @@ class Modality:
         return next(claims, None) or next(rest, self.pages[0])
 
     def place(self, page: RoomPage) -> str:
-        """Return what the keys of a page begin with: the room's id for its first page, `dance/drill` for another."""
+        """Return what the keys of a page begin with: the room's id for its first page, `room/script` for another."""
         return self.id if page == self.page else f"{self.id}/{page.id}"

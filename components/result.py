@@ -49,11 +49,14 @@ def draw_outputs(
         if view is not None:
             view(showing)
         else:
-            st.info(
-                plain(f"This is an output of the kind “{kind}”, which the {room.title} page cannot show. Download it "
-                      "to look at it elsewhere."),
-                icon=":material/info:",
-            )  # fmt: skip
+            st.info(plain(_unknown(room, kind)), icon=":material/info:")
+
+
+def _unknown(room: Modality, kind: str) -> str:
+    return (
+        f"This is an output of the kind “{kind}”, which the {room.title} page cannot show. Download it to look at it "
+        "elsewhere."
+    )
 
 
 def _own(output: Output) -> bytes:
@@ -264,8 +267,13 @@ def stored(jobs: Jobs, output: Output) -> bytes:
 
 
 def draw_tile(room: Modality, output: Output, key: str, jobs: Jobs | None = None) -> None:
-    """Draw an output small, as its room does; where the room has no tile, its first words."""
-    if room.tile is not None:
-        room.tile(output, partial(stored, jobs) if jobs is not None else _own, key)
-    elif output.text:
-        st.caption(plain(labels.shorten(labels.own_words(output), TILE_CHARS)))
+    """Draw an output small, as its room does by its kind; without a tile its first words, else where it can be seen."""
+    tile = room.tiles.get(output.kind)
+    if tile is not None:
+        tile(output, partial(stored, jobs) if jobs is not None else _own, key)
+    elif output.text.strip():
+        st.caption(plain(labels.shorten(labels.own_words(output) or output.text, TILE_CHARS)))
+    elif output.kind in room.views:
+        st.caption(plain(f"Shown in full on the {room.title} page."))
+    else:
+        st.caption(plain(_unknown(room, output.kind)))

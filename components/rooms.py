@@ -18,6 +18,7 @@ from streamlit.source_util import page_icon_and_name
 
 from components import guard
 from models.errors import PlaygroundError
+from models.family import is_room_name
 from models.settings import Settings
 
 if TYPE_CHECKING:
@@ -106,9 +107,9 @@ def input_type(name: str, room: str) -> InputType | None:
 def _unknown(name: str) -> Modality:
     from components.modality import Modality, RoomPage
 
-    title = name.capitalize() or "?"
+    title = name.replace("_", " ").capitalize() or "?"
     return Modality(
-        name if name.isalpha() and name.islower() and name.isascii() else "unknown",
+        name if is_room_name(name) else "unknown",
         (RoomPage(Path(), title, ":material/help:", ""),),
         {},
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import keyword
 import logging
 import re
 import sys
@@ -32,7 +33,12 @@ P = TypeVar("P", bound=Params, default=Any)  # the params of a family; of any, w
 
 log = logging.getLogger(__name__)
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-_ROOM = re.compile(r"[a-z][a-z0-9-]*")
+ROOM_NAMES = "small letters, digits and _, as text_tasks: what the folder of a Python package can be named"
+
+
+def is_room_name(name: object) -> bool:
+    """Say whether this can be the id of a room (see `ROOM_NAMES`): it names folders of code, and begins models' ids."""
+    return isinstance(name, str) and _NAME.fullmatch(name) is not None and not keyword.iskeyword(name)
 
 
 @dataclass(frozen=True)
@@ -275,10 +281,12 @@ def _declaration_problem(cls: type[Family[Any]], whole: bool) -> str:
     if params is not None and not (isinstance(params, type) and issubclass(params, Params)):
         return f".Params is {params!r}; it must be a subclass of models.params.Params"
     if whole:
-        for name, form, such in (("name", _NAME, "causal_lm"), ("modality", _ROOM, "text"), ("title", None, "A title")):
+        for name, form, such in (("name", _NAME, "causal_lm"), ("modality", None, "text"), ("title", None, "A title")):
             value = getattr(cls, name, None)
             if not isinstance(value, str) or not value.strip() or (form is not None and not form.fullmatch(value)):
                 return f".{name} is {value!r}; a family needs one, such as {such!r}"
+        if not is_room_name(cls.modality):
+            return f".modality is {cls.modality!r}; it must be {ROOM_NAMES}"
         if params is None:
             return ".Params is missing; a family needs a class of its settings"
     table = {item.name: item for item in describe(params)} if params is not None else {}

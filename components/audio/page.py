@@ -89,7 +89,7 @@ ROOM = Modality(
     ),
     views={"audio": _draw, "text": _draw_heard},
     words=Words(units={"generate": "tokens"}, decoded="sound"),
-    tile=_draw_tile,
+    tiles={"audio": _draw_tile, "text": _draw_tile},
     says=_says,
     earlier=_draw_earlier,
     actions={"audio": sound_actions.draw},

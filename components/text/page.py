@@ -105,7 +105,7 @@ ROOM = Modality(
     ),
     views={"text": _draw},
     words=Words(units={"generate": "tokens"}),
-    tile=_draw_tile,
+    tiles={"text": _draw_tile},
     waiting=_draw_waiting,
     actions={"text": _draw_actions},
     looks=(

@@ -80,4 +80,4 @@ def test_a_shell_gives_it_as_the_prompt(toy, capsys):
     family = runtime.catalog().family("dance/march")
     assert given.inputs("halt", [], family, {"order"}, Settings()) == {"order": "halt"}
     assert main(["show", "dance/march"]) == 0
-    assert "Inputs: order (--prompt)\n" in capsys.readouterr().out
+    assert "Inputs: order (--prompt), image, mask\n" in capsys.readouterr().out

@@ -114,7 +114,9 @@ def test_a_link_opens_the_page_of_its_model(app):
         assert widget(page, "slider", "march.ranks").value == 5
         assert "Press Run to see what was shared." in said(page)
         assert links.REQUEST not in page.query_params
-    assert "This page was opened from a link" not in said(opened("dance.py"))
+    page = opened("dance.py")
+    assert "Press Run to see what was shared." not in said(page)
+    assert widget(page, "text_area", "dance-prompt").value == "a waltz in the rain"
 
 
 def test_an_address_that_names_a_model_of_the_other_page_is_told(app):

@@ -113,6 +113,8 @@ def family(**declared):
         ({"name": ""}, r"Toy\.name is ''; a family needs one, such as 'causal_lm'"),
         ({"modality": None}, r"Toy\.modality is None"),
         ({"modality": "Text!"}, r"Toy\.modality is 'Text!'"),
+        ({"modality": "text-tasks"}, r"Toy\.modality is 'text-tasks'; it must be small letters, digits and _, as"),
+        ({"modality": "import"}, r"Toy\.modality is 'import'; it must be .* what the folder of a Python package"),
         ({"title": 3}, r"Toy\.title is 3"),
         ({"Params": dict}, r"Toy\.Params is .*must be a subclass"),
         ({"inputs": (InputField("a"), InputField("a"))}, "two inputs named a"),

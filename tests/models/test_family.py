@@ -10,7 +10,7 @@ from models.blobs import Blobs
 from models.catalog import Catalog, load_catalog
 from models.errors import BadInput
 from models.events import Final
-from models.family import Family, InputField, Loaded, acting_inputs
+from models.family import Family, InputField, Loaded, acting_inputs, main_text
 from models.params import Params, above, hint, in_effect
 from models.runtime import memory
 from models.runtime.engine import run_request

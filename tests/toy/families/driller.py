@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import random
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
 
+from PIL import Image
 from pydantic import Field
 
 from models.events import Event, Final
@@ -32,7 +34,11 @@ class Driller(Family[DrillParams]):
     title: ClassVar[str] = "Driller"
     modality: ClassVar[str] = "dance"
     Params: ClassVar[type[DrillParams]] = DrillParams
-    inputs: ClassVar[tuple[InputField, ...]] = (InputField("order", main=True),)
+    inputs: ClassVar[tuple[InputField, ...]] = (
+        InputField("order", main=True),
+        InputField("image", "image", False, "Ground", "A picture of where to march."),
+        InputField("mask", "mask", False, "Where to march"),
+    )
 
     def load(self, spec: ModelSpec) -> Loaded:
         """Load nothing: a march needs no weights."""
@@ -47,10 +53,14 @@ class Driller(Family[DrillParams]):
     ) -> Iterator[Event]:
         """March rank by rank."""
         chance = random.Random(request.seed)
+        notes = []
+        if (ground := request.inputs.get("image")) is not None and context.open_ref is not None:
+            picture = Image.open(io.BytesIO(context.open_ref(ground)))
+            notes = [f"Marched on {picture.width} × {picture.height} px."]
         ranks = [chance.choice(("halt", "march")) for _ in range(params.ranks)]
         data = json.dumps({**context.stamp, "ranks": ranks}, sort_keys=True).encode()
         march = Output(
             "dance", 0, " ".join(ranks), data, "application/json", hashlib.sha256(data).hexdigest(),
             {"bars": len(ranks)},
         )  # fmt: skip
-        yield Final((march,), {"steps": len(ranks), "stopped": context.stopped(), "notes": []})
+        yield Final((march,), {"steps": len(ranks), "stopped": context.stopped(), "notes": notes})
