@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from components import desk as desks
-from components import inputs, links, params_form, state
+from components import inputs, links, params_form, rooms, state
 from components.model_picker import MODEL
 from models.errors import PlaygroundError
 
 if TYPE_CHECKING:
-    from components.modality import Modality
+    from components.modality import Modality, RoomPage
     from components.session import Session
 
 ADOPT_S = 5.0  # a reload may arrive before the old page's connection is seen to be gone
@@ -23,17 +23,22 @@ _OPENED: state.Slot[dict[str, float]] = state.slot("links-opened", {})
 _READ: state.Slot[set[str]] = state.slot("links-read", set())
 
 
-def read(session: Session, room: Modality) -> None:
+def read(session: Session, room: Modality, page: RoomPage) -> None:
     """Take the page's address in, once per session and page, before the first widget: apply a whole request, name
     every setting that Streamlit is about to drop, set the others, and what the page held before.
+
+    A request for a model of another page of the room opens that page: pages may have been one when it was shared.
     """
-    done = _READ.held()
+    done, place = _READ.held(), room.place(page)
     packed = st.query_params.get(links.REQUEST)
     if packed is not None:
         del st.query_params[links.REQUEST]
         try:
             request = links.read_request(packed)
-            desks.apply(session, room, request)
+            its_page = rooms.page_of(session.catalog, request.model)
+            if its_page != page and its_page in room.pages and request.model in session.catalog:
+                st.switch_page(its_page.script, query_params={links.REQUEST: packed})
+            desks.apply(session, page, request)
             there = desks.of(session, room, request.model)
             act = inputs.press(there, request.inputs)
             if links.asks_for_a_new_seed(packed):
@@ -41,18 +46,18 @@ def read(session: Session, room: Modality) -> None:
             state.notify(f"This page was opened from a link: its prompt and settings are below. {act}", "info")
             if said := inputs.missing(there):
                 state.notify(said, "warning")
-            _OPENED.held()[room.id] = time.time()
+            _OPENED.held()[place] = time.time()
         except PlaygroundError as error:
             state.notify(error.message, "warning")
-    if room.id in done:
+    if place in done:
         return
-    done.add(room.id)
+    done.add(place)
     given = st.query_params.to_dict()
     for key, text in links.current(session.catalog, given).items():
         if key.endswith(".seed"):
             state.notify(f"The address asks for a new seed (−1): {text} was drawn.", "info")
         given[key] = st.query_params[key] = text
-    for sentence in links.problems(session.catalog, room.id, given):
+    for sentence in links.problems(session.catalog, page, given):
         state.notify(sentence, "warning")
     for key in links.unusable(session.catalog, given):
         del st.query_params[key]  # told above: what stayed would be read again by the widget, and at every reload
@@ -60,26 +65,29 @@ def read(session: Session, room: Modality) -> None:
     for model, new in addressed.items():
         there = desks.of(session, room, model)
         params_form.start(there.spec, there.fields, new)
-    _recall(session, room, addressed)
+    _recall(session, room, page, addressed)
 
 
-def opened_at(room: Modality) -> float:
-    """Return when this session opened a room by a link, in UTC seconds since the epoch; 0 if it did not."""
-    return _OPENED.get().get(room.id, 0.0)
+def opened_at(place: str) -> float:
+    """Return when this session opened a page by a link, in UTC seconds since the epoch; 0 if it did not.
+
+    `place` is what the page's keys begin with.
+    """
+    return _OPENED.get().get(place, 0.0)
 
 
-def _recall(session: Session, room: Modality, addressed: Mapping[str, Collection[str]]) -> None:
+def _recall(session: Session, room: Modality, page: RoomPage, addressed: Mapping[str, Collection[str]]) -> None:
     """Set the page as its owner left it, where neither the address nor this session has set it."""
     try:
         kept = session.jobs.store.desks(session.owner)
     except PlaygroundError:  # the list of earlier results says what is wrong with the store
         return
-    mine = [one for one in kept if one.model in session.catalog and session.catalog[one.model].modality == room.id]
+    models = {spec.id for spec in rooms.models_on(session.catalog, page)}
+    mine = [one for one in kept if one.model in models]
     for request in reversed(mine):  # the newest first: what it sets, an older one leaves
         desks.of(session, room, request.model).recall(request, addressed.get(request.model, ()))
-    here = {model for model in addressed if session.catalog[model].modality == room.id}
-    if mine and not here and MODEL not in st.query_params:
-        state.at(state.model_key(room.id)).start(mine[-1].model)
+    if mine and not models & set(addressed) and MODEL not in st.query_params:
+        state.at(state.model_key(room.place(page))).start(mine[-1].model)
         shown = desks.of(session, room, mine[-1].model)
         st.query_params.update(params_form.address(shown.spec, shown.fields))
 

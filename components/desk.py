@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from components import inputs, job_panel, params_form, rooms, state
-from components.modality import Modality
+from components.modality import Modality, RoomPage
 from components.session import Session
 from models import lists
 from models.errors import PlaygroundError, PromptTooLong
-from models.family import Family, acting_inputs
+from models.family import Family, acting_inputs, main_text
 from models.params import ParamField, check
 from models.spec import ModelSpec
 from models.types import Request
@@ -24,10 +24,15 @@ _HELD: state.Slot[dict[str, str]] = state.slot("desks-held", {})  # what was kep
 
 @dataclass(frozen=True)
 class Desk:
-    """Hold what the callbacks of one drawn page need: `fields` is the table of settings of the model `spec`."""
+    """Hold what the callbacks of one drawn page need: `fields` is the table of settings of the model `spec`.
+
+    `page` is the page that shows this model, `place` what the page's keys begin with.
+    """
 
     session: Session
     room: Modality
+    page: RoomPage
+    place: str
     spec: ModelSpec
     family: Family
     fields: tuple[ParamField, ...]
@@ -35,7 +40,7 @@ class Desk:
     @property
     def prompt(self) -> state.Slot[str]:
         """Return the slot of the page's prompt box."""
-        return state.at(inputs.prompt_key(self.room, self.family), "")
+        return state.at(inputs.prompt_key(self), "")
 
     def run(
         self, again: bool = False, *, several: Callable[[Request], list[Request]] | None = None, purpose: str = ""
@@ -78,7 +83,8 @@ class Desk:
 
         The worker counts, by the family's `length_tool`. While it warms up it is not asked: the run checks again.
         """
-        prompt = request.inputs.get("prompt", "")
+        main = main_text(self.family.inputs)
+        prompt = request.inputs.get(main.name, "") if main is not None else ""
         engine = self.session.jobs.engine
         short = len(prompt.encode()) < self.spec.facts.get("context_length", 0)
         ready = engine.state().phase == "ready"
@@ -101,7 +107,7 @@ class Desk:
             return
         try:
             self.session.jobs.submit(self.session.owner, [request])
-            apply(self.session, self.room, request)
+            apply(self.session, self.page, request)
         except PlaygroundError as error:
             state.notify(error.message)
 
@@ -109,7 +115,7 @@ class Desk:
         """Set the page to a run's request."""
         state.clear_notices()
         try:
-            apply(self.session, self.room, request)
+            apply(self.session, self.page, request)
         except PlaygroundError as error:
             state.notify(error.message, "warning")
 
@@ -154,25 +160,25 @@ class Desk:
 def of(session: Session, room: Modality, model: str) -> Desk:
     """Return the desk of a page that is set to `model`. Raises `UnknownModel`."""
     spec, family = session.catalog[model], session.catalog.family(model)
-    return Desk(session, room, spec, family, family.fields(spec))
+    page = rooms.page_of(session.catalog, model)
+    return Desk(session, room, page, rooms.of(model).place(page), spec, family, family.fields(spec))
 
 
-def apply(session: Session, room: Modality, request: Request) -> None:
+def apply(session: Session, page: RoomPage, request: Request) -> None:
     """Set the page to a request. Settings that are out of range are named and left at the default.
 
     Raises `UnknownModel`, and `PlaygroundError` for a model of another page.
     """
     request = session.catalog.current(request)
-    there = of(session, room, request.model)
-    if there.spec.modality != room.id:
-        other = rooms.of(request.model)
-        raise PlaygroundError(f"This is for {there.spec.name} on the {other.title} page; open it there.")
+    there = of(session, rooms.of(request.model), request.model)
+    if there.page != page:
+        raise PlaygroundError(f"This is for {there.spec.name} on the {there.page.title} page; open it there.")
     good: dict[str, Any] = {"seed": request.seed}
     for name, value in request.params.items():
         try:
             good[name] = getattr(check(there.family.Params, there.fields, {name: value}, there.spec.id), name)
         except PlaygroundError as error:
             state.notify(f"Default kept: {error.message}", "warning")
-    state.at(state.model_key(room.id)).set(there.spec.id)
+    state.at(state.model_key(there.place)).set(there.spec.id)
     inputs.restore(there, request.inputs)
     params_form.set_values(there.spec, there.fields, good)

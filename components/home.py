@@ -9,6 +9,7 @@ from components import session as sessions
 from components.escape import plain
 from components.modality import Modality
 from components.session import Session
+from models.spec import ModelSpec
 
 
 def show() -> None:
@@ -21,7 +22,8 @@ def show() -> None:
     )
     # the worker warms up while this page is read
     session = sessions.here()
-    found = [room for room in rooms.every().values() if _models(session, room)]
+    modalities = {spec.modality for spec in session.catalog.values()}
+    found = [room for room in rooms.every().values() if room.id in modalities]
     for problem in rooms.problems():
         st.warning(plain(problem), icon=":material/warning:")
     model_picker.draw_problems(session.catalog)
@@ -36,25 +38,22 @@ def show() -> None:
         _draw_room(session, room)
 
 
-def _models(session: Session, room: Modality) -> list[str]:
-    return [spec.id for spec in session.catalog.values() if spec.modality == room.id]
-
-
 def _draw_room(session: Session, room: Modality) -> None:
-    """Draw the pages of a room, its own beside the example of its first model."""
+    """Draw the pages of a room, each beside the example of its first model."""
     for page in room.pages:
+        models = rooms.models_on(session.catalog, page)
         with st.container(border=True):
             st.page_link(page.script, label=f"**{plain(page.title)}**", icon=page.icon)
-            if page != room.page:
+            if not models:
                 st.markdown(page.about)
                 continue
             words, tile = st.columns([4, 1], vertical_alignment="center")
             words.markdown(page.about)
             with tile:
-                _draw_tile(session, room)
+                _draw_tile(room, models[0], f"home-{room.place(page)}")
 
 
-def _draw_tile(session: Session, room: Modality) -> None:
-    shown = example.example_run(session.catalog[_models(session, room)[0]])
+def _draw_tile(room: Modality, spec: ModelSpec, key: str) -> None:
+    shown = example.example_run(spec)
     if shown is not None and shown.outputs:
-        result.draw_tile(room, shown.outputs[0], f"home-{room.id}")
+        result.draw_tile(room, shown.outputs[0], key)

@@ -17,42 +17,47 @@ from components.escape import plain
 from components.modality import InputType
 from models.blobs import REFERENCE
 from models.errors import BadInput, PlaygroundError
-from models.family import Family, InputField, acting_inputs
+from models.family import InputField, acting_inputs, main_text
 from models.plain_text import check_text
 
 if TYPE_CHECKING:
     from components.desk import Desk
-    from components.modality import Modality
 
 
-def prompt_key(room: Modality, family: Family) -> str:
+def prompt_key(desk: Desk) -> str:
     """Return the key of a page's prompt: one for all its models, or one a family where the room says so."""
-    return state.prompt_key(room.id, family.name if room.own_prompts else "")
+    return state.prompt_key(desk.place, desk.family.name if desk.room.own_prompts else "")
 
 
-def ref_key(room: str, name: str) -> str:
-    """Return the key under which the reference of a page's upload is kept."""
-    return state.input_key(room, name)
+def ref_key(place: str, name: str) -> str:
+    """Return the key under which the reference of a page's upload is kept; `place` begins the page's keys."""
+    return state.input_key(place, name)
 
 
 def ref(desk: Desk, item: InputField) -> state.Slot[str]:
     """Return the slot of an upload's reference, "" where there is none."""
-    return state.at(ref_key(desk.room.id, item.name), "")
+    return state.at(ref_key(desk.place, item.name), "")
 
 
 def problem(desk: Desk, item: InputField) -> state.Slot[str]:
     """Return the slot of what was wrong with the last upload, "" for nothing."""
-    return state.at(state.key(ref_key(desk.room.id, item.name), "problem"), "")
+    return state.at(state.key(ref_key(desk.place, item.name), "problem"), "")
 
 
 def upload_key(desk: Desk, item: InputField, widget: str) -> str:
     """Return the key of a widget that takes an upload, such as "upload": a new one after each, for an empty box."""
-    return state.key(ref_key(desk.room.id, item.name), widget, turn_of(desk, item))
+    return state.key(ref_key(desk.place, item.name), widget, turn_of(desk, item))
 
 
-def text_key(room: Modality, family: Family, name: str) -> str:
-    """Return the key of a page's text input."""
-    return prompt_key(room, family) if name == "prompt" else state.input_key(room.id, name)
+def text_key(desk: Desk, name: str) -> str:
+    """Return the key of a page's text input: the prompt box's for the main text, whatever its name."""
+    return prompt_key(desk) if is_main(desk, name) else state.input_key(desk.place, name)
+
+
+def is_main(desk: Desk, name: str) -> bool:
+    """Say whether an input is the text that the model starts from, which the page draws first."""
+    main = main_text(desk.family.inputs)
+    return main is not None and main.name == name
 
 
 def type_of(desk: Desk, item: InputField) -> InputType:
@@ -121,8 +126,8 @@ def missing(desk: Desk) -> str:
 
 
 def draw(desk: Desk) -> None:
-    """Draw every input that acts under the settings, but for the prompt, which the page draws first."""
-    items = [item for item in wanted(desk) if item.name != "prompt" and type_of(desk, item).draw is not None]
+    """Draw every input that acts under the settings, but for the main text, which the page draws first."""
+    items = [item for item in wanted(desk) if not is_main(desk, item.name) and type_of(desk, item).draw is not None]
     beside = [item for item in items if type_of(desk, item).beside]
     columns = dict(zip((item.name for item in beside), st.columns(max(1, len(beside))), strict=False)) if beside else {}
     for item in items:
@@ -169,7 +174,7 @@ def turn_of(desk: Desk, item: InputField) -> int:
 
 
 def _turn(desk: Desk, item: InputField) -> state.Slot[int]:
-    return state.at(state.key(ref_key(desk.room.id, item.name), "turn"), 0)
+    return state.at(state.key(ref_key(desk.place, item.name), "turn"), 0)
 
 
 def draw_problem(desk: Desk, item: InputField) -> None:
@@ -180,7 +185,7 @@ def draw_problem(desk: Desk, item: InputField) -> None:
 
 def draw_remove(desk: Desk, item: InputField) -> None:
     """Draw the button that forgets an upload."""
-    key = ref_key(desk.room.id, item.name)
+    key = ref_key(desk.place, item.name)
     st.button("Remove", icon=":material/close:", key=f"{key}-remove", on_click=_remove, args=(desk, item))
 
 
@@ -218,27 +223,27 @@ def restore_ref(desk: Desk, item: InputField, given: Mapping[str, str]) -> None:
 
 def _draw_text(desk: Desk, item: InputField) -> None:
     st.text_area(
-        item.label or item.name, key=text_key(desk.room, desk.family, item.name), height=80, persist_state="session",
+        item.label or item.name, key=text_key(desk, item.name), height=80, persist_state="session",
         help=item.help,
     )  # fmt: skip
 
 
 def _text(desk: Desk, item: InputField) -> str | None:
-    return check_text(state.at(text_key(desk.room, desk.family, item.name), "").get(), item.name)
+    return check_text(state.at(text_key(desk, item.name), "").get(), item.name)
 
 
 def _hold_text(desk: Desk, item: InputField) -> str:
-    held: str = state.at(text_key(desk.room, desk.family, item.name), "").get()
+    held: str = state.at(text_key(desk, item.name), "").get()
     return held
 
 
 def _recall_text(desk: Desk, item: InputField, given: Mapping[str, str]) -> None:
-    state.at(text_key(desk.room, desk.family, item.name)).start(given[item.name])
+    state.at(text_key(desk, item.name)).start(given[item.name])
 
 
 def _restore_text(desk: Desk, item: InputField, given: Mapping[str, str]) -> None:
-    if item.name in given or item.name == "prompt":
-        state.at(text_key(desk.room, desk.family, item.name)).set(given.get(item.name, ""))
+    if item.name in given or is_main(desk, item.name):
+        state.at(text_key(desk, item.name)).set(given.get(item.name, ""))
 
 
 def _nothing(desk: Desk, item: InputField) -> None:

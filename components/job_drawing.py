@@ -43,7 +43,7 @@ def draw(desk: Desk, view: JobView, *, closer: bool = False) -> None:
         st.warning(plain(error.message), icon=":material/warning:")
         return
     st.info(
-        plain(f"This job has the purpose “{view.purpose}”, which the {desk.room.title} page has no view for. Its "
+        plain(f"This job has the purpose “{view.purpose}”, which the {desk.page.title} page has no view for. Its "
               "results are shown one by one."),
         icon=":material/info:",
     )  # fmt: skip

@@ -10,37 +10,36 @@ from models.errors import PlaygroundError
 from models.types import Run
 
 if TYPE_CHECKING:
-    from components.modality import Modality
-    from components.session import Session
+    from components.desk import Desk
 
 MOST = 3  # beside the present one; the oldest goes then
 Kept = dict[str, str]  # the job of each run, by the run's id, the oldest first
 
 
-def _kept(room: Modality) -> state.Slot[Kept]:
-    return state.at(state.key(room.id, "kept"), Kept())
+def _kept(desk: Desk) -> state.Slot[Kept]:
+    return state.at(state.key(desk.place, "kept"), Kept())
 
 
-def is_kept(room: Modality, run: Run) -> bool:
+def is_kept(desk: Desk, run: Run) -> bool:
     """Say whether a run is kept beside the next ones."""
-    return run.id in _kept(room).get()
+    return run.id in _kept(desk).get()
 
 
-def keep(room: Modality, run: Run) -> None:
-    """Keep a run beside the next ones of its room."""
-    found = {**_kept(room).get(), run.id: run.job}
-    _kept(room).set(dict(list(found.items())[-MOST:]))
+def keep(desk: Desk, run: Run) -> None:
+    """Keep a run beside the next ones of its page."""
+    found = {**_kept(desk).get(), run.id: run.job}
+    _kept(desk).set(dict(list(found.items())[-MOST:]))
 
 
-def let_go(room: Modality, run: Run) -> None:
+def let_go(desk: Desk, run: Run) -> None:
     """Keep a run no longer; it stays among the earlier results."""
-    _kept(room).set({name: job for name, job in _kept(room).get().items() if name != run.id})
+    _kept(desk).set({name: job for name, job in _kept(desk).get().items() if name != run.id})
 
 
-def runs(session: Session, room: Modality) -> list[Run]:
+def runs(desk: Desk) -> list[Run]:
     """Return the runs that are kept, the oldest first; one that was deleted meanwhile is left out."""
-    found = []
-    for name, job in _kept(room).get().items():
+    found, session = [], desk.session
+    for name, job in _kept(desk).get().items():
         view = session.jobs.view(session.owner, job)  # what could not be stored is there alone
         known = list(view.runs) if view is not None else []
         if not known:

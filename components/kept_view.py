@@ -45,7 +45,7 @@ def draw(
             result.draw_made(desk.session.jobs, run, f"kept-{run.id}")
             st.button(
                 "Let go", icon=":material/close:", type="tertiary", key=f"let-go-{run.id}", on_click=keeping.let_go,
-                args=(desk.room, run), help="It stays among the earlier results.",
+                args=(desk, run), help="It stays among the earlier results.",
             )  # fmt: skip
     if present is not None:
         columns[-1].markdown(f"**{plain(names[-1])}** · now")

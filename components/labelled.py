@@ -45,7 +45,12 @@ def said(run: Run, output: Output) -> str:
 
 def first(run: Run) -> Output | None:
     """Return a run's first result, None where there is none."""
-    return next((output for output in run.outputs if output.kind not in ASIDE), None)
+    return next(iter(shown(run.outputs)), None)
+
+
+def shown(outputs: Sequence[Output]) -> list[Output]:
+    """Return the outputs that are results, not what was noted beside them."""
+    return [output for output in outputs if output.kind not in ASIDE]
 
 
 def zone() -> tzinfo | None:

@@ -16,6 +16,8 @@ from urllib.parse import urlencode
 
 from pydantic import ValidationError
 
+from components import rooms
+from components.modality import RoomPage
 from components.model_picker import MODEL
 from models.catalog import Catalog
 from models.errors import PlaygroundError
@@ -74,9 +76,9 @@ def asks_for_a_new_seed(packed: str) -> bool:
     return bool(json.loads(base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4))).get("seed") == NEW_SEED)
 
 
-def problems(catalog: Catalog, room: str, given: dict[str, str]) -> list[str]:
-    """Return a sentence for each part of a page's address that cannot be used; `room` is the page's."""
-    models = {spec.id: spec for spec in catalog.values() if spec.modality == room}
+def problems(catalog: Catalog, page: RoomPage, given: dict[str, str]) -> list[str]:
+    """Return a sentence for each part of a page's address that cannot be used."""
+    models = {spec.id for spec in rooms.models_on(catalog, page)}
     prefixes = _by_prefix(catalog)
     told = []
     for key, text in given.items():

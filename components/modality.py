@@ -8,13 +8,12 @@ then left out, and the others stay.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from models.family import InputField
+from models.family import ROOM_NAMES, InputField, is_room_name
 from models.types import Output, Request, Run
 
 if TYPE_CHECKING:
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from models.blobs import Blobs
     from models.catalog import Catalog
     from models.runtime.job_view import JobView
-
-_ID = re.compile(r"[a-z][a-z0-9-]*")
 
 
 def _need(held: object, name: str, good: bool, must: str) -> None:
@@ -37,7 +34,8 @@ def _need(held: object, name: str, good: bool, must: str) -> None:
 class RoomPage:
     """Name one page of a room: its script under pages/ (or anywhere), its title, icon and words on Home.
 
-    Pages of a `group` stand together in the navigation, by `order`.
+    Pages of a `group` stand together in the navigation, by `order`. `families` are the names of the families whose
+    models run on it; empty: all that no other page of the room names, on the first page that says so.
     """
 
     script: Path
@@ -46,6 +44,7 @@ class RoomPage:
     about: str
     group: str = "Create"
     order: int = 100
+    families: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what cannot be a page."""
@@ -54,6 +53,13 @@ class RoomPage:
         for name in ("icon", "about", "group"):
             _need(self, name, isinstance(getattr(self, name), str), "a text")
         _need(self, "order", isinstance(self.order, int) and not isinstance(self.order, bool), "a whole number")
+        named = isinstance(self.families, tuple) and all(isinstance(one, str) and one for one in self.families)
+        _need(self, "families", named, "a tuple of names of families")
+
+    @property
+    def id(self) -> str:
+        """Return the name that tells it from the other pages of its room: its script's, without the ending."""
+        return self.script.stem
 
 
 @dataclass(frozen=True)
@@ -89,8 +95,9 @@ class Act:
 class Takes:
     """Say that a room takes outputs of a kind as input, its own or other rooms', and how the button is called.
 
-    `fits(desk, output)` says whether it is offered on the page of `desk`. `take(desk, output)` sets the room's page; it
-    raises `PlaygroundError` for what cannot be taken. Pressed on another room's page, the room's own is opened then.
+    `fits(desk, output)` says whether it is offered on the page of `desk`. `take(desk, output)` sets the page of a model
+    of the room, and returns the model's id; it raises `PlaygroundError` for what cannot be taken. The page that shows
+    this model is opened then, where it is another one; for None, pressed on another room's page, the room's first.
     `name` begins the button's key.
     """
 
@@ -100,7 +107,7 @@ class Takes:
     icon: str
     help: str
     fits: Callable[[Desk, Output], bool]
-    take: Callable[[Desk, Output], None]
+    take: Callable[[Desk, Output], str | None]
 
 
 @dataclass(frozen=True)
@@ -190,8 +197,10 @@ def never(request: Request, more: int) -> bool:
 class Modality:
     """Declare a room.
 
-    - `id` is the first part of its models' ids; `pages` are its pages, the first its own.
-    - `views` draw outputs by kind, still and live; `tile` draws one output small (without it, its words are shown).
+    - `id` is the first part of its models' ids; `pages` are its pages, the first its own; each says which families'
+      models run on it.
+    - `views` draw outputs by kind, still and live; `tiles` draw one output small, by kind (without one, its words are
+      shown).
     - `waiting(request, key)` draws what stands there before the first preview.
     - `says(output)` tells in plain words what an output is (without it: its own words after the prompt), for its name
       among others; `earlier(desk, runs, shown)` draws the list of earlier results (without it: one row a run).
@@ -212,7 +221,7 @@ class Modality:
     pages: tuple[RoomPage, ...]
     views: Mapping[str, Callable[[Showing], None]]
     words: Words = Words()
-    tile: Callable[[Output, Callable[[Output], bytes], str], None] | None = None
+    tiles: Mapping[str, Callable[[Output, Callable[[Output], bytes], str], None]] = field(default_factory=dict)
     waiting: Callable[[Request, str], None] | None = None
     says: Callable[[Output], str] | None = None
     earlier: Callable[[Desk, Sequence[Run], str], None] | None = None
@@ -235,13 +244,13 @@ class Modality:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be a room."""
-        _need(self, "id", isinstance(self.id, str) and bool(_ID.fullmatch(self.id)), "small letters, digits and -")
+        _need(self, "id", is_room_name(self.id), ROOM_NAMES)
         several = {"pages": RoomPage, "looks": Look, "modes": Mode, "takes": Takes}
         for name, kind in several.items():
             given = getattr(self, name)
             good = isinstance(given, tuple) and all(type(one).__name__ == kind.__name__ for one in given)
             _need(self, name, good and (bool(given) or name != "pages"), f"a tuple of {kind.__name__}")
-        for name in ("views", "actions", "jobs", "inputs"):
+        for name in ("views", "tiles", "actions", "jobs", "inputs"):
             given = getattr(self, name)
             good = isinstance(given, Mapping) and all(
                 type(one).__name__ == "InputType" if name == "inputs" else callable(one) for one in given.values()
@@ -253,13 +262,29 @@ class Modality:
                 _need(self, item.name, callable(given) or (given is None and "None" in str(item.type)), "a function")
         _need(self, "words", type(self.words).__name__ == "Words", "Words")
         _need(self, "file", self.file is None or type(self.file).__name__ == "SettingsFile", "a SettingsFile or None")
+        claimed = [name for page in self.pages for name in page.families]
+        if twice := next((name for name in claimed if claimed.count(name) > 1), ""):
+            raise TypeError(f"Modality.pages name the family {twice!r} twice; a family runs on one page. Name it once.")
 
     @property
     def page(self) -> RoomPage:
-        """Return the page on which its models run."""
+        """Return its first page, its own."""
         return self.pages[0]
 
     @property
     def title(self) -> str:
         """Return the title of its own page."""
         return self.page.title
+
+    def page_for(self, family: str) -> RoomPage:
+        """Return the page on which the models of a family run: the one that names it, else the first that names none.
+
+        The first of all where every page names families, and none this one, so that no model is without a page.
+        """
+        claims = (page for page in self.pages if family in page.families)
+        rest = (page for page in self.pages if not page.families)
+        return next(claims, None) or next(rest, self.pages[0])
+
+    def place(self, page: RoomPage) -> str:
+        """Return what the keys of a page begin with: the room's id for its first page, `room/script` for another."""
+        return self.id if page == self.page else f"{self.id}/{page.id}"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from components import state
+from components import rooms, state
 from components.escape import plain
+from components.modality import RoomPage
 from models.amounts import size
 from models.catalog import Catalog
 from models.spec import ModelSpec
@@ -13,9 +14,12 @@ from models.spec import ModelSpec
 MODEL = "model"  # the query parameter
 
 
-def pick(catalog: Catalog, modality: str) -> ModelSpec | None:
-    """Draw the choice among a modality's models with a line of facts; return the chosen one, None if there is none."""
-    specs = [spec for spec in catalog.values() if spec.modality == modality]
+def pick(catalog: Catalog, page: RoomPage, place: str) -> ModelSpec | None:
+    """Draw the choice among a page's models with a line of facts; return the chosen one, None if there is none.
+
+    `place` is what the page's keys begin with.
+    """
+    specs = rooms.models_on(catalog, page)
     draw_problems(catalog)
     if not specs:
         st.error(
@@ -25,7 +29,7 @@ def pick(catalog: Catalog, modality: str) -> ModelSpec | None:
         )  # fmt: skip
         return None
     ids = [spec.id for spec in specs]
-    choice = state.at(state.model_key(modality), ids[0])
+    choice = state.at(state.model_key(place), ids[0])
     # a bound selectbox would write its label into the address: the id belongs there
     if not choice.there and st.query_params.get(MODEL) in ids:
         choice.set(st.query_params[MODEL])

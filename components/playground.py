@@ -43,15 +43,15 @@ from models.runtime.job_view import STUDY, JobView
 from models.types import Run
 
 
-def show(name: str) -> None:
-    """Draw the page of a room."""
-    session, room = sessions.here(), rooms.room(name)
+def show(name: str, script: str = "") -> None:
+    """Draw a page of a room: its first, or the one whose script has this name, without the ending."""
+    session, room, page = sessions.here(), rooms.room(name), rooms.page(name, script)
     arrival.adopt(session)
-    arrival.read(session, room)
+    arrival.read(session, room, page)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.title(room.title, anchor=False)
+        st.title(page.title, anchor=False)
         how = st.container(horizontal=True, width="content", gap="xsmall")
-    spec = model_picker.pick(session.catalog, room.id)
+    spec = model_picker.pick(session.catalog, page, room.place(page))
     if spec is None:
         return
     desk = desks.of(session, room, spec.id)
@@ -72,7 +72,7 @@ def show(name: str) -> None:
     _draw_inputs(desk)
     _draw_run_line(desk, live)
     state.draw_notices()
-    elsewhere.draw(session, room, view.id if view is not None else "")
+    elsewhere.draw(session, page, view.id if view is not None else "")
     guide.draw(view)
     _draw_result(desk, view)
     if room.below is not None:
@@ -83,12 +83,12 @@ def show(name: str) -> None:
 
 
 def _job_of(desk: Desk) -> JobView | None:
-    """Return the owner's newest job of a room, but for those that a mode of it keeps to itself.
+    """Return the owner's newest job of a page, but for those that a mode of it keeps to itself.
 
-    The jobs at hand are few; what was made before the app began, or before a run in another room, is in the store.
+    The jobs at hand are few; what was made before the app began, or before a run on another page, is in the store.
     None while a link waits to be run.
     """
-    session, since = desk.session, arrival.opened_at(desk.room)
+    session, since = desk.session, arrival.opened_at(desk.place)
     found = [view for view in session.jobs.jobs_of(session.owner) if _is_of(desk, view)]
     if not found:
         with suppress(PlaygroundError):  # the list of earlier results says what is wrong with the store
@@ -102,14 +102,14 @@ def _job_of(desk: Desk) -> JobView | None:
 def _is_of(desk: Desk, view: JobView) -> bool:
     request = view.requests[0]
     return (
-        rooms.of(request.model).id == desk.room.id and view.purpose != STUDY and not request.study
+        rooms.page_of(desk.session.catalog, request.model) == desk.page and view.purpose != STUDY and not request.study
         and not any(mode.keeps(view) for mode in desk.room.modes)
     )  # fmt: skip
 
 
 def _draw_inputs(desk: Desk) -> None:
     for item in inputs.wanted(desk):
-        if item.name == "prompt":
+        if inputs.is_main(desk, item.name):
             _draw_prompt(desk, item)
     inputs.draw(desk)
 
@@ -118,8 +118,8 @@ def _draw_prompt(desk: Desk, item: InputField) -> None:
     if desk.spec.examples and item.required:
         desk.prompt.start(desk.spec.examples[0])  # first use needs one click
     st.text_area(
-        item.label or "Prompt", key=desk.prompt.key, height=desk.room.prompt_px, persist_state="session",
-        placeholder=desk.room.placeholder,
+        item.label or item.name.replace("_", " ").capitalize(), key=desk.prompt.key, height=desk.room.prompt_px,
+        persist_state="session", placeholder=desk.room.placeholder,
         help=item.help or "What the model starts from. Markdown and HTML are shown as plain text.",
     )  # fmt: skip
     if desk.spec.examples:
@@ -207,7 +207,7 @@ def _forecast(desk: Desk) -> str:
 def _draw_result(desk: Desk, view: JobView | None) -> None:
     """Draw the newest job; kept results stand beside a run, and above a job with a purpose."""
     mine = {run.id for run in view.runs} if view is not None else set()
-    kept = [run for run in keeping.runs(desk.session, desk.room) if run.id not in mine]
+    kept = [run for run in keeping.runs(desk) if run.id not in mine]
     if view is None:
         kept_view.draw(desk, kept)
         _draw_example(desk)
@@ -251,7 +251,7 @@ def _draw_look_before(desk: Desk) -> None:
 def _draw_example(desk: Desk) -> None:
     if links.JOB in st.query_params:
         return
-    if arrival.opened_at(desk.room):
+    if arrival.opened_at(desk.place):
         st.info("Press Run to see what was shared.", icon=":material/link:")
         return
     example = example_run(desk.spec)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -30,6 +31,7 @@ FINISH = {
 }  # fmt: skip
 
 TILE_CHARS = 80
+_OPENS: state.Slot[Path | None] = state.slot("take-opens", None)  # the script of the page that has what was taken
 
 
 def draw_outputs(
@@ -47,11 +49,14 @@ def draw_outputs(
         if view is not None:
             view(showing)
         else:
-            st.info(
-                plain(f"This is an output of the kind “{kind}”, which the {room.title} page cannot show. Download it "
-                      "to look at it elsewhere."),
-                icon=":material/info:",
-            )  # fmt: skip
+            st.info(plain(_unknown(room, kind)), icon=":material/info:")
+
+
+def _unknown(room: Modality, kind: str) -> str:
+    return (
+        f"This is an output of the kind “{kind}”, which the {room.title} page cannot show. Download it to look at it "
+        "elsewhere."
+    )
 
 
 def _own(output: Output) -> bytes:
@@ -191,10 +196,10 @@ def _numbered(output: Output, name: str) -> str:
 
 
 def _draw_keep(desk: Desk, run: Run, key: str) -> None:
-    is_kept = keeping.is_kept(desk.room, run)
+    is_kept = keeping.is_kept(desk, run)
     st.button(
         "Kept" if is_kept else "Keep this one", icon=f":material/{'keep_off' if is_kept else 'keep'}:",
-        key=f"keep-{key}-{run.id}", on_click=keeping.let_go if is_kept else keeping.keep, args=(desk.room, run),
+        key=f"keep-{key}-{run.id}", on_click=keeping.let_go if is_kept else keeping.keep, args=(desk, run),
         type="primary" if is_kept else "secondary",
         help="Lets this result go from beside the others. It stays among the earlier results." if is_kept
         else "Keeps this result beside the next ones. Then move a slider and run again.",
@@ -205,26 +210,28 @@ def draw_takes(desk: Desk, output: Output, key: str) -> None:
     """Draw a button for each way in which a room, this page's or another one, takes an output as its input."""
     for room in rooms.every().values():
         for takes in (one for one in room.takes if one.kind == output.kind and one.fits(desk, output)):
-            label, own = takes.label, f"{takes.name}-{key}"
-            if room.id == desk.room.id:
-                st.button(label, icon=takes.icon, key=own, on_click=_take_here, args=(takes, desk, output),
-                          help=takes.help)  # fmt: skip
-            elif st.button(label, icon=takes.icon, key=own, help=takes.help) and _take(takes, desk, output):
-                st.switch_page(room.page.script)
+            # what is taken is set before this page is drawn again, and another page is opened from within it
+            pressed = st.button(
+                takes.label, icon=takes.icon, key=f"{takes.name}-{key}", on_click=_take,
+                args=(room, takes, desk, output), help=takes.help,
+            )  # fmt: skip
+            if pressed and (there := _OPENS.pop()) is not None:
+                st.switch_page(there)
 
 
-def _take_here(takes: Takes, desk: Desk, output: Output) -> None:
-    _take(takes, desk, output)
-
-
-def _take(takes: Takes, desk: Desk, output: Output) -> bool:
+def _take(room: Modality, takes: Takes, desk: Desk, output: Output) -> None:
+    """Take an output as input, and say which page is to be opened for it, if it is not the one at hand."""
     state.clear_notices()
+    _OPENS.pop()
     try:
-        takes.take(desk, output)
+        model = takes.take(desk, output)
     except PlaygroundError as error:
         state.notify(error.message)
-        return False
-    return True
+        return
+    here = desk.page if room.id == desk.room.id else room.page
+    there = rooms.page_of(desk.session.catalog, model) if model is not None else here
+    if there != desk.page:
+        _OPENS.set(there.script)
 
 
 def _draw_sharing(catalog: Catalog, run: Run, key: str) -> None:
@@ -260,8 +267,13 @@ def stored(jobs: Jobs, output: Output) -> bytes:
 
 
 def draw_tile(room: Modality, output: Output, key: str, jobs: Jobs | None = None) -> None:
-    """Draw an output small, as its room does; where the room has no tile, its first words."""
-    if room.tile is not None:
-        room.tile(output, partial(stored, jobs) if jobs is not None else _own, key)
-    elif output.text:
-        st.caption(plain(labels.shorten(labels.own_words(output), TILE_CHARS)))
+    """Draw an output small, as its room does by its kind; without a tile its first words, else where it can be seen."""
+    tile = room.tiles.get(output.kind)
+    if tile is not None:
+        tile(output, partial(stored, jobs) if jobs is not None else _own, key)
+    elif output.text.strip():
+        st.caption(plain(labels.shorten(labels.own_words(output) or output.text, TILE_CHARS)))
+    elif output.kind in room.views:
+        st.caption(plain(f"Shown in full on the {room.title} page."))
+    else:
+        st.caption(plain(_unknown(room, output.kind)))

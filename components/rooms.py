@@ -17,10 +17,14 @@ from streamlit.errors import StreamlitAPIException
 from streamlit.source_util import page_icon_and_name
 
 from components import guard
+from models.errors import PlaygroundError
+from models.family import is_room_name
 from models.settings import Settings
 
 if TYPE_CHECKING:
-    from components.modality import InputType, Modality
+    from components.modality import InputType, Modality, RoomPage
+    from models.catalog import Catalog
+    from models.spec import ModelSpec
 
 log = logging.getLogger(__name__)
 _OWN = Path(__file__).resolve().parent
@@ -58,6 +62,38 @@ def of(model: str) -> Modality:
     return room(model.split("/", 1)[0])
 
 
+def page_of(catalog: Catalog, model: str) -> RoomPage:
+    """Return the page on which a model runs, by its id; of one that the catalogue has no longer, its room's first.
+
+    All that goes to a model goes by this: its page's list, links, inputs taken over, results, examples.
+    """
+    return of(model).page_for(catalog[model].family if model in catalog else "")
+
+
+def models_on(catalog: Catalog, page: RoomPage) -> list[ModelSpec]:
+    """Return the models that run on a page, in the catalogue's order."""
+    rooms = {room.id: room for room in every().values() if page in room.pages}
+    return [
+        spec for spec in catalog.values()
+        if spec.modality in rooms and rooms[spec.modality].page_for(spec.family) == page
+    ]  # fmt: skip
+
+
+def page(name: str, script: str = "") -> RoomPage:
+    """Return the page of a room whose script has this name, without its ending; without one, the first.
+
+    Raises `PlaygroundError`, which says what pages there are.
+    """
+    found = room(name).pages
+    for one in found:
+        if script in ("", one.id):
+            return one
+    raise PlaygroundError(
+        f"The room {name} declares no page with the script {script}.py, only "
+        f"{', '.join(f'{one.id}.py' for one in found)}. Add a RoomPage for it to its page.py, {_AGAIN}"
+    )
+
+
 def input_type(name: str, room: str) -> InputType | None:
     """Return how inputs of a type are drawn on the page of `room`: as that room declares it, else another one.
 
@@ -71,9 +107,9 @@ def input_type(name: str, room: str) -> InputType | None:
 def _unknown(name: str) -> Modality:
     from components.modality import Modality, RoomPage
 
-    title = name.capitalize() or "?"
+    title = name.replace("_", " ").capitalize() or "?"
     return Modality(
-        name if name.isalpha() and name.islower() and name.isascii() else "unknown",
+        name if is_room_name(name) else "unknown",
         (RoomPage(Path(), title, ":material/help:", ""),),
         {},
     )

@@ -23,13 +23,15 @@ MARKS = {"stopped": "stopped · ", "failed": "failed · "}
 
 
 def draw(desk: Desk, shown: str) -> None:
-    """Draw the owner's runs of a room, the newest first, but for those of the job `shown` above."""
+    """Draw the owner's runs of a page, the newest first, but for those of the job `shown` above."""
     try:
         found = desk.session.jobs.store.runs(desk.session.owner, limit=READ)
     except PlaygroundError as error:
         st.warning(plain(error.message), icon=":material/warning:")
         return
-    runs = [run for run in found if rooms.of(run.request.model).id == desk.room.id and not run.request.study]
+    models = {run.request.model for run in found}
+    here = {model for model in models if rooms.page_of(desk.session.catalog, model) == desk.page}
+    runs = [run for run in found if run.request.model in here and not run.request.study]
     if all(run.job == shown for run in runs):
         st.caption("Your results gather here, newest first. Nothing is lost when you run again.")
     (desk.room.earlier or draw_rows)(desk, runs, shown)

@@ -8,7 +8,7 @@ import streamlit as st
 from pydantic import ValidationError
 
 from components import desk as desks
-from components import inputs, params_form, state
+from components import inputs, params_form, rooms, state
 from models import readers
 from models.errors import BadInput, PlaygroundError
 from models.params import in_effect
@@ -70,7 +70,8 @@ def apply(desk: Desk, file: str, found: Recovered) -> None:
     """Set the page to what a `file` (a word for it) says, and say what could not be taken."""
     catalog, model = desk.session.catalog, found.model
     if model is None:  # what other programs call a model may be one of ours, whose settings they copied
-        model = next((spec.id for spec in catalog.values() if spec.id == f"{desk.room.id}/{found.made_with}"), None)
+        here = rooms.models_on(catalog, desk.page)
+        model = next((spec.id for spec in here if spec.short_id == found.made_with), None)
     if found.own and model not in catalog:
         state.notify(
             f"The {file} was made by {str(model)[:60]}, which is not installed. The other settings were applied.",
@@ -86,7 +87,7 @@ def apply(desk: Desk, file: str, found: Recovered) -> None:
         for name, ref in found.inputs.items()
     }
     request = Request(model=there.spec.id, inputs=given, params=found.params, seed=seed)
-    desks.apply(desk.session, desk.room, request)
+    desks.apply(desk.session, desk.page, request)
     what = "prompt and settings" if found.seed is None else "prompt, settings and seed"
     source = "" if found.own else " as far as this model has them"
     state.notify(f"The {what} of the {file} are set{source}. {inputs.press(there, given)}", "info")

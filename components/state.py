@@ -111,19 +111,22 @@ def switch_of(setting: str) -> str:
     return f"{setting}.on"
 
 
-def prompt_key(room: str, family: str = "") -> str:
-    """Return the key of a page's prompt, which is never part of the address; with `family`, of that family's own."""
-    return key(room, family, "prompt") if family else key(room, "prompt")
+def prompt_key(place: str, family: str = "") -> str:
+    """Return the key of a page's prompt, which is never part of the address; with `family`, of that family's own.
+
+    `place` is what the page's keys begin with (`Modality.place`): the room's id for its first page.
+    """
+    return key(place, family, "prompt") if family else key(place, "prompt")
 
 
-def input_key(room: str, name: str) -> str:
+def input_key(place: str, name: str) -> str:
     """Return the key of what a page was given beside its prompt: a text, or the reference of an upload."""
-    return key(room, "input", name)
+    return key(place, "input", name)
 
 
-def model_key(room: str) -> str:
+def model_key(place: str) -> str:
     """Return the key of a page's model choice."""
-    return key(room, "model")
+    return key(place, "model")
 
 
 def clear() -> None:

@@ -77,7 +77,7 @@ def _draw_tile(desk: Desk, view: JobView, place: int, key: str) -> None:
             result.draw_tile(room, output, key, desk.session.jobs)
         else:
             st.caption("Failed." if run.error else "Stopped.")
-    elif place == view.index and view.preview is not None and view.preview.outputs:
-        result.draw_tile(room, view.preview.outputs[0], f"{key}-live")
+    elif place == view.index and view.preview is not None and (made := labelled.shown(view.preview.outputs)):
+        result.draw_tile(room, made[0], f"{key}-live")
     else:
         st.caption("Not run: the job was stopped." if view.finished else "Waiting …")

@@ -35,7 +35,7 @@ from models.catalog import Catalog, load_catalog
 from models.device import import_libraries
 from models.errors import BadInput, BadParam, PlaygroundError, WeightsError
 from models.events import Final, count_words, is_stepping
-from models.family import Family
+from models.family import Family, main_text
 from models.known import unseen
 from models.labels import Named
 from models.params import allowed, in_effect
@@ -121,7 +121,10 @@ def _show(options: argparse.Namespace, settings: Settings) -> int:
     ):
         shell.say(f"{title}: {text}")
     shell.say(f"Size: {spec.parameters:,} parameters, {amounts.size(spec.weights_bytes())}")
-    shell.say(f"Inputs: {', '.join(item.name for item in family.inputs)}")
+    main = main_text(family.inputs)
+    named = [f"{item.name} (--prompt)" if item == main and item.name != "prompt" else item.name
+             for item in family.inputs]  # fmt: skip
+    shell.say(f"Inputs: {', '.join(named)}")
     if family.saves:
         shell.say(f"Saved as: {', '.join(family.saves)}")
     shell.say("\nSettings:")
@@ -196,7 +199,8 @@ def _asked(options: argparse.Namespace, settings: Settings) -> tuple[LocalEngine
     inputs, said = lists.draw_inputs(family, inputs, seed, settings)
     request = catalog.current(Request(model=spec.id, inputs=inputs, params=params, seed=seed))
     warnings = family.warnings(spec, request, catalog.validate(request))
-    strange = unseen(spec, inputs.get("prompt", ""))
+    main = main_text(family.inputs)
+    strange = unseen(spec, inputs.get(main.name, "")) if main is not None else None
     for sentence in (
         said,
         strange.sentence if strange else "",
@@ -348,7 +352,7 @@ def _parser() -> argparse.ArgumentParser:
     ):
         made = commands.add_parser(name, help=told)
         made.add_argument("model", metavar="MODEL")
-        made.add_argument("--prompt", help="text to start from")
+        made.add_argument("--prompt", help="text to start from: the model's main text")
         made.add_argument("--input", action="append", default=[], metavar="NAME=FILE", help="file input, repeatable")
         made.add_argument(
             "--param", action="append", default=[], metavar="NAME=VALUE", help="setting, repeatable; see show"

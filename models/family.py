@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import keyword
 import logging
 import re
 import sys
@@ -32,7 +33,12 @@ P = TypeVar("P", bound=Params, default=Any)  # the params of a family; of any, w
 
 log = logging.getLogger(__name__)
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-_ROOM = re.compile(r"[a-z][a-z0-9-]*")
+ROOM_NAMES = "small letters, digits and _, as text_tasks: what the folder of a Python package can be named"
+
+
+def is_room_name(name: object) -> bool:
+    """Say whether this can be the id of a room (see `ROOM_NAMES`): it names folders of code, and begins models' ids."""
+    return isinstance(name, str) and _NAME.fullmatch(name) is not None and not keyword.iskeyword(name)
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,8 @@ class InputField:
     `shown_if` is that of a setting: the input acts, and is drawn, only while each named setting acts and has one of the
     listed values. `max_chars` and `max_bytes` limit a text, `max_bytes` an upload too.
     In a text with `lists`, `{red|blue}` and `__animal__` are drawn before it becomes a request; see `models.lists`.
+    `main` marks the text that a model starts from, whatever its name: the page's prompt box, and `--prompt` in a shell
+    (see `main_text`).
     Raises `TypeError` for what is none of these, when it is declared.
     """
 
@@ -61,6 +69,7 @@ class InputField:
     max_bytes: int | None = None
     lists: bool = False
     inline: bool = False
+    main: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a wrong declaration, so that it fails at import."""
@@ -78,6 +87,8 @@ class InputField:
             if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
                 raise TypeError(f"{where}: {name} is {limit!r}; it must be a whole number above 0, or None.")
         check_condition(self.shown_if, f"{where}: shown_if")
+        if self.main not in (False, True) or (self.main and self.type != "text"):
+            raise TypeError(f"{where}: main is {self.main!r}, its type {self.type!r}; only a text can be the main one.")
 
     @property
     def is_text(self) -> bool:
@@ -102,6 +113,13 @@ class InputField:
             cure = "Shorten it." if isinstance(value, str) else "Upload a smaller one."
             return f"The {what} has {size:,} bytes; at most {self.max_bytes:,} are allowed. {cure}"
         return ""
+
+
+def main_text(inputs: Sequence[InputField]) -> InputField | None:
+    """Return the text that a model starts from: the input declared `main`, else the text named prompt, if any."""
+    declared = (item for item in inputs if item.main)
+    usual = (item for item in inputs if item.name == "prompt" and item.type == "text")
+    return next(declared, None) or next(usual, None)
 
 
 def acting_inputs(
@@ -272,10 +290,12 @@ def _declaration_problem(cls: type[Family[Any]], whole: bool) -> str:
     if params is not None and not (isinstance(params, type) and issubclass(params, Params)):
         return f".Params is {params!r}; it must be a subclass of models.params.Params"
     if whole:
-        for name, form, such in (("name", _NAME, "causal_lm"), ("modality", _ROOM, "text"), ("title", None, "A title")):
+        for name, form, such in (("name", _NAME, "causal_lm"), ("modality", None, "text"), ("title", None, "A title")):
             value = getattr(cls, name, None)
             if not isinstance(value, str) or not value.strip() or (form is not None and not form.fullmatch(value)):
                 return f".{name} is {value!r}; a family needs one, such as {such!r}"
+        if not is_room_name(cls.modality):
+            return f".modality is {cls.modality!r}; it must be {ROOM_NAMES}"
         if params is None:
             return ".Params is missing; a family needs a class of its settings"
     table = {item.name: item for item in describe(params)} if params is not None else {}
@@ -293,6 +313,8 @@ def _declaration_problem(cls: type[Family[Any]], whole: bool) -> str:
             return f".inputs {item.name}: shown_if names unknown fields {missing}"
         if problem := impossible(table, item.shown_if):
             return f".inputs {item.name}: shown_if: {problem}"
+    if len(main := [item.name for item in cls.inputs if item.main]) > 1:
+        return f".inputs declares {' and '.join(main)} as the main text; only one can be"
     check_condition(cls.seed_shown_if, f"{cls.__name__}.seed_shown_if")
     if whole and (missing := sorted(set(cls.seed_shown_if) - settings)):
         return f".seed_shown_if names unknown fields {missing}"

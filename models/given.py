@@ -8,7 +8,7 @@ from typing import Any
 
 from models import plain_text, shell
 from models.errors import BadInput, BadParam
-from models.family import Family
+from models.family import Family, main_text
 from models.params import ParamField
 from models.settings import Settings
 from models.store import Store
@@ -37,13 +37,15 @@ def params(pairs: list[str], fields: dict[str, ParamField]) -> dict[str, Any]:
 def inputs(
     prompt: str | None, pairs: list[str], family: Family, texts: set[str], settings: Settings
 ) -> dict[str, str]:  # fmt: skip
-    """Read the prompt and `name=FILE` pairs: text for those in `texts`, a reference to stored bytes for others.
+    """Read the prompt, which is the family's main text, and `name=FILE` pairs.
 
-    Raises `BadInput`.
+    A file is text for those in `texts`, a reference to stored bytes for others. Raises `BadInput`.
     """
     found: dict[str, str] = {}
     if prompt is not None:
-        found["prompt"] = plain_text.check_text(prompt)
+        main = main_text(family.inputs)
+        name = main.name if main is not None else "prompt"
+        found[name] = plain_text.check_text(prompt, name)
     for pair in pairs:
         name, equals, file = pair.partition("=")
         if not equals or not name:

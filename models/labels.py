@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from models.errors import PlaygroundError
+from models.family import main_text
 from models.params import ParamField, values_in_effect
 from models.types import Output, Request, Run
 
@@ -117,9 +118,11 @@ class _Told:
         self.catalog = catalog
         try:
             request = catalog.current(named.request)
-            self.fields = {item.name: item for item in catalog.family(request.model).fields(catalog[request.model])}
+            family = catalog.family(request.model)
+            self.fields = {item.name: item for item in family.fields(catalog[request.model])}
+            self.main = main_text(family.inputs)
         except PlaygroundError:  # of a model that is gone
-            request, self.fields = named.request, {}
+            request, self.fields, self.main = named.request, {}, None
         self.named = named
         self.request = request
 
@@ -139,7 +142,7 @@ class _Told:
 
     @property
     def prompt(self) -> str:
-        return self.request.inputs.get("prompt", "")
+        return self.request.inputs.get(self.main.name if self.main is not None else "prompt", "")
 
     @property
     def seed(self) -> int | None:

@@ -60,7 +60,7 @@ class ModelSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    id: str = Field(pattern=r"^[a-z][a-z0-9-]*/[a-z0-9][a-z0-9.-]*$")
+    id: str = Field(pattern=r"^[a-z][a-z0-9_]*/[a-z0-9][a-z0-9.-]*$")
     name: str = Field(min_length=1, max_length=60)
     family: str
     summary: str = Field(min_length=1, max_length=300)

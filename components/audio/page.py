@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from components import desk as desks
 from components import run_list, shell, state
 from components.audio import after as sound_after
 from components.audio import recording_input, sentence_rows, sound_actions, sound_pair, sound_view
@@ -66,12 +67,14 @@ def _speaks(desk: Desk, output: Output) -> bool:
     return desk.room.id != ROOM.id and _voice(desk) is not None  # what was heard here is no story to be told
 
 
-def _speak(desk: Desk, output: Output) -> None:
+def _speak(desk: Desk, output: Output) -> str:
     """Set the page to a text to be spoken."""
     spec = _voice(desk)
     assert spec is not None
-    state.at(state.model_key(ROOM.id)).set(spec.id)
-    state.at(state.prompt_key(ROOM.id, spec.family)).set(output.text)
+    there = desks.of(desk.session, ROOM, spec.id)
+    state.at(state.model_key(there.place)).set(spec.id)
+    there.prompt.set(output.text)
+    return spec.id
 
 
 ROOM = Modality(
@@ -86,7 +89,7 @@ ROOM = Modality(
     ),
     views={"audio": _draw, "text": _draw_heard},
     words=Words(decoded="sound"),
-    tile=_draw_tile,
+    tiles={"audio": _draw_tile, "text": _draw_tile},
     says=_says,
     earlier=_draw_earlier,
     actions={"audio": sound_actions.draw},

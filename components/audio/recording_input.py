@@ -51,7 +51,7 @@ def _draw_example(desk: Desk, item: InputField) -> None:
     file = example_file(desk.spec, "-input.wav")
     if file is None:
         return
-    key = inputs.ref_key(desk.room.id, item.name)
+    key = inputs.ref_key(desk.place, item.name)
 
     def chosen() -> None:
         inputs.take(desk, item, file.read_bytes())

@@ -28,13 +28,13 @@ def draw(desk: Desk, runs: Sequence[Run], shown: str) -> None:
 
     The job `shown` above takes part in the comparison alone.
     """
-    jobs, room = desk.session.jobs, desk.room.id
+    jobs, place = desk.session.jobs, desk.place
     groups = [list(group) for _, group in groupby(runs, key=lambda run: run.job)]
     earlier = [sorted(group, key=lambda run: run.created_at) for group in groups if group[0].job != shown][:GROUPS]
     _draw_comparison(desk, runs)
     if not earlier:
         return
-    opened = state.at(open_key(room), "")
+    opened = state.at(open_key(place), "")
     found: list[tuple[Run, Output | None]] = [
         (run, output) for group in earlier for run in group for output in (_pictures(run) or (None,))
     ]
@@ -43,7 +43,7 @@ def draw(desk: Desk, runs: Sequence[Run], shown: str) -> None:
         labelled.of_outputs(desk.session.catalog, found, page_model=desk.spec.id), strict=True,
     ))  # fmt: skip
     cells = [[cell for run in group for cell in _cells(jobs, run, names)] for group in earlier]
-    pressed = picture_wall.draw(cells, f"{room}-wall", opened.get())
+    pressed = picture_wall.draw(cells, f"{place}-wall", opened.get())
     if pressed is not None:
         opened.set("" if pressed == opened.get() else pressed)
         st.rerun()  # the wall marks what is open
@@ -54,9 +54,9 @@ def draw(desk: Desk, runs: Sequence[Run], shown: str) -> None:
                 _draw_open(desk, run, group, name, opened)
 
 
-def open_key(room: str) -> str:
+def open_key(place: str) -> str:
     """Return the key under which the id of the opened run is kept."""
-    return state.key(room, "open")
+    return state.key(place, "open")
 
 
 def _draw_open(desk: Desk, run: Run, group: Sequence[Run], name: str, opened: state.Slot[str]) -> None:
@@ -103,20 +103,21 @@ def _small(jobs: Jobs, output: Output) -> bytes:
 
 def _draw_comparison(desk: Desk, runs: Sequence[Run]) -> None:
     """Draw a choice of two among the newest pictures, under one slider."""
-    jobs, room = desk.session.jobs, desk.room.id
+    jobs, place = desk.session.jobs, desk.place
     found = [(run, output) for run in runs for output in _pictures(run)][:COMPARED]
     if len(found) < 2:
         return
-    with st.expander("Compare two images", icon=":material/compare:", key=f"{room}-compare", on_change="rerun") as fold:
+    own = f"{place}-compare"
+    with st.expander("Compare two images", icon=":material/compare:", key=own, on_change="rerun") as fold:
         if not fold.open:
             return
         names = labelled.of_outputs(desk.session.catalog, found)  # the newest first
         left, right = st.columns(2)
-        first = left.selectbox("A", range(len(names)), format_func=names.__getitem__, key=f"{room}-a")
-        second = right.selectbox("B", range(len(names)), index=1, format_func=names.__getitem__, key=f"{room}-b")
-        pictures = [result.stored(jobs, found[place][1]) for place in (first, second)]
+        first = left.selectbox("A", range(len(names)), format_func=names.__getitem__, key=f"{place}-a")
+        second = right.selectbox("B", range(len(names)), index=1, format_func=names.__getitem__, key=f"{place}-b")
+        pictures = [result.stored(jobs, found[at][1]) for at in (first, second)]
         if all(pictures):
             pair = labelled.of_outputs(desk.session.catalog, [found[first], found[second]])
-            ab_slider.draw(pictures[0], pictures[1], f"{room}-ab", labels=(pair[0], pair[1]))
+            ab_slider.draw(pictures[0], pictures[1], f"{place}-ab", labels=(pair[0], pair[1]))
         else:
             st.caption("One of the two images has been deleted.")

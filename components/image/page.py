@@ -77,23 +77,24 @@ def _vary(desk: Desk, request: Request, index: int) -> None:
     desk.submit(request.model_copy(update={"params": {**request.params, **near}, "seed": seed}))
 
 
-def _take(desk: Desk, output: Output) -> None:
+def _take(desk: Desk, output: Output) -> str:
     """Make a result the picture to start from, and choose a task that takes one."""
     here = desk if desk.room.id == ROOM.id else _own_desk(desk.session)
     item = picture_input.main_input(here.family.inputs)
     tasks = _tasks(here)
-    if item is None or not tasks:
+    if item is None or not _starts_from_one(here):
         state.notify(
             f"{here.spec.name} cannot start from an image. Choose one that can, then press “Use as input” again.",
             "info",
         )
-        return
+        return here.spec.id
     inputs.take(here, item, result.stored(desk.session.jobs, output), "picture")
-    state.at(state.model_key(ROOM.id)).set(here.spec.id)
+    state.at(state.model_key(here.place)).set(here.spec.id)
     task = state.at(state.setting_key(here.spec.id, "task"))
-    if task.get() not in picture_input.tasks_with(here, item):
+    if tasks and task.get() not in picture_input.tasks_with(here, item):
         task.set(tasks[0])
     state.notify("This image is now the starting image.", "info")
+    return here.spec.id
 
 
 def _tasks(desk: Desk) -> list[str]:
@@ -103,12 +104,18 @@ def _tasks(desk: Desk) -> list[str]:
     return [task for task in picture_input.tasks_with(desk, item) if task in allowed] if item is not None else []
 
 
+def _starts_from_one(desk: Desk) -> bool:
+    """Say whether a model can start from a picture: in one of its tasks, or always."""
+    item = picture_input.main_input(desk.family.inputs)
+    return item is not None and (not item.shown_if or bool(_tasks(desk)))
+
+
 def _own_desk(session: Session) -> Desk:
     """Return the desk of this room's page: its chosen model if that takes a picture, else the first that does."""
     mine = [spec.id for spec in session.catalog.values() if spec.modality == ROOM.id]
     chosen = state.at(state.model_key(ROOM.id), mine[0]).get()
     every = [desks.of(session, ROOM, model) for model in (chosen, *mine)]
-    return next((desk for desk in every if _tasks(desk)), every[0])
+    return next((desk for desk in every if _starts_from_one(desk)), every[0])
 
 
 def _takes_any(desk: Desk, output: Output) -> bool:
@@ -127,7 +134,7 @@ ROOM = Modality(
     ),
     views={"image": _draw},
     words=Words(decoded="pixels", rest=" for these images", one="image"),
-    tile=_draw_tile,
+    tiles={"image": _draw_tile},
     waiting=_draw_waiting,
     earlier=gallery.draw,
     actions={"image": _draw_actions},

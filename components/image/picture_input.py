@@ -10,6 +10,7 @@ import streamlit as st
 from PIL.Image import Resampling
 
 from components import inputs, params_form, state
+from components.escape import plain
 from components.image import mask_painter
 from components.modality import InputType
 from models.errors import PlaygroundError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from components.desk import Desk
 
 THUMBNAIL, MASKED = 96, 256  # px
+PAINTED = 1024  # px: what is painted on travels to the browser, and the mask back
 UPLOAD_MB = UPLOAD_MAX_BYTES // 1_000_000  # the browser says so before it sends what is too large
 _TASK = "task"
 
@@ -31,6 +33,14 @@ def thumbnail(ref: str, side: int, _data: bytes) -> bytes:
     picture = files.decode_upload(_data)
     picture.thumbnail((side, side))
     return _png(picture)
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def _own_size(ref: str, _data: bytes) -> tuple[int, int]:
+    """Return a picture's size, upright, at most `PAINTED` px a side in its own shape: a mask is scaled as it is."""
+    picture = files.decode_upload(_data)
+    picture.thumbnail((PAINTED, PAINTED))
+    return picture.size
 
 
 @st.cache_data(max_entries=20, show_spinner=False)
@@ -57,7 +67,9 @@ def _png(picture: Any) -> bytes:
 def draw_picture(desk: Desk, item: InputField) -> None:
     """Draw the upload of a picture, with the thumbnail of the one that is kept."""
     if not _draw_upload(desk, item) and item == main_input(desk.family.inputs):
-        st.caption("Or press **Use as input** under an image that was made here.")
+        # only a room that takes its pictures has such a button for them
+        for takes in [one for one in desk.room.takes if one.kind == item.type][:1]:
+            st.caption(f"Or press **{plain(takes.label)}** under an image that was made here.")
 
 
 def main_input(items: tuple[InputField, ...]) -> InputField | None:
@@ -77,8 +89,7 @@ def draw_mask(desk: Desk, item: InputField) -> None:
     if picture is None or data is None:
         st.caption("Add an image first, then paint over the area to redraw.")
         return
-    values: dict[str, Any] = params_form.values(desk.spec, desk.fields)
-    size = (int(values["width"]), int(values["height"]))
+    size = _size(desk) or _own_size(inputs.kept_ref(desk, picture) or "", data)
     st.markdown("**Mask** · paint over the area to redraw")
     fitted = _fitted(inputs.kept_ref(desk, picture) or "", size, data)
     _keep_painted(desk, item, mask_painter.draw(fitted, f"{desk.spec.id}-mask", size=size))
@@ -89,6 +100,13 @@ def draw_mask(desk: Desk, item: InputField) -> None:
     taken = _picture(desk, item) if given else None
     if taken is not None:
         _draw_masked(desk, picture, item, size, data, taken)
+
+
+def _size(desk: Desk) -> tuple[int, int] | None:
+    """Return the size in which a run takes pictures; None for a model without such settings, which takes their own."""
+    values: dict[str, Any] = params_form.values(desk.spec, desk.fields)
+    width, height = values.get("width"), values.get("height")
+    return (int(width), int(height)) if width and height else None
 
 
 def _draw_masked(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from components import desk as desks
-from components import elsewhere, inputs, links, look_closer, params_form, state
+from components import elsewhere, links, look_closer, params_form, state
 from components.desk import Desk
 from components.escape import plain
 from components.example import example_run
@@ -186,7 +186,7 @@ class Chat:
         """Set model, system prompt, settings and seed to those of an answer; the conversation stays as it is."""
         state.clear_notices()
         try:
-            desks.apply(self.session, self.desk.room, request)
+            desks.apply(self.session, self.desk.page, request)
         except PlaygroundError as error:
             state.notify(error.message, "warning")
             return
@@ -308,7 +308,7 @@ def _follow(tree: Tree, runs: list[Run], living: JobView | None, chat: Chat) -> 
 
 
 def _given(desk: Desk) -> state.Slot[str | None]:
-    return state.at(inputs.text_key(desk.room, desk.family, "messages"), None)
+    return state.at(state.input_key(desk.place, "messages"), None)
 
 
 def restore_messages(desk: Desk, item: InputField, given: Mapping[str, str]) -> None:
@@ -362,7 +362,7 @@ def _draw_closer(chat: Chat, tree: Tree, way: Way) -> None:
 def _draw_start(chat: Chat, way: Way, living: JobView | None) -> None:
     """Draw what stands where no answer is being written: another run of this session, or what one may ask."""
     if living is not None and living.purpose != ASK_ALL:
-        elsewhere.draw(chat.session, chat.desk.room)
+        elsewhere.draw(chat.session, chat.desk.page)
         return
     if any(view.finished for view in chat.session.jobs.jobs_of(chat.session.owner)):
         st.query_params.pop(links.JOB, None)  # else a page that was loaded again still looks for its run

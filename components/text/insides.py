@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from components import inputs, rooms, state, studies
+from components import desk as desks
+from components import rooms, state, studies
 from components.escape import plain
 from components.session import Session
 from components.text import attention_view, head_grid, lens_view, state_view, text_box, tokenizer_view
@@ -214,8 +215,7 @@ def draw_tokens(session: Session, run: Run, key: str) -> None:
         tokenizer_view.draw(session.jobs, run.request.model, {"ref": f"sha256:{output.sha256}"}, f"{key}-result")
         return
     if chosen == _PROMPT:
-        family = session.catalog.family(run.request.model)
-        text = state.at(inputs.prompt_key(rooms.of(run.request.model), family), "").get()
+        text = desks.of(session, rooms.of(run.request.model), run.request.model).prompt.get()
         tokenizer_view.draw(session.jobs, run.request.model, {"text": text}, f"{key}-prompt")
         return
     _draw_any(session.jobs, run.request.model, f"{key}-any")

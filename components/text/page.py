@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from components import desk as desks
 from components import example, shell, state
 from components.escape import plain
 from components.modality import Act, InputType, Look, Modality, Mode, RoomPage, SettingsFile, Showing
@@ -65,16 +66,17 @@ def _draw_below(desk: Desk) -> None:
 def _welcome(session: Session) -> None:
     """Draw a first story to be written with one click, and the same one at three temperatures."""
     spec = next(spec for spec in session.catalog.values() if spec.modality == ROOM.id)
+    there = desks.of(session, ROOM, spec.id)
     st.text(f"“{FIRST_PROMPT} …”")
     if st.button("Write this story", type="primary", icon=":material/auto_stories:", key="first-run"):
-        state.at(state.model_key(ROOM.id)).set(spec.id)
-        state.at(state.prompt_key(ROOM.id)).set(FIRST_PROMPT)
+        state.at(state.model_key(there.place)).set(spec.id)
+        there.prompt.set(FIRST_PROMPT)
         chat.write()
         try:
             session.jobs.submit(session.owner, [Request(model=spec.id, inputs={"prompt": FIRST_PROMPT}, seed=0)])
         except PlaygroundError as error:
             state.notify(error.message)
-        st.switch_page(ROOM.page.script)
+        st.switch_page(there.page.script)
     runs = [example.read_run(example.EXAMPLES / f"temperature-{value}.json") for value in TEMPERATURES]
     st.caption(
         f":material/lightbulb: **An example** by {spec.name}: the same beginning and the same seed at three "
@@ -102,7 +104,7 @@ ROOM = Modality(
         ),
     ),
     views={"text": _draw},
-    tile=_draw_tile,
+    tiles={"text": _draw_tile},
     waiting=_draw_waiting,
     actions={"text": _draw_actions},
     looks=(

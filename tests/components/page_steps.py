@@ -26,6 +26,17 @@ def settle(pages, page):
     return page
 
 
+def settle_all(jobs, name, page):
+    """Wait until no job of an owner runs, whatever engine runs it, and draw the page again."""
+    limit = time.monotonic() + 30
+    while any(not view.finished for view in jobs.jobs_of(name)):
+        assert time.monotonic() < limit
+        time.sleep(0.01)
+    page.run()
+    assert not page.exception, page.exception
+    return page
+
+
 def owner(pages):
     return next(iter({job.owner for job in pages.jobs._jobs.values()}), "")
 

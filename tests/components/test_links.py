@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from components import links
+from components import links, rooms
 from models.catalog import current_catalog
 from models.settings import Settings
 from models.types import SEED_MAX
@@ -15,12 +15,12 @@ CATALOG = current_catalog(Settings())
 
 @pytest.mark.parametrize("name", ["utm_source", "utm_campaign", "UTM_medium", "gclid", "fbclid", "msclkid", "mc_cid"])
 def test_what_other_sites_add_is_not_spoken_of(name):
-    assert links.problems(CATALOG, "text", {name: "x"}) == []
+    assert links.problems(CATALOG, rooms.room("text").page, {name: "x"}) == []
 
 
 @pytest.mark.parametrize("name", ["utm", "temperature", "story.temperature", "xgclid"])
 def test_what_nobody_knows_still_is(name):
-    assert len(links.problems(CATALOG, "text", {name: "x"})) == 1
+    assert len(links.problems(CATALOG, rooms.room("text").page, {name: "x"})) == 1
 
 
 def test_seed_minus_1_is_drawn_and_values_from_before_are_todays():
@@ -29,7 +29,7 @@ def test_seed_minus_1_is_drawn_and_values_from_before_are_todays():
     assert sorted(new) == ["emoji-diffusion.guidance_scale", "story-gpt.seed"]
     assert 0 <= int(new["story-gpt.seed"]) <= SEED_MAX
     assert float(new["emoji-diffusion.guidance_scale"]) == 1
-    assert len(links.problems(CATALOG, "text", {**given, **new})) == 1  # x
+    assert len(links.problems(CATALOG, rooms.room("text").page, {**given, **new})) == 1  # x
     assert links.settings(CATALOG, {**given, **new})["text/story-gpt"]["seed"] == int(new["story-gpt.seed"])
 
 

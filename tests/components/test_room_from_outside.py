@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from components import home, inputs, rooms
 from components import session as sessions
 from models.settings import PACKAGE_DIR
-from tests.components.image.image_steps import png, upload
+from tests.components.image.image_steps import components, png, upload
 from tests.components.page_steps import press, said, widget
 from tests.components.toy_app import OWNER, ROOT, ended, environment, opened
 
@@ -36,12 +36,89 @@ def test_it_stands_in_the_navigation_and_on_home(toy, monkeypatch):
 
     monkeypatch.setattr(st, "Page", Page)
     shell.run()
-    assert list(found) == ["Home", "Text", "Image", "Audio", "Dance"]
+    assert list(found) == ["Home", "Text", "Image", "Audio", "Dance", "Drill"]
     assert found["Dance"].is_file()
-    links = []
-    monkeypatch.setattr(home.st, "page_link", lambda page, *, label, icon: links.append(label))
-    home._draw_room(sessions.here(), rooms.room("dance"))
-    assert links == ["**Dance**"]
+
+
+def in_the_app(folder, script):
+    """Open a page of the room as a reader does: Home first, then the page by the app's own navigation."""
+    app = AppTest.from_file(ROOT / "Home.py", default_timeout=30).run()
+    assert not app.exception, app.exception
+    labels = [link.proto.label for link in app.get("page_link")]
+    assert labels == ["**Text**", "**Image**", "**Audio**", "**Dance**", "**Drill**"]
+    app.switch_page(str(folder / "rooms" / "dance" / script)).run()
+    assert not app.exception, app.exception
+    return app
+
+
+@pytest.mark.parametrize(("script", "title"), [("dance.py", "Dance"), ("drill.py", "Drill")])
+def test_home_links_to_its_pages_and_the_navigation_opens_them(toy, script, title):
+    app = in_the_app(toy[0], script)
+    assert [item.value for item in app.title] == [title]
+    assert widget(app, "button", "run")
+
+
+def test_it_takes_inputs_that_another_room_draws(toy):
+    folder, jobs = toy
+    page = in_the_app(folder, "drill.py")
+    assert "Add an image first, then paint over the area to redraw." in said(page)
+    assert "Or press" not in said(page)  # no button of this room makes a picture an input
+    upload(page, "Ground", b"no picture")
+    assert any("picture" in item.value or "image" in item.value for item in page.error)
+    upload(page, "Ground", png(size=(48, 30)))
+    (painter,) = components(page, "picture")
+    assert painter["size"] == [48, 30]  # the model has no settings of a size
+    press(page, "run")
+    ended(jobs, page)
+    run = jobs.jobs_of(OWNER)[-1].runs[0]
+    assert set(run.request.inputs) == {"order", "image"}
+    assert "Marched on 48 × 30 px." in said(page)
+
+
+def test_a_picture_larger_than_can_be_painted_on_keeps_its_shape(toy):
+    page = upload(in_the_app(toy[0], "drill.py"), "Ground", png(size=(3000, 1500)))
+    (painter,) = components(page, "picture")
+    assert painter["size"] == [1024, 512]
+
+
+def with_a_button_for_pictures(folder):
+    file = folder / "rooms" / "dance" / "page.py"
+    first = "    takes=("
+    text = file.read_text("utf-8")
+    assert first in text
+    file.write_text(
+        text.replace(
+            first, f'{first}Takes("ground", "image", "March here", "", "", lambda *given: True, _take_steps),\n'
+        )
+    )
+
+
+@pytest.mark.parametrize("toy", [with_a_button_for_pictures], indirect=True)
+def test_a_button_that_makes_a_picture_an_input_is_told_by_its_own_name(toy):
+    assert "Or press **March here** under a picture that was made here." in said(in_the_app(toy[0], "drill.py"))
+
+
+def test_a_small_output_is_drawn_by_its_kind_else_told(toy, monkeypatch):
+    from components import result
+    from components.modality import Modality
+    from models.types import Output
+
+    drawn, told = [], []
+    monkeypatch.setattr(result.st, "caption", told.append)
+    page = rooms.room("dance").page
+    room = Modality(
+        "toy", (page,), {"dance": print, "poster": print},
+        tiles={"poster": lambda output, read, key: drawn.append((read(output), key))},
+    )  # fmt: skip
+    for output in (
+        Output("poster", 0, "", b"png"), Output("dance", 0, "left left", meta={"prompt_chars": 5}), Output("dance"),
+        Output("smell"), Output("smell", 0, "of hay"),
+    ):  # fmt: skip
+        result.draw_tile(room, output, "k")
+    assert drawn == [(b"png", "k")]
+    assert told[:2] == ["left", "Shown in full on the Dance page\\."]
+    assert "“smell”, which the Dance page cannot show" in told[2]
+    assert told[3] == "of hay"
 
 
 def test_it_draws_its_form_generates_and_shows_live_and_final(toy):

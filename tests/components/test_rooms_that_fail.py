@@ -23,8 +23,10 @@ def declared(folder, name, change=lambda text: text):
     there.mkdir()
     text = (folder / "rooms" / "dance" / "page.py").read_text("utf-8")
     text = text.replace('id="dance"', f'id="{name}"').replace("dance.py", f"{name}.py")
+    text = text.replace("drill.py", f"{name}_drill.py")
     text = text.replace('"floor": InputType', f'"{name}-floor": InputType')
-    (there / f"{name}.py").write_text("", "utf-8")
+    for script in (f"{name}.py", f"{name}_drill.py"):
+        (there / script).write_text("", "utf-8")
     (there / "page.py").write_text(change(text), "utf-8")
     rooms._find.cache_clear()
     return there
@@ -43,7 +45,13 @@ def room_line(new):
         (room_line("Modality('jig', (), {})"), "Modality.pages is (); it must be a tuple of RoomPage"),
         (room_line("Modality('jig', [3], {})"), "Modality.pages is [3]"),
         (room_line("Modality('Jig!', ROOM.pages, {})"), "Modality.id is 'Jig!'"),
+        (room_line("Modality('a-jig', ROOM.pages, {})"),
+         "Modality.id is 'a-jig'; it must be small letters, digits and _, as text_tasks"),
+        (room_line("Modality('lambda', ROOM.pages, {})"), "what the folder of a Python package can be named"),
+        (room_line("Modality('jig', (*ROOM.pages, ROOM.pages[1]), {})"), "name the family 'driller' twice"),
+        (lambda text: text.replace('("driller",)', '"driller"'), "RoomPage.families is 'driller'"),
         (room_line("Modality('jig', ROOM.pages, {'a': 3})"), "Modality.views is {'a': 3}"),
+        (room_line("Modality('jig', ROOM.pages, {}, tiles=print)"), "it must be a mapping of functions"),
         (room_line("Modality('jig', ROOM.pages, {}, after=3)"), "Modality.after is 3; it must be a function"),
         (room_line("Modality('jig', ROOM.pages, {}, inputs={'a': 3})"), "a mapping of InputType"),
         (lambda text: text.replace('"Steps to both sides."', '"Steps.", order="1"'), "RoomPage.order is '1'"),
@@ -74,11 +82,32 @@ def test_a_wrong_room_is_left_out_with_a_sentence(toy, change, words):
     assert sentence in messages(page)
 
 
-def test_a_good_second_room_is_there(toy):
+@pytest.mark.parametrize("name", ["jig", "slow_jig"])
+def test_a_good_second_room_is_there(toy, name):
     folder, _ = toy
-    declared(folder, "jig")
-    assert list(rooms.every()) == [*OURS, "dance", "jig"]
+    declared(folder, name)
+    assert list(rooms.every()) == [*OURS, "dance", name]
     assert rooms.problems() == ()
+
+
+def in_a_room_of_two_words(folder):
+    """Give the toy's family and models to a room whose id has a _, as a package's folder can."""
+    for file in (file for pattern in ("*.py", "*.toml") for file in folder.rglob(pattern)):
+        text = file.read_text("utf-8")
+        for opening in ('modality: ClassVar[str] = "', 'id = "', 'id="', 'show("'):
+            text = text.replace(f"{opening}dance", f"{opening}folk_dance")
+        file.write_text(text, "utf-8")
+
+
+@pytest.mark.parametrize("toy", [in_a_room_of_two_words], indirect=True)
+def test_a_room_of_two_words_runs(toy):
+    folder, jobs = toy
+    page = opened(folder)
+    press(page, "run")
+    ended(jobs, page)
+    assert jobs.jobs_of(OWNER)[-1].requests[0].model == "folk_dance/waltz"
+    assert "Danced: " in said(page)
+    assert rooms.of("two_words/x").title == "Two words"
 
 
 FAILING = {
@@ -124,7 +153,7 @@ def test_what_answers_leaves_its_part_out_and_what_hands_over_says_so():
         with pytest.raises(PlaygroundError, match=r"The Toy page cannot use this: its “\w+” failed \(KeyError\)"):
             hands_over(None, None)
     assert room.inputs["toy"].keep(None, "", None) is None
-    assert room.tile is None  # what is not declared stays so
+    assert room.waiting is None  # what is not declared stays so
 
 
 def test_an_error_of_ours_keeps_its_own_words_and_a_rerun_passes(monkeypatch):
@@ -250,6 +279,7 @@ def test_home_says_what_was_left_out_even_without_a_model(toy, monkeypatch):
     folder, _ = toy
     monkeypatch.setenv("PLAYGROUND_CATALOG_DIRS", f'["{folder / "catalog"}"]')
     (folder / "catalog" / "waltz.toml").write_text("id = ", "utf-8")
+    (folder / "catalog" / "march.toml").unlink()
     (folder / "rooms" / "broken").mkdir()
     (folder / "rooms" / "broken" / "page.py").write_text("ROOM = nothing", "utf-8")
     rooms._find.cache_clear()

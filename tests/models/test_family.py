@@ -10,7 +10,7 @@ from models.blobs import Blobs
 from models.catalog import Catalog, load_catalog
 from models.errors import BadInput
 from models.events import Final
-from models.family import Family, InputField, Loaded, acting_inputs
+from models.family import Family, InputField, Loaded, acting_inputs, main_text
 from models.params import Params, above, hint, in_effect
 from models.runtime import memory
 from models.runtime.engine import run_request
@@ -136,6 +136,13 @@ def test_a_mask_is_a_type_of_its_own_and_further_types_are_free():
     assert InputField("x", "verses", inline=True).is_text
     inline = {item.name for name in CATALOG.families for item in CATALOG.families[name].inputs if item.inline}
     assert inline == {"messages", "forced", "rows"}  # what requests have always held as JSON
+
+
+def test_the_main_text_is_the_one_that_says_so_else_the_text_named_prompt():
+    prompt, order = InputField("prompt"), InputField("order", main=True)
+    assert main_text((prompt, order)) == order
+    assert main_text((InputField("image", "image"), prompt)) == prompt
+    assert main_text((InputField("prompt", "verses", inline=True), InputField("order"))) is None
 
 
 def test_an_input_whose_condition_names_no_setting_fails_when_the_class_is_made():

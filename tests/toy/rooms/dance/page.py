@@ -8,6 +8,7 @@ from pathlib import Path
 import streamlit as st
 from PIL import Image, UnidentifiedImageError
 
+from components import desk as desks
 from components import inputs, state
 from components.modality import Act, InputType, Modality, RoomPage, Showing, Takes
 from models.errors import BadInput
@@ -52,9 +53,19 @@ def _take_title(desk, output):
     state.at(state.prompt_key("dance")).set(f"a dance of {output.text}")
 
 
+def _take_steps(desk, output):
+    there = desks.of(desk.session, desk.room, "dance/march")
+    there.prompt.set(output.text)
+    return there.spec.id
+
+
 ROOM = Modality(
     id="dance",
-    pages=(RoomPage(Path(__file__).with_name("dance.py"), "Dance", ":material/music_note:", "Steps to both sides."),),
+    pages=(
+        RoomPage(Path(__file__).with_name("dance.py"), "Dance", ":material/music_note:", "Steps to both sides."),
+        RoomPage(Path(__file__).with_name("drill.py"), "Drill", ":material/steps:", "Steps to orders.",
+                 families=("driller",)),
+    ),
     views={"dance": _draw, "image": _draw_poster},
     actions={"dance": _bow},
     after=_after,
@@ -62,6 +73,8 @@ ROOM = Modality(
         "floor": InputType(inputs.kept_ref, inputs.restore_ref, _draw_floor, _check_floor)
     },
     takes=(Takes("dance", "text", "Dance it", ":material/music_note:", "Open the Dance page with this text.",
-                 lambda desk, output: desk.room.id != "dance", _take_title),),
+                 lambda desk, output: desk.room.id != "dance", _take_title),
+           Takes("drill", "dance", "Drill it", ":material/steps:", "Open the Drill page with these steps.",
+                 lambda desk, output: desk.page.id == "dance", _take_steps)),
     placeholder="What to dance …",
 )  # fmt: skip
