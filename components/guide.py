@@ -10,12 +10,15 @@ _ENDS = {"done": "Done", "stopped": "Stopped", "failed": "Failed"}
 QUARTERS = ("Started", "A quarter is done", "Half is done", "Three quarters are done")
 
 
-def draw(view: JobView | None) -> None:
-    """Mark where the result begins: a press of Run brings a narrow page there, and the focus once the job is over."""
+def draw(view: JobView | None, place: str = "result") -> None:
+    """Mark where the result begins: a press of Run brings a narrow page there, and the focus once the job is over.
+
+    In a "chat" the focus goes back to the box, where the next message is written.
+    """
     ended = _ENDS[view.state] if view is not None and view.finished else ""
     said = f"{ended}. The result follows." if ended else ""
     _component(key="result-anchor", data={
-        "place": "result", "job": view.id if view is not None else "", "ended": ended, "said": said,
+        "place": place, "job": view.id if view is not None else "", "ended": ended, "said": said,
     })  # fmt: skip
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from components import arrival, elsewhere, guide, inputs, links, look_closer, params_form, state
 from components import desk as desks
-from components import elsewhere, inputs, links, look_closer, params_form, state
 from components.desk import Desk
 from components.escape import plain
 from components.example import example_run
@@ -35,6 +35,7 @@ from components.text.conversation import (
     system_of,
     way_of,
 )  # fmt: skip
+from models import lists
 from models.errors import BadInput, PlaygroundError
 from models.family import InputField
 from models.params import ParamField
@@ -95,7 +96,10 @@ class Chat:
             if len(way) > 1 and not way[-2].strip():
                 raise BadInput("The answer before this turn is empty. Run it again, or edit the turn before it.")
             before = messages_before(way, SYSTEM.get())
-            given = {"prompt": way[-1], "messages": json.dumps(before, ensure_ascii=False)}
+            asked = {"prompt": way[-1], "messages": json.dumps(before, ensure_ascii=False)}
+            given, said = lists.draw_inputs(self.desk.family, asked, seed, self.session.jobs.settings)
+            if said:
+                state.notify(said, "warning")
             request = Request(model=self.spec.id, inputs=given, params=params, seed=seed)
             chat_tools.check_length(self.session.jobs, self.spec, request)
             self.submit(request)
@@ -252,6 +256,7 @@ def draw(chat: Chat) -> None:
     )  # fmt: skip
     asked = read(living.requests[0])[1] if living is not None and talking else ()
     _draw_turns(chat, tree, asked[:-1] if asked else way, chat.acts(), locked=living is not None)
+    guide.draw(_newest(chat.session), "chat")
     if living is not None and talking:
         if not chat.session.known.lasting:
             st.query_params[links.JOB] = living.token
@@ -265,6 +270,12 @@ def draw(chat: Chat) -> None:
         waits if way or living is not None else "Ask for a story …", key=_INPUT.key, disabled=living is not None,
         on_submit=chat.send,
     )  # fmt: skip
+
+
+def _newest(session: Session) -> JobView | None:
+    """Return the newest turn at hand, living or over."""
+    turns = [view for view in session.jobs.jobs_of(session.owner) if view.purpose != ASK_ALL]
+    return next((view for view in reversed(turns) if is_chat(view.requests[0])), None)
 
 
 def _runs(session: Session) -> list[Run]:
@@ -368,7 +379,8 @@ def _draw_start(chat: Chat, way: Way, living: JobView | None) -> None:
         st.query_params.pop(links.JOB, None)  # else a page that was loaded again still looks for its run
     if links.JOB in st.query_params:
         return
-    example = example_run(chat.spec) if not way else None
+    # what a link asks for is not answered by a stock example
+    example = example_run(chat.spec) if not way and not arrival.opened_at(chat.desk.room) else None
     if example is not None and example.outputs:
         st.caption(":material/lightbulb: **An example** from this model. Ask for something below to make your own.")
         with st.chat_message("user", avatar=chat_view.ASKED):
