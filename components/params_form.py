@@ -131,12 +131,9 @@ def _draw(
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         # the mark is of the look alone: in a label it would be read out, markup and all, as part of the name
         keys = [key for name in differing for key in (setting_key(spec.id, name), switch_key(spec.id, name))]
-        fold = (
-            [f"{spec.id}-advanced"]
-            if any(item.advanced and item.name in differing and item.name in acting for item in fields)
-            else []
-        )
-        st.html(f"<style>{theme.dotted(keys, [f"{spec.id}-advanced"] if rare else [])}</style><strong>Settings</strong>")
+        rare = any(item.advanced and item.name in acting and item.name in differing for item in fields)
+        dots = theme.dotted(keys, [f"{spec.id}-advanced"] if rare else [])
+        st.html(f"<style>{dots}</style><strong>Settings</strong>")
         st.button(
             "Reset", icon=":material/restart_alt:", type="tertiary", key=f"{spec.id}-reset", disabled=not differing,
             help="Set every setting back to the model's default. The seed stays.",

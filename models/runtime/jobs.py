@@ -172,7 +172,11 @@ class Jobs:
         return job.id
 
     def move(self, old: str, new: str) -> None:
-        """Hand all that one owner has to another, as when they sign in or come back."""
+        """Hand all that one owner has to another, as when they sign in or come back.
+
+        Raises `PlaygroundError`, and leaves all as it is, where the store is out of reach.
+        """
+        self.store.move_owner(old, new)
         with self._guard:
             for one in self._jobs.values():
                 if one.owner == old:
@@ -182,7 +186,7 @@ class Jobs:
             if old in self._waiting:
                 self._waiting.setdefault(new, deque()).extend(self._waiting.pop(old))
             self._attendance.drop(old)
-        self.store.move_owner(old, new)
+        self.store.move_owner(old, new)  # what ended in between
 
     def forget(self, owner: str) -> None:
         """Stop all that an owner runs and delete all that is kept of them: jobs, runs, uploads, what their pages held.
@@ -303,8 +307,7 @@ class Jobs:
                 job.version += 1
             run = self._run_one(job, request)
             try:
-                if not job.forgotten:
-                    self.store.save_run(run)
+                self._keep(job, run)
             except PlaygroundError as error:
                 # the result stays on the page; only keeping it failed
                 log.error("run %s was not stored: %s", run.id, error.message)
@@ -316,6 +319,18 @@ class Jobs:
                 job.version += 1
                 if run.error:
                     job.error = run.error
+
+    def _keep(self, job: _Job, run: Run) -> None:
+        """Store a run as that of whom its job is by then; who was forgotten meanwhile leaves nothing."""
+        if job.forgotten:
+            return
+        self.store.save_run(run)
+        with self._guard:
+            owner, forgotten = job.owner, job.forgotten
+        if forgotten:
+            self.store.forget(run.owner)
+        elif owner != run.owner:
+            self.store.move_owner(run.owner, owner)
 
     def _run_one(self, job: _Job, request: Request) -> Run:
         created_at, error = time.time(), None
@@ -365,7 +380,7 @@ class Jobs:
         while not self._closed:
             time.sleep(TICK_S)
             with self._guard:
-                owners = {job.owner for job in self._jobs.values()}
+                owners = {*(job.owner for job in self._jobs.values()), *self._attendance.owners()}
             try:
                 there = {owner: self._attendance.there(owner) for owner in owners}
             except Exception:

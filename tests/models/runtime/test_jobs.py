@@ -345,3 +345,49 @@ def test_forgetting_stops_what_runs_and_keeps_nothing_of_it(tmp_path):
     world.jobs.stop("bob", bob)
     world.finished("bob", bob)
     world.jobs.close()
+
+
+@pytest.mark.parametrize("after", [True, False])
+@pytest.mark.parametrize("what", ["move", "forget"])
+def test_who_signs_in_or_is_forgotten_while_a_run_is_stored_has_it_or_leaves_nothing(world, monkeypatch, what, after):
+    save = world.store.save_run
+
+    def saved(run):
+        if after:
+            save(run)
+        world.jobs.move("cookie:a", "user:ann") if what == "move" else world.jobs.forget("cookie:a")
+        if not after:
+            save(run)
+
+    monkeypatch.setattr(world.store, "save_run", saved)
+    job = world.jobs.submit("cookie:a", [ask("one")])
+    world.engine.gate.set()
+    if what == "move":
+        world.finished("user:ann", job)
+        assert [run.job for run in world.store.runs("user:ann")] == [job]
+    else:
+        monkeypatch.undo()
+        world.finished("bob", world.jobs.submit("bob", [ask("behind it")]))
+    assert world.store.runs("cookie:a") == []
+
+
+def test_a_store_out_of_reach_moves_nothing(world, monkeypatch):
+    job = world.jobs.submit("cookie:a", [ask("one")])
+    world.finished("cookie:a", job)
+
+    def locked(old, new):
+        raise PlaygroundError("The index is locked.")
+
+    monkeypatch.setattr(world.store, "move_owner", locked)
+    with pytest.raises(PlaygroundError):
+        world.jobs.move("cookie:a", "user:ann")
+    assert world.jobs.view("cookie:a", job) is not None
+
+
+def test_who_never_ran_anything_is_forgotten_when_they_are_gone(tmp_path):
+    world = World(tmp_path, keep_alone_s=0.2, gone_after_s=0.1)
+    world.jobs.attend("visitor", "tab", lasting=False)
+    assert "visitor" in world.jobs._attendance.owners()
+    world.gone.add("tab")
+    until(lambda: "visitor" not in world.jobs._attendance.owners())
+    world.jobs.close()
