@@ -366,6 +366,7 @@ def test_who_signs_in_or_is_forgotten_while_a_run_is_stored_has_it_or_leaves_not
         world.finished("user:ann", job)
         assert [run.job for run in world.store.runs("user:ann")] == [job]
     else:
+        until(lambda: world.jobs.is_forgotten("cookie:a"))
         monkeypatch.undo()
         world.finished("bob", world.jobs.submit("bob", [ask("behind it")]))
     assert world.store.runs("cookie:a") == []
