@@ -1,10 +1,15 @@
 // the result's anchor knows the job that it stood for last, by the page it is on: a reload moves nothing
 const known = new Map();
 const SETTLED_MS = 3000; // after a job's end its buttons come in, and the page grows
+const ENABLED_MS = 300; // until the box of a chat takes messages again
+const PRESSED = '[data-testid="stButton"], [data-testid="stTextArea"], [data-testid="stChatInput"]';
 
 const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 // a button that was switched off while it had the focus leaves it to nobody
 const free = () => !document.activeElement || document.activeElement === document.body;
+const write = () => {
+  if (free()) document.querySelector('[data-testid="stChatInputTextArea"]')?.focus({ preventScroll: true });
+};
 
 // a narrow page is brought to the result as far as there is anything below to scroll, and further while it grows, until
 // the reader scrolls
@@ -18,24 +23,31 @@ for (const moved of ["wheel", "touchmove", "keydown"]) {
 
 export default function ({ data, parentElement }) {
   const said = parentElement.querySelector(".said"), anchor = parentElement.querySelector(".anchor");
+  if (data.place === "progress") {
+    if (said.of === data.of && data.at < said.at) return; // a stage that counts anew
+    said.of = data.of; said.at = data.at;
+  }
   if (said.textContent !== data.said) said.textContent = data.said;
   anchor.hidden = !data.job;
-  if (data.place !== "result") return;
-  const page = location.pathname, before = known.get(page);
+  if (data.place === "progress") return;
+  const page = location.pathname + " " + data.place, before = known.get(page);
   known.set(page, { job: data.job, ended: data.ended });
   if (!before || !data.job) return;
   const begun = before.job !== data.job, ended = data.ended && (begun || !before.ended);
-  const pressed = free() || document.activeElement.closest('[data-testid="stButton"], [data-testid="stTextArea"]');
+  const pressed = free() || document.activeElement.closest(PRESSED);
   if (begun) leave();
   if (begun && pressed && innerWidth <= 640) {
     brought = data.job;
     const column = document.querySelector('[data-testid="stMainBlockContainer"]');
     if (column) growth.observe(column);
   }
+  if (data.place === "chat" && data.ended) leave(); // a finished answer stands above
   if (brought === data.job) {
     goal = anchor;
     bring();
     if (ended) setTimeout(() => { if (brought === data.job) leave(); }, SETTLED_MS);
   }
-  if (ended && (free() || document.activeElement.disabled)) anchor.focus({ preventScroll: true });
+  if (!ended || !(free() || document.activeElement.disabled)) return;
+  if (data.place === "chat") setTimeout(write, ENABLED_MS);
+  else anchor.focus({ preventScroll: true });
 }

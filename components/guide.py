@@ -11,20 +11,22 @@ _ENDS = {"done": "Done", "stopped": "Stopped", "failed": "Failed"}
 QUARTERS = ("Started", "A quarter is done", "Half is done", "Three quarters are done")
 
 
-def draw(view: JobView | None) -> None:
-    """Mark where the result begins: a press of Run brings a narrow page there, and the focus once the job is over."""
+def draw(view: JobView | None, place: str = "result") -> None:
+    """Mark where the result begins: a press of Run brings a narrow page there, and the focus once the job is over.
+
+    In a "chat" the focus goes back to the box, where the next message is written.
+    """
     ended = _ENDS[view.state] if view is not None and view.finished else ""
     said = f"{ended}. The result follows." if ended else ""
     _component(key="result-anchor", data={
-        "place": "result", "job": view.id if view is not None else "", "ended": ended, "said": said,
+        "place": place, "job": view.id if view is not None else "", "ended": ended, "said": said,
     })  # fmt: skip
 
 
 def say(view: JobView) -> None:
-    """Have a living job's progress read out: that it began, and each quarter."""
-    _component(
-        key=state.key("progress", view.id), data={"place": "progress", "job": "", "ended": "", "said": words(view)}
-    )
+    """Have a living job's progress read out: that it began, and each quarter, once."""
+    data = {"place": "progress", "job": "", "ended": "", "said": words(view), "of": view.id, "at": reached(view)}
+    _component(key=state.key("progress", view.id), data=data)
 
 
 def words(view: JobView) -> str:
@@ -32,4 +34,13 @@ def words(view: JobView) -> str:
     if view.state == "queued":
         return f"Waiting, place {view.place}"
     many = f", run {view.index + 1} of {len(view.requests)}" if len(view.requests) > 1 else ""
-    return QUARTERS[min(3, int(4 * share(view.progress)))] + many
+    return QUARTERS[_quarter(view)] + many
+
+
+def reached(view: JobView) -> int:
+    """Return the quarters over all of a job's runs; what counts anew, such as the decoding behind them, is no start."""
+    return -1 if view.state == "queued" else len(QUARTERS) * view.index + _quarter(view)
+
+
+def _quarter(view: JobView) -> int:
+    return min(3, int(4 * share(view.progress)))

@@ -149,7 +149,7 @@ def take(desk: Desk, item: InputField, data: bytes, said: str = "") -> None:
     if too_large := item.problem(data):
         raise BadInput(too_large)
     decoded = kind.check(data, said or item.label.lower()) if kind.check is not None else None
-    kept = store.put_bytes(data)
+    kept = store.take(desk.session.owner, data)
     kind.keep(store, kept, decoded)
     ref(desk, item).set(kept)
 
@@ -212,13 +212,24 @@ def kept_ref(desk: Desk, item: InputField) -> str | None:
 
 
 def restore_ref(desk: Desk, item: InputField, given: Mapping[str, str]) -> None:
-    """Keep the reference that a request names. What is no reference clears it; a request without it leaves it."""
+    """Keep the reference that a request names. What is no reference clears it; a request without it leaves it.
+
+    So does one of a file that is not this owner's: a link, or a result that somebody shared, names their upload.
+    """
     if item.name not in given:
         return
-    if REFERENCE.fullmatch(given[item.name]):
+    if is_own(desk, given[item.name]):
         ref(desk, item).set(given[item.name])
     else:
         ref(desk, item).pop()
+
+
+def is_own(desk: Desk, reference: str) -> bool:
+    """Say whether a reference is that of a file which the page's owner uploaded or made, and which is still stored."""
+    store = desk.session.jobs.store
+    if not REFERENCE.fullmatch(reference):
+        return False
+    return store.path(reference).exists() and store.owns(desk.session.owner, reference)
 
 
 def _draw_text(desk: Desk, item: InputField) -> None:

@@ -39,8 +39,8 @@ const onKey = (event) => {
 };
 
 export default function ({ parentElement }) {
-  const document = parentElement.ownerDocument;
-  document.removeEventListener("keydown", window.__playgroundTab);
+  const page = parentElement.ownerDocument; // it outlives this component, which is mounted on every page
+  page.removeEventListener("keydown", window.__playgroundTab);
   window.__playgroundTab = onKey;
-  document.addEventListener("keydown", onKey);
+  page.addEventListener("keydown", onKey);
 }

@@ -22,7 +22,6 @@ from models.types import SEED_MAX, drawn_seed
 
 log = logging.getLogger(__name__)
 STEPS_MAX = 1000  # a slider with more steps cannot be set by hand: a number box instead
-DOT = " :primary[●]"
 Depends = Callable[[Mapping[str, Any]], object]
 Bind = Literal["query-params"] | None
 
@@ -131,7 +130,9 @@ def _draw(
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         # the mark is of the look alone: in a label it would be read out, markup and all, as part of the name
         keys = [key for name in differing for key in (setting_key(spec.id, name), switch_key(spec.id, name))]
-        st.html(f"<style>{theme.dotted(keys)}</style><strong>Settings</strong>")
+        rare = any(item.advanced and item.name in acting and item.name in differing for item in fields)
+        dots = theme.dotted(keys, [f"{spec.id}-advanced"] if rare else [])
+        st.html(f"<style>{dots}</style><strong>Settings</strong>")
         st.button(
             "Reset", icon=":material/restart_alt:", type="tertiary", key=f"{spec.id}-reset", disabled=not differing,
             help="Set every setting back to the model's default. The seed stays.",
@@ -141,9 +142,7 @@ def _draw(
     advanced = [item for item in fields if item.name in acting and item.advanced]
     _draw_groups(spec, fields, basic, sweep)
     if advanced:
-        dots = DOT if any(item.name in differing for item in advanced) else ""
-        # a key, so that the first dot does not fold it up
-        with st.expander(f"Advanced{dots}", key=f"{spec.id}-advanced"):
+        with st.expander("Advanced", key=f"{spec.id}-advanced"):
             _draw_groups(spec, fields, advanced, sweep)
 
 

@@ -62,10 +62,12 @@ def show(name: str, script: str = "") -> None:
                 st.markdown(desk.family.how_it_works)
     view = _job_of(desk)
     live = view is not None and not view.finished
-    with st.sidebar:
-        params_form.draw(spec, desk.fields, desk.depends, desk.remember, partial(sweep_view.start, desk))
-        status.draw(session.jobs, busy=live)
     mode = next((mode for mode in room.modes if mode.choose(desk)), None)
+    with st.sidebar:
+        # a mode's runs are not the page's: a sweep would run a prompt that is not in sight
+        sweep = partial(sweep_view.start, desk) if mode is None else None
+        params_form.draw(spec, desk.fields, desk.depends, desk.remember, sweep)
+        status.draw(session.jobs, busy=live)
     if mode is not None:
         mode.draw(desk)
         return

@@ -20,9 +20,10 @@ def draw(model: str, item: ParamField, values: Sequence[Any], sweep: Sweep) -> N
     """Draw the menu of a setting of `model`: `sweep` runs the page at these values."""
     words = [labels.value_words(item, value) for value in values]
     st.menu_button(
-        ":material/more_vert:", [f"Compare {', '.join(words[:-1])} and {words[-1]}"], type="tertiary",
-        key=state.key(state.setting_key(model, item.name), "menu"), on_click=_press, args=(sweep, item),
-        format_func=plain, help=f"Runs the page at several values of {item.label}, side by side.",
+        f"Compare values of {plain(item.label)}", [f"Compare {', '.join(words[:-1])} and {words[-1]}"],
+        icon=":material/more_vert:",  # theme.css shows it alone: the words are the menu's name
+        type="tertiary", key=state.key(state.setting_key(model, item.name), "menu"), on_click=_press,
+        args=(sweep, item), format_func=plain, help=f"Runs the page at several values of {item.label}, side by side.",
     )  # fmt: skip
 
 

@@ -10,10 +10,9 @@ from pydantic import ValidationError
 from components import desk as desks
 from components import inputs, params_form, rooms, state
 from models import readers
-from models.errors import BadInput, PlaygroundError
+from models.errors import PlaygroundError
 from models.params import in_effect
 from models.plain_text import check_text
-from models.runtime.jobs import Jobs
 from models.settings import Settings
 from models.types import Request, drawn_seed
 
@@ -83,8 +82,7 @@ def apply(desk: Desk, file: str, found: Recovered) -> None:
         check_text(text, name)
     uploads = [item.name for item in there.family.inputs if not item.is_text]
     given = {
-        name: "" if name in uploads and not _is_here(desk.session.jobs, ref) else ref
-        for name, ref in found.inputs.items()
+        name: "" if name in uploads and not inputs.is_own(desk, ref) else ref for name, ref in found.inputs.items()
     }
     request = Request(model=there.spec.id, inputs=given, params=found.params, seed=seed)
     desks.apply(desk.session, desk.page, request)
@@ -112,11 +110,3 @@ def _seed(desk: Desk, found: Recovered) -> int:
     if found.new_seed:
         return drawn_seed()
     return int(params_form.values(desk.spec, desk.fields)["seed"]) if found.seed is None else found.seed
-
-
-def _is_here(jobs: Jobs, ref: str) -> bool:
-    """Say whether the file of a reference is stored here."""
-    try:
-        return jobs.store.path(ref).exists()
-    except BadInput:
-        return False

@@ -50,7 +50,11 @@ def _draw_owner() -> None:
         session = sessions.here()
     except PlaygroundError:  # the page has said so
         return
-    owners.draw(session.jobs, session.known)
+    try:
+        owners.draw(session.jobs, session.known)
+    except PlaygroundError as error:
+        log.exception("whose results these are could not be kept")
+        st.error(plain(error.message), icon=":material/error:")
 
 
 def enter() -> None:

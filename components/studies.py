@@ -49,6 +49,8 @@ def study(session: Session, run: Run, request: Request, name: str = "", *, load:
     done = view.runs[0] if view.runs else None
     if done is None or done.status != "done":
         message = (done.error or {}).get("message") if done is not None else None
+        if done is not None and not message:
+            message = " ".join(done.stats.get("notes", ()))
         st.warning(plain(message or "Stopped before the analysis was finished."), icon=":material/warning:")
         st.button("Try again", key=f"{key}-again", on_click=_forget, args=(key,))
         return None

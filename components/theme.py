@@ -17,8 +17,16 @@ def apply() -> None:
     st.html(_LIGHT + (_DARK if st.context.theme.type == "dark" else ""))
 
 
-def dotted(keys: Iterable[str]) -> str:
-    """Return the rule that puts a dot after the label of each widget of these keys; it reads out as "changed"."""
-    labels = [f'.st-key-{re.sub("[^A-Za-z0-9_-]", "-", key)} [data-testid="stWidgetLabel"] p::after' for key in keys]
+def dotted(keys: Iterable[str], folds: Iterable[str] = ()) -> str:
+    """Return the rule that puts a dot after the label of each widget of these keys; it reads out as "changed".
+
+    `folds` are the keys of expanders, whose titles get one too.
+    """
+    places = [f'{_class(key)} [data-testid="stWidgetLabel"] p::after' for key in keys]
+    places += [f"{_class(key)} summary p::after" for key in folds]
     rule = '{ content: " ●"; content: " ●" / ", changed"; color: var(--playground-mark); }'
-    return f"{', '.join(labels)} {rule}" if labels else ""
+    return f"{', '.join(places)} {rule}" if places else ""
+
+
+def _class(key: str) -> str:
+    return f".st-key-{re.sub('[^A-Za-z0-9_-]', '-', key)}"

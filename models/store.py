@@ -17,51 +17,23 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql
 from sqlalchemy.exc import SQLAlchemyError
 
 from models.blobs import REFERENCE, Blobs, file_errors
 from models.errors import PlaygroundError
 from models.settings import Settings
+from models.tables import desks as _desks
+from models.tables import files as _owned
+from models.tables import metadata as _metadata
+from models.tables import runs as _runs
+from models.tables import schema as _schema
+from models.tables import used as _used
 from models.types import Output, Request, Run
 
 SCHEMA_VERSION = 1
 KEEP_S = 3600.0
 BUSY_TIMEOUT_S = 15.0
 
-_LONG = sa.Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
-
-_metadata = sa.MetaData()
-_schema = sa.Table("playground_schema", _metadata, sa.Column("version", sa.Integer, nullable=False))
-_runs = sa.Table(
-    "runs",
-    _metadata,
-    sa.Column("id", sa.String(64), primary_key=True),
-    sa.Column("owner", sa.String(128), nullable=False),
-    sa.Column("job", sa.String(64), nullable=False),
-    sa.Column("model", sa.String(255), nullable=False),
-    sa.Column("status", sa.String(16), nullable=False),
-    sa.Column("created_at", sa.Double, nullable=False),  # UTC seconds since the epoch
-    sa.Column("record", _LONG, nullable=False),  # JSON: request, outputs without their bytes, stats, error
-    sa.Column("record_bytes", sa.Integer, nullable=False),
-    sa.Index("runs_by_owner", "owner", "created_at"),
-    sa.Index("runs_by_job", "job", "created_at"),
-)
-_used = sa.Table(  # what each run needs of the artefact files: its outputs and its uploads
-    "run_artifacts",
-    _metadata,
-    sa.Column("run_id", sa.String(64), primary_key=True),
-    sa.Column("sha256", sa.String(64), primary_key=True),
-    sa.Index("run_artifacts_by_sha256", "sha256"),
-)
-_desks = sa.Table(  # what an owner's pages hold: the newest of each model
-    "desks",
-    _metadata,
-    sa.Column("owner", sa.String(128), primary_key=True),
-    sa.Column("model", sa.String(255), primary_key=True),
-    sa.Column("content", _LONG, nullable=False),  # JSON: a request, with all settings
-    sa.Column("saved_at", sa.Double, nullable=False),
-)
 _REFERENCES = re.compile(r"sha256:([0-9a-f]{64})")
 _AGE = (_runs.c.created_at, _runs.c.id)
 _ROW_SIZES = sa.select(_runs.c.id, _runs.c.created_at, _runs.c.record_bytes).order_by(*_AGE)
@@ -154,6 +126,11 @@ class Store(Blobs):
             mine = _desks.c.owner == old
             connection.execute(_desks.update().where(mine, _desks.c.model.not_in(theirs)).values(owner=new))
             connection.execute(_desks.delete().where(mine))
+            both = sa.select(_owned.c.sha256).where(_owned.c.owner == new).scalar_subquery()
+            connection.execute(
+                _owned.update().where(_owned.c.owner == old, _owned.c.sha256.not_in(both)).values(owner=new)
+            )
+            connection.execute(_owned.delete().where(_owned.c.owner == old))
             return connection.execute(_runs.update().where(_runs.c.owner == old).values(owner=new)).rowcount
 
     def take_sessions(self, new: str) -> int:
@@ -161,6 +138,36 @@ class Store(Blobs):
         with self._write() as connection:
             sessions = _runs.c.owner.not_like("%:%")
             return connection.execute(_runs.update().where(sessions).values(owner=new)).rowcount
+
+    def take(self, owner: str, data: bytes) -> str:
+        """Store an owner's upload, or what they made of a result, and return its reference. See `put_bytes`."""
+        ref = self.put_bytes(data)
+        self.own(owner, ref)
+        return ref
+
+    def own(self, owner: str, *refs: str) -> None:
+        """Count stored files as an owner's: they go with the owner. Raises `BadInput` for what is no reference."""
+        new = [{"owner": owner, "sha256": self.path(ref).name, "taken_at": time.time()}
+               for ref in refs if not self.owns(owner, ref)]  # fmt: skip
+        if new:
+            with self._write() as connection:
+                connection.execute(_owned.insert().prefix_with("OR IGNORE", dialect="sqlite"), new)
+
+    def owns(self, owner: str, ref: str) -> bool:
+        """Say whether a stored file is an owner's: taken by `take`, or named by a run or a page of theirs.
+
+        A hash is no key: whoever learns the reference of another's upload, as from a result that was shared, must not
+        get what it stands for. Raises `BadInput` for what is no reference.
+        """
+        name = self.path(ref).name
+        taken = sa.select(_owned.c.sha256).where(_owned.c.owner == owner, _owned.c.sha256 == name)
+        ran = (
+            sa.select(_used.c.sha256).join(_runs, _runs.c.id == _used.c.run_id)
+            .where(_runs.c.owner == owner, _used.c.sha256 == name)
+        )  # fmt: skip
+        held = sa.select(_desks.c.model).where(_desks.c.owner == owner, _desks.c.content.contains(f"sha256:{name}"))
+        with _index_errors(self._index), self._engine.connect() as connection:
+            return any(connection.execute(query.limit(1)).first() is not None for query in (taken, ran, held))
 
     def save_desk(self, owner: str, request: Request) -> None:
         """Keep what an owner's page holds for a model, in place of what was kept for that model before."""
@@ -189,12 +196,16 @@ class Store(Blobs):
             held = {whose: set[str]() for whose in (True, False)}
             for whose, content in connection.execute(sa.select(_desks.c.owner, _desks.c.content)):
                 held[whose == owner] |= set(_REFERENCES.findall(content))
-            files = (files | held[True]) - held[False]
+            theirs = sa.select(_owned.c.sha256)
+            files |= held[True] | set(connection.execute(theirs.where(_owned.c.owner == owner)).scalars())
+            files -= held[False] | set(connection.execute(theirs.where(_owned.c.owner != owner)).scalars())
+            connection.execute(_owned.delete().where(_owned.c.owner == owner))
             ids = list(connection.execute(mine).scalars())
             _delete_runs(connection, ids)
             connection.execute(_desks.delete().where(_desks.c.owner == owner))
         with self._write() as connection:  # no file goes before the rows that name it
-            files -= set(connection.execute(sa.select(_used.c.sha256).distinct()).scalars())
+            for needed in (_used, _owned):
+                files -= set(connection.execute(sa.select(needed.c.sha256).distinct()).scalars())
             for file, _, _ in self._files():
                 if file.name.split(".")[0] in files:
                     with suppress(OSError):
@@ -209,6 +220,7 @@ class Store(Blobs):
         newest = sa.union_all(
             sa.select(_runs.c.owner, _runs.c.created_at.label("at")),
             sa.select(_desks.c.owner, _desks.c.saved_at.label("at")),
+            sa.select(_owned.c.owner, _owned.c.taken_at.label("at")),
         ).subquery()
         idle = (
             sa.select(newest.c.owner).where(newest.c.owner.startswith(prefix, autoescape=True))
@@ -264,7 +276,7 @@ class Store(Blobs):
 
     def _sweep(self, before: float, runs: int, freed: int) -> Pruned:
         """Drop files that no run needs, in a transaction of its own: no file goes before the rows that name it."""
-        count = 0
+        count, gone = 0, []
         with self._write() as connection:
             used = set(connection.execute(sa.select(_used.c.sha256).distinct()).scalars())
             for file, size, changed in self._files():
@@ -272,6 +284,9 @@ class Store(Blobs):
                     with suppress(OSError):
                         file.unlink()
                         count, freed = count + 1, freed + size
+                        gone.append({"gone": file.name})
+            if gone:
+                connection.execute(_owned.delete().where(_owned.c.sha256 == sa.bindparam("gone")), gone)
         return Pruned(runs, count, freed)
 
     def _select(self, query: sa.Select[Any], load: bool) -> list[Run]:

@@ -10,6 +10,7 @@ from components import inputs
 from components.example import example_file
 from components.modality import InputType
 from models.audio import sounds
+from models.errors import PlaygroundError
 from models.family import InputField
 
 if TYPE_CHECKING:
@@ -54,8 +55,11 @@ def _draw_example(desk: Desk, item: InputField) -> None:
     key = inputs.ref_key(desk.place, item.name)
 
     def chosen() -> None:
-        inputs.take(desk, item, file.read_bytes())
-        inputs.problem(desk, item).set("")
+        try:
+            inputs.take(desk, item, file.read_bytes())
+            inputs.problem(desk, item).set("")
+        except PlaygroundError as error:  # a full disk
+            inputs.problem(desk, item).set(error.message)
 
     st.button(
         "Use an example", icon=":material/lightbulb:", key=f"{key}-example", on_click=chosen,

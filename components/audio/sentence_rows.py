@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from components import state
+from components import params_form, state
 from components.escape import plain
 from components.modality import InputType
+from models import labels
 from models.catalog import Catalog
 from models.params import ParamField
 from models.types import Output, Request, Run, drawn_seed
@@ -84,7 +85,9 @@ def _draw_row(
     own = {name: value for name, value in row["own"].items() if name != "seed"}
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(plain(row["text"]), width="stretch")
-        said = [f"seed {row['seed']}", f"{row['seconds']:.1f} s", *(f"{name} {value}" for name, value in own.items())]
+        said = [f"seed {row['seed']}", f"{row['seconds']:.1f} s", *(
+            labels.setting_words(item, own[item.name]) for item in fields if item.name in own
+        )]  # fmt: skip
         st.caption(plain(" · ".join(said)), width="content")
         st.button(
             "New seed", icon=":material/casino:", key=f"{key}-again", on_click=_again, args=(run, row, again),
@@ -93,20 +96,10 @@ def _draw_row(
         with st.popover("Change", icon=":material/tune:", key=f"{key}-change"), st.form(f"{key}-form", border=False):
             values = {**run.request.params, **own}
             for item in fields:
-                _draw_field(item, values.get(item.name, item.default), key)
+                params_form.draw_apart(item, values.get(item.name, item.default), key)
             st.form_submit_button(
                 "Apply", type="primary", on_click=_change, args=(run, row, fields, again, key),
             )  # fmt: skip
-
-
-def _draw_field(item: ParamField, value: Any, key: str) -> None:
-    name = state.key(key, item.name)
-    if item.type == "choice":
-        st.selectbox(item.label, item.choices, item.choices.index(value), key=name, help=item.help)
-        return
-    assert item.ge is not None and item.le is not None
-    kind = int if item.type == "integer" else float
-    st.slider(item.label, kind(item.ge), kind(item.le), kind(value), kind(item.step or 1), key=name, help=item.help)
 
 
 def _again(run: Run, row: Mapping[str, Any], again: Callable[[Request], None]) -> None:
@@ -116,7 +109,7 @@ def _again(run: Run, row: Mapping[str, Any], again: Callable[[Request], None]) -
 def _change(
     run: Run, row: Mapping[str, Any], fields: list[ParamField], again: Callable[[Request], None], key: str
 ) -> None:
-    chosen = {item.name: state.at(state.key(key, item.name)).get() for item in fields}
+    chosen = {item.name: state.at(state.field_key(key, item.name)).get() for item in fields}
     changed = {name: value for name, value in chosen.items() if value != run.request.params.get(name)}
     again(changed_request(run.request, row, {"seed": row["seed"], **changed}))
 

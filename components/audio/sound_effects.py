@@ -40,6 +40,7 @@ def _draw(jobs: Jobs, run: Run, output: Output, key: str) -> None:
         changed = tool_calls.answer(jobs, f"{key}-call", run.request.model, "effects", given, "Changing the sound")
         if changed is None:
             return
+        jobs.store.own(run.owner, changed["ref"])
         data = jobs.store.get_bytes(changed["ref"])
     except PlaygroundError as error:
         st.warning(plain(error.message), icon=":material/warning:")

@@ -8,6 +8,7 @@ from components import labelled, result, tool_calls
 from components.audio import spectrogram
 from components.desk import Desk
 from components.escape import plain
+from components.session import Session
 from models.errors import PlaygroundError
 from models.runtime.jobs import Jobs
 from models.types import Output, Run
@@ -54,14 +55,14 @@ def draw(desk: Desk) -> None:
             return
         pair = found[first][1], found[second][1]
         try:
-            _draw_difference(session.jobs, tool, pair, all(not output.text.startswith("M:") for output in pair))
+            _draw_difference(session, tool, pair, all(not output.text.startswith("M:") for output in pair))
         except PlaygroundError as error:
             st.warning(plain(error.message), icon=":material/warning:")
 
 
-def _draw_difference(jobs: Jobs, model: str, pair: tuple[Output, Output], voices: bool) -> None:
+def _draw_difference(session: Session, model: str, pair: tuple[Output, Output], voices: bool) -> None:
     given = {"refs": [f"sha256:{output.sha256}" for output in pair]}
-    answer = tool_calls.answer(jobs, "pair-call", model, "compare", given, "Comparing")
+    answer = tool_calls.answer(session.jobs, "pair-call", model, "compare", given, "Comparing")
     if answer is None:
         return
     rows = []
@@ -76,8 +77,9 @@ def _draw_difference(jobs: Jobs, model: str, pair: tuple[Output, Output], voices
                                   format_func=lambda name: _LAID[name][0])  # fmt: skip
     words = _LAID[str(chosen)][1]
     picture = answer[str(chosen)]
+    session.jobs.store.own(session.owner, picture["ref"])
     spectrogram.draw(
-        jobs.store.get_bytes(picture["ref"]), picture["seconds"], answer["top_hz"], f"pair-{chosen}",
+        session.jobs.store.get_bytes(picture["ref"]), picture["seconds"], answer["top_hz"], f"pair-{chosen}",
         alt="Difference of the two mel spectrograms", follows=False,
     )  # fmt: skip
     st.caption(

@@ -163,7 +163,7 @@ def _keep_painted(desk: Desk, item: InputField, painted: bytes | None) -> None:
     """Take what was painted as the mask when it changes: one that was uploaded or restored since stays till then."""
     mask = inputs.ref(desk, item)
     before = _painted(mask).get()
-    now = desk.session.jobs.store.put_bytes(painted) if painted is not None else None
+    now = desk.session.jobs.store.take(desk.session.owner, painted) if painted is not None else None
     if now == before:
         return
     _painted(mask).set(now)

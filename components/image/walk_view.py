@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
 
-from components import job_panel, result, state
+from components import job_panel, params_form, result, state
 from components.desk import Desk
 from components.escape import plain
 from components.image import image_view
@@ -53,14 +54,15 @@ def draw(session: Session, run: Run, key: str) -> None:
         target = st.text_input("Target prompt", value=proposed, key=f"{key}-prompt", placeholder="such as blue heart")
     else:
         item = next(item for item in fields if item.name == "guidance_scale")
-        target = st.slider("Target guidance", float(item.ge or 0), float(item.le or 1), float(proposed),
-                           float(item.step or 0.1), key=f"{key}-guidance")  # fmt: skip
+        target = params_form.draw_apart(
+            replace(item, label="Target guidance", optional=False), proposed, f"{key}-target"
+        )
     many = int(str(run.request.params.get("num_images") or 1))
     first = 0
     if many > 1:
         first = int(st.segmented_control("From image", range(many), format_func=lambda place: f"{place + 1}",
                                          default=0, required=True, key=f"{key}-first"))  # fmt: skip
-    _draw_last(session, run, key)
+    _draw_last(session, run, first, key)
     frames = st.slider("Frames", walks.FRAMES_MIN, walks.FRAMES_MAX, 8, key=f"{key}-frames")
     if st.button("Walk", icon=":material/directions_walk:", type="primary", key=f"{key}-walk"):
         state.clear_notices()
@@ -73,11 +75,11 @@ def draw(session: Session, run: Run, key: str) -> None:
         st.rerun()
 
 
-def _draw_last(session: Session, run: Run, key: str) -> None:
-    """Draw the newest walk that began at this run's picture, so that its strip stays with it."""
+def _draw_last(session: Session, run: Run, first: int, key: str) -> None:
+    """Draw the newest walk that began at this run's picture of index `first`, so that its strip stays with it."""
     spec = session.catalog[run.request.model]
     fields = session.catalog.family(spec.id).fields(spec)
-    start = walks.single(fields, run.request)
+    start = walks.single(fields, run.request, first)
 
     def begins(other: Request) -> bool:
         same = other.model == start.model and other.inputs.get("prompt") == start.inputs.get("prompt")

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from components import arrival, elsewhere, guide, links, look_closer, params_form, state
 from components import desk as desks
-from components import elsewhere, links, look_closer, params_form, state
 from components.desk import Desk
 from components.escape import plain
 from components.example import example_run
@@ -35,6 +35,7 @@ from components.text.conversation import (
     system_of,
     way_of,
 )  # fmt: skip
+from models import lists
 from models.errors import BadInput, PlaygroundError
 from models.family import InputField
 from models.params import ParamField
@@ -51,7 +52,6 @@ _EDITING: state.Slot[Way | None] = state.slot("chat-editing", None)
 _EDIT = state.slot("chat-edit", "")
 _FOLLOWED: state.Slot[str | None] = state.slot("chat-followed", None)  # a job
 ASK_ALL = "ask-all"  # the purpose of a job that puts one instruction to several models
-READ = 1000  # runs of a session that the tree is made of
 _ICONS = {WRITE: ":material/edit_note:", CHAT: ":material/forum:"}
 
 
@@ -95,7 +95,10 @@ class Chat:
             if len(way) > 1 and not way[-2].strip():
                 raise BadInput("The answer before this turn is empty. Run it again, or edit the turn before it.")
             before = messages_before(way, SYSTEM.get())
-            given = {"prompt": way[-1], "messages": json.dumps(before, ensure_ascii=False)}
+            asked = {"prompt": way[-1], "messages": json.dumps(before, ensure_ascii=False)}
+            given, said = lists.draw_inputs(self.desk.family, asked, seed, self.session.jobs.settings)
+            if said:
+                state.notify(said, "warning")
             request = Request(model=self.spec.id, inputs=given, params=params, seed=seed)
             chat_tools.check_length(self.session.jobs, self.spec, request)
             self.submit(request)
@@ -142,7 +145,7 @@ class Chat:
 
     def tree(self) -> Tree:
         """Return the tree of the owner's runs and of what came as files."""
-        return grow(_runs(self.session), chat_files.came())
+        return grow(chat_tools.runs_of(self.session), chat_files.came())
 
     def way(self) -> Way:
         """Return the way that is shown, that of a new conversation with its opening."""
@@ -239,7 +242,7 @@ def apart(view: JobView) -> bool:
 
 def draw(chat: Chat) -> None:
     """Draw the conversation with all around it."""
-    runs = _runs(chat.session)
+    runs = chat_tools.runs_of(chat.session)
     tree = grow(runs, chat_files.came())
     living = next((view for view in chat.session.jobs.jobs_of(chat.session.owner) if not view.finished), None)
     talking = living is not None and living.purpose != ASK_ALL and is_chat(living.requests[0])
@@ -252,6 +255,7 @@ def draw(chat: Chat) -> None:
     )  # fmt: skip
     asked = read(living.requests[0])[1] if living is not None and talking else ()
     _draw_turns(chat, tree, asked[:-1] if asked else way, chat.acts(), locked=living is not None)
+    guide.draw(chat_tools.newest_turn(chat.session), "chat")
     if living is not None and talking:
         if not chat.session.known.lasting:
             st.query_params[links.JOB] = living.token
@@ -265,18 +269,6 @@ def draw(chat: Chat) -> None:
         waits if way or living is not None else "Ask for a story …", key=_INPUT.key, disabled=living is not None,
         on_submit=chat.send,
     )  # fmt: skip
-
-
-def _runs(session: Session) -> list[Run]:
-    """Return the owner's runs, with those of jobs that could not be stored."""
-    try:
-        runs = session.jobs.store.runs(session.owner, limit=READ)
-    except PlaygroundError as error:
-        if error.message not in [notice["message"] for notice in state.notices()]:
-            state.notify(error.message, "warning")
-        runs = []
-    known = {run.id for run in runs}
-    return [*runs, *(run for view in session.jobs.jobs_of(session.owner) for run in view.runs if run.id not in known)]
 
 
 def _follow(tree: Tree, runs: list[Run], living: JobView | None, chat: Chat) -> None:
@@ -368,7 +360,8 @@ def _draw_start(chat: Chat, way: Way, living: JobView | None) -> None:
         st.query_params.pop(links.JOB, None)  # else a page that was loaded again still looks for its run
     if links.JOB in st.query_params:
         return
-    example = example_run(chat.spec) if not way else None
+    # what a link asks for is not answered by a stock example
+    example = example_run(chat.spec) if not way and not arrival.opened_at(chat.desk.place) else None
     if example is not None and example.outputs:
         st.caption(":material/lightbulb: **An example** from this model. Ask for something below to make your own.")
         with st.chat_message("user", avatar=chat_view.ASKED):

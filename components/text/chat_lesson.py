@@ -11,6 +11,7 @@ from components import job_panel, state
 from components.session import Session
 from components.text import lesson_table
 from components.text.chat import ASK_ALL, shown, stay
+from models import lists
 from models.catalog import Catalog
 from models.errors import PlaygroundError
 from models.runtime.job_view import JobView
@@ -128,7 +129,11 @@ def _ask(session: Session, specs: list[ModelSpec], spec: ModelSpec) -> None:
         return
     seed = int(state.at(state.setting_key(spec.id, "seed"), 0).get() or 0)
     try:
-        asked = requests(specs, _INSTRUCTION.get(), seed)
+        given = {"prompt": _INSTRUCTION.get()}
+        drawn, said = lists.draw_inputs(session.catalog.family(spec.id), given, seed, session.jobs.settings)
+        if said:
+            state.notify(said, "warning")
+        asked = requests(specs, drawn["prompt"], seed)
         _ASKED.set(session.jobs.submit(session.owner, asked, ASK_ALL))
         stay()
     except PlaygroundError as error:

@@ -10,18 +10,21 @@ import streamlit as st
 
 from components import copy_link, links, state
 from components.escape import plain
+from components.session import Session
 from components.text import chat_files
 from components.text.chat_head import LINE_CHARS, SYSTEM
-from components.text.conversation import Tree, Way, messages_before, starts, system_of
+from components.text.conversation import Tree, Way, is_chat, messages_before, starts, system_of
 from models import labels
 from models.errors import BadInput, PlaygroundError, PromptTooLong
+from models.runtime.job_view import JobView
 from models.runtime.jobs import Jobs
 from models.spec import ModelSpec
-from models.types import Request
+from models.types import Request, Run
 
 _COUNTED: state.Slot[dict[tuple[str, str, str], dict[str, Any]]] = state.slot("chat-counted", {})
 KEPT = 50  # counts that a session holds
 NEARLY_FULL = 0.8
+READ = 1000  # runs of an owner that the tree is made of
 
 
 def system_effect(spec: ModelSpec) -> str:
@@ -141,3 +144,21 @@ def _draw_share(tree: Tree, way: Way) -> None:
                 "all). Download it instead.",
             )  # fmt: skip
         chat_files.draw_downloads(tree, way, system)
+
+
+def newest_turn(session: Session) -> JobView | None:
+    """Return the newest turn at hand, living or over."""
+    turns = [view for view in session.jobs.jobs_of(session.owner) if not view.purpose]
+    return next((view for view in reversed(turns) if is_chat(view.requests[0])), None)
+
+
+def runs_of(session: Session) -> list[Run]:
+    """Return the owner's runs, with those of jobs that could not be stored."""
+    try:
+        runs = session.jobs.store.runs(session.owner, limit=READ)
+    except PlaygroundError as error:
+        if error.message not in [notice["message"] for notice in state.notices()]:
+            state.notify(error.message, "warning")
+        runs = []
+    known = {run.id for run in runs}
+    return [*runs, *(run for view in session.jobs.jobs_of(session.owner) for run in view.runs if run.id not in known)]

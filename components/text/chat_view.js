@@ -2,7 +2,6 @@
 export default function ({ data, parentElement }) {
   const box = parentElement.querySelector(".said");
   box.className = "said " + data.looks;
-  if (data.live) box.setAttribute("aria-live", "polite");
   if (box.textContent !== data.text) box.textContent = data.text;
   if (!data.run) return;
   if (!data.live && window.__playgroundRun === data.run && document.hidden) {

@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from components import job_panel, labelled, params_form, state
+from components import job_panel, labelled, params_form, state, theme
 from components.escape import plain
 from components.session import Session
 from components.text import branch_tree, token_map
@@ -181,7 +181,9 @@ def _settings(fields: tuple[ParamField, ...], own: Mapping[str, Any], key: str) 
     )
     found = _columns([item for item in items if not item.advanced], own, key)
     if rare:
-        with st.expander("More settings" + (params_form.DOT if any(item.name in own for item in rare) else "")):
+        fold = state.key(key, "more")
+        st.html(f"<style>{theme.dotted([], [fold] if any(item.name in own for item in rare) else [])}</style>")
+        with st.expander("More settings", key=fold):
             found |= _columns(rare, own, key)
             on = effective(found)
             found |= _columns([item for item in fields if beside(item.name) in on], own, key)

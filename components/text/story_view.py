@@ -8,7 +8,7 @@ from components import frontend
 from models.types import Output
 
 _component = frontend.component(
-    "playground_story", __file__, html='<div class="stories" role="group" aria-live="polite" aria-label="Result"></div>'
+    "playground_story", __file__, html='<div class="stories" role="group" aria-label="Result"></div>'
 )
 
 

@@ -37,11 +37,14 @@ class Damaged(Exception):
 
 
 class TooLong(Exception):
-    """Say that a recording goes on past the limit; `seconds` is what its header tells, 0 where that is unknown."""
+    """Say that a recording goes on past the limit.
 
-    def __init__(self, seconds: float = 0.0) -> None:
-        super().__init__(seconds)
-        self.seconds = seconds
+    `seconds` is what its header tells, 0 where that is unknown; `most` are the seconds allowed at its rate.
+    """
+
+    def __init__(self, seconds: float = 0.0, most: float = 0.0) -> None:
+        super().__init__(seconds, most)
+        self.seconds, self.most = seconds, most
 
 
 class StrangeRate(Exception):
@@ -54,11 +57,19 @@ class StrangeRate(Exception):
 
 @dataclass(frozen=True)
 class Limits:
-    """Say what is decoded at most: seconds, and the least and greatest rate in Hz."""
+    """Say what is decoded at most: seconds, the least and greatest rate in Hz, and samples.
+
+    A rate beyond those of sound cards has fewer seconds, for a second takes as much more memory.
+    """
 
     seconds: float
     rate_min: int
     rate_max: int
+    samples: int
+
+    def most_s(self, rate: int) -> float:
+        """Return the seconds that are allowed at a rate in Hz."""
+        return min(self.seconds, self.samples / rate)
 
 
 def decode(data: bytes, limits: Limits) -> tuple[Samples, int]:
@@ -101,8 +112,9 @@ class _Mono:
         if rate != self.rate:  # linear: a jingle before the recording, not what is listened to closely
             places = np.arange(0, len(mono), rate / self.rate)
             mono = np.interp(places, np.arange(len(mono)), mono).astype(np.float32)
-        if self._count + len(mono) > self._limits.seconds * self.rate:
-            raise TooLong
+        most = self._limits.most_s(self.rate)
+        if self._count + len(mono) > most * self.rate:
+            raise TooLong(most=most)
         if self._count + len(mono) > len(self._buffer):  # grows in place: nothing is held twice
             self._buffer.resize(max(2 * len(self._buffer), self._count + len(mono)), refcheck=False)
         self._buffer[self._count : self._count + len(mono)] = mono
@@ -160,8 +172,9 @@ def _check_header(container: Any, stream: Any, limits: Limits) -> None:
     """Refuse by a header alone what is too long, where such headers are exact."""
     if container.format.name in _SIZED and stream.duration and stream.time_base:
         seconds = float(stream.duration * stream.time_base)
-        if seconds > limits.seconds:
-            raise TooLong(seconds)
+        most = limits.most_s(int(stream.rate or limits.rate_min))
+        if seconds > most:
+            raise TooLong(seconds, most)
 
 
 def _by_ffmpeg(container: Any, stream: Any) -> Iterator[tuple[Samples, int]]:

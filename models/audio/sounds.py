@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 UPLOAD_MAX_BYTES = 50_000_000
 UPLOAD_MAX_S = 600.0
 UPLOAD_MIN_S = 0.05
+UPLOAD_MAX_SAMPLES = 28_800_000  # ten minutes at 48 kHz
 PIECE_MAX_S = 30.0  # of a recording that is heard at once: attention over minutes outgrows the memory
 RATE_MIN, RATE_MAX = 1_000, 384_000
 SILENT = 1e-4  # a peak below this is nothing that could be heard
@@ -196,7 +197,7 @@ def decode_upload(data: bytes, rate: int = 0, name: str = "recording") -> tuple[
             "save it as FLAC or MP3.", bytes=len(data), limit=UPLOAD_MAX_BYTES,
         )  # fmt: skip
     try:
-        mono, own = decoding.decode(data, decoding.Limits(UPLOAD_MAX_S, RATE_MIN, RATE_MAX))
+        mono, own = decoding.decode(data, decoding.Limits(UPLOAD_MAX_S, RATE_MIN, RATE_MAX, UPLOAD_MAX_SAMPLES))
     except decoding.NotSound as error:
         raise BadInput(f"The {name} is not a sound file this app can read. {_WHAT}.") from error
     except decoding.Damaged as error:
@@ -207,17 +208,23 @@ def decode_upload(data: bytes, rate: int = 0, name: str = "recording") -> tuple[
             "at 44,100 Hz."
         ) from error
     except decoding.TooLong as error:
-        most = f"{UPLOAD_MAX_S / 60:.0f} minutes"
-        long = f"{error.seconds / 60:,.0f} minutes long" if error.seconds else f"longer than {most}"
+        at_rate_of = "" if error.most >= UPLOAD_MAX_S else " at its sampling rate"
+        most = _time(error.most)
+        long = f"{_time(error.seconds)} long" if error.seconds else f"longer than {most}"
+        advice = "Shorten it." if not at_rate_of else "Shorten it, or save it at 44,100 Hz."
         raise BadInput(
-            f"The {name} is {long}; at most {most} are allowed. Shorten it.",
-            seconds=error.seconds or None, limit=UPLOAD_MAX_S,
+            f"The {name} is {long}; at most {most} are allowed{at_rate_of}. {advice}",
+            seconds=error.seconds or None, limit=error.most,
         ) from error  # fmt: skip
     if not len(mono) or len(mono) < UPLOAD_MIN_S * own:
         raise BadInput(f"The {name} holds {len(mono)} samples, less than {UPLOAD_MIN_S} s of sound. Record longer.")
     if max(float(mono.max()), -float(mono.min())) < SILENT:
         raise BadInput(f"The {name} is silent from beginning to end. Check the microphone, or upload another one.")
     return at_rate(mono, own, rate)
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:,.0f} minutes"
 
 
 def at_rate(samples: Samples, own: int, rate: int) -> tuple[Samples, int]:

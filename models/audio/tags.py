@@ -7,6 +7,8 @@ import logging
 from collections.abc import Iterator
 
 ENDINGS = ("wav", "flac", "mp3", "ogg", "oga", "opus", "m4a", "mp4", "aif", "aiff")
+# ISO/IEC 23008-12: pictures in the container that MP4 has too
+_PICTURES = (b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 log = logging.getLogger(__name__)
 
 
@@ -14,7 +16,9 @@ def is_sound(data: bytes) -> bool:
     """Say whether a file's first bytes are those of a kind of sound, or clip, whose tags are read here."""
     if data[:4] in (b"RIFF", b"FORM"):
         return data[8:12] in (b"WAVE", b"AIFF", b"AIFC")
-    if data[4:8] == b"ftyp" or data.startswith((b"fLaC", b"OggS", b"ID3")):
+    if data[4:8] == b"ftyp":
+        return data[8:12] not in _PICTURES
+    if data.startswith((b"fLaC", b"OggS", b"ID3")):
         return True
     # a frame of MPEG audio: eleven bits set, a layer, a bit rate and a sampling rate that exist (ISO 11172-3, 2.4.2.3)
     return len(data) > 3 and data[0] == 0xFF and data[1] >= 0xE0 and bool(data[1] & 6) and (

@@ -61,6 +61,10 @@ class Attendance:
         since = self._gone_since.get(owner)
         return 0.0 if since is None else time.monotonic() - since
 
+    def owners(self) -> Iterable[str]:
+        """Return the owners who entered and were not dropped."""
+        return list(self._sessions)
+
     def away(self) -> Iterable[str]:
         """Return the owners who are not there."""
         return list(self._gone_since)

@@ -14,14 +14,13 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
 from models.errors import BadRequest, PlaygroundError, QueueFull
-from models.events import Event, Final, Preview, Progress, is_stepping
+from models.events import Event, Final, is_stepping
 from models.runtime.attendance import Attendance
 from models.runtime.calls import Calls
-from models.runtime.engine import Engine, StopSignal
+from models.runtime.engine import Engine
+from models.runtime.job import Job
 from models.runtime.job_view import FINISHED, STUDY, JobState, JobView
 from models.settings import Settings
 from models.store import Store
@@ -30,31 +29,6 @@ from models.types import Request, Run, RunStatus
 log = logging.getLogger(__name__)
 
 TICK_S = 0.1
-
-
-@dataclass
-class _Job:
-    id: str
-    owner: str
-    requests: tuple[Request, ...]
-    purpose: str = ""
-    state: JobState = "queued"
-    index: int = 0
-    progress: Progress | None = None
-    preview: Preview | None = None
-    runs: list[Run] = field(default_factory=list)
-    error: dict[str, Any] | None = None
-    stop: StopSignal = field(default_factory=StopSignal)
-    token: str = field(default_factory=lambda: secrets.token_urlsafe(18))
-    submitted_at: float = field(default_factory=time.time)
-    started_at: float | None = None
-    request_started_at: float | None = None
-    first_step: tuple[int, float] | None = None  # step and monotonic time
-    counts: tuple[str, str] = ("", "")  # stage and unit of the steps that the speed tells of
-    steps_per_s: float = 0.0
-    finished_at: float | None = None
-    version: int = 0
-    forgotten: bool = False  # its owner wants nothing of it kept
 
 
 class Jobs:
@@ -73,9 +47,9 @@ class Jobs:
         self._validate = validate
         self._attendance = Attendance(alive, settings.gone_after_s)
         self._guard = threading.Condition()
-        self._jobs: dict[str, _Job] = {}
-        self._waiting: dict[str, deque[_Job]] = {}  # owner -> its queue; the first owner is next
-        self._running: _Job | None = None
+        self._jobs: dict[str, Job] = {}
+        self._waiting: dict[str, deque[Job]] = {}  # owner -> its queue; the first owner is next
+        self._running: Job | None = None
         self._forgotten: set[str] = set()
         self._closed = False
         self._threads = [
@@ -91,7 +65,7 @@ class Jobs:
             raise BadRequest("There is nothing to run: a job needs at least one request.")
         for request in requests:
             self._validate(request)
-        job = _Job(uuid.uuid4().hex, owner, tuple(requests), purpose)
+        job = Job(uuid.uuid4().hex, owner, tuple(requests), purpose)
         with self._guard:
             own = len(self._waiting.get(owner, ()))
             if own >= self.settings.queue_per_owner:
@@ -167,7 +141,11 @@ class Jobs:
         return job.id
 
     def move(self, old: str, new: str) -> None:
-        """Hand all that one owner has to another, as when they sign in or come back."""
+        """Hand all that one owner has to another, as when they sign in or come back.
+
+        Raises `PlaygroundError`, and leaves all as it is, where the store is out of reach.
+        """
+        self.store.move_owner(old, new)
         with self._guard:
             for one in self._jobs.values():
                 if one.owner == old:
@@ -177,7 +155,7 @@ class Jobs:
             if old in self._waiting:
                 self._waiting.setdefault(new, deque()).extend(self._waiting.pop(old))
             self._attendance.drop(old)
-        self.store.move_owner(old, new)
+        self.store.move_owner(old, new)  # what ended in between
 
     def forget(self, owner: str) -> None:
         """Stop all that an owner runs and delete all that is kept of them: jobs, runs, uploads, what their pages held.
@@ -214,7 +192,7 @@ class Jobs:
 
     # -- under the guard -------------------------------------------------------------------------------------------
 
-    def _stop(self, job: _Job) -> None:
+    def _stop(self, job: Job) -> None:
         if job.state == "queued":
             self._dequeue(job)
             self._finish(job, "stopped")
@@ -222,13 +200,13 @@ class Jobs:
             job.stop.request()
             job.version += 1
 
-    def _dequeue(self, job: _Job) -> None:
+    def _dequeue(self, job: Job) -> None:
         queue = self._waiting[job.owner]
         queue.remove(job)
         if not queue:
             del self._waiting[job.owner]
 
-    def _finish(self, job: _Job, state: JobState) -> None:
+    def _finish(self, job: Job, state: JobState) -> None:
         job.state, job.finished_at, job.preview = state, time.time(), None
         job.version += 1
         # a study looks into the result of a generation: neither takes the other's place
@@ -239,14 +217,14 @@ class Jobs:
         for one in older:
             del self._jobs[one.id]
 
-    def _view(self, job: _Job) -> JobView:
+    def _view(self, job: Job) -> JobView:
         return JobView(
             job.id, job.owner, job.state, self._place(job), job.requests, job.index, job.progress, job.preview,
             tuple(job.runs), job.error, job.stop.asked, job.token, job.submitted_at, job.started_at,
             job.request_started_at, job.steps_per_s, job.finished_at, job.version, job.purpose,
         )  # fmt: skip
 
-    def _place(self, job: _Job) -> int:
+    def _place(self, job: Job) -> int:
         """Return 1 for the job that is next … by the turns that owners take."""
         if job.state != "queued":
             return 0
@@ -254,7 +232,7 @@ class Jobs:
         order = [queue[turn] for turn in range(max(map(len, queues))) for queue in queues if turn < len(queue)]
         return order.index(job) + 1
 
-    def _next(self) -> _Job | None:
+    def _next(self) -> Job | None:
         """Take the next job: owners in turn; those who went away only when nobody else waits."""
         present = [owner for owner in self._waiting if not self._attendance.is_gone(owner)]
         owner = next(iter(present or self._waiting), None)
@@ -288,7 +266,7 @@ class Jobs:
                 state: JobState = "failed" if job.error else "stopped" if job.stop.asked else "done"
                 self._finish(job, state)
 
-    def _run(self, job: _Job) -> None:
+    def _run(self, job: Job) -> None:
         for index, request in enumerate(job.requests):
             if job.stop.asked:
                 return
@@ -299,8 +277,7 @@ class Jobs:
                 job.version += 1
             run = self._run_one(job, request)
             try:
-                if not job.forgotten:
-                    self.store.save_run(run)
+                self._keep(job, run)
             except PlaygroundError as error:
                 # the result stays on the page; only keeping it failed
                 log.error("run %s was not stored: %s", run.id, error.message)
@@ -313,7 +290,19 @@ class Jobs:
                 if run.error:
                     job.error = run.error
 
-    def _run_one(self, job: _Job, request: Request) -> Run:
+    def _keep(self, job: Job, run: Run) -> None:
+        """Store a run as that of whom its job is by then; who was forgotten meanwhile leaves nothing."""
+        if job.forgotten:
+            return
+        self.store.save_run(run)
+        with self._guard:
+            owner, forgotten = job.owner, job.forgotten
+        if forgotten:
+            self.store.forget(run.owner)
+        elif owner != run.owner:
+            self.store.move_owner(run.owner, owner)
+
+    def _run_one(self, job: Job, request: Request) -> Run:
         created_at, error = time.time(), None
         final: Final | None = None
         try:
@@ -341,7 +330,7 @@ class Jobs:
             error=error.to_dict() if error else None, purpose=job.purpose,
         )  # fmt: skip
 
-    def _take(self, job: _Job, event: Event) -> None:
+    def _take(self, job: Job, event: Event) -> None:
         with self._guard:
             if event.kind == "progress":
                 before, job.progress, now = job.progress, event, time.monotonic()
@@ -365,7 +354,7 @@ class Jobs:
         while not self._closed:
             time.sleep(TICK_S)
             with self._guard:
-                owners = {job.owner for job in self._jobs.values()}
+                owners = {*(job.owner for job in self._jobs.values()), *self._attendance.owners()}
             try:
                 there = {owner: self._attendance.there(owner) for owner in owners}
             except Exception:

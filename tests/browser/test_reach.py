@@ -61,6 +61,7 @@ def test_a_result_is_read_out_and_has_the_focus(session):
     viewer.done()
     until(lambda: any("Done. The result follows." in one for one in heard))
     assert [one for one in heard if one in ("Started", "Half is done")] == ["Started", "Half is done"]
+    assert not any("read me-0" in one for one in heard)  # a growing text would drown what is said of it
     focus = """(() => {
       let one = document.activeElement;
       while (one?.shadowRoot?.activeElement) one = one.shadowRoot.activeElement;
@@ -118,5 +119,22 @@ def test_the_page_is_used_by_keyboard_alone(session):
     until(lambda: viewer.page.evaluate(inside))
     viewer.page.keyboard.press("Escape")
     until(lambda: not viewer.page.get_by_text("Trained on", exact=True).locator("visible=true").count())
-    for name in viewer.page.get_by_role("slider").all():
-        assert not re.search(r":\w+\[", name.get_attribute("aria-label") or "")
+
+
+def test_names_of_controls_carry_no_markup_when_settings_are_changed(session):
+    viewer = session()
+    viewer.open("text", **{"model": "text/story-gpt", "story-gpt.temperature": 1.2, "story-gpt.presence_penalty": 1})
+    viewer.button("Run").wait_for()
+    viewer.settled()
+    panel = viewer.page.get_by_test_id("stSidebar")
+    for slider in panel.get_by_role("slider").all():
+        assert not re.search(r":\w+\[", slider.get_attribute("aria-label") or "")
+    fold = panel.locator("summary").first
+    assert fold.inner_text().split("\n")[-1] == "Advanced"
+    after = "one => getComputedStyle(one, '::after').content"
+    assert "●" in fold.locator("p").evaluate(after)
+    assert "●" in panel.get_by_text("Temperature", exact=True).first.evaluate(after)
+    menus = panel.get_by_role("button", name=re.compile("^Compare values of "))
+    names = [menu.inner_text().split("\n")[-1] for menu in menus.all()]
+    assert "Compare values of Temperature" in names
+    assert len(set(names)) == len(names) > 3

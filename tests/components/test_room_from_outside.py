@@ -95,7 +95,7 @@ def with_a_button_for_pictures(folder):
 
 @pytest.mark.parametrize("toy", [with_a_button_for_pictures], indirect=True)
 def test_a_button_that_makes_a_picture_an_input_is_told_by_its_own_name(toy):
-    assert "Or press **March here** under a picture that was made here." in said(in_the_app(toy[0], "drill.py"))
+    assert "Or press **March here** under an image that was made here." in said(in_the_app(toy[0], "drill.py"))
 
 
 def test_a_small_output_is_drawn_by_its_kind_else_told(toy, monkeypatch):

@@ -2,8 +2,11 @@
 
 import time
 
+import pytest
+
+from models.errors import BadInput
 from models.types import Request
-from tests.stored import ids, kept_run, make_run
+from tests.stored import HOUR, age, ids, kept_run, make_run
 
 DAY_S = 24 * 3600
 
@@ -56,6 +59,48 @@ def test_forgetting_takes_what_nobody_else_needs(store):
     assert store.get_beside(mine, "decoded") is None
     assert kept_run(store, "two", load=True).outputs[0].data
     assert store.forget("ann") == 0
+
+
+def test_a_hash_is_no_key_to_another_owner_s_file(store):
+    upload, made, held = store.take("ann", b"her photo"), make_run("one", "a result"), store.put_bytes(b"on her page")
+    made.request = Request(model="text/fake", inputs={"image": store.put_bytes(b"of before there was a list")})
+    store.save_run(made)
+    store.save_desk("ann", Request(model="text/fake", inputs={"image": held}))
+    for ref in (upload, made.outputs[0].sha256, made.request.inputs["image"], held):
+        assert store.owns("ann", ref)
+        assert not store.owns("bob", ref)
+    store.take("bob", b"her photo")  # he has it himself
+    assert store.owns("bob", upload)
+    store.move_owner("ann", "user:ann")
+    assert store.owns("user:ann", upload) and not store.owns("ann", upload)
+    with pytest.raises(BadInput):
+        store.owns("ann", "../secrets")
+
+
+def test_forgetting_takes_uploads_that_no_run_and_no_page_names(store):
+    stroke, both, effect = store.take("ann", b"a stroke"), store.take("ann", b"both"), store.put_bytes(b"an effect")
+    store.take("bob", b"both")
+    store.own("ann", effect)
+    store.forget("ann")
+    assert [store.path(ref).exists() for ref in (stroke, both, effect)] == [False, True, False]
+    assert store.owns("bob", both) and not store.owns("ann", stroke)
+
+
+def test_who_uploaded_and_stayed_away_is_forgotten(store, monkeypatch):
+    monkeypatch.setattr("models.store.time.time", lambda: 1000.0)
+    ref = store.take("cookie:a", b"an upload")
+    monkeypatch.undo()
+    assert store.forget_idle("cookie:", 2000.0) == 1
+    assert not store.path(ref).exists()
+
+
+def test_a_cleared_upload_is_nobody_s(store):
+    ref = store.take("ann", b"x" * 1000)
+    age(store, 2 * HOUR)
+    store.prune(max_bytes=10)
+    assert not store.path(ref).exists()
+    store.put_bytes(b"x" * 1000)  # somebody else's, of the same bytes
+    assert not store.owns("ann", ref)
 
 
 def test_those_who_stayed_away_are_forgotten_and_no_others(store):

@@ -1,5 +1,6 @@
 """One reader of settings for every kind of file: from Python, from a shell, from rooms that come from outside."""
 
+import io
 import json
 import os
 import subprocess
@@ -7,7 +8,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 import pytest
+from PIL import Image
 
 import models
 from models import readers
@@ -33,6 +36,17 @@ SAVED = {
     "text, by another editor.txt": lambda: b"\xef\xbb\xbf" + text_artifact("Once.\n", STAMP).replace(b"\n", b"\r\n"),
     "run.json": lambda: json.dumps({"request": REQUEST, "status": "done"}).encode(),
 }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "HEIF", "JPEG", "WEBP"])
+def test_the_comment_of_a_picture_is_read_in_every_container(kind):
+    pillow_heif.register_heif_opener()
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0x9286] = b"ASCII\0\0\0a cat\nSteps: 20, Sampler: Euler a, Seed: 3, Size: 32x32"
+    file = io.BytesIO()
+    Image.new("RGB", (32, 32), "red").save(file, kind, exif=exif.tobytes())
+    found = models.read_settings(file.getvalue())
+    assert (found.inputs["prompt"], found.seed) == ("a cat", 3)
 
 
 @pytest.mark.parametrize("name", SAVED)

@@ -33,7 +33,9 @@ def test_every_script_that_trains_goes_through_the_loop():
     assert len(trains) >= 12
     for name in trains:
         assert "loop" in imported(TREES[name]), name
-        assert "loop.Run(" in ast.unparse(TREES[name]), name
+        code = ast.unparse(TREES[name])
+        assert "loop.Run(" in code or ("denoising" in imported(TREES[name]) and " fit(" in code), name
+    assert "loop.Run(" in ast.unparse(TREES["denoising"])
 
 
 def test_no_script_reads_the_clock_or_writes_checkpoints_itself():

@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from models.audio.sampling.mels import Mels, MelSettings
 from training import loop
 from training.audio.digits import RATE, SPEAKERS, Digits, Take, load_digits
-from training.optim import Average, Optimizers
+from training.denoising import Plan, fit
 
 FRAMES = 96
 PATCH = (8, 4)  # bands × frames
@@ -30,7 +30,6 @@ LEARNING_RATE = 2e-3
 BATCH = 32
 EVERY = 100  # steps between points of the curve
 EMPTY = 0.1
-SNR_GAMMA = 5.0
 SCHEDULE = {"num_train_timesteps": 1000, "beta_schedule": "squaredcos_cap_v2", "prediction_type": "v_prediction",
             "clip_sample": False}  # fmt: skip
 GUIDANCE, STEPS = 2.0, 20
@@ -95,43 +94,19 @@ def label_of(digit: int, speaker: int) -> int:
     return digit * len(SPEAKERS) + speaker
 
 
-def loss_of(model: Any, clean: torch.Tensor, labels: torch.Tensor, levels: torch.Tensor) -> torch.Tensor:
-    """Return the weighted squared error of the predicted v, computed in bfloat16."""
-    times = torch.randint(0, len(levels), (len(clean),), device=clean.device)
-    kept = levels[times][:, None, None, None]  # ᾱ of each one's step
-    noise = torch.randn_like(clean)
-    noisy = kept.sqrt() * clean + (1 - kept).sqrt() * noise
-    wanted = kept.sqrt() * noise - (1 - kept).sqrt() * clean
-    with torch.autocast(clean.device.type, torch.bfloat16):
-        predicted = model(noisy, times, labels).sample
-    ratio = levels[times] / (1 - levels[times])
-    weight = ratio.clamp(max=SNR_GAMMA) / (ratio + 1)
-    return ((predicted.float() - wanted).square().mean((1, 2, 3)) * weight).mean()
-
-
 def train(model: Any, mels: Mels, digits: Digits, options: argparse.Namespace) -> dict[str, Any]:
     """Train until the minutes are used and give the model the average of its weights."""
-    from diffusers import DDPMScheduler
+
+    def draw(choice: random.Random) -> tuple[torch.Tensor, torch.Tensor]:
+        return batch(digits, mels, choice)  # batch × 32 × 8 × 24, batch
+
+    def predict(noisy: torch.Tensor, times: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        found: torch.Tensor = model(noisy, times, labels).sample
+        return found
 
     edges = ("conv_in", "conv_out", "class_embedding")
-    optimizers = Optimizers(model, LEARNING_RATE, weight_decay=0.01, edges=edges)
-    average = Average(model, 0.998)
-    choice = loop.draws(options)
-    run = loop.Run(
-        options, EVERY, "spectrograms", decay_from=0.6, model=model, optimizers=optimizers, average=average,
-        choice=choice,
-    )  # fmt: skip
-    levels = DDPMScheduler(**SCHEDULE).alphas_cumprod.to(options.device)  # ᾱ of each of 1000 steps
-    for rate in run:
-        clean, labels = batch(digits, mels, choice)  # batch × 32 × 8 × 24, batch
-        loss = loss_of(model, clean.to(options.device), labels.to(options.device), levels)
-        loss.backward()
-        optimizers.step(rate)
-        average.update(model)
-        if run.count(BATCH, loss=loss):
-            run.note()
-    model.load_state_dict(average.weights)
-    return run.facts()
+    plan = Plan("spectrograms", BATCH, EVERY, LEARNING_RATE, 0.998, SCHEDULE, edges)
+    return fit(model, plan, options, draw, predict)
 
 
 def export(model: Any, mels: Mels, trained: dict[str, Any], options: argparse.Namespace) -> None:

@@ -24,8 +24,8 @@ import torch
 from torch import nn
 
 from training import loop
+from training.denoising import Plan, fit
 from training.image.emoji import COLOURS, EmojiSet, caption, load_emoji, on_white, recolour
-from training.optim import Average, Optimizers
 
 LEARNING_RATE = 2e-3
 BATCH = 64
@@ -33,7 +33,6 @@ EVERY = 250  # steps between points of the curve
 VOCABULARY = 1280
 TOKENS = 16
 HIDDEN = 192
-SNR_GAMMA = 5.0
 EMPTY = 0.1  # share of captions left out
 TINTED = 0.15  # share of pictures recoloured, with the colour's name before the caption
 SCHEDULE = {
@@ -176,27 +175,14 @@ def draw_batch(
 
 def train(model: Conditioned, tokenizer: Any, emoji: EmojiSet, options: argparse.Namespace) -> dict[str, Any]:
     """Train until the minutes are used and give the model the average of its weights."""
-    from diffusers import DDPMScheduler
-
     plain, tinted = encode_latents(emoji, options)
-    optimizers = Optimizers(model, LEARNING_RATE, weight_decay=0.01, edges=("conv_in", "conv_out"))
-    average = Average(model, 0.998)
-    choice = loop.draws(options)
-    run = loop.Run(
-        options, EVERY, "pictures", decay_from=0.6, model=model, optimizers=optimizers, average=average, choice=choice
-    )
-    levels = DDPMScheduler(**SCHEDULE).alphas_cumprod.to(options.device)  # ᾱ of each of 1000 steps
-    for rate in () if options.export_only else run:
+
+    def draw(choice: random.Random) -> tuple[torch.Tensor, torch.Tensor]:
         latents, captions = draw_batch(emoji, plain, tinted, choice)  # batch × 16 × 8 × 8
-        ids = tokenize(tokenizer, captions).to(options.device)  # batch × 16
-        loss = loss_of(model, latents.to(options.device), ids, levels)
-        loss.backward()
-        optimizers.step(rate)
-        average.update(model)
-        if run.count(BATCH, loss=loss):
-            run.note()
-    model.load_state_dict(average.weights)
-    return run.facts()
+        return latents, tokenize(tokenizer, captions)  # batch × 16
+
+    plan = Plan("pictures", BATCH, EVERY, LEARNING_RATE, 0.998, SCHEDULE)
+    return fit(model, plan, options, draw, model)
 
 
 def tokenize(tokenizer: Any, captions: list[str]) -> torch.Tensor:
@@ -205,20 +191,6 @@ def tokenize(tokenizer: Any, captions: list[str]) -> torch.Tensor:
         captions, padding="max_length", truncation=True, max_length=TOKENS, return_tensors="pt"
     ).input_ids
     return ids
-
-
-def loss_of(model: Conditioned, latents: torch.Tensor, ids: torch.Tensor, levels: torch.Tensor) -> torch.Tensor:
-    """Return the weighted squared error of the predicted v, computed in bfloat16."""
-    times = torch.randint(0, len(levels), (len(latents),), device=latents.device)
-    kept = levels[times][:, None, None, None]  # ᾱ of each picture's step
-    noise = torch.randn_like(latents)
-    noisy = kept.sqrt() * latents + (1 - kept).sqrt() * noise
-    wanted = kept.sqrt() * noise - (1 - kept).sqrt() * latents
-    with torch.autocast(latents.device.type, torch.bfloat16):
-        predicted = model(noisy, times, ids)
-    ratio = levels[times] / (1 - levels[times])
-    weight = ratio.clamp(max=SNR_GAMMA) / (ratio + 1)
-    return ((predicted.float() - wanted).square().mean((1, 2, 3)) * weight).mean()
 
 
 def export(model: Conditioned, tokenizer: Any, facts: dict[str, Any], options: argparse.Namespace) -> None:

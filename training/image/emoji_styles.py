@@ -20,11 +20,11 @@ from typing import Any
 import torch
 
 from training import loop
+from training.denoising import Plan, fit
 from training.image.compositions import RECIPE, composition
 from training.image.emoji import COLOURS, on_white, recolour
-from training.image.emoji_diffusion import SCHEDULE, TOKENS, Conditioned, export, loss_of, tokenize
+from training.image.emoji_diffusion import SCHEDULE, TOKENS, Conditioned, export, tokenize
 from training.image.styles import STYLES, load_styles, prompt, words_for
-from training.optim import Average, Optimizers
 
 LEARNING_RATE = 1e-3
 BATCH = 64
@@ -149,28 +149,15 @@ class Latents:
 
 def train(model: Conditioned, tokenizer: Any, options: argparse.Namespace) -> dict[str, Any]:
     """Train until the minutes are used and give the model the average of its weights."""
-    from diffusers import DDPMScheduler
-
     drawn = Latents(tokenizer, options)
     print(f"{len(drawn.styles.seen)} pairs of name and style, {len(drawn.styles.held_out)} held out, "
           f"{len(STYLES)} styles", flush=True)  # fmt: skip
-    optimizers = Optimizers(model, LEARNING_RATE, weight_decay=0.01, edges=("conv_in", "conv_out"))
-    average = Average(model, 0.999)
-    choice = loop.draws(options)
-    run = loop.Run(
-        options, EVERY, "pictures", decay_from=0.6, model=model, optimizers=optimizers, average=average, choice=choice
-    )
-    levels = DDPMScheduler(**SCHEDULE).alphas_cumprod.to(options.device)  # ᾱ of each of 1000 steps
-    for rate in () if options.export_only else run:
+
+    def draw(choice: random.Random) -> tuple[torch.Tensor, torch.Tensor]:
         latents, prompts = drawn.batch(choice)
-        loss = loss_of(model, latents.to(options.device), tokenize(tokenizer, prompts).to(options.device), levels)
-        loss.backward()
-        optimizers.step(rate)
-        average.update(model)
-        if run.count(BATCH, loss=loss):
-            run.note()
-    model.load_state_dict(average.weights)
-    return run.facts()
+        return latents, tokenize(tokenizer, prompts)
+
+    return fit(model, Plan("pictures", BATCH, EVERY, LEARNING_RATE, 0.999, SCHEDULE), options, draw, model)
 
 
 if __name__ == "__main__":

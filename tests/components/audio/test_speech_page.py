@@ -103,9 +103,9 @@ def test_one_sentence_again_changes_its_seed_alone(pages):
 def test_a_sentence_gets_settings_of_its_own_beside_those_of_others(pages):
     page = spoken(pages)
     page = settle(pages, press(page, row(page, 0, "again")))
-    key = next(item.key for item in page.slider if item.key.endswith("-row-2-speaking_rate"))
+    key = next(item.key for item in page.slider if item.key.endswith("-row-2.speaking_rate"))
     widget(page, "slider", key).set_value(2.0)
-    next(item for item in page.selectbox if item.key.endswith("-row-2-speaker")).set_value("bob")
+    next(item for item in page.selectbox if item.key.endswith("-row-2.speaker")).set_value("bob")
     forms = [item for item in page.button if item.label == "Apply"]
     forms[2].click()
     page.run()
@@ -114,7 +114,7 @@ def test_a_sentence_gets_settings_of_its_own_beside_those_of_others(pages):
     rows = json.loads(pages.engine.ran[-1].inputs["rows"])
     assert set(rows) == {"0", "2"}
     assert rows["2"] == {"seed": 2, "speaking_rate": 2.0, "speaker": "bob"}
-    assert "speaking_rate 2.0" in said(page)
+    assert "seed 2 · 0.2 s · Speaker bob · Speaking rate 2" in said(page)
     assert "Sentences with their own seed or settings: 1, 3." in said(page)
 
 

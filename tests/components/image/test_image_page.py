@@ -1,6 +1,8 @@
 """The Image page as a reader meets it, over a fake engine that draws one colour per seed."""
 
+import base64
 import io
+import json
 
 import numpy as np
 from PIL import Image
@@ -216,6 +218,20 @@ def test_a_link_that_names_no_picture_where_one_belongs_is_harmless(pages):
         page = pages.open(PAGE, r=packed.split("?r=")[1])
         press(page, "run")
         assert any("needs an image to start from" in message for message in messages(page))
+    assert pages.engine.ran == []
+
+
+def test_a_link_that_names_somebody_else_s_picture_gets_nothing_of_it(pages):
+    page = pages.open(PAGE)
+    theirs = pages.jobs.store.take("cookie:other", png())
+    given = {"prompt": "x", "image": theirs}
+    body = {"v": 1, "model": ID, "inputs": given, "params": {"task": "image to image"}, "seed": 1}
+    packed = base64.urlsafe_b64encode(json.dumps(body).encode()).decode().rstrip("=")
+    page = pages.open(PAGE, r=packed)
+    assert widget(page, "selectbox", f"{MODEL}.task").value == "image to image"  # the link was read
+    assert kept(page, "image") is None
+    press(page, "run")
+    assert any("needs an image to start from" in message for message in messages(page))
     assert pages.engine.ran == []
 
 

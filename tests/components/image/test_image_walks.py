@@ -63,6 +63,22 @@ def test_a_walk_begins_at_any_picture_of_a_batch(desk):
     assert desk.newest().requests[0] == asked(seed=9, num_images=1)
 
 
+def test_a_walk_from_any_picture_of_a_batch_keeps_its_strip(desk):
+    desk.finished(num_images=3)
+    desk.open("Walk")
+    widget(desk.page, "button_group", "-first").set_value(2)
+    widget(desk.page, "number_input", "-seed").set_value(20)
+    widget(desk.page, "button", "-walk").click()
+    desk.page.run()
+    desk.settle()
+    desk.finished(num_images=3)  # the look is open under the run again
+    widget(desk.page, "button_group", "-first").set_value(2)
+    page = desk.page.run()
+    assert "Your last walk from this image" in said(page)
+    widget(page, "button_group", "-first").set_value(1)
+    assert "Your last walk from this image" not in said(page.run())
+
+
 def test_a_walk_to_where_the_run_is_is_a_sentence(desk):
     desk.finished()
     desk.open("Walk")

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from components import rooms
 from components.links import link_to
 from models.plain_text import text_artifact
 from models.settings import PACKAGE_DIR
-from models.types import Request
+from models.types import Output, Request, Run
 from tests.components.image.image_steps import upload
 from tests.components.page_steps import links, messages, owner, press, settle, widget
 
@@ -332,6 +333,31 @@ def test_one_instruction_goes_to_all_of_them_each_in_its_own_way(pages):
     page = send(pages, _back_to_chat(page), "Hello")  # takes the job's place: the table keeps its answers
     assert [row[-1] for row in table(page)][1] == "0: word0 word1 word2"
     assert owner(pages) is not None
+
+
+def test_lists_are_drawn_in_chat_and_for_all_models(pages):
+    page = send(pages, pages.open(PAGE, **TALKER), "Tell me of a {fox|fox}")
+    assert pages.engine.ran[-1].inputs["prompt"] == "Tell me of a fox"
+    assert said(page)[0] == "Tell me of a fox"
+    widget(page, "text_input", "lesson-instruction").set_value("Tell me of an {owl|owl}")
+    settle(pages, press(page, "lesson-ask"))
+    assert {request.inputs["prompt"] for request in pages.engine.ran[1:]} == {"Tell me of an owl"}
+
+
+def test_values_are_compared_where_a_prompt_is_written_and_not_in_chat(pages):
+    page = pages.open(PAGE, **TALKER)
+    assert not page.get("menu_button")
+    page.get("button_group")[0].set_value("Write")
+    assert page.run().get("menu_button")
+
+
+def test_a_shared_question_is_not_answered_by_the_example(pages, monkeypatch):
+    request = Request(model="text/talker", inputs={"prompt": "Tell me of a fox", "messages": "[]"})
+    ran = Run("1", "", "", request, "done", 0.0, [Output("text", 0, text="A stock answer.")])
+    monkeypatch.setattr("components.text.chat.example_run", lambda spec: ran)
+    assert any("An example" in line for line in captions(pages.open(PAGE, **TALKER)))
+    page = pages.open(PAGE, **dict(parse_qsl(urlsplit(link_to("", request)).query)))
+    assert not any("An example" in line for line in captions(page))
 
 
 def _back_to_chat(page):

@@ -149,7 +149,7 @@ def test_a_flac_of_unknown_length_is_heard():
 @pytest.mark.parametrize("make", [endless_flac, lambda samples: sized(file(samples), 0)])
 def test_the_limit_of_length_is_checked_while_reading(monkeypatch, make):
     monkeypatch.setattr(sounds, "UPLOAD_MAX_S", 60.0)
-    with pytest.raises(BadInput, match=r"longer than 1 minutes; at most 1 minutes are allowed"):
+    with pytest.raises(BadInput, match=r"longer than 60 s; at most 60 s are allowed"):
         sounds.decode_upload(make(tone(61.0)))
     assert len(sounds.decode_upload(make(tone(59.0)))[0]) == 59 * RATE
 
@@ -178,7 +178,8 @@ def test_many_channels_at_a_high_rate_take_the_memory_of_one():
     """The buffer that grows holds one voice; eight channels of it would be eight times as much."""
     voices = np.stack([tone(3.0, 192_000)] * 8, 1)
     samples, rate = decoding.decode(
-        file(voices, 192_000, "FLAC"), decoding.Limits(600.0, sounds.RATE_MIN, sounds.RATE_MAX)
+        file(voices, 192_000, "FLAC"),
+        decoding.Limits(600.0, sounds.RATE_MIN, sounds.RATE_MAX, sounds.UPLOAD_MAX_SAMPLES),
     )
     assert rate == 192_000
     assert samples.shape == (3 * 192_000,)
@@ -214,3 +215,11 @@ def test_a_film_without_sound_is_no_recording():
         out.mux(stream.encode(None))
     with pytest.raises(BadInput, match="not a sound file"):
         sounds.decode_upload(buffer.getvalue())
+
+
+@pytest.mark.parametrize("kind", ["FLAC", "WAV"])
+def test_a_rate_beyond_those_of_sound_cards_has_fewer_seconds(kind, monkeypatch):
+    monkeypatch.setattr(sounds, "UPLOAD_MAX_SAMPLES", 480_000)
+    with pytest.raises(BadInput, match=r"at most 5 s are allowed at its sampling rate\. Shorten it, or save it at"):
+        sounds.decode_upload(file(np.zeros(6 * 96_000, np.float32) + 0.1, 96_000, kind))
+    assert len(sounds.decode_upload(file(tone(6.0, 48_000), 48_000, kind))[0]) == 6 * 48_000

@@ -8,47 +8,9 @@ import pytest
 from models.errors import BadParam, PlaygroundError, QueueFull
 from models.events import Progress
 from models.runtime.job_view import STUDY
-from models.runtime.jobs import Jobs
-from models.settings import Settings
-from models.store import Store
-from models.types import Request
 from tests.fakes import FakeEngine, FakeWords
+from tests.models.runtime.world import World, ask, until
 from tests.stored import kept_run
-
-
-def ask(prompt, **params):
-    return Request(model="text/fake", inputs={"prompt": prompt}, params=params, seed=1)
-
-
-def until(check, timeout_s=5.0):
-    limit = time.monotonic() + timeout_s
-    while not (found := check()):
-        assert time.monotonic() < limit, "waited too long"
-        time.sleep(0.005)
-    return found
-
-
-class World:
-    """Jobs over a fake engine, with owners that can go away."""
-
-    def __init__(self, folder, engine=None, validate=lambda request: None, **more):
-        self.engine = engine or FakeWords()
-        self.gone = set()
-        settings = Settings(data_dir=folder, **{"gone_after_s": 0.3, **more})
-        self.store = Store(settings)
-        self.jobs = Jobs(self.engine, self.store, settings, validate, lambda owner: owner not in self.gone)
-
-    def finished(self, owner, job):
-        return until(lambda: (view := self.jobs.view(owner, job)) and view.finished and view)
-
-
-@pytest.fixture
-def world(tmp_path):
-    world = World(tmp_path)
-    yield world
-    world.engine.gate.set()
-    world.jobs.close()
-    world.store.close()
 
 
 def test_a_job_runs_its_requests_in_turn_and_keeps_every_run(world):
@@ -321,54 +283,3 @@ def test_the_speed_is_of_what_is_counted_now(world, monkeypatch, events, speed):
     world.jobs.engine = Counting()
     world.finished("ann", world.jobs.submit("ann", [ask("one")]))
     assert speeds == [pytest.approx(speed)]
-
-
-def test_an_owner_is_there_while_any_of_their_sessions_is(tmp_path):
-    world = World(tmp_path, FakeWords(steps=100_000, step_s=0.005), keep_alone_s=0.3)
-    world.jobs.attend("ann", "tab-1", lasting=True)
-    world.jobs.attend("ann", "tab-2", lasting=True)
-    job = world.jobs.submit("ann", [ask("one")])
-    until(lambda: world.jobs.view("ann", job).state == "running")
-    world.gone.add("tab-1")
-    time.sleep(0.8)
-    assert world.jobs.view("ann", job).state == "running"
-    world.gone.add("tab-2")
-    until(lambda: world.store.runs("ann"))
-    assert world.store.runs("ann")[0].status == "stopped"
-    world.jobs.close()
-
-
-def test_nobody_adopts_from_an_owner_who_comes_back_by_themselves(world):
-    world.jobs.attend("ann", "tab", lasting=True)
-    job = world.jobs.submit("ann", [ask("one")])
-    token = world.finished("ann", job).token
-    world.gone.add("tab")
-    assert world.jobs.adopt(token, "thief") is None
-    assert world.jobs.view("ann", job) is not None
-
-
-def test_what_was_made_before_signing_in_goes_along(world):
-    job = world.jobs.submit("cookie:a", [ask("one")])
-    world.finished("cookie:a", job)
-    world.jobs.move("cookie:a", "user:ann")
-    assert world.jobs.view("cookie:a", job) is None
-    assert world.jobs.view("user:ann", job).runs[0].owner == "user:ann"
-    assert [run.job for run in world.store.runs("user:ann")] == [job]
-
-
-def test_forgetting_stops_what_runs_and_keeps_nothing_of_it(tmp_path):
-    world = World(tmp_path, FakeWords(steps=100_000, step_s=0.005))
-    running = world.jobs.submit("ann", [ask("one")])
-    waiting = world.jobs.submit("ann", [ask("two")])
-    until(lambda: world.jobs.view("ann", running).preview)
-    bob = world.jobs.submit("bob", [ask("his")])
-    world.jobs.forget("ann")
-    assert (world.jobs.view("ann", running), world.jobs.view("ann", waiting)) == (None, None)
-    until(lambda: world.jobs.view("bob", bob).preview)  # hers was stopped, and its end is behind us
-    assert world.store.runs("ann") == []
-    assert len(world.engine.ran) == 2
-    assert world.jobs.is_forgotten("ann")
-    assert not world.jobs.is_forgotten("bob")
-    world.jobs.stop("bob", bob)
-    world.finished("bob", bob)
-    world.jobs.close()

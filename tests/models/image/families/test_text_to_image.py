@@ -235,9 +235,8 @@ def test_two_runs_with_two_schedulers_on_one_pipeline_do_not_disturb_each_other(
         return [threading.Thread(target=run, args=(request, into)) for request in requests]
 
     alone, together = {}, {}
-    for thread in threads(
-        alone
-    ):  # a new thread may share out its sums otherwise than the main one, and round otherwise
+    # in threads of their own too: one may share out its sums otherwise than the main one, and round otherwise
+    for thread in threads(alone):
         thread.start()
         thread.join()
     beside = threads(together)
