@@ -42,7 +42,7 @@ def draw(session: Session, run: Run, key: str) -> None:
     chosen = heats[place or 0]
     large = [picture, _over(picture, chosen)]
     image_view.draw(large, f"{key}-lens", run=key, titles=["the image", words[place or 0]])
-    st.image(sheets.heat_legend(), width=160)
+    st.image(sheets.heat_legend(), width=160, alt="Scale of the map, from no change to the largest")
     if len(heats) > 1:
         st.caption("All words")
         shown = [_over(picture, heat) for heat in heats[:8]]

@@ -71,12 +71,12 @@ function build(root) {
     const box = find(".odds");
     box.hidden = !at;
     if (!at) return;
-    find(".odds h3").textContent = "Token " + (at.at + 1) + ": " + seen(fresh.pieces[at.at]);
+    find(".odds h2").textContent = "Token " + (at.at + 1) + ": " + seen(fresh.pieces[at.at]);
     find(".facts").textContent = at.facts;
     find(".hint").textContent = fresh.branch ? fresh.branch : "";
     const names = ["model's probabilities", ...at.stages], head = find("thead tr"), body = find("tbody");
     const place = (index) => index > 0 && index < names.length - 1 ? "middle" : "";
-    head.replaceChildren(...["", ...names].map((name, index) => {
+    head.replaceChildren(...["token", ...names].map((name, index) => {
       const th = document.createElement("th");
       th.textContent = name; th.scope = "col"; th.className = index ? place(index - 1) : "";
       return th;

@@ -73,9 +73,9 @@ def test_a_setting_strikes_tokens_out_and_another_token_begins_a_branch(reader):
     assert reader.text() == first
 
     options(reader).nth(5).click()
-    until(lambda: "Token 6" in page.locator(".map h3").inner_text())
+    until(lambda: "Token 6" in page.locator(".map h2").inner_text())
     options(reader).nth(5).press("ArrowRight")
-    until(lambda: "Token 7" in page.locator(".map h3").inner_text())
+    until(lambda: "Token 7" in page.locator(".map h2").inner_text())
     chosen = page.locator(".map tbody tr:not(.drawn) button:enabled").first
     token = chosen.inner_text()
     chosen.click()
@@ -94,7 +94,7 @@ def test_the_table_of_candidates_fits_a_phone(reader):
     page = reader.page
     page.set_viewport_size({"width": 390, "height": 844})
     options(reader).nth(5).click()
-    until(lambda: "Token 6" in page.locator(".map h3").inner_text())
+    until(lambda: "Token 6" in page.locator(".map h2").inner_text())
     table = page.locator(".map .scroll")
     until(lambda: table.evaluate("box => box.scrollWidth <= box.clientWidth"), 5)
     assert table.locator("td.cell").first.inner_text().strip().endswith("%")
@@ -112,7 +112,7 @@ def test_a_text_of_two_thousand_tokens_answers_at_once(browser, tmp_path, sessio
         look(reader)
         assert options(reader).count() == LONG
         options(reader).nth(LONG - 1).click()
-        until(lambda: f"Token {LONG}" in reader.page.locator(".map h3").inner_text(), 10)
+        until(lambda: f"Token {LONG}" in reader.page.locator(".map h2").inner_text(), 10)
         slider = reader.page.get_by_test_id("stMain").get_by_role("slider", name="Top-p")
         slider.focus()
         slider.press("Home")

@@ -42,6 +42,34 @@ def test_axe_finds_nothing_of_ours(session, scheme, size):
         assert found == [], page
 
 
+RUNS = {
+    "story": ("text", {"model": "text/story-gpt", "story-gpt.max_new_tokens": 12}),
+    "images": ("image", {"model": "image/emoji-diffusion", "emoji-diffusion.num_inference_steps": 4,
+                         "emoji-diffusion.num_images": 2}),
+    "tune": ("audio", {"model": "audio/folk-lstm"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_axe_finds_nothing_of_ours_in_a_result_and_the_looks_into_it(session, name):
+    viewer = session(color_scheme="dark")
+    page, settings = RUNS[name]
+    viewer.open(page, **settings)
+    viewer.settled()
+    viewer.button("Run").click()
+    viewer.button("Keep this one").first.wait_for()
+    viewer.settled()
+    assert faults(viewer) == []
+    looks = viewer.page.locator("[class*='-choice']").get_by_test_id("stButtonGroup").first.locator("button")
+    for look in looks.all():
+        look.click()
+        viewer.settled()
+        found, limit = faults(viewer), time.monotonic() + 10
+        while found and time.monotonic() < limit:
+            found = faults(viewer)
+        assert found == [], look.inner_text()
+
+
 def test_a_result_is_read_out_and_has_the_focus(session):
     viewer = session()
     viewer.open_odd("read me", steps=60, step_s=0.1)
@@ -106,6 +134,7 @@ def test_the_page_is_used_by_keyboard_alone(session):
     viewer.open("text")
     viewer.button("Run").wait_for()
     viewer.settled()
+    until(lambda: viewer.page.evaluate("'__playgroundTab' in window"))  # what listens for Tab is there
     card = viewer.button("Model card")
     card.focus()
     viewer.page.keyboard.press("Enter")
