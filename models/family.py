@@ -153,7 +153,8 @@ class Context:
     ones and go on with the next.
     `open_ref(ref)` returns the bytes of an upload; `open_beside(ref, name)` what was made of it when it was taken, None
     where nothing is kept: then it is made again (see `Blobs.get_beside`). `stamp` is what the artefact embeds: all
-    that causes it.
+    that causes it. `asker` is whom the run is for, "" on one's own machine: nothing that is kept of a run may reach
+    another's, be it a time or a count.
     """
 
     stopped: Callable[[], bool] = lambda: False
@@ -161,6 +162,7 @@ class Context:
     open_ref: Callable[[str], bytes] | None = None
     open_beside: Callable[[str, str], bytes | None] = lambda ref, name: None
     stamp: dict[str, Any] = field(default_factory=dict)
+    asker: str = ""
 
 
 @dataclass(frozen=True)

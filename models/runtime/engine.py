@@ -27,10 +27,12 @@ Phase = Literal["starting", "warming", "ready", "stopped"]
 class StopSignal:
     """Carry a user's Stop to a run: `request()` asks, a second time it insists (`forced`). Thread-safe.
 
-    `skip()` asks for the outputs at hand to be left; `take_skip()` says so once for each press.
+    `skip()` asks for the outputs at hand to be left; `take_skip()` says so once for each press. `asker` is whom the run
+    is for: what a model keeps from one run to the next, it keeps for one asker.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, asker: str = "") -> None:
+        self.asker = asker
         self._asked = threading.Event()
         self._forced = threading.Event()
         self._skip = threading.Event()
@@ -115,6 +117,7 @@ def run_request(
     open_ref: Callable[[str], bytes],
     open_beside: Callable[[str, str], bytes | None] = lambda ref, name: None,
     skipped: Callable[[], bool] = lambda: False,
+    asker: str = "",
 ) -> Iterator[Event]:
     """Run one request on loaded models: what every engine does, in whichever process it lives.
 
@@ -138,7 +141,7 @@ def run_request(
         stamp = {"request": full.model_dump(), "revision": spec.revision(), **device.stamp_facts()}
         if request.study:
             stopped, late = _until(stopped, started + settings.study_max_s)
-        context = Context(stopped, skipped, open_ref, open_beside, stamp)
+        context = Context(stopped, skipped, open_ref, open_beside, stamp, asker)
         first_output_s: float | None = None
         values = {**full.params, "seed": full.seed}
         acted = {} if request.study else values_in_effect(family.fields(spec), values)
@@ -226,6 +229,7 @@ class LocalEngine:
                 skipped=stop.take_skip,
                 open_ref=self._blobs.get_bytes,
                 open_beside=self._blobs.get_beside,
+                asker=stop.asker,
             )
 
     def call(self, model: str, tool: str, data: dict[str, Any], stop: StopSignal | None = None) -> dict[str, Any]:

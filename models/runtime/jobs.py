@@ -19,7 +19,7 @@ from models.errors import BadRequest, PlaygroundError, QueueFull
 from models.events import Event, Final, is_stepping
 from models.runtime.attendance import Attendance
 from models.runtime.calls import Calls
-from models.runtime.engine import Engine
+from models.runtime.engine import Engine, StopSignal
 from models.runtime.job import Job
 from models.runtime.job_view import FINISHED, STUDY, JobState, JobView
 from models.settings import Settings
@@ -65,7 +65,7 @@ class Jobs:
             raise BadRequest("There is nothing to run: a job needs at least one request.")
         for request in requests:
             self._validate(request)
-        job = Job(uuid.uuid4().hex, owner, tuple(requests), purpose)
+        job = Job(uuid.uuid4().hex, owner, tuple(requests), purpose, stop=StopSignal(owner))
         with self._guard:
             own = len(self._waiting.get(owner, ()))
             if own >= self.settings.queue_per_owner:

@@ -108,6 +108,7 @@ class Worker:
                 skipped=lambda: self._take_skip(job),
                 open_ref=self._blobs.get_bytes,
                 open_beside=self._blobs.get_beside,
+                asker=message.get("asker", ""),
             )
             for event in events:
                 header, blobs = to_wire(event)

@@ -246,7 +246,8 @@ class _Drive:
         """Yield the run's events until it ends, dies or is stopped. Raises what the run raised."""
         run = uuid.uuid4().hex
         inbox = self._worker.open_inbox(run)
-        self._worker.ask({"op": "generate", "id": run, "request": self._request.model_dump()})
+        self._worker.ask({"op": "generate", "id": run, "request": self._request.model_dump(),
+                          "asker": self._stop.asker})  # fmt: skip
         told = ""
         try:
             while not self.outcome:

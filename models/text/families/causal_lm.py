@@ -186,7 +186,9 @@ class CausalLM(Family[CausalLMParams]):
         forced = read_forced(request.inputs.get("forced", ""), size)
         ids, negative, room, notes = self._fit(spec, tokenizer, request.inputs["prompt"], chat, forced, params)
         total = min(params.max_new_tokens, room)
-        writing = Writing(loaded.parts, params, request.seed, ids, forced, negative, total, size)
+        writing = Writing(
+            loaded.parts, params, request.seed, ids, forced, negative, total, size, asker=context.asker
+        )  # fmt: skip
         stops = [unescaped(stop) for stop in params.stop]
         texts = [
             Transcript(lambda some: tokenizer.decode(some, skip_special_tokens=True), ids, stops)

@@ -27,7 +27,7 @@ class Writing:
 
     `ids` are the prompt's tokens, `forced` those that the answer begins with, `negative` those of the negative prompt,
     [] for none. `notes` say which settings have no effect, and why; `unused` names them. `reused` counts the prompt's
-    tokens that came from the cache. Raises `BadInput`.
+    tokens that came from the cache, which holds what the same `asker` ran last. Raises `BadInput`.
     """
 
     parts: dict[str, Any]
@@ -41,6 +41,7 @@ class Writing:
     notes: list[str] = field(default_factory=list)
     unused: set[str] = field(default_factory=set)
     reused: int = 0
+    asker: str = ""
 
     def __post_init__(self) -> None:
         self.model, self.tokenizer = self.parts["model"], self.parts["tokenizer"]
@@ -86,7 +87,7 @@ class Writing:
             before = [processors.LengthLimit(len(whole) + self.total), *before]
         memory: dict[str, Any] = {}
         if self._reuse:
-            cache, self.reused = prefix.take(self.parts, self.model, whole)
+            cache, self.reused = prefix.take(self.parts, self.model, whole, self.asker)
             memory = {"past_key_values": cache}
         out = self.model.generate(
             input_ids,
@@ -97,7 +98,7 @@ class Writing:
             stopping_criteria=StoppingCriteriaList([self.watch]),
         )  # rows × (prompt + drawn)
         if self._reuse:
-            prefix.keep(self.parts, memory["past_key_values"], out[0].tolist())
+            prefix.keep(self.parts, memory["past_key_values"], out[0].tolist(), self.asker)
         drawn: list[list[int]] = out[:, len(self.ids) :].tolist()
         return drawn
 

@@ -24,6 +24,19 @@ def test_an_owner_is_there_while_any_of_their_sessions_is(tmp_path):
     world.jobs.close()
 
 
+def test_the_engine_is_told_whom_a_run_is_for(world, monkeypatch):
+    asked, generate = [], world.engine.generate
+
+    def watched(request, stop=None):
+        asked.append(stop.asker)
+        return generate(request, stop)
+
+    monkeypatch.setattr(world.engine, "generate", watched)
+    for owner in ("ann", "bob"):
+        world.finished(owner, world.jobs.submit(owner, [ask("one")]))
+    assert asked == ["ann", "bob"]
+
+
 def test_nobody_adopts_from_an_owner_who_comes_back_by_themselves(world):
     world.jobs.attend("ann", "tab", lasting=True)
     job = world.jobs.submit("ann", [ask("one")])

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from models.runtime.engine import LocalEngine
+from models.runtime.engine import LocalEngine, StopSignal
 from models.text.kept import unpack
 from models.text.sampling import prefix
 from tests.models.text.families.test_causal_lm import PressedAtStep
@@ -218,16 +218,26 @@ def test_a_stopped_run_is_kept_rightly_too_and_variants_are_told(engine):
     assert [note for note in several.stats["notes"] if "single variant" in note]
 
 
+def test_what_one_ran_tells_nobody_else_anything(engine):
+    request = ask("the cat and the hat", "gpt2", do_sample=False, max_new_tokens=4, reuse_cache=True)
+    engine.unload("text/gpt2")
+    final_of(engine, request, StopSignal("ann"))
+    other = final_of(engine, request, StopSignal("bob"))
+    assert "prompt_tokens_reused" not in other.stats
+    assert not [note for note in other.stats.get("notes", ()) if "Cache reused" in note]
+    assert final_of(engine, request, StopSignal("bob")).stats["prompt_tokens_reused"]
+
+
 def test_what_is_kept_has_a_limit(engine, monkeypatch):
     parts = parts_of(engine, "llama")
     values = {"do_sample": False, "max_new_tokens": 10, "reuse_cache": True}
     final_of(engine, ask("the cat and the hat ran to the sea", **values))
-    ids, cache = parts["prefix"]
+    ids, cache, _ = parts["prefix"]
     each = sum(layer.keys.nbytes + layer.values.nbytes for layer in cache.layers) // len(ids)
     assert cache.get_seq_length() == len(ids)
     monkeypatch.setattr(prefix, "MOST_BYTES", 7 * each)
     fresh = final_of(engine, ask("the cat and the hat ran to the sea", **values))
-    ids, cache = parts["prefix"]
+    ids, cache, _ = parts["prefix"]
     assert len(ids) == cache.get_seq_length() == 7
     held = sum(tensor.untyped_storage().nbytes() for layer in cache.layers for tensor in (layer.keys, layer.values))
     assert held <= 7 * each
