@@ -47,7 +47,7 @@ def _draw_room(session: Session, room: Modality) -> None:
             if not models:
                 st.markdown(page.about)
                 continue
-            words, tile = st.columns([4, 1], vertical_alignment="center")
+            words, tile = st.columns([3, 2], vertical_alignment="center")  # a text of a few lines fits beside
             words.markdown(page.about)
             with tile:
                 _draw_tile(room, models[0], f"home-{room.place(page)}")
