@@ -6,7 +6,6 @@ A run's row is written last, in one transaction, so that a row never names a fil
 from __future__ import annotations
 
 import json
-import re
 import sqlite3
 import time
 from collections import Counter
@@ -24,17 +23,14 @@ from models.errors import PlaygroundError
 from models.settings import Settings
 from models.tables import desks as _desks
 from models.tables import files as _owned
-from models.tables import metadata as _metadata
+from models.tables import files_of, migrate, own_files
 from models.tables import runs as _runs
-from models.tables import schema as _schema
 from models.tables import used as _used
 from models.types import Output, Request, Run
 
-SCHEMA_VERSION = 1
 KEEP_S = 3600.0
 BUSY_TIMEOUT_S = 15.0
 
-_REFERENCES = re.compile(r"sha256:([0-9a-f]{64})")
 _AGE = (_runs.c.created_at, _runs.c.id)
 _ROW_SIZES = sa.select(_runs.c.id, _runs.c.created_at, _runs.c.record_bytes).order_by(*_AGE)
 
@@ -65,7 +61,7 @@ class Store(Blobs):
         self._engine, self._index = _connect(url, self.data_dir)
         try:
             with self._write() as connection:
-                _migrate(connection, self._index)
+                migrate(connection, self._index)
         except BaseException:
             self._engine.dispose()
             raise
@@ -81,7 +77,7 @@ class Store(Blobs):
         do not fit; then, as after any error, the index is as it was.
         """
         outputs = [self._stored(output) for output in run.outputs]
-        refs = {output.sha256 for output in outputs if output.sha256} | _uploads(run.request)
+        made = {output.sha256 for output in outputs if output.sha256}
         headers = [output.to_header() for output in outputs]
         parts: dict[str, Any] = {
             "request": run.request.model_dump(),
@@ -99,6 +95,9 @@ class Store(Blobs):
         with self._write() as connection:
             _delete_runs(connection, [run.id])
             connection.execute(_runs.insert(), row)
+            own_files(connection, run.owner, made, run.created_at)
+            # a hash that stands in a text, as anybody may write it, holds nobody else's file
+            refs = made | (_uploads(run.request) & files_of(connection, run.owner))
             if refs:
                 connection.execute(_used.insert(), [{"run_id": run.id, "sha256": ref} for ref in sorted(refs)])
             for output in outputs:  # a prune between the files and this transaction may have taken one
@@ -126,10 +125,7 @@ class Store(Blobs):
             mine = _desks.c.owner == old
             connection.execute(_desks.update().where(mine, _desks.c.model.not_in(theirs)).values(owner=new))
             connection.execute(_desks.delete().where(mine))
-            both = sa.select(_owned.c.sha256).where(_owned.c.owner == new).scalar_subquery()
-            connection.execute(
-                _owned.update().where(_owned.c.owner == old, _owned.c.sha256.not_in(both)).values(owner=new)
-            )
+            own_files(connection, new, files_of(connection, old))
             connection.execute(_owned.delete().where(_owned.c.owner == old))
             return connection.execute(_runs.update().where(_runs.c.owner == old).values(owner=new)).rowcount
 
@@ -137,6 +133,9 @@ class Store(Blobs):
         """Give an owner the runs of sessions, as all were before there were owners that last; return how many."""
         with self._write() as connection:
             sessions = _runs.c.owner.not_like("%:%")
+            theirs = sa.select(_owned.c.sha256).where(_owned.c.owner.not_like("%:%"))
+            own_files(connection, new, set(connection.execute(theirs).scalars()))
+            connection.execute(_owned.delete().where(_owned.c.owner.not_like("%:%"), _owned.c.owner != new))
             return connection.execute(_runs.update().where(sessions).values(owner=new)).rowcount
 
     def take(self, owner: str, data: bytes) -> str:
@@ -147,27 +146,20 @@ class Store(Blobs):
 
     def own(self, owner: str, *refs: str) -> None:
         """Count stored files as an owner's: they go with the owner. Raises `BadInput` for what is no reference."""
-        new = [{"owner": owner, "sha256": self.path(ref).name, "taken_at": time.time()}
-               for ref in refs if not self.owns(owner, ref)]  # fmt: skip
+        new = {self.path(ref).name for ref in refs if not self.owns(owner, ref)}
         if new:
             with self._write() as connection:
-                connection.execute(_owned.insert().prefix_with("OR IGNORE", dialect="sqlite"), new)
+                own_files(connection, owner, new)
 
     def owns(self, owner: str, ref: str) -> bool:
-        """Say whether a stored file is an owner's: taken by `take`, or named by a run or a page of theirs.
+        """Say whether a stored file is an owner's: what they gave (`take`), or a run of theirs made.
 
-        A hash is no key: whoever learns the reference of another's upload, as from a result that was shared, must not
-        get what it stands for. Raises `BadInput` for what is no reference.
+        A hash is no key: whoever learns the reference of another's upload, as from a result that was shared, and writes
+        it into a link or a prompt, must not get what it stands for. Raises `BadInput` for what is no reference.
         """
-        name = self.path(ref).name
-        taken = sa.select(_owned.c.sha256).where(_owned.c.owner == owner, _owned.c.sha256 == name)
-        ran = (
-            sa.select(_used.c.sha256).join(_runs, _runs.c.id == _used.c.run_id)
-            .where(_runs.c.owner == owner, _used.c.sha256 == name)
-        )  # fmt: skip
-        held = sa.select(_desks.c.model).where(_desks.c.owner == owner, _desks.c.content.contains(f"sha256:{name}"))
+        query = sa.select(_owned.c.owner).where(_owned.c.owner == owner, _owned.c.sha256 == self.path(ref).name)
         with _index_errors(self._index), self._engine.connect() as connection:
-            return any(connection.execute(query.limit(1)).first() is not None for query in (taken, ran, held))
+            return connection.execute(query).first() is not None
 
     def save_desk(self, owner: str, request: Request) -> None:
         """Keep what an owner's page holds for a model, in place of what was kept for that model before."""
@@ -191,18 +183,11 @@ class Store(Blobs):
     def forget(self, owner: str) -> int:
         """Delete all that is kept of an owner, and the files that nobody else needs; return how many runs."""
         with self._write() as connection:
-            mine = sa.select(_runs.c.id).where(_runs.c.owner == owner)
-            files = set(connection.execute(sa.select(_used.c.sha256).where(_used.c.run_id.in_(mine))).scalars())
-            held = {whose: set[str]() for whose in (True, False)}
-            for whose, content in connection.execute(sa.select(_desks.c.owner, _desks.c.content)):
-                held[whose == owner] |= set(_REFERENCES.findall(content))
-            theirs = sa.select(_owned.c.sha256)
-            files |= held[True] | set(connection.execute(theirs.where(_owned.c.owner == owner)).scalars())
-            files -= held[False] | set(connection.execute(theirs.where(_owned.c.owner != owner)).scalars())
-            connection.execute(_owned.delete().where(_owned.c.owner == owner))
-            ids = list(connection.execute(mine).scalars())
+            ids = list(connection.execute(sa.select(_runs.c.id).where(_runs.c.owner == owner)).scalars())
+            files = files_of(connection, owner)
             _delete_runs(connection, ids)
             connection.execute(_desks.delete().where(_desks.c.owner == owner))
+            connection.execute(_owned.delete().where(_owned.c.owner == owner))
         with self._write() as connection:  # no file goes before the rows that name it
             for needed in (_used, _owned):
                 files -= set(connection.execute(sa.select(needed.c.sha256).distinct()).scalars())
@@ -339,21 +324,6 @@ def _begin_sqlite(connection: sa.Connection) -> None:
     # A reader that turns writer fails at once where another wrote meanwhile; a writer from the start waits its turn.
     writes = connection.get_execution_options().get("writes")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _migrate(connection: sa.Connection, name: str) -> None:
-    """Make what is missing. A later version changes older tables here, step by step, by the number that it finds."""
-    _schema.create(connection, checkfirst=True)
-    version = connection.execute(sa.select(sa.func.max(_schema.c.version))).scalar()
-    if version is None:
-        connection.execute(_schema.insert(), {"version": SCHEMA_VERSION})
-    elif version > SCHEMA_VERSION:
-        raise PlaygroundError(
-            f"The run index {name} was written by a newer version of the playground (schema {version}; this one reads "
-            f"up to {SCHEMA_VERSION}). Update the playground, or set PLAYGROUND_DATABASE_URL to another database.",
-            version=version,
-        )
-    _metadata.create_all(connection)
 
 
 def _delete_runs(connection: sa.Connection, ids: Sequence[str]) -> None:

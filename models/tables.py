@@ -1,9 +1,16 @@
-"""The tables of the run index."""
+"""The tables of the run index, how they came to be, and whose the files are."""
 
 from __future__ import annotations
 
+import re
+import time
+
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
+
+from models.errors import PlaygroundError
+
+SCHEMA_VERSION = 1
 
 _LONG = sa.Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
 
@@ -38,7 +45,7 @@ desks = sa.Table(  # what an owner's pages hold: the newest of each model
     sa.Column("content", _LONG, nullable=False),  # JSON: a request, with all settings
     sa.Column("saved_at", sa.Double, nullable=False),
 )
-files = sa.Table(  # whose uploads and by-products the artefact files are that no run names, or names no longer
+files = sa.Table(  # whose the artefact files are: what they gave, and what their runs made
     "owned_files",
     metadata,
     sa.Column("owner", sa.String(128), primary_key=True),
@@ -46,3 +53,40 @@ files = sa.Table(  # whose uploads and by-products the artefact files are that n
     sa.Column("taken_at", sa.Double, nullable=False),  # UTC seconds since the epoch
     sa.Index("owned_files_by_sha256", "sha256"),
 )
+_REFERENCES = re.compile(r"sha256:([0-9a-f]{64})")
+
+
+def migrate(connection: sa.Connection, name: str) -> None:
+    """Make what is missing. A later version changes older tables here, step by step, by the number that it finds."""
+    schema.create(connection, checkfirst=True)
+    version = connection.execute(sa.select(sa.func.max(schema.c.version))).scalar()
+    if version is None:
+        connection.execute(schema.insert(), {"version": SCHEMA_VERSION})
+    elif version > SCHEMA_VERSION:
+        raise PlaygroundError(
+            f"The run index {name} was written by a newer version of the playground (schema {version}; this one reads "
+            f"up to {SCHEMA_VERSION}). Update the playground, or set PLAYGROUND_DATABASE_URL to another database.",
+            version=version,
+        )
+    listed = sa.inspect(connection).has_table(files.name)
+    metadata.create_all(connection)
+    if not listed:  # of before there was a list: what runs and pages name is counted as its owner's
+        rows = sa.select(runs.c.owner, used.c.sha256).join(used, used.c.run_id == runs.c.id)
+        found = {(whose, name) for whose, name in connection.execute(rows)}
+        for whose, content in connection.execute(sa.select(desks.c.owner, desks.c.content)):
+            found |= {(whose, name) for name in _REFERENCES.findall(content)}
+        for whose in {whose for whose, _ in found}:
+            own_files(connection, whose, {name for other, name in found if other == whose})
+
+
+def files_of(connection: sa.Connection, owner: str) -> set[str]:
+    """Return the hashes of an owner's files."""
+    return set(connection.execute(sa.select(files.c.sha256).where(files.c.owner == owner)).scalars())
+
+
+def own_files(connection: sa.Connection, owner: str, names: set[str], at: float | None = None) -> None:
+    """Count artefact files as an owner's, since `at` (UTC seconds since the epoch), or now."""
+    new = names - files_of(connection, owner)
+    if new:
+        now = time.time() if at is None else at
+        connection.execute(files.insert(), [{"owner": owner, "sha256": name, "taken_at": now} for name in sorted(new)])

@@ -5,6 +5,7 @@ import time
 import pytest
 
 from models.errors import BadInput
+from models.store import Store
 from models.types import Request
 from tests.stored import HOUR, age, ids, kept_run, make_run
 
@@ -42,8 +43,9 @@ def test_pages_move_with_the_runs_and_the_new_owners_own_stay(store):
 
 
 def test_forgetting_takes_what_nobody_else_needs(store):
-    mine, shared, held = (store.put_bytes(data) for data in (b"mine", b"shared", b"held"))
-    lost = store.put_bytes(b"uploaded, not run")
+    mine, shared, held, lost = (store.take("ann", data) for data in (b"mine", b"shared", b"held", b"uploaded, not run"))
+    store.take("bob", b"shared")
+    store.take("bob", b"held")
     one = make_run("one", "only mine")
     one.request = Request(model="text/fake", inputs={"image": mine, "mask": shared, "audio": held})
     store.save_run(one)
@@ -62,19 +64,46 @@ def test_forgetting_takes_what_nobody_else_needs(store):
 
 
 def test_a_hash_is_no_key_to_another_owner_s_file(store):
-    upload, made, held = store.take("ann", b"her photo"), make_run("one", "a result"), store.put_bytes(b"on her page")
-    made.request = Request(model="text/fake", inputs={"image": store.put_bytes(b"of before there was a list")})
+    upload, made = store.take("ann", b"her photo"), make_run("one", "a result")
     store.save_run(made)
-    store.save_desk("ann", Request(model="text/fake", inputs={"image": held}))
-    for ref in (upload, made.outputs[0].sha256, made.request.inputs["image"], held):
+    for ref in (upload, made.outputs[0].sha256):
         assert store.owns("ann", ref)
         assert not store.owns("bob", ref)
-    store.take("bob", b"her photo")  # he has it himself
-    assert store.owns("bob", upload)
     store.move_owner("ann", "user:ann")
     assert store.owns("user:ann", upload) and not store.owns("ann", upload)
     with pytest.raises(BadInput):
         store.owns("ann", "../secrets")
+
+
+@pytest.mark.parametrize("name", ["prompt", "image", "negative_prompt"])
+def test_who_writes_a_hash_into_a_text_owns_and_holds_nothing(store, name):
+    upload = store.take("ann", b"her photo")
+    thief = make_run("two", "his", owner="bob")
+    thief.request = Request(model="text/fake", inputs={name: upload}, params={"negative_prompt": upload})
+    store.save_run(thief)
+    store.save_desk("bob", thief.request)
+    assert not store.owns("bob", upload)
+    store.forget("ann")
+    assert not store.path(upload).exists()
+    store.take("bob", b"her photo")  # he had it himself
+    assert store.owns("bob", upload)
+
+
+def test_a_store_of_before_there_was_a_list_gives_its_owners_what_their_runs_and_pages_name(store):
+    given, held = store.put_bytes(b"given"), store.put_bytes(b"held")
+    store.save_run(make_run("one", "a result"))
+    run = store.runs("ann")[0]
+    with store._write() as connection:
+        connection.exec_driver_sql(
+            f"INSERT INTO run_artifacts (run_id, sha256) VALUES ('one', '{given.removeprefix('sha256:')}')"
+        )
+    store.save_desk("ann", Request(model="text/fake", inputs={"image": held}))
+    with store._write() as connection:
+        connection.exec_driver_sql("DROP TABLE owned_files")
+    again = Store("", store.data_dir)
+    assert [again.owns("ann", ref) for ref in (given, held, run.outputs[0].sha256)] == [True] * 3
+    assert not again.owns("bob", given)
+    again.close()
 
 
 def test_forgetting_takes_uploads_that_no_run_and_no_page_names(store):

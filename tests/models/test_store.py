@@ -189,7 +189,7 @@ class TestPrune:
         assert self.total(store) == 0
 
     def test_uploads_stay_while_a_run_names_them(self, store):
-        upload = store.put_bytes(b"an upload")
+        upload = store.take("ann", b"an upload")
         store.save_run(make_run("one", request=Request(model="m", inputs={"image": upload})))
         store.save_run(make_run("two", request=Request(model="m", inputs={"image": upload}), created_at=2000.0))
         age(store, 2 * HOUR)
