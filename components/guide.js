@@ -36,7 +36,7 @@ export default function ({ data, parentElement }) {
   const begun = before.job !== data.job, ended = data.ended && (begun || !before.ended);
   const pressed = free() || document.activeElement.closest(PRESSED);
   if (begun) leave();
-  if (begun && pressed && innerWidth <= 640) {
+  if (begun && pressed && (innerWidth <= 640 || data.place === "chat")) { // an answer may begin far above what was open
     brought = data.job;
     const column = document.querySelector('[data-testid="stMainBlockContainer"]');
     if (column) growth.observe(column);

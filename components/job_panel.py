@@ -112,13 +112,14 @@ def words(view: JobView, engine: EngineState, now: float) -> str:
         return f"Reading the prompt{count} · {since:.1f} s"
     if progress.stage == "decode":
         return f"Decoding latents to {named.decoded} · {since:.1f} s"
-    done = count_words(progress) or "Working"
+    many = len(view.requests) > 1
+    done = (f"run {view.index + 1} of {len(view.requests)} · " if many else "") + (count_words(progress) or "Working")
     if not (view.steps_per_s and is_stepping(progress)):
         return f"{done} · {since:.1f} s"
     speed = _speed(view.steps_per_s, progress)
     left = (progress.total - progress.step) / view.steps_per_s
     if progress.unit == named.counted:  # it may end before its length is used up
-        return f"{done}{speed} · {since:.1f} s · at most {left:.0f} s left"
+        return f"{done}{speed} · {since:.1f} s · at most {max(1, left):.0f} s left{' for this run' if many else ''}"
     rest = named.rest if _more_to_come(view) else ""
     digits = 0 if left >= 10 else 1
     return f"{done}{speed} · {since:.1f} s · about {left:.{digits}f} s left{rest}"

@@ -35,6 +35,7 @@ def draw(
     elif beside := present or among:
         named.append(Named(beside))
     names = labels.labels(desk.session.catalog, named, zone=labelled.zone())
+    names = [_with_model(desk, one.request, name) for one, name in zip(named, names, strict=True)]
     columns = st.columns(len(kept) + (present is not None))
     for column, run, name in zip(columns, kept, names, strict=False):
         with column:
@@ -44,9 +45,17 @@ def draw(
                     st.caption(":material/keep: Kept")
             result.draw_made(desk.session.jobs, run, f"kept-{run.id}")
             st.button(
-                "Let go", icon=":material/close:", type="tertiary", key=f"let-go-{run.id}", on_click=keeping.let_go,
-                args=(desk, run), help="It stays among the earlier results.",
+                "Stop keeping", icon=":material/close:", type="tertiary", key=f"let-go-{run.id}",
+                on_click=keeping.let_go, args=(desk, run), help="It stays among the earlier results.",
             )  # fmt: skip
     if present is not None:
         columns[-1].markdown(f"**{plain(names[-1])}** · now")
     return columns[-1]
+
+
+def _with_model(desk: Desk, request: Request, name: str) -> str:
+    """Return a name with its model's where the page shows another model by now."""
+    if request.model == desk.spec.id or request.model not in desk.session.catalog:
+        return name
+    model = desk.session.catalog[request.model].name
+    return name if model in name else f"{model} · {name}"

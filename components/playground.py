@@ -202,7 +202,7 @@ def _forecast(desk: Desk) -> str:
         words.append(f"about {max(0.1, last.stats['seconds'] * share):.1f} s")
     loaded = {entry["model"] for entry in desk.session.jobs.engine.state().loaded}
     if desk.spec.id not in loaded:
-        words.append(f"first loads the model ({size(desk.family.needed_bytes(desk.spec))})")
+        words.append(f"first loads the model ({size(desk.family.needed_bytes(desk.spec))} of memory)")
     return " · ".join(words)
 
 

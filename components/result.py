@@ -201,7 +201,7 @@ def _draw_keep(desk: Desk, run: Run, key: str) -> None:
         "Kept" if is_kept else "Keep this one", icon=f":material/{'keep_off' if is_kept else 'keep'}:",
         key=f"keep-{key}-{run.id}", on_click=keeping.let_go if is_kept else keeping.keep, args=(desk, run),
         type="primary" if is_kept else "secondary",
-        help="Lets this result go from beside the others. It stays among the earlier results." if is_kept
+        help="Keeps it no longer beside the others. It stays among the earlier results." if is_kept
         else "Keeps this result beside the next ones. Then move a slider and run again.",
     )  # fmt: skip
 

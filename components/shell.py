@@ -14,12 +14,13 @@ from components.escape import plain
 from models.errors import BadSetting, PlaygroundError
 
 log = logging.getLogger(__name__)
+ICON = Path(__file__).with_name("icon.png")  # an icon by name would be fetched from another host
 PAGES = Path(__file__).resolve().parents[1] / "pages"
 
 
 def run() -> None:
     """Set the app up and run the page that the address names."""
-    st.set_page_config(page_title="Generative playground", page_icon=":material/tune:", layout="wide")
+    st.set_page_config(page_title="Generative playground", page_icon=str(ICON), layout="wide")
     try:
         _draw()
     except BadSetting as error:

@@ -77,13 +77,13 @@ def _welcome(session: Session) -> None:
         except PlaygroundError as error:
             state.notify(error.message)
         st.switch_page(there.page.script)
-    runs = [example.read_run(example.EXAMPLES / f"temperature-{value}.json") for value in TEMPERATURES]
+    stories = [example.read_run(example.EXAMPLES / f"temperature-{value}.json").outputs[0] for value in TEMPERATURES]
     st.caption(
         f":material/lightbulb: **An example** by {spec.name}: the same beginning and the same seed at three "
         "temperatures."
     )
     story_view.draw(
-        [run.outputs[0] for run in runs], "home-example", run="home-example",
+        [replace(story, text=f"{story.text} …") for story in stories], "home-example",  # each goes on run="home-example",
         titles=[f"Temperature {value}" for value in TEMPERATURES],
     )  # fmt: skip
 

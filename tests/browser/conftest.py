@@ -11,7 +11,7 @@ import time
 import urllib.request
 from contextlib import suppress
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import psutil
 import pytest
@@ -174,6 +174,12 @@ class Session:
         self.page.set_default_timeout(WAIT_MS)
         self.errors = []
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("request", self._stays_here)
+
+    def _stays_here(self, request):
+        """Note a request to another host: a page needs none but its own server."""
+        if not request.url.startswith(("data:", "blob:", "about:")) and urlsplit(request.url).hostname != "127.0.0.1":
+            self.errors.append(f"asked for {request.url[:200]}")
 
     def open(self, page="text", **query):
         self.page.goto(self.app.url(page, **query))

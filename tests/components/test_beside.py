@@ -33,6 +33,13 @@ def test_a_kept_result_stands_beside_the_next_by_what_differs(pages):
     assert len(pages.store.runs(owner(pages))) == 2
 
 
+def test_a_kept_result_of_another_model_says_its_model(pages):
+    page = ran(pages, keep(ran(pages, pages.open(PAGE))), temperature=1.2)
+    widget(page, "selectbox", "text-model").set_value("text/story-lstm")
+    bold = [item.value.replace("\\", "") for item in page.run().markdown]
+    assert {"**Story GPT · Temperature 0.8**", "**Story GPT · Temperature 1.2** · now"} <= set(bold)
+
+
 def test_a_kept_result_stays_while_the_next_is_made_and_after_a_comparison(pages):
     page = keep(ran(pages, pages.open(PAGE)))
     pages.engine.gate.clear()

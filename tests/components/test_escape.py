@@ -49,6 +49,16 @@ READY = EngineState("ready")
             "7 of 20 steps · 9 steps/s · 2.0 s · about 1.4 s left",
         ),
         (
+            {
+                "progress": Progress("generate", 158, 160, unit="tokens"),
+                "steps_per_s": 50.0,
+                "requests": (Request(model="text/x"),) * 3,
+                "index": 1,
+            },
+            READY,
+            "run 2 of 3 · 158 of 160 tokens · 50 tokens/s · 2.0 s · at most 1 s left for this run",
+        ),
+        (
             {"progress": Progress("denoise", 2, 20, "image 5 of 8"), "steps_per_s": 0.4, "requests": (PICTURES,)},
             READY,
             "image 5 of 8 · 2 of 20 steps · 2.5 s per step · 2.0 s · about 45 s left for these images",
