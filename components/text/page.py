@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -82,8 +83,8 @@ def _welcome(session: Session) -> None:
         f":material/lightbulb: **An example** by {spec.name}: the same beginning and the same seed at three "
         "temperatures."
     )
-    story_view.draw(
-        [replace(story, text=f"{story.text} …") for story in stories], "home-example",  # each goes on run="home-example",
+    story_view.draw(  # each of them goes on
+        [replace(story, text=f"{story.text} …") for story in stories], "home-example", run="home-example",
         titles=[f"Temperature {value}" for value in TEMPERATURES],
     )  # fmt: skip
 
