@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from components import desk as desks
 from components import inputs, links, params_form, rooms, state
 from components.model_picker import MODEL
+from components.notes import Note
 from models.errors import PlaygroundError
 
 if TYPE_CHECKING:
+    from components.desk import Desk
     from components.modality import Modality, RoomPage
     from components.session import Session
 
 ADOPT_S = 5.0  # a reload may arrive before the old page's connection is seen to be gone
 _ADOPTING = state.slot("adopting-until", 0.0)  # by the monotonic clock
-_OPENED: state.Slot[dict[str, float]] = state.slot("links-opened", {})
 _READ: state.Slot[set[str]] = state.slot("links-read", set())
 
 
@@ -46,7 +47,7 @@ def read(session: Session, room: Modality, page: RoomPage) -> None:
             state.notify(f"This page was opened from a link: its prompt and settings are below. {act}", "info")
             if said := inputs.missing(there):
                 state.notify(said, "warning")
-            _OPENED.held()[place] = time.time()
+            _opened(session, place).set({"at": time.time(), "model": request.model})
         except PlaygroundError as error:
             state.notify(error.message, "warning")
     if place in done:
@@ -68,12 +69,19 @@ def read(session: Session, room: Modality, page: RoomPage) -> None:
     _recall(session, room, page, addressed)
 
 
-def opened_at(place: str) -> float:
-    """Return when this session opened a page by a link, in UTC seconds since the epoch; 0 if it did not.
+def opened_at(desk: Desk) -> float:
+    """Return when the owner opened a page by a link, in UTC seconds since the epoch; 0 if they did not."""
+    return float(_opened(desk.session, desk.place).get().get("at", 0.0))
 
-    `place` is what the page's keys begin with.
-    """
-    return _OPENED.get().get(place, 0.0)
+
+def opened_model(desk: Desk) -> str:
+    """Return the model whose request that link brought; "" if there was none."""
+    return str(_opened(desk.session, desk.place).get().get("model", ""))
+
+
+def _opened(session: Session, place: str) -> Note[dict[str, Any]]:
+    """Return the note of the link by which a page was opened last; `place` is what the page's keys begin with."""
+    return Note(session, f"{place}-link", {})
 
 
 def _recall(session: Session, room: Modality, page: RoomPage, addressed: Mapping[str, Collection[str]]) -> None:

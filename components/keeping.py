@@ -1,11 +1,11 @@
-"""Which results are kept beside the next ones. The session keeps their names; the runs stay in the store."""
+"""Which results are kept beside the next ones. Their names are noted for the owner; the runs stay in the store."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from components import state
+from components.notes import Note
 from models.errors import PlaygroundError
 from models.types import Run
 
@@ -16,8 +16,8 @@ MOST = 3  # beside the present one; the oldest goes then
 Kept = dict[str, str]  # the job of each run, by the run's id, the oldest first
 
 
-def _kept(desk: Desk) -> state.Slot[Kept]:
-    return state.at(state.key(desk.place, "kept"), Kept())
+def _kept(desk: Desk) -> Note[Kept]:
+    return Note(desk.session, f"{desk.place}-kept", Kept())
 
 
 def is_kept(desk: Desk, run: Run) -> bool:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from components import rooms, state
 from components.escape import plain
+from components.notes import Note
 from models.errors import PlaygroundError
 from models.types import Run
 
@@ -34,12 +35,12 @@ def draw(session: Session, run: Run, key: str, *, remember: bool = True, before:
         return
     room = rooms.of(run.request.model)
     # what is opened, or closed, is kept; a run that does not offer it leaves it kept for the next
-    choice, last = state.at(state.key(key, "choice")), state.at(state.key(room.id, "look-closer"))
+    choice, last = state.at(state.key(key, "choice")), Note(session, f"{room.id}-look-closer", "")
     if remember and not choice.there and last.get() in found:
         choice.set(last.get())
     chosen = st.segmented_control(
-        "Look closer", list(found), key=choice.key, wrap=True, on_change=last.follow if remember else "rerun",
-        args=(choice,) if remember else None,
+        "Look closer", list(found), key=choice.key, wrap=True, on_change=_note if remember else "rerun",
+        args=(last, choice) if remember else None,
     )  # fmt: skip
     if chosen is None:
         return
@@ -50,3 +51,7 @@ def draw(session: Session, run: Run, key: str, *, remember: bool = True, before:
             found[chosen].draw(session, run, f"{key}-{chosen.lower().replace(' ', '-')}")
         except PlaygroundError as error:  # a file of the run was cleared from the store
             st.warning(plain(error.message), icon=":material/warning:")
+
+
+def _note(last: Note[str], choice: state.Slot[str | None]) -> None:
+    last.set(choice.get() or "")

@@ -90,7 +90,7 @@ def _job_of(desk: Desk) -> JobView | None:
     The jobs at hand are few; what was made before the app began, or before a run on another page, is in the store.
     None while a link waits to be run.
     """
-    session, since = desk.session, arrival.opened_at(desk.place)
+    session, since = desk.session, arrival.opened_at(desk)
     found = [view for view in session.jobs.jobs_of(session.owner) if _is_of(desk, view)]
     if not found:
         with suppress(PlaygroundError):  # the list of earlier results says what is wrong with the store
@@ -253,7 +253,7 @@ def _draw_look_before(desk: Desk) -> None:
 def _draw_example(desk: Desk) -> None:
     if links.JOB in st.query_params:
         return
-    if arrival.opened_at(desk.place):
+    if arrival.opened_model(desk) == desk.spec.id:
         st.info("Press Run to see what was shared.", icon=":material/link:")
         return
     example = example_run(desk.spec)

@@ -24,6 +24,7 @@ from models.settings import Settings
 from models.tables import desks as _desks
 from models.tables import files as _owned
 from models.tables import files_of, migrate, own_files
+from models.tables import notes as _notes
 from models.tables import runs as _runs
 from models.tables import used as _used
 from models.types import Output, Request, Run
@@ -125,6 +126,10 @@ class Store(Blobs):
             mine = _desks.c.owner == old
             connection.execute(_desks.update().where(mine, _desks.c.model.not_in(theirs)).values(owner=new))
             connection.execute(_desks.delete().where(mine))
+            named = sa.select(_notes.c.name).where(_notes.c.owner == new).scalar_subquery()
+            mine = _notes.c.owner == old
+            connection.execute(_notes.update().where(mine, _notes.c.name.not_in(named)).values(owner=new))
+            connection.execute(_notes.delete().where(mine))
             own_files(connection, new, files_of(connection, old))
             connection.execute(_owned.delete().where(_owned.c.owner == old))
             return connection.execute(_runs.update().where(_runs.c.owner == old).values(owner=new)).rowcount
@@ -180,6 +185,22 @@ class Store(Blobs):
                 found.append(Request.model_validate_json(content))
         return found
 
+    def save_note(self, owner: str, name: str, content: Any) -> None:
+        """Keep what an owner's page keeps beside its settings, JSON, in place of what was kept by this name before."""
+        with self._write() as connection:
+            connection.execute(_notes.delete().where(_notes.c.owner == owner, _notes.c.name == name))
+            row = {"owner": owner, "name": name, "content": json.dumps(content), "saved_at": time.time()}
+            connection.execute(_notes.insert(), row)
+
+    def note(self, owner: str, name: str) -> Any:
+        """Return what `save_note` kept; None where there is nothing, or it is damaged."""
+        query = sa.select(_notes.c.content).where(_notes.c.owner == owner, _notes.c.name == name)
+        with _index_errors(self._index), self._engine.connect() as connection:
+            content = connection.execute(query).scalar()
+        with suppress(ValueError):
+            return json.loads(content) if content is not None else None
+        return None
+
     def forget(self, owner: str) -> int:
         """Delete all that is kept of an owner, and the files that nobody else needs; return how many runs."""
         with self._write() as connection:
@@ -187,6 +208,7 @@ class Store(Blobs):
             files = files_of(connection, owner)
             _delete_runs(connection, ids)
             connection.execute(_desks.delete().where(_desks.c.owner == owner))
+            connection.execute(_notes.delete().where(_notes.c.owner == owner))
             connection.execute(_owned.delete().where(_owned.c.owner == owner))
         with self._write() as connection:  # no file goes before the rows that name it
             for needed in (_used, _owned):
@@ -205,6 +227,7 @@ class Store(Blobs):
         newest = sa.union_all(
             sa.select(_runs.c.owner, _runs.c.created_at.label("at")),
             sa.select(_desks.c.owner, _desks.c.saved_at.label("at")),
+            sa.select(_notes.c.owner, _notes.c.saved_at.label("at")),
             sa.select(_owned.c.owner, _owned.c.taken_at.label("at")),
         ).subquery()
         idle = (

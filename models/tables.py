@@ -45,6 +45,14 @@ desks = sa.Table(  # what an owner's pages hold: the newest of each model
     sa.Column("content", _LONG, nullable=False),  # JSON: a request, with all settings
     sa.Column("saved_at", sa.Double, nullable=False),
 )
+notes = sa.Table(  # what else an owner's pages keep, such as which results stand beside the next
+    "notes",
+    metadata,
+    sa.Column("owner", sa.String(128), primary_key=True),
+    sa.Column("name", sa.String(255), primary_key=True),
+    sa.Column("content", _LONG, nullable=False),  # JSON
+    sa.Column("saved_at", sa.Double, nullable=False),
+)
 files = sa.Table(  # whose the artefact files are: what they gave, and what their runs made
     "owned_files",
     metadata,

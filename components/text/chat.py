@@ -361,7 +361,7 @@ def _draw_start(chat: Chat, way: Way, living: JobView | None) -> None:
     if links.JOB in st.query_params:
         return
     # what a link asks for is not answered by a stock example
-    example = example_run(chat.spec) if not way and not arrival.opened_at(chat.desk.place) else None
+    example = example_run(chat.spec) if not way and arrival.opened_model(chat.desk) != chat.spec.id else None
     if example is not None and example.outputs:
         st.caption(":material/lightbulb: **An example** from this model. Ask for something below to make your own.")
         with st.chat_message("user", avatar=chat_view.ASKED):

@@ -173,6 +173,20 @@ def test_a_new_tab_finds_prompt_settings_model_and_result(pages):
     assert stories(other) == stories(page)
 
 
+def test_a_kept_result_and_an_open_look_are_found_after_a_reload(pages):
+    page = settle(pages, press(opened(pages, "machine"), "run"))
+    page = press(page, next(item.key for item in page.button if item.key.startswith("keep-")))
+    look = next(item for item in page.button_group if item.label == "Look closer")
+    look.set_value("Tokens").run()
+    page = settle(pages, press(page, "run"))
+    again = opened(pages, "machine")
+    for one in (page, again):
+        assert any(item.key.startswith("let-go-") for item in one.button)
+        assert next(item for item in one.button_group if item.label == "Look closer").value == "Tokens"
+    pages.store.save_note(f"machine:{owners._login()}", "text-kept", ["of another form"])
+    assert not any(item.key.startswith("let-go-") for item in opened(pages, "machine").button)
+
+
 def test_a_result_is_found_after_the_app_began_anew(pages):
     page = opened(pages, "machine")
     widget(page, "text_area", "text-prompt").set_value("A small boat").run()
@@ -212,6 +226,10 @@ def test_a_link_shows_what_was_shared_once_it_is_run(pages):
     page = opened(pages, "machine", r=packed)
     assert stories(page) == []  # no stock example stands below the shared settings
     assert "Press Run to see what was shared" in said(page)
+    reloaded = opened(pages, "machine")
+    assert (stories(reloaded), "Press Run to see what was shared" in said(reloaded)) == ([], True)
+    widget(reloaded, "selectbox", "text-model").set_value("text/story-lstm").run()  # nothing of it was shared
+    assert "Press Run to see what was shared" not in said(reloaded)
     page = settle(pages, press(page, "run"))
     assert any("Shared words" in given for given, _ in stories(page))
     request = request.model_copy(update={"seed": 6})

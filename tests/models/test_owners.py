@@ -42,6 +42,24 @@ def test_pages_move_with_the_runs_and_the_new_owners_own_stay(store):
     assert store.desks("ann") == []
 
 
+def test_what_pages_note_is_kept_moved_and_forgotten_with_its_owner(store):
+    store.save_note("ann", "text-kept", {"run": "job"})
+    store.save_note("ann", "text-kept", {"other": "job"})
+    store.save_note("ann", "look", "Words")
+    store.save_note("bob", "look", "Layers")
+    assert (store.note("ann", "text-kept"), store.note("bob", "text-kept")) == ({"other": "job"}, None)
+    store.move_owner("ann", "bob")
+    assert (store.note("bob", "text-kept"), store.note("bob", "look")) == ({"other": "job"}, "Layers")
+    assert store.note("ann", "look") is None
+    with store._write() as connection:
+        connection.exec_driver_sql("UPDATE notes SET content = '{' WHERE name = 'look'")
+    assert store.note("bob", "look") is None
+    store.forget("bob")
+    assert store.note("bob", "text-kept") is None
+    store.save_note("cookie:old", "look", "Words")
+    assert store.forget_idle("cookie:", time.time() + 1) == 1
+
+
 def test_forgetting_takes_what_nobody_else_needs(store):
     mine, shared, held, lost = (store.take("ann", data) for data in (b"mine", b"shared", b"held", b"uploaded, not run"))
     store.take("bob", b"shared")
