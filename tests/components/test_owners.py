@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from components import links, owners, presence
+from models.errors import PlaygroundError
 from models.runtime.jobs import Jobs
 from models.settings import Settings
 from models.store import Store
@@ -171,6 +172,15 @@ def test_a_new_tab_finds_prompt_settings_model_and_result(pages):
     assert widget(other, "text_area", "text-prompt").value == "A small boat"
     assert widget(other, "slider", "story-lstm.temperature").value == 0.4
     assert stories(other) == stories(page)
+
+
+def test_whose_results_these_are_fails_in_a_sentence_below_the_page(pages, monkeypatch):
+    def failing(jobs, owner):
+        raise PlaygroundError("The run index is locked. Try again.")
+
+    monkeypatch.setattr(owners, "draw", failing)
+    page = opened(pages, "machine", "Home.py")
+    assert any("run index is locked" in item.value for item in page.error)
 
 
 def test_a_kept_result_and_an_open_look_are_found_after_a_reload(pages):

@@ -1,5 +1,6 @@
 """The Audio page as a reader meets it, over a fake engine that makes short sounds."""
 
+import errno
 import io
 import time
 
@@ -12,6 +13,7 @@ from components import inputs
 from components.audio import after as sound_after
 from components.audio import sound_actions
 from components.example import EXAMPLES
+from models import blobs
 from models.audio import sounds
 from models.errors import Stopped
 from models.family import Context
@@ -169,6 +171,20 @@ def test_whoever_has_no_recording_takes_the_example(pages):
     next(button for button in page.button if button.label == "Remove").click()
     page.run()
     assert "Use an example" in [button.label for button in page.button]
+
+
+def test_an_example_that_finds_the_disk_full_is_a_sentence(pages, monkeypatch):
+    def full(*given, **more):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    page = pages.open(PAGE, model="audio/digit-recogniser")
+    with monkeypatch.context() as patched:
+        patched.setattr(blobs, "_write_file", full)
+        page = press(page, inputs.ref_key("audio", "audio") + "-example")
+    assert any("is full. Free some space" in text for text in messages(page)), messages(page)
+    assert "run" in {button.key for button in page.button}
+    page = press(page, inputs.ref_key("audio", "audio") + "-example")  # there is room again
+    assert (len(players(page)), messages(page)) == (1, [])
 
 
 def test_a_run_without_a_recording_is_a_sentence(pages):
