@@ -56,9 +56,10 @@ class Desk:
         job = self.jobs.submit(OWNER, list(requests), purpose)
         return job
 
-    def wait(self):
+    def wait(self, until=lambda view: view.finished):
+        """Wait until all jobs are as asked: over, where nothing is."""
         limit = time.monotonic() + 10
-        while any(not view.finished for view in self.jobs.jobs_of(OWNER)):
+        while not all(view.finished or until(view) for view in self.jobs.jobs_of(OWNER)):
             assert time.monotonic() < limit
             time.sleep(0.005)
 

@@ -80,6 +80,7 @@ def test_a_page_drawn_anew_while_a_study_runs_shows_how_far_it_is(desk, name):
     desk.finished()
     desk.engine.gate.clear()
     desk.open(name)
+    desk.wait(lambda view: view.progress is not None)
     page = desk.draw()  # a whole-page draw, as after any widget elsewhere
     assert "1 of 3" in said(page) or page.get("progress")
     assert [request.study for request in desk.engine.ran] == ["", name.lower()]
