@@ -22,7 +22,7 @@ for (const moved of ["wheel", "touchmove", "keydown"]) {
 }
 
 export default function ({ data, parentElement }) {
-  const said = parentElement.querySelector(".said"), anchor = parentElement.querySelector(".anchor");
+  const said = parentElement.querySelector(".announced"), anchor = parentElement.querySelector(".anchor");
   if (data.place === "progress") {
     if (said.of === data.of && data.at < said.at) return; // a stage that counts anew
     said.of = data.of; said.at = data.at;
