@@ -256,7 +256,7 @@ class TestIndex:
         with pytest.raises(PlaygroundError, match="newer version of the playground .schema 2; this one reads up to 1"):
             Store("", store.data_dir)
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        assert tables == {"playground_schema", "runs", "desks", "owned_files"}
+        assert tables == {"playground_schema", "runs", "desks", "notes", "owned_files"}
 
     def test_a_file_that_is_no_database_gets_a_sentence_and_is_left_alone(self, tmp_path):
         (tmp_path / "runs.sqlite").write_text("not a database " * 1000)
