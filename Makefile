@@ -8,7 +8,7 @@ PORT ?= 8501
 # loopback: nobody but this computer reaches the app, and all results are those of its user; HOST=0.0.0.0 for others
 HOST ?= 127.0.0.1
 # a file of tests stays in one process, where what it loaded is loaded
-WORKERS ?= 2
+WORKERS ?= 3
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --durations=10
 # PyTorch's own CPU wheels are small; they are asked for only on Linux without an NVIDIA driver, if they answer at once.
 # torchaudio comes from the same place as torch: PyPI's links CUDA. Where it cannot load all the same, the last step of
