@@ -9,7 +9,9 @@ PORT ?= 8501
 HOST ?= 127.0.0.1
 # a file of tests stays in one process, where what it loaded is loaded
 WORKERS ?= 3
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --durations=10
+# a page in a browser keeps a core busy while it loads
+BROWSERS ?= 2
+PYTEST := $(BIN)/python -m pytest --dist loadfile --durations=10
 # PyTorch's own CPU wheels are small; they are asked for only on Linux without an NVIDIA driver, if they answer at once.
 # torchaudio comes from the same place as torch: PyPI's links CUDA. Where it cannot load all the same, the last step of
 # the set-up lets every script of the environment import it without its native library.
@@ -53,10 +55,10 @@ types: test-setup
 	$(BIN)/mypy -p models -p components
 
 unit: test-setup
-	$(PYTEST) tests --ignore tests/browser
+	$(PYTEST) -n $(WORKERS) tests --ignore tests/browser
 
 browser: test-setup
-	$(PYTEST) tests/browser
+	$(PYTEST) -n $(BROWSERS) tests/browser
 
 # the example results that pages show before a first run; make them anew when weights change
 examples: setup
