@@ -1,4 +1,6 @@
 # make run    set up and start the playground
+# make dev    the same, and a page draws itself anew when a file of the app was saved
+# make fuzz   try many thousand texts and files made to break the readers; EXAMPLES= says how many of each
 # make test   set up and pass every test: lint, types, unit, page, real browser
 PYTHON ?= python3
 VENV ?= .venv
@@ -11,16 +13,21 @@ HOST ?= 127.0.0.1
 WORKERS ?= 3
 # a page in a browser keeps a core busy while it loads
 BROWSERS ?= 2
+EXAMPLES ?= 5000
 PYTEST := $(BIN)/python -m pytest --dist loadfile --durations=10
 # PyTorch's own CPU wheels are small; they are asked for only on Linux without an NVIDIA driver, if they answer at once.
 # torchaudio comes from the same place as torch: PyPI's links CUDA. Where it cannot load all the same, the last step of
 # the set-up lets every script of the environment import it without its native library.
 CPU_WHEELS := https://download.pytorch.org/whl/cpu
 
-.PHONY: run setup test test-setup lint types unit browser examples clean
+.PHONY: run dev setup test test-setup lint types unit browser fuzz examples clean
 
 run: setup
 	$(BIN)/streamlit run Home.py --server.address $(HOST) --server.port $(PORT)
+
+dev: setup
+	$(BIN)/streamlit run Home.py --server.address $(HOST) --server.port $(PORT) --server.fileWatcherType poll \
+	  --server.runOnSave true
 
 setup: $(VENV)/.installed
 
@@ -59,6 +66,10 @@ unit: test-setup
 
 browser: test-setup
 	$(PYTEST) -n $(BROWSERS) tests/browser
+
+# what it found is tried first the next time: it lies in .hypothesis/
+fuzz: test-setup
+	FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/models/test_fuzz.py tests/models/test_fuzzed_specs.py --timeout=7200
 
 # the example results that pages show before a first run; make them anew when weights change
 examples: setup

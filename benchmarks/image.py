@@ -64,7 +64,7 @@ def through_app(session: Session, worker: psutil.Process, seeds: list[int]) -> f
 def press_again(session: Session, seed: int) -> float:
     """Press Again and wait for the picture of `seed`; return the seconds that it took."""
     started = time.monotonic()
-    session.press("Again")
+    session.press("Next seed")
     return session.wait_for(lambda _: session.facts("steps").startswith(f"seed {seed} ")) - started
 
 

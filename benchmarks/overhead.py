@@ -101,7 +101,7 @@ def through_app(sessions: list[Session], worker: psutil.Process, seeds: list[int
     for seed in seeds:
         before = cpu_s(worker)
         for session in sessions:
-            session.press("Again")
+            session.press("Next seed")
         for session in sessions:
             session.wait_for(lambda _, session=session: session.facts().startswith(f"seed {seed} "))  # type: ignore[misc]
             tokens += int(session.facts().split(" tokens")[0].rsplit(" ", 1)[1].replace(",", ""))

@@ -30,11 +30,14 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class Session:
-    """Hold one websocket session. Times are `time.monotonic()` seconds."""
+    """Hold one websocket session. Times are `time.monotonic()` seconds; `cookie` is sent as a browser's header is."""
 
-    def __init__(self, port: int, query: str = "", page: str = "") -> None:
-        self._socket = connect(f"ws://127.0.0.1:{port}/_stcore/stream", subprotocols=["streamlit"], max_size=None)  # type: ignore[list-item]
-        self._query = query
+    def __init__(self, port: int, query: str = "", page: str = "", cookie: str = "") -> None:
+        self._socket = connect(
+            f"ws://127.0.0.1:{port}/_stcore/stream", subprotocols=["streamlit"], max_size=None, open_timeout=60,  # type: ignore[list-item]
+            additional_headers={"Cookie": cookie} if cookie else None,
+        )  # fmt: skip
+        self.query = query
         self._page = page
         self._guard = threading.Lock()
         self._widgets: dict[str, tuple[str, Any]] = {}
@@ -44,7 +47,9 @@ class Session:
         self._armed: set[str] = set()
         self._run = 0
         self.page_hash = ""
-        self.finished = 0
+        self.finished = 0  # runs of the script, those of fragments too
+        self.whole = 0  # runs of the whole script
+        self._quiet_since: float | None = None  # monotonic; None while a script runs
         self._closed = False
         threading.Thread(target=self._read, daemon=True).start()
         self.rerun()
@@ -53,7 +58,7 @@ class Session:
         """Send a rerun request, as a browser does after a widget changed or a timer fired."""
         message = BackMsg()
         state = message.rerun_script
-        state.query_string = self._query
+        state.query_string = self.query
         state.page_script_hash = self.page_hash
         if not self.page_hash:
             state.page_name = self._page
@@ -64,8 +69,17 @@ class Session:
                 setattr(state.widget_states.widgets.add(id=widget), kind, value)
         if trigger:
             state.widget_states.widgets.add(id=trigger).trigger_value = True
+        self.send(message)
+
+    def send(self, message: BackMsg) -> None:
+        """Send any message that a browser could send."""
         with suppress(ConnectionClosed):
             self._socket.send(message.SerializeToString())
+
+    def go(self, page: str) -> None:
+        """Go to another page of the app, as by its link in the sidebar."""
+        self._page, self.page_hash, self.query = page, "", ""
+        self.rerun()
 
     def set_text(self, label: str, text: str) -> None:
         """Type into the text area whose label starts with `label`."""
@@ -73,9 +87,9 @@ class Session:
         self._widgets[element.id] = ("string_value", text)
         self.rerun(fragment_id=element.fragment_id)
 
-    def press(self, label: str) -> None:
+    def press(self, label: str, timeout_s: float = 120) -> None:
         """Press the button with this label as soon as it is enabled."""
-        element = self.find("button", label, lambda button: not button.disabled)
+        element = self.find("button", label, lambda button: not button.disabled, timeout_s)
         self.rerun(trigger=element.id, fragment_id=element.fragment_id)
 
     def story(self) -> str:
@@ -90,6 +104,15 @@ class Session:
     def facts(self, unit: str = "tokens") -> str:
         """Return the line of facts of the result on show, "" while there is none; `unit` is what it counts."""
         return next((one.body for one in self._drawn("markdown") if re.search(rf"· [\d,]+ {unit}", one.body)), "")
+
+    @property
+    def alerts(self) -> list[str]:
+        """Return the sentences in the page's coloured boxes."""
+        return [one.body for one in self._drawn("alert")]
+
+    def enabled(self, label: str) -> bool | None:
+        """Say whether the first button of exactly this label can be pressed; None where there is none."""
+        return next((not one.disabled for one in self._drawn("button") if one.label == label), None)
 
     @property
     def broken(self) -> str:
@@ -129,6 +152,11 @@ class Session:
             parts.append(str(getattr(inner, "body", "") or getattr(inner, "label", "")))
         return "\n".join(parts)
 
+    def quiet_s(self) -> float:
+        """Return for how many seconds no script has run: what was sent has been answered once this is long enough."""
+        since = self._quiet_since
+        return 0.0 if since is None else time.monotonic() - since
+
     def wait_for(self, check: Callable[[str], bool], timeout_s: float = 120) -> float:
         """Wait until `check(text of the page)` holds; return the time of the first sight of it."""
         limit = time.monotonic() + timeout_s
@@ -166,12 +194,15 @@ class Session:
         if kind == "new_session":
             self.page_hash = message.new_session.page_script_hash or self.page_hash
             self._run += 1
+            self._quiet_since = None
             self._armed.clear()
         elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
             with self._guard:
                 self.elements[tuple(message.metadata.delta_path)] = _Drawn(
                     message.delta.new_element, message.delta.fragment_id, self._run
                 )
+        elif kind == "page_info_changed":
+            self.query = message.page_info_changed.query_string
         elif kind == "navigation":
             self.page_hash = message.navigation.page_script_hash or self.page_hash
         elif kind == "auto_rerun":
@@ -187,6 +218,7 @@ class Session:
             with self._guard:
                 self.elements = {path: one for path, one in self.elements.items() if one.run == self._run}
             self._disarm(set(self._timers) - self._armed)
+            self.whole += 1
         elif status == ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY:
             with self._guard:
                 redrawn = {one.fragment for one in self.elements.values() if one.run == self._run}
@@ -196,6 +228,7 @@ class Session:
                     if one.run == self._run or one.fragment not in redrawn
                 }
         self.finished += 1
+        self._quiet_since = time.monotonic()
 
     def _disarm(self, fragments: set[str]) -> None:
         for fragment in fragments:
@@ -205,15 +238,18 @@ class Session:
 
     def _arm(self, fragment_id: str, interval_s: float) -> None:
         def fire() -> None:
-            if self._closed or self._timers.get(fragment_id) is not timer:
+            if self._closed or self._timers.get(fragment_id) is not threading.current_thread():
                 return
             self.rerun(fragment_id, auto=True)
-            self._arm(fragment_id, interval_s)
+            self._start(fragment_id, fire, interval_s)
 
+        self._armed.add(fragment_id)  # by the server, in this run; a timer that goes on by itself is not
+        self._start(fragment_id, fire, interval_s)
+
+    def _start(self, fragment_id: str, fire: Callable[[], None], interval_s: float) -> None:
         timer = threading.Timer(interval_s, fire)
         timer.daemon = True
         self._disarm({fragment_id})
-        self._armed.add(fragment_id)
         self._timers[fragment_id] = timer
         timer.start()
 

@@ -1,4 +1,4 @@
-"""What a page's address brings: a whole request, settings, the token of a job that is looked for again."""
+"""What a page's address brings: a whole request, settings, a quiz."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from components import desk as desks
-from components import inputs, links, params_form, rooms, state
+from components import inputs, links, params_form, quiz_state, rooms, state
 from components.model_picker import MODEL
 from components.notes import Note
 from models.errors import PlaygroundError
+from models.sweeps import cells, quiz
 
 if TYPE_CHECKING:
     from components.desk import Desk
     from components.modality import Modality, RoomPage
     from components.session import Session
 
-ADOPT_S = 5.0  # a reload may arrive before the old page's connection is seen to be gone
-_ADOPTING = state.slot("adopting-until", 0.0)  # by the monotonic clock
 _READ: state.Slot[set[str]] = state.slot("links-read", set())
 
 
@@ -31,6 +30,8 @@ def read(session: Session, room: Modality, page: RoomPage) -> None:
     A request for a model of another page of the room opens that page: pages may have been one when it was shared.
     """
     done, place = _READ.held(), room.place(page)
+    st.query_params.pop(links.FORMER_JOB, None)
+    _take_quiz(session, room, page)
     packed = st.query_params.get(links.REQUEST)
     if packed is not None:
         del st.query_params[links.REQUEST]
@@ -61,12 +62,32 @@ def read(session: Session, room: Modality, page: RoomPage) -> None:
     for sentence in links.problems(session.catalog, page, given):
         state.notify(sentence, "warning")
     for key in links.unusable(session.catalog, given):
-        del st.query_params[key]  # told above: what stayed would be read again by the widget, and at every reload
+        del st.query_params[key]  # told above: what stayed would be read again at every reload
+        params_form.refuse(key)
     addressed = links.settings(session.catalog, given)
     for model, new in addressed.items():
         there = desks.of(session, room, model)
         params_form.start(there.spec, there.fields, new)
     _recall(session, room, page, addressed)
+
+
+def _take_quiz(session: Session, room: Modality, page: RoomPage) -> None:
+    """Let the quiz of the address stand on its page, which is opened where it is another one."""
+    packed = st.query_params.pop(quiz.QUERY, None)
+    if packed is None:
+        return
+    try:
+        asked = quiz.from_link(packed)
+        model = asked.sweep.request.model
+        _ = session.catalog[model]  # unknown: a sentence, and no page
+        its_page = rooms.page_of(session.catalog, model)
+        if its_page != page:
+            st.switch_page(its_page.script, query_params={quiz.QUERY: packed})
+        quiz.rounds(cells.plan(session.catalog, asked.sweep), asked)
+    except PlaygroundError as error:
+        state.notify(error.message, "warning")
+        return
+    quiz_state.open_quiz(session, room.place(page), asked)
 
 
 def opened_at(desk: Desk) -> float:
@@ -98,28 +119,3 @@ def _recall(session: Session, room: Modality, page: RoomPage, addressed: Mapping
         state.at(state.model_key(room.place(page))).start(mine[-1].model)
         shown = desks.of(session, room, mine[-1].model)
         st.query_params.update(params_form.address(shown.spec, shown.fields))
-
-
-def adopt(session: Session) -> None:
-    """Find a job again after a reload: its token is in the address and its old session is gone."""
-    token = st.query_params.get(links.JOB)
-    if session.known.lasting:  # finds its jobs without it, and takes nobody else's
-        st.query_params.pop(links.JOB, None)
-        return
-    if token is None or any(view.token == token for view in session.jobs.jobs_of(session.owner)):
-        return
-    if session.jobs.adopt(token, session.owner):
-        _ADOPTING.pop()
-        return
-    until = _ADOPTING.start(time.monotonic() + ADOPT_S)
-    if time.monotonic() > until:
-        _ADOPTING.pop()
-        del st.query_params[links.JOB]
-        return
-    st.fragment(_wait_for_adoption, run_every=0.5)(session, token, until)
-
-
-def _wait_for_adoption(session: Session, token: str, until: float) -> None:
-    if session.jobs.adopt(token, session.owner) or time.monotonic() > until:
-        st.rerun()
-    st.caption(":material/search: Reconnecting to this page's run …")

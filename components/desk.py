@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +15,7 @@ from models import lists
 from models.errors import PlaygroundError, PromptTooLong
 from models.family import Family, acting_inputs, main_text
 from models.params import ParamField, check
+from models.runtime import forecasts
 from models.spec import ModelSpec
 from models.types import Request
 
@@ -42,28 +43,26 @@ class Desk:
         """Return the slot of the page's prompt box."""
         return state.at(inputs.prompt_key(self), "")
 
-    def run(
-        self, again: bool = False, *, several: Callable[[Request], list[Request]] | None = None, purpose: str = ""
-    ) -> None:
-        """Freeze prompt and settings into a request and queue it; what is wrong becomes a notice.
-
-        `several` makes more requests of it, which are one job for a `purpose`.
-        """
+    def run(self, again: bool = False) -> None:
+        """Freeze prompt and settings into a request and queue it; what is wrong becomes a notice."""
         state.clear_notices()
         if self.busy():
             return
         params_form.next_seed(self.spec, again)
-        params, seed = params_form.acting_values(self.spec, self.fields)
         try:
-            given, said = lists.draw_inputs(self.family, inputs.collect(self), seed, self.session.jobs.settings)
+            request, said = self.request()
             if said:
                 state.notify(said, "warning")
-            request = Request(model=self.spec.id, inputs=given, params=params, seed=seed)
             self.check_length(request)
-            requests = [request] if several is None else several(request)
-            self.session.jobs.submit(self.session.owner, requests, purpose)
+            self.session.submit([request])
         except PlaygroundError as error:
             state.notify(error.message)
+
+    def request(self) -> tuple[Request, str]:
+        """Return what Run would run, and a sentence about its lists, "" for none. Raises `BadInput`."""
+        params, seed = params_form.acting_values(self.spec, self.fields)
+        given, said = lists.draw_inputs(self.family, inputs.collect(self), seed, self.session.jobs.settings)
+        return Request(model=self.spec.id, inputs=given, params=params, seed=seed), said
 
     def busy(self) -> bool:
         """Say whether a run of this owner is under way, on the page too."""
@@ -77,6 +76,18 @@ class Desk:
             return self.family.warnings(self.spec, request, check(self.family.Params, self.fields, params))
         except PlaygroundError:
             return []
+
+    def forecast(self) -> float | None:
+        """Return how many seconds a run takes as the page is set, at most; None where nothing was measured yet."""
+        params, seed = params_form.acting_values(self.spec, self.fields)
+        return self.session.jobs.forecast(Request(model=self.spec.id, params=params, seed=seed))
+
+    def patience(self) -> str:
+        """Say before Run that it takes longer than a run should where others share the machine, "" if it does not."""
+        seconds, budget_s = self.forecast(), self.session.jobs.settings.run_budget_s
+        if seconds is None or self.session.known.kind == "machine":
+            return ""
+        return forecasts.patience(seconds, budget_s, self.fields, params_form.values(self.spec, self.fields))
 
     def check_length(self, request: Request) -> None:
         """Refuse a prompt that is too long before it waits in the queue. Raises `PromptTooLong`.
@@ -106,7 +117,7 @@ class Desk:
         if self.busy():
             return
         try:
-            self.session.jobs.submit(self.session.owner, [request])
+            self.session.submit([request])
             apply(self.session, self.page, request)
         except PlaygroundError as error:
             state.notify(error.message)
@@ -154,7 +165,8 @@ class Desk:
         """Return what the page beside the form takes from the settings: the inputs that act, and how long it takes."""
         wanted = acting_inputs(self.family.inputs, self.fields, values)
         used = {name: values.get(name) for item in wanted for name in inputs.type_of(self, item).uses}
-        return [item.name for item in wanted], used, params_form.work(self.fields, values)
+        cost = forecasts.work(self.fields, values), forecasts.limit(self.fields, values)
+        return [item.name for item in wanted], used, cost
 
 
 def of(session: Session, room: Modality, model: str) -> Desk:

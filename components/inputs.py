@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from components import params_form, rooms, state
+from components import params_form, rooms, services, state
 from components.escape import plain
 from components.modality import InputType
 from models.blobs import REFERENCE
@@ -145,13 +145,32 @@ def take(desk: Desk, item: InputField, data: bytes, said: str = "") -> None:
 
     Raises `BadInput` for what is too large or cannot be read; what was there before then stays.
     """
-    kind, store = type_of(desk, item), desk.session.jobs.store
+    ref(desk, item).set(stored_upload(desk, item, data, said))
+
+
+def stored_upload(desk: Desk, item: InputField, data: bytes, said: str = "") -> str:
+    """Store an upload for the input `item`, with what its type keeps beside it, and return its reference.
+
+    It is read in a process of its own. Raises `BadInput` as `take`.
+    """
+    kind, session = type_of(desk, item), desk.session
     if too_large := item.problem(data):
         raise BadInput(too_large)
-    decoded = kind.check(data, said or item.label.lower()) if kind.check is not None else None
-    kept = store.take(desk.session.owner, data)
-    kind.keep(store, kept, decoded)
-    ref(desk, item).set(kept)
+    name = said or item.label.lower() or item.name
+    keep = _in_use(desk)
+    if kind.check is None:
+        return session.jobs.store.take(session.owner, data, keep=keep)
+    with services.decoder().calling(kind.check, data, said=name, name=name) as (_, beside):
+        return session.jobs.store.take(session.owner, data, beside, keep)
+
+
+def _in_use(desk: Desk) -> set[str]:
+    """Return the references that this page holds, or that a job of its owner waits with."""
+    session = desk.session
+    views = [view for view in session.jobs.jobs_of(session.owner) if not view.finished]
+    given = [text for view in views for request in view.requests for text in request.inputs.values()]
+    given += [kept_ref(desk, item) or "" for item in desk.family.inputs if not item.is_text]
+    return {text for text in given if REFERENCE.fullmatch(text)}
 
 
 def take_upload(desk: Desk, item: InputField, *widgets: str) -> None:
@@ -175,6 +194,12 @@ def turn_of(desk: Desk, item: InputField) -> int:
 
 def _turn(desk: Desk, item: InputField) -> state.Slot[int]:
     return state.at(state.key(ref_key(desk.place, item.name), "turn"), 0)
+
+
+def draw_limits(item: InputField) -> None:
+    """Say, before one uploads, how much is taken."""
+    if item.limits:
+        st.caption(plain(item.limits))
 
 
 def draw_problem(desk: Desk, item: InputField) -> None:

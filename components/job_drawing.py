@@ -10,16 +10,16 @@ import streamlit as st
 from components import job_panel, labelled, look_closer, result, state, sweep_view
 from components.escape import plain
 from components.modality import Modality
-from models import sweeps
 from models.errors import PlaygroundError
 from models.runtime.job_view import JobView
+from models.sweeps.spec import PURPOSE as SWEEP
 from models.types import Run
 
 if TYPE_CHECKING:
     from components.desk import Desk
 
 Drawer = Callable[["Desk", JobView, str], None]
-_ANY: dict[str, Drawer] = {sweeps.PURPOSE: sweep_view.draw_job}  # purposes that every room has
+_ANY: dict[str, Drawer] = {SWEEP: sweep_view.draw_job}  # purposes that every room has
 
 
 def drawer(room: Modality, purpose: str) -> Drawer | None:

@@ -10,12 +10,13 @@ import streamlit as st
 from components import guide, result, rooms, state
 from components.session import Session
 from models.amounts import size
-from models.events import Progress, count_words, is_stepping, share
+from models.events import RESTING, Progress, count_words, is_stepping, share
 from models.runtime.engine import EngineState
 from models.runtime.job_view import JobView
 
 POLL_S = 0.3
 QUEUE_POLL_S = 1.0  # while nothing but a place in the queue can change
+FAR_POLL_S = 4.0  # at the end of a long queue: fifty pages that look every second leave no time to draw one
 _ENDS = {
     "done": ":material/check_circle: Done", "stopped": ":material/stop_circle: Stopped",
     "failed": ":material/error: Failed",
@@ -51,13 +52,21 @@ def draw(session: Session, job_id: str, show: Show | None = None) -> None:
     `show` draws what there is so far, above the progress; without it, that is drawn below as a result is.
     """
     view = session.jobs.view(session.owner, job_id)
-    queued = view is not None and view.state == "queued"
-    st.fragment(_draw, run_every=QUEUE_POLL_S if queued else POLL_S)(session, job_id, queued, show)
+    poll_s = every_s(view)
+    st.fragment(_draw, run_every=poll_s)(session, job_id, poll_s, show)
 
 
-def _draw(session: Session, job_id: str, was_queued: bool, show: Show | None) -> None:
+def every_s(view: JobView | None) -> float:
+    """Return after how many seconds a job is looked at again: in a queue the later, the more are before it."""
+    if view is None or view.state != "queued":
+        return POLL_S
+    return min(FAR_POLL_S, max(QUEUE_POLL_S, view.place / 4))
+
+
+def _draw(session: Session, job_id: str, poll_s: float, show: Show | None) -> None:
     view = session.jobs.view(session.owner, job_id)
-    if view is None or view.finished or (was_queued and view.state != "queued"):
+    # a fragment keeps its pace until the page is drawn: once when it begins, and where it should look twice as often
+    if view is None or view.finished or every_s(view) <= poll_s / 2:
         st.rerun()
         return
     guide.say(view)
@@ -91,7 +100,8 @@ def draw_end(view: JobView) -> None:
     """Draw how a job ended on a line as high as the one of its progress, so that the result below does not move."""
     with st.container(height=ROW_PX, border=False, vertical_alignment="center"):
         seconds = f" in {view.finished_at - view.started_at:.1f} s" if view.finished_at and view.started_at else ""
-        st.caption(f"{_ENDS[view.state]}{seconds}")
+        aside = sum(float(run.stats.get("aside_s") or 0) for run in view.runs)
+        st.caption(f"{_ENDS[view.state]}{seconds}{f', {aside:.1f} s of it set aside' if aside else ''}")
 
 
 def words(view: JobView, engine: EngineState, now: float) -> str:
@@ -110,6 +120,9 @@ def words(view: JobView, engine: EngineState, now: float) -> str:
     if progress.stage == "prompt":
         count = f" ({progress.total:,} {progress.unit})" if progress.total else ""
         return f"Reading the prompt{count} · {since:.1f} s"
+    if progress.stage == RESTING:
+        done = f" · {count_words(progress)} done" if progress.total else ""
+        return f"Set aside for a shorter run of somebody else, goes on after it{done} · {since:.0f} s"
     if progress.stage == "decode":
         return f"Decoding latents to {named.decoded} · {since:.1f} s"
     many = len(view.requests) > 1

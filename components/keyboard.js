@@ -24,7 +24,8 @@ const next = (back) => {
   body.tabIndex = -1;
   const held = within(body), inside = held.length ? held : [body]; // where it holds text alone, the text is read
   if (here === trigger) return back ? null : inside[0];
-  if (back && here === inside[0]) return trigger;
+  if (here === body && held.length && !back) return held[0]; // it was read before what it holds was drawn
+  if (back && (here === inside[0] || here === body)) return trigger;
   if (back || here !== inside.at(-1)) return null;
   const outside = within(document.body).filter((node) => !inside.includes(node));
   return outside[outside.indexOf(trigger) + 1] ?? trigger;

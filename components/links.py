@@ -1,14 +1,12 @@
 """Addresses: bounded settings in the page's own, and a link that carries a whole request.
 
 The bound settings travel as `?story-gpt.temperature=1.2`, kept up to date by the widgets. A copied link carries
-`?r=…`: model, prompt, every acting setting and seed as JSON in URL-safe base64, with a version. `?job=…` is the token
-by which a reload finds its job again.
+`?r=…`: model, prompt, every acting setting and seed as JSON in URL-safe base64, with a version. Nothing in an address
+tells whose results to show: whoever has it has what it says, and no more.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import re
 from typing import Any
@@ -19,6 +17,7 @@ from pydantic import ValidationError
 from components import rooms
 from components.modality import RoomPage
 from components.model_picker import MODEL
+from models import outside
 from models.catalog import Catalog
 from models.errors import PlaygroundError
 from models.params import ParamField, check, taken
@@ -28,23 +27,23 @@ from models.spec import ModelSpec
 from models.types import NEW_SEED, SEED_MAX, Request, drawn_seed
 
 VERSION = 1
-LINK_MAX_CHARS = 2000
+LINK_MAX_CHARS = outside.LINK_MAX_CHARS
+VALUE_MAX_CHARS = 2000  # of one setting in an address
 # what other sites add to an address to follow who came by it
 _TRACKING = re.compile(
     r"utm_.*|gclid|gclsrc|dclid|gbraid|wbraid|fbclid|msclkid|yclid|twclid|ttclid|igshid|li_fat_id"
     r"|mc_cid|mc_eid|_hs.*|_g[al]|srsltid|ref",
     re.IGNORECASE,
 )
-REQUEST, JOB = "r", "job"
+REQUEST = "r"
+FORMER_JOB = "job"  # by which a reload once found its run again; in old addresses
 
 
 def link_to(base_url: str, request: Request) -> str | None:
     """Return the address that opens the page with this request, or None where it would be too long to share."""
     texts = {name: value for name, value in request.inputs.items() if not value.startswith("sha256:")}
     content = {"v": VERSION, **request.model_dump(), "inputs": texts}
-    body = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
-    packed = base64.urlsafe_b64encode(body.encode()).decode().rstrip("=")
-    link = f"{base_url.split('?', maxsplit=1)[0]}?{urlencode({REQUEST: packed})}"
+    link = f"{base_url.split('?', maxsplit=1)[0]}?{urlencode({REQUEST: outside.packed(content)})}"
     return link if len(link) <= LINK_MAX_CHARS else None
 
 
@@ -54,12 +53,12 @@ def read_request(packed: str) -> Request:
     if len(packed) > LINK_MAX_CHARS:
         raise broken
     try:
-        body = json.loads(base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4)))
+        body = outside.unpacked(packed)
         version = body.pop("v")
         if body.get("seed") == NEW_SEED:
             body["seed"] = drawn_seed()
         request = Request(**body)
-    except (ValueError, TypeError, KeyError, AttributeError, ValidationError, binascii.Error, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, ValidationError) as error:
         raise broken from error
     if version != VERSION:
         raise PlaygroundError(
@@ -73,7 +72,7 @@ def read_request(packed: str) -> Request:
 
 def asks_for_a_new_seed(packed: str) -> bool:
     """Say whether the seed of a link that can be read is −1."""
-    return bool(json.loads(base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4))).get("seed") == NEW_SEED)
+    return bool(outside.unpacked(packed).get("seed") == NEW_SEED)
 
 
 def problems(catalog: Catalog, page: RoomPage, given: dict[str, str]) -> list[str]:
@@ -82,7 +81,7 @@ def problems(catalog: Catalog, page: RoomPage, given: dict[str, str]) -> list[st
     prefixes = _by_prefix(catalog)
     told = []
     for key, text in given.items():
-        if key == JOB or _TRACKING.fullmatch(key):
+        if key == FORMER_JOB or _TRACKING.fullmatch(key):
             continue
         if key == MODEL:
             if text not in models:
@@ -175,8 +174,8 @@ def _parsed(item: ParamField | None, text: str) -> Any:
     if item is None or item.type in ("choice", "text", "tags"):
         return text
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return outside.read_json(text, most=VALUE_MAX_CHARS)
+    except outside.Unreadable:
         return text
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from models.family import ROOM_NAMES, InputField, is_room_name
 from models.types import Output, Request, Run
@@ -19,7 +19,6 @@ from models.types import Output, Request, Run
 if TYPE_CHECKING:
     from components.desk import Desk
     from components.session import Session
-    from models.blobs import Blobs
     from models.catalog import Catalog
     from models.runtime.job_view import JobView
 
@@ -82,6 +81,26 @@ class Showing:
 
 
 @dataclass(frozen=True)
+class Tile:
+    """Hold what a cell of a grid shows of an output: a text, something seen, or something heard with a cover.
+
+    `data` is what the browser shows or plays, of the type `media_type`; keep it small. `cover` (PNG) stands for what is
+    heard. What is `small` shows its pixels. `parts` is a text as pieces, each "=" (alike), "+" (here alone) or "-"
+    (in the one it is compared with alone). `note` stands below it; `version` tells it from an earlier one of its cell.
+    """
+
+    kind: Literal["text", "seen", "heard"]
+    text: str = ""
+    data: bytes = b""
+    media_type: str = ""
+    cover: bytes = b""
+    small: bool = False
+    parts: tuple[tuple[Literal["=", "+", "-"], str], ...] = ()
+    note: str = ""
+    version: str = ""
+
+
+@dataclass(frozen=True)
 class Act:
     """Hand the output of a finished run, of several the chosen one, to a room's actions; `key` is unique there."""
 
@@ -131,8 +150,10 @@ class InputType:
     a request carries: text, or a `sha256:` reference; None for nothing. `restore(desk, item, inputs)` sets the page to
     a request's inputs. `hold(desk, item)` returns what the page keeps for a reload, where that is not the value;
     `recall(desk, item, inputs)` sets it again, where that is not to restore what is not there.
-    `check(data, name)` decodes an upload and raises `BadInput`; None for a type without uploads.
-    `keep(store, ref, decoded)` may keep what `check` returned beside the upload, so that no run decodes it again.
+    `check(folder, data, name)` decodes an upload and raises `BadInput`; None for a type without uploads. It runs in a
+    process of its own with bounded time and memory (`models.runtime.decoder`): a function of a module that imports
+    little, without a closure. The files that it leaves in `folder` are kept beside the upload under their names, so
+    that no run decodes it again; what it returns is plain JSON.
     Inputs whose type is `beside` stand in columns. `uses` names settings on which the widget depends. `press` is the
     sentence that says how a request that has such an input is started, where that is not by Run.
     """
@@ -140,8 +161,7 @@ class InputType:
     value: Callable[[Desk, InputField], str | None]
     restore: Callable[[Desk, InputField, Mapping[str, str]], None]
     draw: Callable[[Desk, InputField], None] | None = None
-    check: Callable[[bytes, str], Any] | None = None
-    keep: Callable[[Blobs, str, Any], None] = lambda store, ref, decoded: None
+    check: Callable[[Path, bytes, str], Any] | None = None
     beside: bool = False
     uses: tuple[str, ...] = ()
     hold: Callable[[Desk, InputField], str | None] | None = None
@@ -200,7 +220,8 @@ class Modality:
     - `id` is the first part of its models' ids; `pages` are its pages, the first its own; each says which families'
       models run on it.
     - `views` draw outputs by kind, still and live; `tiles` draw one output small, by kind (without one, its words are
-      shown).
+      shown). `cells` give one as the cell of a grid, by kind (without one: its words), `differences` the second of two
+      as what tells it from the first (without one: its words, piece by piece).
     - `waiting(request, key)` draws what stands there before the first preview.
     - `says(output)` tells in plain words what an output is (without it: its own words after the prompt), for its name
       among others; `earlier(desk, runs, shown)` draws the list of earlier results (without it: one row a run).
@@ -222,6 +243,8 @@ class Modality:
     views: Mapping[str, Callable[[Showing], None]]
     words: Words = Words()
     tiles: Mapping[str, Callable[[Output, Callable[[Output], bytes], str], None]] = field(default_factory=dict)
+    cells: Mapping[str, Callable[[Output, Callable[[Output], bytes]], Tile]] = field(default_factory=dict)
+    differences: Mapping[str, Callable[[Output, Output, Callable[[Output], bytes]], Tile]] = field(default_factory=dict)
     waiting: Callable[[Request, str], None] | None = None
     says: Callable[[Output], str] | None = None
     earlier: Callable[[Desk, Sequence[Run], str], None] | None = None
@@ -250,7 +273,7 @@ class Modality:
             given = getattr(self, name)
             good = isinstance(given, tuple) and all(type(one).__name__ == kind.__name__ for one in given)
             _need(self, name, good and (bool(given) or name != "pages"), f"a tuple of {kind.__name__}")
-        for name in ("views", "tiles", "actions", "jobs", "inputs"):
+        for name in ("views", "tiles", "cells", "differences", "actions", "jobs", "inputs"):
             given = getattr(self, name)
             good = isinstance(given, Mapping) and all(
                 type(one).__name__ == "InputType" if name == "inputs" else callable(one) for one in given.values()

@@ -47,7 +47,7 @@ def pick(catalog: Catalog, page: RoomPage, place: str) -> ModelSpec | None:
             del st.query_params[MODEL]
         with st.popover("Model card", icon=":material/badge:"):
             _card(spec)
-    st.caption(f"{spec.summary} {size(spec.weights_bytes())} · {spec.licence} · {spec.architecture}")
+    st.caption(plain(f"{spec.summary} {size(spec.weights_bytes())} · {spec.licence} · {spec.architecture}"))
     if spec.limits:
         st.caption(f":material/info: **Limits:** {plain(spec.limits)}")
     return spec
@@ -60,7 +60,7 @@ def draw_problems(catalog: Catalog) -> None:
 
 
 def _card(spec: ModelSpec) -> None:
-    st.markdown(f"**{spec.name}** `{spec.id}`")
+    st.markdown(f"**{plain(spec.name)}** `{spec.id}`")
     st.text(spec.summary)
     rows = {
         **({"Limits": spec.limits} if spec.limits else {}),
@@ -72,7 +72,7 @@ def _card(spec: ModelSpec) -> None:
         "Location": "in this repository; no download" if spec.embedded else "on the Hugging Face Hub",
     }
     for name, value in rows.items():
-        st.markdown(f":gray[{name}]  \n{value}")
+        st.markdown(f":gray[{name}]  \n{plain(value)}")
     readme = spec.folder() / "README.md" if spec.embedded else None
     if readme is not None and readme.exists():
         st.download_button(

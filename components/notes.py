@@ -44,6 +44,10 @@ class Note(Generic[T]):
         except PlaygroundError as error:
             log.warning("%s was not kept: %s", self.name, error.message)
 
+    def look_again(self) -> None:
+        """Ask the store anew: another tab of the same owner may have written."""
+        self._slot.set(self._read())
+
     @property
     def _slot(self) -> state.Slot[T]:
         return state.at(state.key("note", self.name), self.default)

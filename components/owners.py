@@ -5,7 +5,6 @@ An owner lasts longer than a session: a reload, a new tab and the app's restart 
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 import ipaddress
 import re
@@ -19,6 +18,7 @@ import streamlit as st
 
 from components import frontend, presence, state
 from components.escape import plain
+from models import whose
 from models.errors import PlaygroundError
 from models.runtime.jobs import Jobs
 
@@ -27,8 +27,10 @@ KEEP_S = 24 * 3600
 _FORM = re.compile(r"[A-Za-z0-9_-]{43}")
 _FORWARDED = ("X-Forwarded-For", "X-Forwarded-Host", "Forwarded", "Via")
 _KEY = "owner-cookie"
+SLOTS = "owner-"  # how the names of all slots here begin
 _TOKEN = state.slot("owner-token", "")
 _KEPT = state.slot("owner-kept", False)  # the browser has the cookie
+_ANSWERED = state.slot("owner-answered", False)  # the browser has said whether it keeps cookies
 _FORGET = state.slot("owner-forget", False)
 _MOVED: state.Slot[set[str]] = state.slot("owner-moved", set())  # owners whose results this session's owner took over
 
@@ -52,7 +54,7 @@ class Owner:
 def current(jobs: Jobs) -> Owner:
     """Return the owner of what this session makes, counted as there."""
     owner = _known(jobs)
-    jobs.attend(owner.id, presence.session_id(), lasting=owner.lasting)
+    jobs.attend(owner.id, presence.session_id(), presence.client_address())
     return owner
 
 
@@ -65,7 +67,7 @@ def _known(jobs: Jobs) -> Owner:
             _take_over(jobs, _by_token(token), user.id)  # what they made before they signed in
         return user
     if rule == "machine" or (rule == "auto" and on_loopback()):
-        owner = Owner(f"machine:{_login()}", "machine")
+        owner = Owner(whose.machine_owner(), "machine")
         _take_over(jobs, "", owner.id)
         return owner
     if not _TOKEN.there:
@@ -104,13 +106,6 @@ def _user() -> Owner | None:
         return None
     told = "\n".join(str(known.get(part, "")) for part in ("iss", "sub", "email"))
     return Owner(f"user:{_hashed(told)}", "user", str(known.get("name") or known.get("email") or "you"))
-
-
-def _login() -> str:
-    try:
-        return getpass.getuser()[:64]
-    except (KeyError, OSError):  # a user without a name, as in some containers
-        return ""
 
 
 def _cookie() -> str:
@@ -170,6 +165,15 @@ _WORDS = {
 }
 
 
+def draw_loss(owner: Owner) -> None:
+    """Say beside a run under way that a reload loses it, where nothing tells whose it is."""
+    if not owner.lasting and (_ANSWERED.get() or not owner.id.startswith("cookie:")):
+        st.caption(
+            ":material/info: Reloading or closing this page loses this run: this browser keeps no cookie by which to "
+            "find it again."
+        )
+
+
 def _draw_sign_in(owner: Owner) -> None:
     if owner.kind == "user":
         st.button("Sign out", key="owner-sign-out", on_click=st.logout)
@@ -191,6 +195,7 @@ def _keep_cookie(jobs: Jobs) -> None:
         return
     token = str(said.get("token", ""))
     _KEPT.set(bool(said.get("kept")))
+    _ANSWERED.set(True)
     if _KEPT.get() and token != _TOKEN.get() and _FORM.fullmatch(token):
         jobs.move(_by_token(_TOKEN.get()), _by_token(token))
         _TOKEN.set(token)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 from collections.abc import Callable, Mapping
 from itertools import groupby
 from typing import Any, Literal
@@ -13,9 +12,8 @@ import streamlit as st
 
 from components import setting_menu, state, theme
 from components.escape import plain
-from components.setting_menu import Sweep
+from components.setting_menu import Offer
 from components.state import setting_key, switch_key
-from models import sweeps
 from models.params import ParamField, in_effect, problem
 from models.spec import ModelSpec
 from models.types import SEED_MAX, drawn_seed
@@ -24,6 +22,7 @@ log = logging.getLogger(__name__)
 STEPS_MAX = 1000  # a slider with more steps cannot be set by hand: a number box instead
 Depends = Callable[[Mapping[str, Any]], object]
 Bind = Literal["query-params"] | None
+_REFUSED: state.Slot[set[str]] = state.slot("settings-refused", set())  # keys whose value in the address is none
 
 
 def values(spec: ModelSpec, fields: tuple[ParamField, ...]) -> dict[str, Any]:
@@ -36,18 +35,6 @@ def acting_values(spec: ModelSpec, fields: tuple[ParamField, ...]) -> tuple[dict
     full = values(spec, fields)
     acting = {name: full[name] for name in in_effect(fields, full) if name != "seed"}
     return acting, int(full["seed"])
-
-
-def work(fields: tuple[ParamField, ...], values: Mapping[str, Any]) -> int:
-    """Return how many times the least work these values ask for: steps × images, tunes, takes."""
-    counts: list[int] = [int(values.get(item.name) or 1) for item in fields if item.cost == "each"]
-    return math.prod(counts)
-
-
-def limit(fields: tuple[ParamField, ...], values: Mapping[str, Any]) -> int | None:
-    """Return the most tokens that one output may have; None for models that do not count in tokens."""
-    found = [int(values[item.name]) for item in fields if item.cost == "limit" and values.get(item.name)]
-    return found[0] if found else None
 
 
 def changed(spec: ModelSpec, fields: tuple[ParamField, ...]) -> list[str]:
@@ -78,6 +65,13 @@ def start(spec: ModelSpec, fields: tuple[ParamField, ...], new: Mapping[str, Any
             state.at(switch_key(spec.id, item.name)).start(new[f"{item.name}.on"])
 
 
+def refuse(key: str) -> None:
+    """Keep the widget with this key from reading the address: the value that stood there when the page was opened is
+    read first whatever was set since, and some (a seed of 400 digits) take the widget away.
+    """
+    _REFUSED.held().add(key)
+
+
 def address(spec: ModelSpec, fields: tuple[ParamField, ...]) -> dict[str, str]:
     """Return the settings that differ from the default as their widgets write them into the page's address."""
     found = {}
@@ -88,7 +82,7 @@ def address(spec: ModelSpec, fields: tuple[ParamField, ...]) -> dict[str, str]:
         if item.optional and (value is not None) != (item.default is not None):
             found[switch_key(spec.id, item.name)] = json.dumps(value is not None)
         if value is not None:
-            found[setting_key(spec.id, item.name)] = value if isinstance(value, str) else json.dumps(value)
+            found[setting_key(spec.id, item.name)] = _written(value)
     return found
 
 
@@ -104,22 +98,21 @@ def draw(
     fields: tuple[ParamField, ...],
     depends: Depends = lambda values: None,
     moved: Callable[[], None] = lambda: None,
-    sweep: Sweep | None = None,
+    offer: Offer | None = None,
 ) -> None:
     """Draw the settings, grouped, advanced ones folded. A move redraws this form alone (dots, hidden settings).
 
     `depends` returns what the rest of the page takes from the values of all settings: when that changes, the whole page
-    is drawn. `moved` is called at each draw. `sweep` runs the page at three values of a setting: with it, each setting
-    that has as many offers that in a menu.
+    is drawn. `moved` is called at each draw. `offer` says what a menu beside a setting does with it and its value.
     """
     setting_menu.pressed()
-    _draw(spec, fields, depends, depends(values(spec, fields)), moved, sweep)
+    _draw(spec, fields, depends, depends(values(spec, fields)), moved, offer)
 
 
 @st.fragment
 def _draw(
     spec: ModelSpec, fields: tuple[ParamField, ...], depends: Depends, drawn: object, moved: Callable[[], None],
-    sweep: Sweep | None,
+    offer: Offer | None,
 ) -> None:  # fmt: skip
     moved()
     current = values(spec, fields)
@@ -140,20 +133,20 @@ def _draw(
         )  # fmt: skip
     basic = [item for item in fields if item.name in acting and not item.advanced]
     advanced = [item for item in fields if item.name in acting and item.advanced]
-    _draw_groups(spec, fields, basic, sweep)
+    _draw_groups(spec, fields, basic, offer)
     if advanced:
         with st.expander("Advanced", key=f"{spec.id}-advanced"):
-            _draw_groups(spec, fields, advanced, sweep)
+            _draw_groups(spec, fields, advanced, offer)
 
 
-def _draw_groups(spec: ModelSpec, fields: tuple[ParamField, ...], items: list[ParamField], sweep: Sweep | None) -> None:
+def _draw_groups(spec: ModelSpec, fields: tuple[ParamField, ...], items: list[ParamField], offer: Offer | None) -> None:
     for group, some in groupby(sorted(items, key=_group_order(fields)), key=lambda item: item.group):
         members = list(some)
         if group and len(members) > 1:
             st.caption(group)
         for item in members:
-            three = sweeps.three(item, _value(spec, item)) if sweep is not None else ()
-            if sweep is None or not three:
+            ways = offer(item, _value(spec, item)) if offer is not None else {}
+            if not ways:
                 _draw_one(spec, item)
                 continue
             # one line for the widget and its menu, without which a narrow page would wrap them
@@ -162,7 +155,7 @@ def _draw_groups(spec: ModelSpec, fields: tuple[ParamField, ...], items: list[Pa
             ):
                 with st.container(width="stretch", gap="small"):
                     _draw_one(spec, item)
-                setting_menu.draw(spec.id, item, three, sweep)
+                setting_menu.draw(spec.id, item, ways)
 
 
 def _group_order(fields: tuple[ParamField, ...]) -> Callable[[ParamField], int]:
@@ -193,9 +186,11 @@ def _draw_widget(item: ParamField, label: str, key: str, *, hidden: bool, bind: 
     own = state.at(key)
     if own.there and problem(item, own.get()):
         own.pop()
-    more: dict[str, Any] = {} if item.type == "seed" else {"bind": bind}
+    unread = bind is not None and key in _REFUSED.get()
     try:
-        _WIDGETS[item.type](item, label, key, hidden=hidden, **more)
+        _WIDGETS[item.type](item, label, key, hidden=hidden, bind=None if unread else bind)
+        if unread and item.type not in ("text", "tags"):
+            _write_address(key, _written(own.get()), _written(item.default))
     except Exception as error:  # whatever a widget refuses, the prompt and Run stay
         log.exception("the setting %s cannot be drawn", key)
         own.pop()
@@ -276,6 +271,11 @@ def _choice(item: ParamField, label: str, key: str, hidden: bool, bind: Bind = "
         _write_address(key, state.at(key).get(), item.default)
 
 
+def _written(value: Any) -> str:
+    """Return a value as an address has it."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
 def _write_address(key: str, value: Any, default: Any) -> None:
     """Write a setting into the address: a bound widget would write what a choice is called, not what it is."""
     if value == default:
@@ -299,19 +299,12 @@ def _text(item: ParamField, label: str, key: str, hidden: bool, bind: Bind = "qu
     )
 
 
-def _seed(item: ParamField, label: str, key: str, hidden: bool) -> None:
+def _seed(item: ParamField, label: str, key: str, hidden: bool, bind: Bind = "query-params") -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.number_input(
-            label,
-            min_value=0,
-            max_value=SEED_MAX,
-            value=0,
-            step=1,
-            key=key,
-            help=item.help,
-            bind="query-params",
-            width=140,
-        )
+            label, min_value=0, max_value=SEED_MAX, value=0, step=1, key=key, help=item.help, bind=bind, width=140,
+            persist_state=None if bind else "session",
+        )  # fmt: skip
         st.button(
             "New", icon=":material/casino:", key=f"{key}-dice", help="Throw the dice: a new seed.",
             on_click=_throw, args=(key,),

@@ -17,16 +17,20 @@ from components import (
     job_panel,
     keeping,
     kept_view,
-    links,
     look_closer,
     model_picker,
+    owners,
     params_form,
+    quiz_page,
+    quiz_state,
     result,
     rooms,
     run_list,
+    sensitivity_page,
     settings_box,
     state,
-    sweep_view,
+    sweep_page,
+    sweep_state,
 )  # fmt: skip
 from components import desk as desks
 from components import session as sessions
@@ -38,16 +42,20 @@ from models import known
 from models.amounts import size
 from models.errors import PlaygroundError
 from models.family import InputField
-from models.runtime import job_view
+from models.runtime import forecasts, job_view
 from models.runtime.job_view import STUDY, JobView
-from models.types import Run
+from models.sweeps.spec import Sweep
+from models.types import Request, Run
 
 
 def show(name: str, script: str = "") -> None:
     """Draw a page of a room: its first, or the one whose script has this name, without the ending."""
     session, room, page = sessions.here(), rooms.room(name), rooms.page(name, script)
-    arrival.adopt(session)
     arrival.read(session, room, page)
+    sitting = quiz_state.standing(session, room.place(page))
+    if sitting is not None:  # in place of all that could tell its answers
+        quiz_page.draw(session, room.place(page), page, sitting)
+        return
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.title(page.title, anchor=False)
         how = st.container(horizontal=True, width="content", gap="xsmall")
@@ -65,18 +73,22 @@ def show(name: str, script: str = "") -> None:
     mode = next((mode for mode in room.modes if mode.choose(desk)), None)
     with st.sidebar:
         # a mode's runs are not the page's: a sweep would run a prompt that is not in sight
-        sweep = partial(sweep_view.start, desk) if mode is None else None
-        params_form.draw(spec, desk.fields, desk.depends, desk.remember, sweep)
+        ways = partial(sweep_page.ways, desk) if mode is None else None
+        params_form.draw(spec, desk.fields, desk.depends, desk.remember, ways)
         status.draw(session.jobs, busy=live)
     if mode is not None:
         mode.draw(desk)
         return
     _draw_inputs(desk)
     _draw_run_line(desk, live)
+    sweep = sweep_state.shown(desk, view, arrival.opened_at(desk))
+    tried = sensitivity_page.shown(desk, view, arrival.opened_at(desk))
+    sweep_page.draw_form(desk, sweep if tried is None else None)
+    sensitivity_page.draw_form(desk)
     state.draw_notices()
     elsewhere.draw(session, page, view.id if view is not None else "")
     guide.draw(view)
-    _draw_result(desk, view)
+    _draw_result(desk, view, sweep, tried)
     if room.below is not None:
         room.below(desk)
     st.divider()
@@ -129,7 +141,9 @@ def _draw_prompt(desk: Desk, item: InputField) -> None:
             "Try", desk.spec.examples, key=_example(desk).key, label_visibility="collapsed",
             format_func=plain, on_change=_take_pill, args=(desk, _example(desk)), wrap=True,
         )  # fmt: skip
-    _draw_unseen(desk)
+    # in a place of its own: what comes and goes above an upload would move it, and the browser drop what it is sending
+    with st.container():
+        _draw_unseen(desk)
 
 
 def _draw_unseen(desk: Desk) -> None:
@@ -178,44 +192,58 @@ def _draw_run_line(desk: Desk, live: bool) -> None:
             )  # fmt: skip
         if desk.room.beside_run is not None:
             desk.room.beside_run(desk, live)
+        sweep_page.draw_menu(desk)
         st.caption(_forecast(desk))
     for sentence in desk.warnings():
         st.caption(f":material/warning: {plain(sentence)}")
+    if patience := desk.patience():
+        st.caption(f":material/hourglass_top: {plain(patience)}")
 
 
 def _forecast(desk: Desk) -> str:
-    """Say what a run will take: its time from this owner's last run, its memory from the registry's own state."""
+    """Say what a run will take: its time by what this machine measured, its memory from the registry's own state."""
     words = []
-    earlier: list[Run] = []
-    with suppress(PlaygroundError):  # the list of earlier results says what is wrong with the store
-        earlier = desk.session.jobs.store.runs(desk.session.owner, limit=5)
-    mine = [run for run in earlier if run.request.model == desk.spec.id]
-    speed = next((run.stats.get("tokens_per_s") for run in mine), None)
     now = params_form.values(desk.spec, desk.fields)
-    most = params_form.limit(desk.fields, now)
-    if speed and most:
-        words.append(f"at most {max(1.0, params_form.work(desk.fields, now) * most / speed):.0f} s")
-    last = next((run for run in mine if run.status == "done" and not run.request.study), None)
-    if last is not None and not most and last.stats.get("seconds"):
-        then = {**{item.name: item.default for item in desk.fields}, **last.request.params}
-        share = params_form.work(desk.fields, now) / max(1, params_form.work(desk.fields, then))
-        words.append(f"about {max(0.1, last.stats['seconds'] * share):.1f} s")
-    loaded = {entry["model"] for entry in desk.session.jobs.engine.state().loaded}
-    if desk.spec.id not in loaded:
-        words.append(f"first loads the model ({size(desk.family.needed_bytes(desk.spec))} of memory)")
+    seconds = desk.forecast()
+    if seconds is not None:
+        counts = forecasts.limit(desk.fields, now) is not None
+        words.append(f"at most {max(1.0, seconds):.0f} s" if counts else f"about {max(0.1, seconds):.1f} s")
+    engine = desk.session.jobs.engine.state()
+    load = 0 if desk.spec.id in {entry["model"] for entry in engine.loaded} else desk.family.needed_bytes(desk.spec)
+    if load:
+        words.append(f"first loads the model ({size(load)} of memory)")
+    with suppress(ValueError):  # a value that is on its way to a valid one
+        params = desk.family.Params(**{name: now[name] for name in desk.family.Params.model_fields if name in now})
+        asked = Request(model=desk.spec.id, inputs={"prompt": desk.prompt.get()})
+        needed = load + desk.family.run_bytes(desk.spec, asked, params)
+        if engine.budget_bytes and needed > engine.budget_bytes:
+            words.append(
+                f"needs about {size(round(needed, -6))} of memory; at most {size(engine.budget_bytes)} is free for it"
+            )
     return " · ".join(words)
 
 
-def _draw_result(desk: Desk, view: JobView | None) -> None:
-    """Draw the newest job; kept results stand beside a run, and above a job with a purpose."""
+def _draw_result(
+    desk: Desk, view: JobView | None, sweep: Sweep | None, tried: tuple[Request, int] | None
+) -> None:  # fmt: skip
+    """Draw the newest job, or sweep; kept results stand beside a run, and above what has several."""
     mine = {run.id for run in view.runs} if view is not None else set()
     kept = [run for run in keeping.runs(desk) if run.id not in mine]
+    if tried is not None:
+        sensitivity_page.draw(desk, tried, view)
+        return
+    if sweep is not None:
+        if view is not None and not view.finished:
+            owners.draw_loss(desk.session.known)
+        kept_view.draw(desk, keeping.runs(desk), among=sweep.request)
+        sweep_page.draw(desk, sweep, view, partial(_draw_cell, desk))
+        return
     if view is None:
         kept_view.draw(desk, kept)
         _draw_example(desk)
         return
-    if not view.finished and not desk.session.known.lasting:
-        st.query_params[links.JOB] = view.token  # a reload has nothing else to find it by
+    if not view.finished:
+        owners.draw_loss(desk.session.known)
     if view.purpose:
         kept_view.draw(desk, kept, among=view.requests[0])
         job_drawing.draw(desk, view, closer=True)
@@ -228,8 +256,16 @@ def _draw_result(desk: Desk, view: JobView | None) -> None:
         _draw_beside(desk, kept, view)
     else:
         job_drawing.draw_runs(desk, view)
-    if view.finished:
-        st.query_params.pop(links.JOB, None)  # the result is drawn: a reload need not find the job again
+
+
+def _draw_cell(desk: Desk, run: Run, key: str) -> None:
+    """Draw the chosen cell of a sweep in full, with what can be done with it."""
+    result.draw(desk, run, f"{key}-{run.id}")
+    st.button(
+        "Use these settings", icon=":material/tune:", key=f"sweep-use-{run.id}", on_click=desk.restore,
+        args=(run.request,), help="Set prompt, settings and seed to those of this run.",
+    )  # fmt: skip
+    job_drawing.draw_further(desk, run)
 
 
 def _draw_beside(desk: Desk, kept: Sequence[Run], view: JobView) -> None:
@@ -251,8 +287,6 @@ def _draw_look_before(desk: Desk) -> None:
 
 
 def _draw_example(desk: Desk) -> None:
-    if links.JOB in st.query_params:
-        return
     if arrival.opened_model(desk) == desk.spec.id:
         st.info("Press Run to see what was shared.", icon=":material/link:")
         return

@@ -17,9 +17,9 @@ from streamlit.errors import StreamlitAPIException
 from streamlit.source_util import page_icon_and_name
 
 from components import guard
+from models import settings
 from models.errors import PlaygroundError
 from models.family import is_room_name
-from models.settings import Settings
 
 if TYPE_CHECKING:
     from components.modality import InputType, Modality, RoomPage
@@ -38,17 +38,17 @@ def every() -> Mapping[str, Modality]:
 
     They are found once, when the app starts, and guarded: no function of theirs takes a page away (`components.guard`).
     """
-    return _find(Settings().room_dirs).rooms
+    return _find(settings.current().room_dirs).rooms
 
 
 def problems() -> tuple[str, ...]:
     """Return a sentence for each room that was left out, and for what two rooms declare."""
-    return tuple(_find(Settings().room_dirs).problems)
+    return tuple(_find(settings.current().room_dirs).problems)
 
 
 def folder(name: str) -> Path | None:
     """Return the folder of the room of this id, None for one that nobody declared."""
-    return _find(Settings().room_dirs).folders.get(name)
+    return _find(settings.current().room_dirs).folders.get(name)
 
 
 def room(name: str) -> Modality:

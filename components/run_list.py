@@ -29,6 +29,8 @@ def draw(desk: Desk, shown: str) -> None:
     except PlaygroundError as error:
         st.warning(plain(error.message), icon=":material/warning:")
         return
+    if said := desk.session.jobs.store.lost():
+        st.warning(plain(said), icon=":material/warning:")
     models = {run.request.model for run in found}
     here = {model for model in models if rooms.page_of(desk.session.catalog, model) == desk.page}
     runs = [run for run in found if run.request.model in here and not run.request.study]
@@ -45,14 +47,14 @@ def draw_rows(desk: Desk, runs: Sequence[Run], shown: str) -> None:
         first = row[0]
         title = name if len(row) == 1 else f"{len(row)} results · {name}"
         fold = st.expander(plain(MARKS.get(first.status, "") + title), key=f"row-{first.id}", on_change="rerun")
+        if not fold.open:  # twenty results that nobody sees are most of what a page costs
+            continue
         with fold:
             if len(row) > 1:
-                if fold.open:
-                    job_drawing.draw(desk, job_view.of_runs(row))
+                job_drawing.draw(desk, job_view.of_runs(row))
             else:
                 draw_run(desk, first)
-                if fold.open:
-                    look_closer.draw(desk.session, first, f"row-after-{first.id}", remember=False)
+                look_closer.draw(desk.session, first, f"row-after-{first.id}", remember=False)
 
 
 def rows_of(desk: Desk, runs: Sequence[Run]) -> list[list[Run]]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from components import owners, runtime, services
 from components.owners import Owner
+from components.presses import Presses
 from models.catalog import Catalog
+from models.runtime.job import Choose
 from models.runtime.jobs import Jobs
+from models.types import Request
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,16 @@ class Session:
     def owner(self) -> str:
         """Return the name under which jobs and runs of this page are kept."""
         return self.known.id
+
+    def submit(
+        self, requests: Sequence[Request], purpose: str = "", budget_s: float | None = None,
+        choose: Choose | None = None,
+    ) -> str:  # fmt: skip
+        """Queue a job of this page's owner and return its id; see `Presses.submit`."""
+        return _PRESSES.submit(self.jobs, self.owner, requests, purpose, budget_s, choose)
+
+
+_PRESSES = Presses()
 
 
 def here() -> Session:

@@ -2,34 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import streamlit as st
 
 from components import state
 from components.escape import plain
-from models import labels
 from models.params import ParamField
 
-Sweep = Callable[[ParamField], None]
+Ways = Mapping[str, Callable[[], None]]  # what a menu offers, by its words
+Offer = Callable[[ParamField, Any], Ways]  # what a page does with a setting and its value
 _PRESSED = state.slot("setting-menu-pressed", False)
 
 
-def draw(model: str, item: ParamField, values: Sequence[Any], sweep: Sweep) -> None:
-    """Draw the menu of a setting of `model`: `sweep` runs the page at these values."""
-    words = [labels.value_words(item, value) for value in values]
+def draw(model: str, item: ParamField, ways: Ways) -> None:
+    """Draw the menu of a setting of `model`; nothing where there is nothing to do."""
+    if not ways:
+        return
+    key = state.key(state.setting_key(model, item.name), "menu")
     st.menu_button(
-        f"Compare values of {plain(item.label)}", [f"Compare {', '.join(words[:-1])} and {words[-1]}"],
+        f"Compare values of {plain(item.label)}", list(ways),
         icon=":material/more_vert:",  # theme.css shows it alone: the words are the menu's name
-        type="tertiary", key=state.key(state.setting_key(model, item.name), "menu"), on_click=_press,
-        args=(sweep, item), format_func=plain, help=f"Runs the page at several values of {item.label}, side by side.",
+        type="tertiary", key=key, on_click=_press, args=(key, ways), format_func=plain,
+        help=f"Compares several values of {item.label}, side by side.",
     )  # fmt: skip
 
 
-def _press(sweep: Sweep, item: ParamField) -> None:
-    _PRESSED.set(True)
-    sweep(item)
+def _press(key: str, ways: Ways) -> None:
+    chosen = ways.get(str(state.at(key).get()))
+    if chosen is not None:
+        _PRESSED.set(True)
+        chosen()
 
 
 def pressed() -> bool:

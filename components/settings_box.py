@@ -8,7 +8,7 @@ import streamlit as st
 from pydantic import ValidationError
 
 from components import desk as desks
-from components import inputs, params_form, rooms, state
+from components import inputs, params_form, rooms, services, state
 from models import readers
 from models.errors import PlaygroundError
 from models.params import in_effect
@@ -52,7 +52,7 @@ def _take(desk: Desk) -> None:
     _TURN.set(_TURN.get() + 1)
     state.clear_notices()
     try:
-        name, found = readers.read_settings(upload.getvalue(), Settings())
+        name, found = _read(upload.getvalue())
         if found is None:
             state.notify(f"This {name} contains no settings: it was not made here, or they were removed.", "warning")
             return
@@ -63,6 +63,12 @@ def _take(desk: Desk) -> None:
         state.notify(
             f"The settings in this {kind.name} are damaged: a value is impossible ({type(error).__name__}).", "warning"
         )
+
+
+def _read(data: bytes) -> tuple[str, Recovered | None]:
+    """Return what a file says of its making, read in a process of its own; see `readers.read_settings`."""
+    settings = Settings().model_dump(mode="json")
+    return readers.from_plain(services.decoder().call(readers.read_plain, data, settings=settings))
 
 
 def apply(desk: Desk, file: str, found: Recovered) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from pathlib import Path
 
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
-from components import keyboard, owners, rooms, theme
+from components import keyboard, owners, rooms, state, theme
 from components import session as sessions
 from components.escape import plain
 from models.errors import BadSetting, PlaygroundError
@@ -29,6 +30,7 @@ def run() -> None:
 
 
 def _draw() -> None:
+    state.finish_callbacks()
     # the rooms say which pages there are
     groups = {"": [st.Page(PAGES / "start.py", title="Home", icon=":material/home:", default=True)]}
     found = [page for room in rooms.every().values() for page in room.pages]
@@ -41,9 +43,30 @@ def _draw() -> None:
     except PlaygroundError as error:  # what a page could not handle itself: the store or the catalogue is out of reach
         log.exception("a page could not be drawn")
         st.error(plain(error.message), icon=":material/error:")
+    except Exception as error:  # a fault of ours: what this session was given must not bring it back for ever
+        log.exception("a page failed")
+        _draw_way_out(type(error).__name__)
     with st.sidebar:
         keyboard.draw()
         _draw_owner()
+    state.let_go_of_widgets()
+
+
+def _draw_way_out(fault: str) -> None:
+    """Say that the page failed, with the button that leaves behind what the address and this session set."""
+    st.error(
+        f"This page could not be drawn ({fault}). The log has the details. “Start afresh” clears the address and the "
+        "settings of this tab; your results stay.", icon=":material/error:",
+    )  # fmt: skip
+    st.button("Start afresh", icon=":material/refresh:", key=state.key("shell", "afresh"), on_click=_start_afresh)
+
+
+def _start_afresh() -> None:
+    st.query_params.clear()
+    state.clear(but=owners.SLOTS)
+    with suppress(PlaygroundError):  # what a page holds for a reload may be what failed
+        session = sessions.here()
+        session.jobs.store.forget_desks(session.owner)
 
 
 def _draw_owner() -> None:

@@ -7,11 +7,16 @@ each drawn part, and each widget that is read back, has a key made of parts: `st
 from __future__ import annotations
 
 import copy
+import functools
 import sys
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar, overload
 
 import streamlit as st
+from streamlit.components.v2.bidi_component.constants import EVENT_DELIM
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.state.safe_session_state import SafeSessionState
+from streamlit.runtime.state.session_state import STREAMLIT_INTERNAL_KEY_PREFIX
 
 from components.escape import plain
 
@@ -129,10 +134,72 @@ def model_key(place: str) -> str:
     return key(place, "model")
 
 
-def clear() -> None:
-    """Forget all that this session keeps."""
+def clear(but: str = "") -> None:
+    """Forget all that this session keeps; with `but`, all except the slots whose names begin with it."""
     for name in list(st.session_state):
-        del st.session_state[name]
+        if not (but and str(name).startswith(but)):
+            del st.session_state[name]
+
+
+def finish_callbacks() -> None:
+    """Have every callback finished before a later message of the browser is heard. May be called again.
+
+    Streamlit 1.67 ends a callback at its first touch of the session once another message came, and never calls it
+    again: an upload would be lost without a word because somebody types on while it is read.
+    """
+    begin = SafeSessionState.on_script_will_rerun  # it calls the callbacks of what changed
+    if getattr(begin, "finishes", False):
+        return
+
+    @functools.wraps(begin)
+    def whole(session: Any, *given: Any, **named: Any) -> None:
+        heard = session._yield_callback
+        object.__setattr__(session, "_yield_callback", lambda: None)
+        try:
+            begin(session, *given, **named)
+        finally:
+            object.__setattr__(session, "_yield_callback", heard)
+
+    replaced: Any = SafeSessionState
+    replaced.on_script_will_rerun = whole
+    replaced.on_script_will_rerun.finishes = True
+
+
+_DRAWN: Slot[frozenset[str]] = slot("widgets-drawn", frozenset())
+
+
+def let_go_of_widgets() -> int:
+    """Drop what Streamlit keeps of widgets that the page drew neither now nor the time before; return how many.
+
+    Called at the end of a whole draw. Streamlit keeps the callbacks of every widget that a session ever saw, and with
+    them the runs that they are for, bytes and all. What is pressed on a page two draws old does nothing.
+    """
+    context = get_script_run_ctx(suppress_warning=True)
+    if context is None or context.fragment_ids_this_run:
+        return 0
+    drawn = context.shared.widget_ids_this_run.snapshot()
+    recent = drawn | _DRAWN.get()
+    _DRAWN.set(drawn)
+    session: Any = context.session_state
+    with session._lock:
+        known, mapper = session._state._new_widget_state.widget_metadata, session._state._key_id_mapper
+        stale = [
+            name for name, one in known.items()
+            if _part_of(name) not in recent and one.persist_state is None and one.bind is None
+        ]  # fmt: skip
+        for name in stale:
+            del known[name]
+            key = mapper.id_key_mapping.pop(name, None)
+            if key is not None and mapper.get_id_from_key(key) == name:
+                del mapper._key_id_mapping[key]
+    return len(stale)
+
+
+def _part_of(widget: str) -> str:
+    """Return the widget that is counted as drawn: a component's own for that which Streamlit keeps of its events."""
+    if not widget.startswith(STREAMLIT_INTERNAL_KEY_PREFIX):
+        return widget
+    return widget.removeprefix(f"{STREAMLIT_INTERNAL_KEY_PREFIX}_").rsplit(EVENT_DELIM, 1)[0]
 
 
 _NOTICES: Slot[list[dict[str, Any]]] = slot("notices", [])

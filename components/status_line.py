@@ -6,6 +6,7 @@ import time
 
 import streamlit as st
 
+from components.escape import plain
 from models.amounts import size
 from models.runtime.engine import EngineState
 from models.runtime.jobs import Jobs
@@ -17,7 +18,8 @@ RESTART_S = 10.0  # a worker that ended is replaced within seconds
 def draw(jobs: Jobs, *, busy: bool) -> None:
     """Draw the line; it looks again more often while something happens (`busy`, or the worker warms up)."""
     moving = busy or jobs.engine.state().phase != "ready"
-    st.fragment(_draw, run_every=BUSY_S if moving else IDLE_S)(jobs)
+    often = min(IDLE_S, max(BUSY_S, jobs.waiting() / 4))  # many pages share one server
+    st.fragment(_draw, run_every=often if moving else IDLE_S)(jobs)
 
 
 def _draw(jobs: Jobs) -> None:
@@ -32,9 +34,11 @@ def words(state: EngineState, waiting: int) -> str:
         since = max(0.0, time.time() - state.since)
         return f":material/hourglass_top: Starting: loading the libraries, {since:.0f} s · {waits}"
     if state.phase == "stopped":
-        if time.time() - state.since < RESTART_S:
+        if not state.problem and time.time() - state.since < RESTART_S:
             return f":material/restart_alt: The worker stopped; a new one is starting · {waits}"
-        return ":material/error: The worker does not start; worker.log in the data folder says why."
+        again = max(1.0, state.retry_at - time.time())
+        why = plain(state.problem or "worker.log in the data folder says why.")
+        return f":material/error: The worker does not start. {why} Tried again in {again:.0f} s · {waits}"
     tools = sum(bool(entry.get("tool")) for entry in state.loaded)
     count = len(state.loaded) - tools
     runs = "" if not tools else "1 tool runs · " if tools == 1 else f"{tools} tools run · "

@@ -37,7 +37,7 @@ def study(session: Session, run: Run, request: Request, name: str = "", *, load:
             _wait(session, other.id, "Waiting for your other run to finish …")
             return None
         try:
-            asked[key] = session.jobs.submit(session.owner, [request], STUDY)
+            asked[key] = session.submit([request], STUDY)
         except PlaygroundError as error:
             st.warning(plain(error.message), icon=":material/warning:")
             return None

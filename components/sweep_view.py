@@ -1,4 +1,4 @@
-"""One setting at several values: results side by side as they come, by their room's tile, one of them in full."""
+"""The runs of a sweep whose file is not known any more: side by side as they come, one of them in full."""
 
 from __future__ import annotations
 
@@ -7,27 +7,15 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from components import job_panel, labelled, look_closer, params_form, result, rooms, state
+from components import job_panel, labelled, look_closer, result, rooms, state
 from components.escape import plain
-from models import sweeps
-from models.params import ParamField
 from models.runtime.job_view import JobView
-from models.types import Request, Run
+from models.types import Run
 
 if TYPE_CHECKING:
     from components.desk import Desk
 
 ACROSS = 4  # tiles in a row
-
-
-def start(desk: Desk, item: ParamField) -> None:
-    """Run the page's prompt with a setting at three values, as one job; what is wrong becomes a notice."""
-
-    def several(request: Request) -> list[Request]:
-        now = params_form.values(desk.spec, desk.fields)[item.name]
-        return sweeps.build(desk.fields, request, item.name, sweeps.three(item, now))
-
-    desk.run(several=several, purpose=sweeps.PURPOSE)
 
 
 def draw_job(desk: Desk, view: JobView, key: str) -> None:

@@ -25,11 +25,13 @@ if TYPE_CHECKING:
     from models.settings import Settings
     from models.spec import ModelSpec
     from models.stamps import Recovered
+    from models.sweeps.results import Result
     from models.types import Output, Request, Run
 
 __all__ = [
     "Event", "Final", "Output", "PlaygroundError", "Preview", "Progress", "Recovered", "Request", "Run", "Settings",
-    "generate", "get_model", "list_models", "new_seed", "read_settings", "unseen",
+    "generate", "get_model", "list_models", "new_seed", "read_settings", "sensitivity", "sweep", "tipping_points",
+    "unseen", "votes",
 ]  # fmt: skip
 
 # imported when they are asked for: `python -m models` passes here before it can hear Ctrl+C
@@ -92,6 +94,48 @@ def generate(request: Request, stop: StopSignal | None = None) -> Iterator[Event
     return _engine().generate(request, stop)
 
 
+def sweep(
+    spec: str | dict[str, Any], stop: StopSignal | None = None, budget_s: float | None = None
+) -> Iterator[Result]:
+    """Make a sweep's cells and yield what came of each as it ends: made anew, or `cached` from the store.
+
+    `spec` is the content of a sweep's file ({"v": 1, "request": …, "axes": […]}), as text or as what JSON makes of it.
+    What was made is kept, here as on the pages: a sweep that was stopped goes on where it was. `budget_s` makes coarse
+    cells first, then those between neighbours that differ most, and begins none after so many seconds. Cells that are
+    alike are made once, and told once (their `cell.same_as`). Raises `BadInput` and `BadParam` before
+    anything runs; a cell that fails holds its error.
+    """
+    from models import sweep_making
+    from models.settings import Settings
+
+    return sweep_making.made(_engine(), Settings(), spec, stop, budget_s)
+
+
+def sensitivity(request: Request, budget_s: float = 60.0, stop: StopSignal | None = None) -> dict[str, Any]:
+    """Return which settings of a request move its result most, each moved by one step alone, in units of seed noise.
+
+    The answer is what `python -m models sensitivity --json` prints: `settings` are ranked, the first moves most.
+    Raises `BadInput` and `BadParam`.
+    """
+    from models import sensitivity_making
+    from models.settings import Settings
+
+    return sensitivity_making.tell(_engine(), Settings(), request, budget_s, stop)
+
+
+def tipping_points(made: Request | Run, setting: str, output: int = 0, step: float | None = None) -> dict[str, Any]:
+    """Return between which values of a setting a run's result stays the same, and what differs first beyond them.
+
+    A request is run first; of a run that the store keeps, what was saved is read. `step` is how far apart the looked-at
+    values lie, None for the slider's. See `models.text.looking.tipping.tip` for the answer. Raises `BadParam` and
+    `BadInput`.
+    """
+    from models import tipping
+    from models.settings import Settings
+
+    return tipping.tell(_engine(), Settings(), made, setting, output, step)
+
+
 def read_settings(data: bytes) -> Recovered | None:
     """Return what the bytes of a result's file say of its making, ours or another program's; None for nothing.
 
@@ -101,6 +145,23 @@ def read_settings(data: bytes) -> Recovered | None:
     from models.settings import Settings
 
     return readers.read_settings(data, Settings())[1]
+
+
+def votes() -> list[dict[str, Any]]:
+    """Return the votes of blind comparisons by this machine's user, the oldest first; see `models.sweeps.votes.rows`.
+
+    Raises `PlaygroundError` where the store is out of reach.
+    """
+    from models import whose
+    from models.settings import Settings
+    from models.store import Store
+    from models.sweeps.votes import rows
+
+    store = Store(Settings())
+    try:
+        return rows(store.votes(whose.machine_owner()))
+    finally:
+        store.close()
 
 
 @cache

@@ -4,11 +4,17 @@
     python -m models show text/story-gpt
     python -m models run text/story-gpt --prompt "Once upon a time" --param temperature=0.8 --seed 7 --out story.txt
     python -m models sweep text/story-gpt --prompt "Once upon a time" --over temperature
+    python -m models sweep sweep.json --out results --budget-s 30
+    python -m models tipping text/story-gpt --prompt "Once upon a time" --setting temperature
+    python -m models sensitivity text/story-gpt --prompt "Once upon a time" --budget-s 60
     python -m models run text/story-chat --input messages=talk.json --prompt "And then?" --export talk.md
     python -m models describe text/story-gpt --write
     python -m models settings story.txt
+    python -m models quiz sweep.json --axis temperature --page http://127.0.0.1:8501/text
+    python -m models votes --csv
 
 `run` prints the text as it comes and, as its last line, one JSON object; `sweep` does so for each value of a setting;
+`sensitivity` moves each setting by a step, alone, and ranks what moved the result most, in units of seed noise;
 `settings` prints what a file says of its making. Exit codes: 0 done, 1 a file that says nothing, or what was made could
 not be written, 2 a request or set-up that cannot run (one sentence on stderr), 130 stopped by Ctrl+C, 141 nobody reads
 the output any more.
@@ -30,7 +36,18 @@ from typing import TYPE_CHECKING, Any
 
 import tomlkit
 
-from models import amounts, given, labels, lists, outfile, readers, sweeps
+from models import (
+    amounts,
+    command_line,
+    given,
+    labels,
+    lists,
+    outfile,
+    readers,
+    sensitivity_command,
+    sweep_command,
+    tipping,
+)
 from models.catalog import Catalog, load_catalog
 from models.device import import_libraries
 from models.errors import BadInput, BadParam, PlaygroundError, WeightsError
@@ -41,6 +58,8 @@ from models.labels import Named
 from models.params import allowed, in_effect
 from models.runtime.engine import LocalEngine, StopSignal
 from models.settings import Settings
+from models.sweeps import cells
+from models.sweeps import values as sweep_values
 from models.types import ASIDE, NEW_SEED, SEED_MAX, Request, combined_sha256, drawn_seed
 
 if TYPE_CHECKING:
@@ -65,7 +84,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run_command(arguments: list[str] | None) -> int:
     try:
-        options = _parser().parse_args(arguments)
+        parser = command_line.parser(
+            __doc__ or "", list=_list, show=_show, describe=_describe, settings=_settings, run=_run, sweep=_sweep,
+            sensitivity=_sensitivity, tipping=_tipping,
+        )  # fmt: skip
+        options = parser.parse_args(arguments)
     except SystemExit as done:  # --help, or what argparse has told already
         return int(done.code or 0)
     try:
@@ -125,6 +148,9 @@ def _show(options: argparse.Namespace, settings: Settings) -> int:
     named = [f"{item.name} (--prompt)" if item == main and item.name != "prompt" else item.name
              for item in family.inputs]  # fmt: skip
     shell.say(f"Inputs: {', '.join(named)}")
+    for given_as in family.inputs:
+        if given_as.limits:
+            shell.say(f"  {given_as.name}: {given_as.limits}")
     if family.saves:
         shell.say(f"Saved as: {', '.join(family.saves)}")
     shell.say("\nSettings:")
@@ -151,8 +177,22 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
     return _generate(engine, request, options)
 
 
+def _sensitivity(options: argparse.Namespace, settings: Settings) -> int:
+    return sensitivity_command.run(options, settings, *_asked(options, settings))
+
+
+def _tipping(options: argparse.Namespace, settings: Settings) -> int:
+    return tipping.run(options, settings, _asked)
+
+
 def _sweep(options: argparse.Namespace, settings: Settings) -> int:
-    """Run a request at several values of a setting, in turn; what differs is told before each."""
+    """Run a sweep's file, or a request at several values of a setting, in turn; what differs is told before each."""
+    if sweep_command.is_file(options.model):
+        return sweep_command.run(options, settings)
+    if options.over is None:
+        raise BadParam("--over is missing: name the setting to vary, or give a sweep's file (SPEC.json) for the model.")
+    if options.budget_s is not None:
+        raise BadParam("--budget-s goes with a sweep's file (SPEC.json) alone.")
     engine, request = _asked(options, settings)
     fields = engine.catalog.family(request.model).fields(engine.catalog[request.model])
     item = next((one for one in fields if one.name == options.over), None)
@@ -161,10 +201,11 @@ def _sweep(options: argparse.Namespace, settings: Settings) -> int:
         values += [given.params([f"{options.over}={text}"], {one.name: one for one in fields})[options.over]]
     if item is not None and not values:
         now = request.seed if item.type == "seed" else request.params.get(item.name, item.default)
-        values = [*sweeps.three(item, now)]
-    requests = sweeps.build(fields, request, options.over, values)
-    for one in requests:
-        engine.catalog.validate(one)
+        values = [*sweep_values.three(item, now)]
+    plan = cells.plan(engine.catalog, sweep_values.over(request, options.over, values))
+    for sentence in plan.said:
+        shell.tell(sentence)
+    requests = [cell.request for cell in plan.distinct]
     out, export = options.out, options.export
     for place, (one, name) in enumerate(zip(requests, labels.labels(engine.catalog, [Named(one) for one in requests]),
                                             strict=True), 1):  # fmt: skip
@@ -296,9 +337,9 @@ def _follow(engine: LocalEngine, request: Request, options: argparse.Namespace) 
 
 def _settings(options: argparse.Namespace, settings: Settings) -> int:
     try:
-        data = Path(options.file).read_bytes()
-    except OSError as error:
-        raise BadInput(f"The file {options.file} cannot be read ({error.strerror}).") from error
+        data = given.file_bytes(options.file)
+    except BadInput as error:
+        raise BadInput(error.message[:1].upper() + error.message[1:]) from error
     kind, found = readers.read_settings(data, settings)
     if found is None:
         shell.tell(f"This {kind} contains no settings: it was not made here, or they were removed.")
@@ -318,59 +359,6 @@ def _settings(options: argparse.Namespace, settings: Settings) -> int:
 
 def _say(line: str) -> None:
     shell.say(line.encode("utf-8", "replace").decode())  # a file may hold half a character
-
-
-class _Parser(argparse.ArgumentParser):
-    """Print as every command does: argparse itself says nothing of a help that could not be written."""
-
-    def _print_message(self, message: str, file: Any = None) -> None:
-        if file is sys.stderr:
-            shell.tell(message.rstrip())
-        elif message:
-            shell.say(message, end="")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="python -m models", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    listing = commands.add_parser("list", help="list the models")
-    listing.set_defaults(command=_list)
-    show = commands.add_parser("show", help="show a model's card and settings")
-    show.add_argument("model", metavar="MODEL")
-    show.set_defaults(command=_show)
-    describe = commands.add_parser("describe", help="print the facts that depend on a model's weights")
-    describe.add_argument("model", metavar="MODEL")
-    describe.add_argument("--write", action="store_true", help="write them into the model's catalogue file")
-    describe.set_defaults(command=_describe)
-    saved = commands.add_parser("settings", help="print what a saved result says of its making")
-    saved.add_argument("file", metavar="FILE", help="a result saved here, or by another program")
-    saved.add_argument("--json", action="store_true", help="print one JSON object")
-    saved.set_defaults(command=_settings)
-    for name, command, told in (
-        ("run", _run, "generate once and print or save the result"),
-        ("sweep", _sweep, "generate at several values of one setting, all else alike"),
-    ):
-        made = commands.add_parser(name, help=told)
-        made.add_argument("model", metavar="MODEL")
-        made.add_argument("--prompt", help="text to start from: the model's main text")
-        made.add_argument("--input", action="append", default=[], metavar="NAME=FILE", help="file input, repeatable")
-        made.add_argument(
-            "--param", action="append", default=[], metavar="NAME=VALUE", help="setting, repeatable; see show"
-        )
-        made.add_argument("--seed", type=int, default=0, help="random seed (default 0; -1: a new one)")
-        made.add_argument("--out", metavar="FILE", help="save the result, with its settings, as the ending says")
-        made.add_argument("--export", metavar="FILE", help="save the result with all that led to it, such as talk.md")
-        made.add_argument("--json", action="store_true", help="print only the final JSON line")
-        made.add_argument("--full", action="store_true", help="print long details of outputs in it too: a wave's peaks")
-        made.add_argument("--bare", action="store_true", help="give the prompt alone, without what the page adds to it")
-        if name == "sweep":
-            made.add_argument("--over", metavar="NAME", required=True, help="the setting")
-            made.add_argument(
-                "--value", action="append", default=[], metavar="VALUE",
-                help="one of its values, repeatable (default: three, its own and one to each side)",
-            )  # fmt: skip
-        made.set_defaults(command=command)
-    return parser
 
 
 if __name__ == "__main__":

@@ -10,5 +10,10 @@ def size(count: int) -> str:
     return f"{_short(count / 1e6) if count < 1e8 else round(count / 1e6)} MB"
 
 
+def span(seconds: float) -> str:
+    """Say a forecast's seconds: "8 s", "4 minutes"."""
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} minutes"
+
+
 def _short(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0")

@@ -10,6 +10,7 @@ import errno
 import hashlib
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -66,6 +67,23 @@ class Blobs:
         with file_errors(target):
             _write_file(target, hashlib.sha256(data).digest() + data)
 
+    def keep_beside(self, ref: str, name: str, file: Path) -> None:
+        """Keep a copy of a file as `put_beside` does, without holding it in memory."""
+        target = self._beside(ref, name)
+        with file_errors(target), file.open("rb") as source:
+            target.parent.mkdir(exist_ok=True)
+            handle, temp = tempfile.mkstemp(prefix=".tmp-", dir=target.parent)
+            try:
+                with os.fdopen(handle, "wb") as copy:  # its hash tells one that did not reach the disk
+                    copy.write(hashlib.file_digest(source, "sha256").digest())
+                    source.seek(0)
+                    shutil.copyfileobj(source, copy)
+                os.replace(temp, target)
+            except BaseException:
+                with suppress(OSError):
+                    os.unlink(temp)
+                raise
+
     def get_beside(self, ref: str, name: str) -> bytes | None:
         """Return what `put_beside` kept, None where it is not there, cleared or damaged."""
         target = self._beside(ref, name)
@@ -109,7 +127,7 @@ def _refresh(target: Path, data: bytes) -> bool:
 
 
 def _write_file(target: Path, data: bytes) -> None:
-    target.parent.mkdir(exist_ok=True)
+    target.parent.mkdir(parents=True, exist_ok=True)  # the whole folder may have been removed meanwhile
     handle, temp = tempfile.mkstemp(prefix=".tmp-", dir=target.parent)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -136,6 +154,8 @@ def file_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in _FULL:
-            raise PlaygroundError(f"The disk under {path.parent} is full. Free some space, then try again.") from error
+            raise PlaygroundError(
+                f"The disk under {path.parent} is full. Free some space, then try again.", full=True
+            ) from error
         why = error.strerror or type(error).__name__
         raise PlaygroundError(f"The file {path} could not be read or written ({why}).") from error

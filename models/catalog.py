@@ -6,7 +6,6 @@ import difflib
 import os
 import threading
 import time
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -14,12 +13,15 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
+from models import outside
 from models.errors import BadInput, BadParam, CatalogError, UnknownModel, WeightsError, restore
 from models.family import Family, acting_inputs, discover
 from models.params import Narrowing, Params, check
 from models.settings import Settings
 from models.spec import ModelSpec, Names, Weights
 from models.types import Request
+
+PROBLEMS_MAX = 5  # of one file that are told
 
 
 class Catalog(Mapping[str, ModelSpec]):
@@ -83,12 +85,18 @@ class Catalog(Mapping[str, ModelSpec]):
             for item in acting if item.required and item.name not in request.inputs
         ]  # fmt: skip
         if missing:
-            raise BadInput(f"The {missing[0]} is missing. Give {spec.named} a {missing[0]} and run again.")
+            article = "an" if missing[0][0] in "aeiou" else "a"
+            raise BadInput(f"The {missing[0]} is missing. Give {spec.named} {article} {missing[0]} and run again.")
         for item in family.inputs:
             if item.is_text and (problem := item.problem(request.inputs.get(item.name, ""))):
                 raise BadInput(problem)
         family.check_inputs(spec, request, params)
         return params
+
+    def full(self, request: Request) -> Request:
+        """Return a request in today's form with its params in full. Raises as `validate` does."""
+        request = self.current(request)
+        return request.model_copy(update={"params": self.validate(request).model_dump(mode="json")})
 
     def check_uploads(self, request: Request, open_ref: Callable[[str], bytes]) -> None:
         """Check the size of a request's uploads where their input has a limit. Raises `BadInput`."""
@@ -141,10 +149,11 @@ def load_catalog(settings: Settings, *, strict: bool = True) -> Catalog:
                     )
                 specs[spec.id] = spec
                 _check_weights(spec)
-            except CatalogError as error:
+            except Exception as error:  # whatever one file brings: the other models stay
+                wrong_file = _as_catalog_error(path, error)
                 if strict:
-                    raise
-                problems.append(error)
+                    raise wrong_file from error
+                problems.append(wrong_file)
     return Catalog(list(specs.values()), families, tuple(problems))
 
 
@@ -218,14 +227,19 @@ def _weight_places(spec: ModelSpec) -> Iterator[Path]:
 
 def _read(path: Path, families: Mapping[str, Family]) -> ModelSpec:
     try:
-        data = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        if (size := path.stat().st_size) > 4 * outside.TOML_MAX_CHARS:  # a character takes four bytes at most
+            raise CatalogError(f"{path.name} has {size:,} bytes: too long for a catalogue entry. Shorten it.")
+        data = outside.read_toml(path.read_text("utf-8"))
+    except outside.Unreadable as error:
+        raise CatalogError(f"{path.name} {error}.") from error
+    except (OSError, UnicodeDecodeError) as error:
         raise CatalogError(f"{path.name} cannot be read as TOML: {error}.") from error
     try:
         spec = ModelSpec(**data, file=path)
     except (ValidationError, TypeError) as error:
         problems = error.errors() if isinstance(error, ValidationError) else []
-        words = "; ".join(_sentence(problem) for problem in problems) or str(error)
+        words = "; ".join(_sentence(problem) for problem in problems[:PROBLEMS_MAX]) or str(error)
+        words += f"; and {more:,} more" if (more := len(problems) - PROBLEMS_MAX) > 0 else ""
         raise CatalogError(f"{path.name}: {words}.", file=str(path)) from error
     if spec.names is not None and not (path.parent / spec.names.file).is_file():
         raise CatalogError(
@@ -250,6 +264,15 @@ def _read(path: Path, families: Mapping[str, Family]) -> ModelSpec:
     return spec
 
 
+def _as_catalog_error(path: Path, error: Exception) -> CatalogError:
+    if isinstance(error, CatalogError):
+        return error
+    return CatalogError(
+        f"{path.name} cannot be used ({type(error).__name__}: {str(error)[:200]}). Mend it, or take it out of its "
+        "folder.", file=str(path),
+    )  # fmt: skip
+
+
 def _check_weights(spec: ModelSpec) -> None:
     if not spec.embedded:
         return
@@ -270,5 +293,5 @@ def _sentence(problem: Any) -> str:
         elif where.startswith("names."):
             model = Names
         known = [name for name in model.model_fields if name != "file"]
-        return f"unknown key {where!r}; allowed: {', '.join(known)}"
-    return f"{where}: {problem['msg']} (given: {str(problem['input'])[:80]!r})"
+        return f"unknown key {where[:80]!r}; allowed: {', '.join(known)}"
+    return f"{where[:200]}: {problem['msg']} (given: {str(problem['input'])[:80]!r})"

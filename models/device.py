@@ -6,7 +6,8 @@ import importlib.metadata
 import math
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,18 @@ def set_threads(model_bytes: int, settings: Settings) -> None:
     torch.set_num_threads(1 if model_bytes < SMALL_BYTES else most)
 
 
+@contextmanager
+def threads_kept() -> Iterator[None]:
+    """Put torch's thread count back after the block, in which another run may have set its own."""
+    import torch
+
+    threads = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 def usable_cores(root: Path = Path("/")) -> int:
     """Return the cores that this process may use: its affinity, cut by the cgroup's CPU quota."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -80,9 +93,10 @@ def stamp_facts() -> dict[str, Any]:
     """Return what of this process causes an output beside the request: versions, device, dtype, threads."""
     import torch
 
-    return {"versions": _versions(), "device": DEVICE, "dtype": DTYPE, "threads": torch.get_num_threads()}
+    return {"versions": versions(), "device": DEVICE, "dtype": DTYPE, "threads": torch.get_num_threads()}
 
 
 @cache
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Return the versions of the libraries that run models, without importing them."""
     return {name: importlib.metadata.version(name) for name in _LIBRARIES}

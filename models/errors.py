@@ -12,6 +12,7 @@
     ├── NotEnoughMemory       the model does not fit beside what is loaded and in use
     ├── Stopped               someone pressed Stop: there is no answer
     ├── QueueFull             too many jobs wait already
+    ├── NotNow                this run cannot go ahead of the one under way; it waits on
     └── WorkerDied            the worker process ended while it ran this request
         └── ModelRefused      it did so twice in a row on this model
 
@@ -79,7 +80,12 @@ class WeightsError(PlaygroundError):
 
 
 class NotEnoughMemory(PlaygroundError):
-    """`details`: `needed_bytes`, `free_bytes`, `could_unload` (model ids)."""
+    """`details`: `needed_bytes`, `free_bytes`, `could_unload` (model ids).
+
+    Of a run that was refused also `run_bytes`, `room_bytes` (the most that it could have), `fresh` (a fresh worker
+    would have the room) and `settings` or `models` that would fit. `midway`: it ran out while it ran; `gain_bytes` is
+    what a fresh worker without other models has more.
+    """
 
     code = "not_enough_memory"
 
@@ -90,6 +96,10 @@ class Stopped(PlaygroundError):
 
 class QueueFull(PlaygroundError):
     code = "queue_full"
+
+
+class NotNow(PlaygroundError):
+    code = "not_now"
 
 
 class WorkerDied(PlaygroundError):

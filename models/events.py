@@ -47,7 +47,8 @@ class Final:
 
 Event = Progress | Preview | Final
 
-APART = ("warm-up", "start", "load", "prompt", "decode")  # before and after the steps that make a result
+RESTING = "resting"  # the stage of a run that waits, half done, until a shorter one of somebody else has ended
+APART = ("warm-up", "start", "load", "prompt", "decode", RESTING)  # before, between and after the steps of a result
 
 
 def is_stepping(progress: Progress) -> bool:
@@ -56,8 +57,10 @@ def is_stepping(progress: Progress) -> bool:
 
 
 def share(progress: Progress | None) -> float:
-    """Return the part of the steps that is done, 0 … 1; 0 while none are made."""
-    return min(1.0, progress.step / progress.total) if progress is not None and is_stepping(progress) else 0.0
+    """Return the part of the steps that is done, 0 … 1, of a run that is set aside too; 0 while none are made."""
+    if progress is None or not progress.total or not (is_stepping(progress) or progress.stage == RESTING):
+        return 0.0
+    return min(1.0, progress.step / progress.total)
 
 
 def count_words(progress: Progress) -> str:

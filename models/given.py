@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import json
+import os
 from pathlib import Path
 from typing import Any
 
-from models import plain_text, shell
+from models import outside, plain_text, shell
+from models.amounts import size
 from models.errors import BadInput, BadParam
 from models.family import Family, main_text
 from models.params import ParamField
 from models.settings import Settings
 from models.store import Store
+
+FILE_MAX_BYTES = 100_000_000  # what a file holds is limited by its kind; nothing that is taken is larger
 
 
 def params(pairs: list[str], fields: dict[str, ParamField]) -> dict[str, Any]:
@@ -25,13 +28,28 @@ def params(pairs: list[str], fields: dict[str, ParamField]) -> dict[str, Any]:
         value: Any = text
         if kind not in ("text", "choice") or text == "null":
             try:
-                value = json.loads(text)
-            except ValueError:
+                value = outside.read_json(text)
+            except outside.Unreadable:
                 value = {"on": True, "off": False if kind == "toggle" else None}.get(text, text)
         if kind == "tags":
             value = [*found.get(name, []), *(value if isinstance(value, list) else [text])]
         found[name] = value
     return found
+
+
+def file_bytes(file: str) -> bytes:
+    """Return the bytes of a file, at most `FILE_MAX_BYTES`: a larger one is not read. Raises `BadInput`."""
+    try:
+        with Path(file).open("rb") as opened:
+            held = os.fstat(opened.fileno()).st_size  # 0 of a pipe
+            data = opened.read(FILE_MAX_BYTES + 1) if held <= FILE_MAX_BYTES else b""
+            held = max(held, len(data))
+    except OSError as error:
+        raise BadInput(f"the file {file} cannot be read ({error.strerror}).") from error
+    if held > FILE_MAX_BYTES:
+        most = size(FILE_MAX_BYTES)
+        raise BadInput(f"the file {file} is {size(held)}; at most {most} are read. Choose a smaller one.")
+    return data
 
 
 def inputs(
@@ -54,9 +72,9 @@ def inputs(
         if item is not None and (problem := item.ending_problem(file)):
             raise BadInput(f"--input {name}: {problem}")
         try:
-            data = Path(file).read_bytes()
-        except OSError as error:
-            raise BadInput(f"--input {name}: the file {file} cannot be read ({error.strerror}).") from error
+            data = file_bytes(file)
+        except BadInput as error:
+            raise BadInput(f"--input {name}: {error.message}") from error
         if name in texts:
             try:
                 told, said = family.read_input(name, data.decode("utf-8"))

@@ -6,6 +6,7 @@ For models whose catalogue entry declares `[names]`: what they learnt is a close
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from models.spec import ModelSpec
 
 NEAREST = 3
+WORDS_MAX, WORD_MAX_CHARS = 40, 60  # of a prompt, by which the nearest names are sought: no name is longer
 _WEIGHT = re.compile(r":\s*\d+(\.\d+)?\s*(?=\))")  # of "(red heart:1.2)"
 _DRAWN = re.compile(r"[{}]|__\w")  # a list to draw from: what it will say is not known yet
 _SMALL = frozenset({"a", "an", "the", "of", "with", "and", "in", "on", "at", "to", "for"})
@@ -45,11 +47,10 @@ def unseen(spec: ModelSpec, prompt: str) -> Unseen | None:
     prompt = _WEIGHT.sub(" ", prompt)
     if spec.names is None or _DRAWN.search(prompt) or not (asked := _words(prompt)):
         return None
+    asked = [word[:WORD_MAX_CHARS] for word in asked[:WORDS_MAX]]
     names = _read(spec.file.parent / spec.names.file)
-    # words that every name may be combined with, such as colours, were learnt apart
-    kept = [word for word in asked if word not in spec.names.modifiers] or asked
-    bare = [word for word in kept if word not in _SMALL]
-    if any(" ".join(words) in names.name_of for words in (asked, kept, bare)):
+    *_, kept, _ = forms = _forms(spec.names.modifiers, asked)
+    if any(_all_known(names, words) for words in forms):
         return None
     nearest = _nearest(names, kept)
     what = f"“{' '.join(prompt.split())[:60]}” is not among the {spec.names.what} names it has seen"
@@ -58,6 +59,43 @@ def unseen(spec: ModelSpec, prompt: str) -> Unseen | None:
         what += f", and “{strange[0]}” is not a word it learnt"
     told = f"; nearest: {', '.join(nearest)}." if nearest else ". It knows the names of its training set alone."
     return Unseen(what + told, nearest)
+
+
+def named(spec: ModelSpec, prompt: str) -> str:
+    """Return the one name, of those that `spec` declares, for which a prompt asks; "" for none, and for several."""
+    if spec.names is None or not (asked := _words(_WEIGHT.sub(" ", prompt))):
+        return ""
+    names = _read(spec.file.parent / spec.names.file)
+    forms = _forms(spec.names.modifiers, asked[:WORDS_MAX])
+    return next((name for words in forms if (name := _name(names, words))), "")
+
+
+def _forms(modifiers: Collection[str], asked: list[str]) -> tuple[list[str], ...]:
+    """Return the words of a prompt, and what is left without those that every name may be combined with.
+
+    Such as colours, which were learnt apart: at first without those at its end ("red heart, flat"), then without any,
+    then without small words too.
+    """
+    end = len(asked)
+    while end > 1 and asked[end - 1] in modifiers:
+        end -= 1
+    kept = [word for word in asked if word not in modifiers] or asked
+    return asked, asked[:end], kept, [word for word in kept if word not in _SMALL]
+
+
+def _name(names: _Names, words: list[str]) -> str:
+    """Return the name of which the words are a caption, or its plural, "" for none."""
+    phrase = " ".join(words)
+    forms = (phrase, *(phrase.removesuffix(end) for end in ("s", "es") if phrase.endswith(end)))
+    return next((names.name_of[form] for form in forms if form in names.name_of), "")
+
+
+def _all_known(names: _Names, words: list[str]) -> bool:
+    """Say whether the words are a caption, its plural, or several with "and" between."""
+    if _name(names, words):
+        return True
+    at = words.index("and") if "and" in words else 0
+    return at > 0 and _all_known(names, words[:at]) and _all_known(names, words[at + 1 :])
 
 
 def _nearest(names: _Names, words: list[str]) -> tuple[str, ...]:

@@ -20,8 +20,10 @@ from models.settings import PACKAGE_DIR, Settings
 OWN = PACKAGE_DIR / "catalog" / "lists"
 DEPTH_MAX = 8  # lists within lists
 LISTS_MAX = 100  # in a prompt
+ENTRIES_MAX = 1_000  # of a prompt's lists in all, names of lists too: the library takes a millisecond for each
 MANY = 100  # draws from one list
 _NAMED = re.compile(r"__([A-Za-z0-9][A-Za-z0-9-]*(?:_[A-Za-z0-9-]+)*)__")
+_MARKS = re.compile(r"[{}|]|\$\$")
 _COMMENT = "\ue000"  # the library takes what follows "#" for a comment
 
 
@@ -70,12 +72,18 @@ def draw_inputs(family: Family, given: Mapping[str, str], seed: int, settings: S
 def draw(text: str, seed: int, places: Iterable[Path]) -> Drawn:
     """Return `text` with one entry drawn from each of its lists, the same ones for the same seed.
 
-    Raises `BadInput` for lists within lists deeper than `DEPTH_MAX`, a list that draws more than `MANY` times, and a
-    list file that cannot be read.
+    Raises `BadInput` for lists within lists deeper than `DEPTH_MAX`, more than `LISTS_MAX` lists or `ENTRIES_MAX`
+    entries, a list that draws more than `MANY` times, and a list file that cannot be read.
     """
     parts = _parts(text)
     if len(parts) == 1 and not _NAMED.search(text):
         return Drawn(text)
+    entries = sum(part.count("|") + part.count("{") for part in parts[1::2]) + len(_NAMED.findall(text))
+    if entries > ENTRIES_MAX:
+        raise BadInput(
+            f"The lists of the prompt have {entries:,} entries; at most {ENTRIES_MAX:,} are allowed. Keep a long list "
+            "as a file, an entry a line, and write its __name__."
+        )
     generator, known = _generator(seed, tuple(places))
     unknown: dict[str, None] = {}
 
@@ -99,14 +107,10 @@ def draw(text: str, seed: int, places: Iterable[Path]) -> Drawn:
 def _parts(text: str) -> list[str]:
     """Return stretches of plain text and lists in turn; braces that hold no list, or have no end, are plain text."""
     parts, plain = [], 0
-    for start, end, depth in _braces(text):
-        inside = text[start:end]
-        if (
-            start < plain
-            or text[max(0, start - 1) : start] in ("\\", "$", "%")
-            or not ("|" in inside or "$$" in inside)
-        ):
+    for start, end, depth, drawn in _braces(text):
+        if start < plain or not drawn or text[max(0, start - 1) : start] in ("\\", "$", "%"):
             continue
+        inside = text[start:end]
         if depth > DEPTH_MAX:
             raise BadInput(f"Lists stand in lists more than {DEPTH_MAX} deep at character {start + 1}. Nest fewer.")
         parts += [text[plain:start], inside]
@@ -116,18 +120,25 @@ def _parts(text: str) -> list[str]:
     return [*parts, text[plain:]]
 
 
-def _braces(text: str) -> list[tuple[int, int, int]]:
-    """Return start, end and depth of every pair of braces, by start: the outer before the inner."""
-    found, open_at = [], list[tuple[int, int]]()  # where each opened, and how deep it is by now
-    for brace in re.finditer("[{}]", text):
-        if brace[0] == "{":
-            open_at.append((brace.start(), 1))
-        elif open_at:
-            start, depth = open_at.pop()
-            found.append((start, brace.end(), depth))
+def _braces(text: str) -> list[tuple[int, int, int, bool]]:
+    """Return start, end and depth of every pair of braces, and whether a list stands in it, by start: the outer before
+    the inner.
+    """
+    found, open_at = [], list[tuple[int, int, bool]]()  # where each opened, how deep it is by now, has it entries
+    for mark in _MARKS.finditer(text):
+        if mark[0] == "{":
+            open_at.append((mark.start(), 1, False))
+        elif not open_at:
+            continue
+        elif mark[0] != "}":
+            start, depth, _ = open_at[-1]
+            open_at[-1] = (start, depth, True)
+        else:
+            start, depth, drawn = open_at.pop()
+            found.append((start, mark.end(), depth, drawn))
             if open_at:
-                outer, deepest = open_at[-1]
-                open_at[-1] = (outer, max(deepest, depth + 1))
+                outer, deepest, own = open_at[-1]
+                open_at[-1] = (outer, max(deepest, depth + 1), own or drawn)
     return sorted(found)
 
 
@@ -147,7 +158,8 @@ def _generator(seed: int, places: tuple[Path, ...]) -> tuple[Any, dict[str, Any]
 
 
 def _ask(generator: Any, part: str) -> str:
-    counts = [int(count) for pair in re.findall(r"(\d+)(?:-(\d+))?\$\$", part) for count in pair if count]
+    found = re.findall(r"(?<!\d)(\d+)(?:-(\d+))?\$\$", part)
+    counts = [int(count.lstrip("0")[:9] or 0) for pair in found for count in pair if count]
     if max(counts, default=0) > MANY:
         raise BadInput(f"A list draws {max(counts):,} times; at most {MANY} are allowed.")
     from pyparsing import ParseException

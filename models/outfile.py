@@ -46,9 +46,14 @@ def check_target(path: Path, option: str = "out") -> None:
         raise BadInput(str(error)) from error
 
 
+def target(out: Path, output: Output, count: int) -> Path:
+    """Return the file that one of `count` outputs goes into: `out`, or `out-2.txt`, `out-3.txt`, …"""
+    return out if count == 1 or output.index == 0 else out.with_stem(f"{out.stem}-{output.index + 1}")
+
+
 def save(out: Path, family: Family, request: Request, output: Output, count: int) -> Path:
     """Write an output to `out`, or to `out-2.txt`, `out-3.txt`, … where there are several, as its ending says."""
-    path = out if count == 1 or output.index == 0 else out.with_stem(f"{out.stem}-{output.index + 1}")
+    path = target(out, output, count)
     kind, own = path.suffix[1:].lower(), ending_of(output.media_type)
     if not family.saves and own and kind not in ("", own):
         path = path.with_name(f"{path.name}.{own}")  # a family that does not say what it makes: nothing is lost

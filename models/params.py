@@ -24,7 +24,7 @@ from models.types import SEED_MAX, is_number, is_text
 
 __all__ = ["Above", "ShownIf", "above"]  # a family declares with these; see models.conditions
 FieldType = Literal["number", "integer", "toggle", "choice", "tags", "text", "seed"]
-Cost = Literal["", "each", "limit"]
+Cost = Literal["", "each", "side", "limit"]
 _HINTS = {"label", "step", "group", "advanced", "live", "log", "shown_if", "unit", "neutral", "neutral_unless", "cost",
           "names", "was"}  # fmt: skip
 
@@ -37,15 +37,15 @@ def hint(**hints: Any) -> dict[str, Any]:
     `shown_if={"other": [values]}`: the field acts, and is shown, only while every named field has one of the listed
     values, or is `above` a number. At the value `neutral`, or one of a tuple of them, it has no effect, unless
     `neutral_unless` holds, written as `shown_if` is; off (None), an empty text and an empty list never have one.
-    `cost`: "each", the run's time grows in proportion to the number; "limit", the run is as long as it likes up to the
-    number. `was=(least, most)`: the range that older requests may have been made with; what lies outside of today's had
-    the effect of its nearest end and is taken for that. Raises `TypeError` for any other hint.
+    `cost`: "each", the run's time grows in proportion to the number; "side", with its root; "limit", it is as long as
+    it likes up to the number. `was=(least, most)`: the range of older requests; what lies outside of today's had the
+    effect of its nearest end and is taken for that. Raises `TypeError` for any other hint.
     """
     unknown = set(hints) - _HINTS
     if unknown:
         raise TypeError(f"unknown hint {sorted(unknown)}; allowed: {sorted(_HINTS)}")
     if hints.get("cost", "") not in typing.get_args(Cost):
-        raise TypeError(f"cost is {hints['cost']!r}; allowed: each, limit")
+        raise TypeError(f"cost is {hints['cost']!r}; allowed: each, side, limit")
     return hints
 
 
@@ -159,7 +159,7 @@ def check(params: type[_P], fields: tuple[ParamField, ...], values: Mapping[str,
     """
     known = {item.name: item for item in fields if item.type != "seed"}
     strange = [name for name in values if name not in known]
-    problems = [f"{name}: {model} has no such setting{_nearest(name, known)}" for name in strange]
+    problems = [f"{name[:60]}: {model} has no such setting{_nearest(name, known)}" for name in strange[:9]]
     merged = {name: item.default for name, item in known.items()}
     merged.update({name: taken(known[name], value) for name, value in values.items() if name in known})
     for name, value in merged.items():

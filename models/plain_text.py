@@ -23,6 +23,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from models import outside
 from models.errors import BadInput
 from models.types import Output
 
@@ -116,9 +117,9 @@ def _read_stamp(before: bytes, written: bytes) -> tuple[dict[str, Any], str]:
             "downloaded."
         ) from error
     try:
-        stamp = json.loads(block, parse_constant=_refuse_constant)
+        stamp = outside.read_json(block, constants=False)
         json.dumps(stamp, ensure_ascii=False).encode()  # "\ud800" is JSON but no text
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise _not_ours("what stands between the two lines of --- is not JSON") from error
     if not isinstance(stamp, dict):
         raise _not_ours("its settings are not a JSON object")
@@ -149,7 +150,3 @@ def _not_ours(why: str) -> BadInput:
         f"This is not a text file saved by this playground: {why}. Upload a file downloaded here, unchanged, "
         "or paste its text into the prompt."
     )
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 # transformers samples from torch's global generator: who uses it holds this lock
 _global_rng = threading.Lock()
+_mine = threading.local()  # `outside`: of the thread that is inside `seeded`, the state to put back after
 
 
 def generator(seed: int, index: int = 0) -> torch.Generator:
@@ -29,9 +30,32 @@ def seeded(seed: int) -> Iterator[None]:
     import torch
 
     with _global_rng:
-        before = torch.random.get_rng_state()
+        _mine.outside = torch.random.get_rng_state()
         torch.manual_seed(seed)
         try:
             yield
         finally:
-            torch.random.set_rng_state(before)
+            torch.random.set_rng_state(_mine.outside)
+            _mine.outside = None
+
+
+@contextmanager
+def lent() -> Iterator[None]:
+    """Leave torch's global generator to others for the block, as if this thread were not inside of `seeded`.
+
+    After it, this thread's draws go on where they were. Outside of `seeded` it does nothing.
+    """
+    if getattr(_mine, "outside", None) is None:
+        yield
+        return
+    import torch
+
+    here = torch.random.get_rng_state()
+    torch.random.set_rng_state(_mine.outside)
+    _global_rng.release()
+    try:
+        yield
+    finally:
+        _global_rng.acquire()
+        _mine.outside = torch.random.get_rng_state()
+        torch.random.set_rng_state(here)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import glob
+import os
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,8 +27,18 @@ class Settings(BaseSettings):
     again after a reload: for a browser that many share).
     `tool_max_s` is the most seconds that a tool, such as an after-effect, may take, `study_max_s` a look
     into a result, such as its attention.
+    At most `queue_per_owner` runs of an owner wait, `queue_per_address` of a network address (0: any number) and
+    `queue_total` in all; a quarter of the places is kept for short runs. A run that is forecast to take more than
+    `short_run_s` seconds is set aside for shorter ones of others. `run_budget_s` is the most seconds that a run should
+    take while others wait: above it the page says so before Run, far above it the run is refused while they do.
+    `decode_max_s` is the most seconds, and `decode_bytes` the most memory, in which an upload is decoded.
+    `uploads_per_owner_bytes` is the most that one owner's uploads may take together, with what is kept beside them.
     `memory_bytes` is the budget of the worker process; 0 takes it from the cgroup's limit. `threads` is the most
     threads that torch may use; 0 means one per usable core. Small models use one (`models.device.set_threads`).
+    `keep_bytes` is the most that stored results may take together, `keep_owner_bytes` those of one owner, `keep_days`
+    how long they are kept; 0: no limit. The oldest go first; those that are kept beside the next, or open now, last.
+    `keep_logits` is how many of an owner's newest texts keep their logits; older ones are computed again when they are
+    looked into. `prune_every_s` is how often that is looked at.
     `preload` imports transformers and diffusers with the worker's start; else the first model that needs them does,
     and its first run waits seconds longer.
     Raises `BadSetting` for a value that cannot be used.
@@ -44,11 +56,22 @@ class Settings(BaseSettings):
     threads: int = Field(default=0, ge=0)
     preload: bool = True
     queue_per_owner: int = Field(default=3, ge=1)
-    queue_total: int = Field(default=20, ge=1)
+    queue_per_address: int = Field(default=20, ge=0)
+    queue_total: int = Field(default=40, ge=1)
+    short_run_s: float = Field(default=10.0, gt=0)
+    run_budget_s: float = Field(default=60.0, gt=0)
     tool_max_s: float = Field(default=60.0, gt=0)
     study_max_s: float = Field(default=300.0, gt=0)
+    decode_max_s: float = Field(default=30.0, gt=0)
+    decode_bytes: int = Field(default=600_000_000, ge=1_000_000)
+    uploads_per_owner_bytes: int = Field(default=500_000_000, ge=1)
     gone_after_s: float = Field(default=3.0, gt=0)
     keep_alone_s: float = Field(default=600.0, gt=0)
+    keep_bytes: int = Field(default=2_000_000_000, ge=0)
+    keep_owner_bytes: int = Field(default=0, ge=0)
+    keep_days: float = Field(default=0.0, ge=0)
+    keep_logits: int = Field(default=20, ge=0)
+    prune_every_s: float = Field(default=60.0, gt=0)
     stop_grace_s: float = Field(default=5.0, gt=0)
 
     def __init__(self, **values: Any) -> None:
@@ -71,6 +94,19 @@ class Settings(BaseSettings):
             fits = [pattern] if pattern.is_dir() else [Path(name) for name in sorted(glob.glob(str(pattern)))]
             found += [folder for folder in fits if folder not in found]
         return tuple(found)
+
+
+def current() -> Settings:
+    """Return the settings of the environment as it is now: the same object until a `PLAYGROUND_*` variable changes.
+
+    Raises `BadSetting`.
+    """
+    return _of_environment(tuple(sorted(item for item in os.environ.items() if item[0].upper().startswith(_PREFIX))))
+
+
+@lru_cache(maxsize=4)
+def _of_environment(variables: tuple[tuple[str, str], ...]) -> Settings:
+    return Settings()
 
 
 def _sentence(problem: Any) -> str:

@@ -6,18 +6,19 @@ business of each kind of file: text chunks of a PNG, a comment of a WAV, the fro
 
 from __future__ import annotations
 
-import json
 import mimetypes
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from models import outside
 from models.errors import BadInput
-from models.types import SEED_MAX
+from models.types import PARTS_MAX, SEED_MAX, Output
 
 OWN = "playground"  # the source of a file made here
 TEXT_MAX_CHARS = 200_000  # of the settings in a file
+MODEL_MAX_CHARS = 200
 _NAME_MAX = 80
 _TYPES = mimetypes.MimeTypes()  # the library's own table, whatever the machine's files say
 _GAPS = {  # of that table
@@ -66,14 +67,28 @@ class Reader:
     read: Callable[[bytes], Recovered | None]
 
 
+@dataclass(frozen=True)
+class SheetMaker:
+    """Say how outputs of a kind are laid out on a sheet of many; a room's `saved.py` may have one as `SHEETS`.
+
+    `seen(output, data)` returns what stands for an output on the sheet, as Pillow's RGB, from the bytes of its file; it
+    raises `PlaygroundError` for a file that is damaged. `save(sheet, stamp, ending)` returns the sheet's file, "png" or
+    "jpg", with its settings inside as in the room's other files.
+    """
+
+    kind: str
+    seen: Callable[[Output, bytes], Any]
+    save: Callable[[Any, Mapping[str, Any], str], bytes]
+
+
 def own_settings(text: str, what: str) -> Recovered:
     """Return the settings in a file made here, from its JSON of index and stamp.
 
     `what` is what the message calls the file. Raises `BadInput` for damaged JSON.
     """
     try:
-        return own_request(json.loads(text)["stamp"]["request"])
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
+        return own_request(outside.read_json(text)["stamp"]["request"])
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise damaged(what) from error
 
 
@@ -81,9 +96,10 @@ def own_request(request: Any) -> Recovered:
     """Return the settings of a request as plain JSON. Raises `ValueError` and its like for what is none."""
     inputs = {str(name): str(value) for name, value in request["inputs"].items()}
     seed = int(request["seed"])
-    if not 0 <= seed <= SEED_MAX:
-        raise ValueError(seed)
-    return Recovered(OWN, str(request["model"]), inputs, dict(request["params"]), seed)
+    params = dict(request["params"])
+    if not 0 <= seed <= SEED_MAX or max(len(inputs), len(params)) > PARTS_MAX:
+        raise ValueError("no request")
+    return Recovered(OWN, str(request["model"])[:MODEL_MAX_CHARS], inputs, params, seed)
 
 
 def damaged(what: str) -> BadInput:

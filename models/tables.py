@@ -37,6 +37,20 @@ used = sa.Table(  # what each run needs of the artefact files: its outputs and i
     sa.Column("sha256", sa.String(64), primary_key=True),
     sa.Index("run_artifacts_by_sha256", "sha256"),
 )
+causes = sa.Table(  # what each finished run follows from: a hash by which it is found again
+    "causes",
+    metadata,
+    sa.Column("run_id", sa.String(64), primary_key=True),
+    sa.Column("cause", sa.String(64), nullable=False),
+    sa.Index("causes_by_cause", "cause"),
+)
+measured = sa.Table(  # what was measured of finished runs, so that it is not computed again
+    "measured",
+    metadata,
+    sa.Column("run_id", sa.String(64), primary_key=True),
+    sa.Column("name", sa.String(255), primary_key=True),  # of the measure, with its version and its reference's run
+    sa.Column("value", sa.Double, nullable=True),  # NULL: it has none
+)
 desks = sa.Table(  # what an owner's pages hold: the newest of each model
     "desks",
     metadata,
@@ -53,6 +67,15 @@ notes = sa.Table(  # what else an owner's pages keep, such as which results stan
     sa.Column("content", _LONG, nullable=False),  # JSON
     sa.Column("saved_at", sa.Double, nullable=False),
 )
+votes = sa.Table(  # what an owner preferred in blind comparisons
+    "votes",
+    metadata,
+    sa.Column("owner", sa.String(128), primary_key=True),
+    sa.Column("sitting", sa.String(64), primary_key=True),  # one time that a comparison was gone through
+    sa.Column("pair", sa.Integer, primary_key=True),
+    sa.Column("content", _LONG, nullable=False),  # JSON: see `models.sweeps.votes`
+    sa.Column("voted_at", sa.Double, nullable=False),  # UTC seconds since the epoch
+)
 files = sa.Table(  # whose the artefact files are: what they gave, and what their runs made
     "owned_files",
     metadata,
@@ -61,7 +84,7 @@ files = sa.Table(  # whose the artefact files are: what they gave, and what thei
     sa.Column("taken_at", sa.Double, nullable=False),  # UTC seconds since the epoch
     sa.Index("owned_files_by_sha256", "sha256"),
 )
-_REFERENCES = re.compile(r"sha256:([0-9a-f]{64})")
+REFERENCES = re.compile(r"sha256:([0-9a-f]{64})")
 
 
 def migrate(connection: sa.Connection, name: str) -> None:
@@ -82,7 +105,7 @@ def migrate(connection: sa.Connection, name: str) -> None:
         rows = sa.select(runs.c.owner, used.c.sha256).join(used, used.c.run_id == runs.c.id)
         found = {(whose, name) for whose, name in connection.execute(rows)}
         for whose, content in connection.execute(sa.select(desks.c.owner, desks.c.content)):
-            found |= {(whose, name) for name in _REFERENCES.findall(content)}
+            found |= {(whose, name) for name in REFERENCES.findall(content)}
         for whose in {whose for whose, _ in found}:
             own_files(connection, whose, {name for other, name in found if other == whose})
 

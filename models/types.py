@@ -18,6 +18,7 @@ ASIDE: frozenset[str] = frozenset({"steps", "view"})  # kinds for looking into a
 RunStatus = Literal["done", "stopped", "failed"]
 
 SEED_MAX = 2**32 - 1
+PARTS_MAX = 200  # inputs of a request, and settings
 NEW_SEED = -1  # where a person writes a seed: draw a new one
 
 
@@ -44,7 +45,10 @@ class Facts(TypedDict, total=False):
 
     Lengths in tokens, sizes in px, `sample_rate` in Hz, `max_s` in seconds. `settings` are those that the model's call
     honours, `insides` the studies that it has, `words` and `speakers` those that it can say and be,
-    `outliers` the word for what it knows, where it can tell what it does not.
+    `outliers` the word for what it knows, where it can tell what it does not. `labels` counts a recogniser's names.
+    `outliers` the word for what it knows, where it can tell what it does not. `task` is what a model of texts was made
+    for (`models.text.tasks`), `threshold` the probability below which it does better not to answer, `label_names` what
+    it can answer, `several` that more than one of them may hold.
     """
 
     kind: str
@@ -67,6 +71,12 @@ class Facts(TypedDict, total=False):
     words: list[str]
     languages: list[str]
     outliers: str
+    labels: int
+    styles: list[str]
+    task: str
+    threshold: float
+    label_names: list[str]
+    several: bool
 
 
 class RunStats(TypedDict, total=False):
@@ -74,8 +84,11 @@ class RunStats(TypedDict, total=False):
 
     A family's `Final` gives `stopped`, `notes` (sentences), what was counted (`tokens` or `steps`, `counted` names the
     latter) and `unused`: settings that could not act, for `run_request` alone, which adds `in_effect`, times in seconds
-    and `peak_bytes` of the process, and `bare`: the indices of outputs whose file does not hold the stamp, where there
-    are any. `not_stored` says why a run is not kept.
+    and `peak_bytes` of the process, `load_s` of a model that was loaded first, `aside_s` of a run that was set aside,
+    and `bare`: the indices of outputs whose file does not hold the stamp, where there are any. `not_stored` says why a
+    run is not kept, `together` how many runs were made at once (`made_again` where this one was then made alone, as its
+    numbers were not those of a single run), `cause` is the hash of all that a generation follows from (see
+    `models.causes`).
     """
 
     stopped: bool
@@ -93,25 +106,30 @@ class RunStats(TypedDict, total=False):
     listen_s: float
     seconds: float
     first_output_s: float
+    load_s: float
+    aside_s: float
     peak_bytes: int
     not_stored: str
+    cause: str
+    together: int
+    made_again: bool
     bare: list[int]
 
 
 class Request(BaseModel):
     """Name the whole cause of a result, as plain JSON.
 
-    `inputs` maps an input's name to text, or to `sha256:<64 hex digits>` for an upload whose bytes lie in the
-    store. `params` holds only what differs from the model's defaults or everything; both mean the same run.
-    `seed` is 0 … 2**32 - 1. `study` names one of the family's short jobs that look into a run (the kept steps, a
-    word's part in a picture); empty for a generation, and then left out of the JSON.
+    `inputs` maps an input's name to text, or to `sha256:<64 hex digits>` for an upload whose bytes lie in the store;
+    `params` holds only what differs from the model's defaults or everything: both mean the same run. Each has at most
+    `PARTS_MAX` entries. `seed` is 0 … 2**32 - 1. `study` names one of the family's short jobs that look into a run
+    (the kept steps, a word's part in a picture); empty for a generation, and then left out of the JSON.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str
-    inputs: dict[str, str] = Field(default_factory=dict)
-    params: dict[str, JsonValue] = Field(default_factory=dict)
+    inputs: dict[str, str] = Field(default_factory=dict, max_length=PARTS_MAX)
+    params: dict[str, JsonValue] = Field(default_factory=dict, max_length=PARTS_MAX)
     seed: int = Field(default=0, ge=0, le=SEED_MAX)
     study: str = Field(default="", pattern=r"^[a-z_]{0,40}$", exclude_if=lambda value: not value)
 

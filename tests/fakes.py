@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from models import plain_text
+from models import causes, plain_text
 from models.catalog import Catalog, current_catalog
 from models.errors import BadRequest, WorkerDied
 from models.events import Event, Final, Preview, Progress
@@ -147,7 +147,14 @@ def run_stats(turn: Turn, counted: RunStats) -> RunStats:
         "seconds": SECONDS,
         "first_output_s": SECONDS,
         "in_effect": in_effect(turn.request),
+        **cause(turn.request),
     }
+
+
+def cause(request: Request) -> dict[str, Any]:
+    """Return what a result follows from, as the engine says it; nothing in a study or of an unknown model."""
+    known = catalog()
+    return {} if request.study or request.model not in known else {"cause": causes.cause(known, request)}
 
 
 def in_effect(request: Request) -> dict[str, Any]:

@@ -38,6 +38,25 @@ def write_csv(file: Path, head: Sequence[str], rows: Sequence[Sequence[float]]) 
         writer.writerows([[f"{value:.5g}" for value in row] for row in rows])
 
 
+EMOJI_HEAD = """---
+license: other
+license_name: apache-2.0-mit-cc-by-4.0
+language: en
+library_name: diffusers
+"""
+
+EMOJI_DATA = """## Data
+{pictures} images of 72 px, scaled to 64 px and laid on white: [Noto Emoji](https://github.com/googlefonts/noto-emoji)
+(Apache-2.0), [Fluent Emoji](https://github.com/microsoft/fluentui-emoji), flat and 3D (MIT, © Microsoft), and
+[Twemoji](https://github.com/jdecked/twemoji) (graphics CC BY 4.0, © Twitter, Inc. and other contributors). Captions:
+the English names and aliases of the `emoji` package (BSD) and CLDR's keywords (Unicode License). Skin tones and genders
+of one image share a *base name*. {train_names} base names are for training; {held_out_names}, chosen by hash, are held
+out in every style. Of the pairs of a training name and a style other than Noto, one in ten is held out too:
+{seen_pairs} pairs seen, {held_out_pairs} held out. The judge is a classifier of name and style, trained on real emoji
+alone ({judge_top1:.1%} of held-out augmentations named right, style {judge_style:.1%}).
+"""
+
+# of the first edition, which emoji-gan and emoji-vae are still of
 _DATA = """## Data
 {pictures:,} colour emoji of [Noto Emoji](https://github.com/googlefonts/noto-emoji) (Apache-2.0), 72 px, scaled to 64
 px and laid on white. Captions: the English names and aliases of the `emoji` package (BSD) and CLDR's keywords (Unicode
@@ -45,64 +64,6 @@ License). Skin tones and genders of one image share a *base name*; 5% of the bas
 with all their files. The judge is a classifier of base names, trained on real emoji alone (99.9% of held-out
 augmentations right).
 """
-
-DIFFUSION = (
-    """---
-license: apache-2.0
-language: en
-library_name: diffusers
-pipeline_tag: text-to-image
----
-# emoji-diffusion
-
-Draws emoji from words. A latent diffusion model in exact Stable Diffusion layout, every part trained from scratch by
-`training/image/emoji_kl.py` and `training/image/emoji_diffusion.py`; it ships with the playground so that the Image
-page works with no download, and every setting means what it means for Stable Diffusion:
-
-```python
-from diffusers import AutoPipelineForText2Image
-
-AutoPipelineForText2Image.from_pretrained("models/embedded/emoji-diffusion")("red heart").images[0]
-```
-
-| | |
-|---|---|
-| U-Net | {unet_parameters} parameters, 8 × 8 × 16 latents, cross-attention at both sizes, predicts v |
-| Text encoder | CLIP, {text_encoder_parameters} parameters, 2 layers, 16 tokens, own BPE vocabulary |
-| Autoencoder | {vae_parameters} parameters, f = 8; **{psnr} dB** PSNR on held-out emoji ({psnr_train} dB on training) |
-| Training | {steps_trained} steps, about {passes} passes over {train_names:,} base names, {minutes} minutes after \
-{vae_minutes} minutes for the autoencoder, on {hardware} |
-| **Recognised** | see the table; real emoji: {top5_real:.1%} |
-| Held-out names | {top5_held_out:.1%} of {held_out_names} at guidance {best_guidance:g}. Names it never saw fail: it \
-draws a mixture of what the words share |
-| Colours | {colour_followed:.0%} of "<colour> <name>" come out nearest to that colour |
-
-Share of {names} training names that the judge ranks in its top five, {steps} steps, one seed each:
-
-| guidance | top 5 |
-|---|---|
-{table}
-
-"""
-    + _DATA
-    + """
-One caption in ten was left empty, so that guidance has an unprompted prediction to compare with. One image in seven was
-tinted, with the colour's name before the caption.
-
-## Curve
-![Weighted error over minutes](curve.png)
-![PSNR of the autoencoder over minutes](vae-curve.png)
-
-## Limits
-It knows emoji and nothing else. Small text, faces that differ in a detail and flags come out wrong. It draws on white
-and reads 14 tokens. Words outside emoji names mean nothing to the model.
-
-## Sixteen unpicked samples
-![Samples](samples.png)
-
-The first sixteen of the fixed names, seeds 0 to 15, guidance {best_guidance:g}: {listed}.
-"""
-)
 
 GAN = (
     """---

@@ -39,13 +39,17 @@ class Plan:
 
 Predict = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 Draw = Callable[[random.Random], tuple[torch.Tensor, torch.Tensor]]
+Watch = Callable[[loop.Run, Average], dict[str, float]]
 
 
-def fit(model: Any, plan: Plan, options: argparse.Namespace, draw: Draw, predict: Predict) -> dict[str, Any]:
+def fit(
+    model: Any, plan: Plan, options: argparse.Namespace, draw: Draw, predict: Predict, watch: Watch | None = None
+) -> dict[str, Any]:
     """Train until the minutes are used and give the model the average of its weights; return the run's facts.
 
     `draw` returns a batch (batch × channels × height × width) with its conditions; `predict` returns the model's v of a
-    noisy batch, its steps and its conditions. With `options.export_only` nothing is trained.
+    noisy batch, its steps and its conditions. `watch` returns what else a point of the curve holds. With
+    `options.export_only` nothing is trained.
     """
     from diffusers import DDPMScheduler
 
@@ -64,7 +68,7 @@ def fit(model: Any, plan: Plan, options: argparse.Namespace, draw: Draw, predict
         optimizers.step(rate)
         average.update(model)
         if run.count(plan.batch, loss=loss):
-            run.note()
+            run.note(**(watch(run, average) if watch else {}))
     model.load_state_dict(average.weights)
     return run.facts()
 

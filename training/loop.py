@@ -45,6 +45,12 @@ def options(
     add("--work", type=Path, default=WORK / (work or Path(out).name),
         help="folder for checkpoints (not committed; default: %(default)s)")  # fmt: skip
     add("--minutes", type=float, default=minutes, help="training time in all, over every call (default: %(default)s)")
+    add(
+        "--until",
+        type=float,
+        default=None,
+        help="moment (seconds since 1970) at which training ends, whatever the minutes: for a machine lent for a while",
+    )
     add("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="cpu or cuda (here: %(default)s)")
     add("--threads", type=int, default=0, help="CPU threads; 0: as many as torch takes")
     add("--seed", type=int, default=0, help="fixes first weights and batches (default: 0)")
@@ -72,18 +78,32 @@ def draws(found: argparse.Namespace) -> random.Random:
     return random.Random(found.seed * 1_000_003)
 
 
+def now() -> float:
+    """Return the moment, in seconds since 1970."""
+    return time.time()
+
+
+def hardware(device: str) -> str:
+    """Return on what a training runs, as a card says it."""
+    return torch.cuda.get_device_name() if device != "cpu" else f"{torch.get_num_threads()} CPU threads (x86-64)"
+
+
 class Clock:
     """Count the seconds of training. A pause (SIGSTOP) does not count: a step counts at most three times the usual."""
 
-    def __init__(self, minutes: float, seconds: float = 0.0) -> None:
+    def __init__(self, minutes: float, seconds: float = 0.0, until: float | None = None) -> None:
         self.budget_s = 60 * minutes
         self.seconds = seconds
+        self._until, self._began = until, time.time() if until else 0.0
         self._recent: list[float] = []
         self._at = time.perf_counter()
 
     @property
     def progress(self) -> float:
-        """Return the share of the budget that is used, 0 … 1."""
+        """Return the share of the budget that is used, 0 … 1; with an end (`until`), of the time until then."""
+        if self._until:
+            now = time.time()
+            return 1.0 if now >= self._until else (now - self._began) / (self._until - self._began)
         return min(1.0, self.seconds / self.budget_s)
 
     def restart(self) -> None:
@@ -119,10 +139,10 @@ class Run:
         self.step = self.seen = 0
         self.curve: list[list[float]] = []
         self.before = {"steps": 0, "minutes": 0.0}  # what the weights had learnt in when the run began
-        self.clock = Clock(found.minutes)
+        self.clock = Clock(found.minutes, until=getattr(found, "until", None))
         self._decay_from, self._warm_up = decay_from, warm_up
         self._parts, self._decayed = parts, False
-        self._sums: dict[str, float] = {}
+        self._sums: dict[str, Any] = {}  # tensors: to read a number would make the GPU wait at each step
         self._losses = 0  # steps in the sums
         self._speed = 0.0
         if not self._resume() and found.from_shipped:
@@ -157,7 +177,7 @@ class Run:
         `losses` are scalars by name; the curve holds their means, in this order.
         """
         for name, loss in losses.items():
-            self._sums[name] = self._sums.get(name, 0.0) + float(loss.detach())
+            self._sums[name] = self._sums.get(name, 0.0) + loss.detach().double()
         self._losses += 1
         self._speed = seen / max(1e-9, self.clock.step())
         self.step += 1
@@ -166,7 +186,7 @@ class Run:
 
     def note(self, **measured: float) -> None:
         """Add a point to the curve and print it: step, minutes, mean losses, `measured`. Takes no training time."""
-        means = {name: value / self._losses for name, value in self._sums.items()}
+        means = {name: float(value) / self._losses for name, value in self._sums.items()}
         step, minutes = self.step + self.before["steps"], self.clock.seconds / 60 + self.before["minutes"]
         self.curve.append([step, minutes, *means.values(), *measured.values()])
         values = "  ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in {**means, **measured}.items())
@@ -184,8 +204,8 @@ class Run:
     def save(self, name: str = "latest.pt") -> None:
         """Write a checkpoint: the run's own numbers, every part, torch's source of chance."""
         numbers = {"step": self.step, "seen": self.seen, "seconds": self.clock.seconds, "curve": self.curve,
-                   "decayed": self._decayed, "before": self.before, "sums": self._sums,
-                   "losses": self._losses}  # fmt: skip
+                   "decayed": self._decayed, "before": self.before, "losses": self._losses,
+                   "sums": {name: float(value) for name, value in self._sums.items()}}  # fmt: skip
         parts = {name: _state(part) for name, part in self._parts.items()}
         save(self.work / name, {"run": numbers, "parts": parts, "chance": torch.get_rng_state()})
 

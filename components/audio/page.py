@@ -9,7 +9,7 @@ import streamlit as st
 from components import desk as desks
 from components import run_list, shell, state
 from components.audio import after as sound_after
-from components.audio import recording_input, sentence_rows, sound_actions, sound_pair, sound_view
+from components.audio import grid_cells, recording_input, sentence_rows, sound_actions, sound_pair, sound_view
 from components.escape import plain
 from components.modality import Modality, RoomPage, SettingsFile, Showing, Takes, Words
 from components.widgets import charts
@@ -90,6 +90,8 @@ ROOM = Modality(
     views={"audio": _draw, "text": _draw_heard},
     words=Words(decoded="sound"),
     tiles={"audio": _draw_tile, "text": _draw_tile},
+    cells={"audio": grid_cells.tile},
+    differences={"audio": grid_cells.difference},
     says=_says,
     earlier=_draw_earlier,
     actions={"audio": sound_actions.draw},

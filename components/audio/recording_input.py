@@ -9,14 +9,12 @@ import streamlit as st
 from components import inputs
 from components.example import example_file
 from components.modality import InputType
-from models.audio import sounds
+from models.audio import sounds, uploads
 from models.errors import PlaygroundError
 from models.family import InputField
 
 if TYPE_CHECKING:
     from components.desk import Desk
-    from models.audio.sounds import Samples
-    from models.blobs import Blobs
 
 UPLOAD_MB = sounds.UPLOAD_MAX_BYTES // 1_000_000
 ENDINGS = ("wav", "flac", "mp3", "ogg", "oga", "opus", "m4a", "mp4", "aac", "webm", "weba")
@@ -35,6 +33,7 @@ def draw(desk: Desk, item: InputField) -> None:
             "Or upload a file", list(item.accept or ENDINGS), key=inputs.upload_key(desk, item, "upload"),
             on_change=inputs.take_upload, args=(desk, item, "record", "upload"), max_upload_size=UPLOAD_MB,
         )  # fmt: skip
+    inputs.draw_limits(item)
     inputs.draw_problem(desk, item)
     if inputs.kept_ref(desk, item) is None:
         _draw_example(desk, item)
@@ -67,12 +66,4 @@ def _draw_example(desk: Desk, item: InputField) -> None:
     )  # fmt: skip
 
 
-def _check(data: bytes, name: str) -> tuple[Samples, int]:
-    return sounds.decode_upload(data, name=name)
-
-
-def _keep(store: Blobs, ref: str, decoded: tuple[Samples, int]) -> None:
-    sounds.keep_decoded(store, ref, *decoded)
-
-
-TYPES = {"audio": InputType(inputs.kept_ref, inputs.restore_ref, draw, _check, _keep)}
+TYPES = {"audio": InputType(inputs.kept_ref, inputs.restore_ref, draw, uploads.check)}

@@ -11,7 +11,7 @@ import streamlit as st
 from components import params_form, state
 from components.escape import plain
 from components.modality import InputType
-from models import labels
+from models import labels, outside
 from models.catalog import Catalog
 from models.params import ParamField
 from models.types import Output, Request, Run, drawn_seed
@@ -55,7 +55,7 @@ def draw_kept(prompt: str) -> None:
     if not rows:
         return
     try:
-        numbers = ", ".join(str(number + 1) for number in sorted(int(one) for one in json.loads(rows)))
+        numbers = ", ".join(str(number + 1) for number in sorted(int(one) for one in outside.read_json(rows)))
     except (ValueError, TypeError):  # from a damaged link: Run says so
         numbers = "?"
     with st.container(horizontal=True, vertical_alignment="center"):

@@ -11,6 +11,7 @@ from components.image import image_view
 from components.session import Session
 from models.catalog import Catalog
 from models.errors import PlaygroundError
+from models.family import main_text
 from models.runtime.job_view import JobView
 from models.spec import ModelSpec
 from models.types import Output, Request, Run
@@ -30,11 +31,11 @@ def build(catalog: Catalog, request: Request) -> list[Request]:
 def draw(session: Session, run: Run, key: str) -> None:
     """Draw the one button."""
     names = ", ".join(spec.name for spec in _members(session.catalog, run.request.model))
-    st.caption(f"Draws this prompt with {names}, same seed, each model's own defaults, side by side.")
+    st.caption(f"Draws this prompt with {plain(names)}, same seed, each model's own defaults, side by side.")
     if st.button("Draw with all", icon=":material/view_column:", type="primary", key=f"{key}-compare"):
         state.clear_notices()
         try:
-            session.jobs.submit(session.owner, build(session.catalog, run.request), "compare")
+            session.submit(build(session.catalog, run.request), "compare")
         except PlaygroundError as error:
             st.warning(plain(error.message), icon=":material/warning:")
             return
@@ -47,7 +48,7 @@ def draw_job(desk: Desk, view: JobView, key: str) -> None:
     st.text(f"“{view.requests[0].inputs.get('prompt', '')}”")
     if not view.finished:
         job_panel.draw(desk.session, view.id)
-        st.fragment(_draw_living, run_every=job_panel.POLL_S)(desk, view.id, key)
+        st.fragment(_draw_living, run_every=job_panel.every_s(view))(desk, view.id, key)
         return
     _draw_all(desk, view, key)
 
@@ -88,4 +89,8 @@ def _members(catalog: Catalog, model: str) -> list[ModelSpec]:
     spec = catalog.get(model)
     if spec is None or not spec.collection:
         return []
-    return [one for one in catalog.values() if one.collection == spec.collection and one.embedded]
+    return [
+        one
+        for one in catalog.values()
+        if one.collection == spec.collection and one.embedded and main_text(catalog.family(one.id).inputs) is not None
+    ]

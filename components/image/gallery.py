@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
@@ -10,10 +11,11 @@ import streamlit as st
 from components import job_drawing, labelled, look_closer, result, run_list, state
 from components.desk import Desk
 from components.escape import plain
-from components.image import ab_slider, picture_input, picture_wall
+from components.image import ab_slider, picture_wall, seen_view
 from components.image.picture_wall import Cell
 from models import labels
 from models.errors import PlaygroundError
+from models.image import files
 from models.runtime import job_view
 from models.runtime.jobs import Jobs
 from models.types import Output, Run
@@ -84,7 +86,8 @@ def _cells(jobs: Jobs, run: Run, names: Mapping[tuple[str, int], str]) -> list[C
     """Return one cell for each picture of a run, or one that says how it ended without any."""
     if not (pictures := _pictures(run)):
         title = f"{run.status}: {names[run.id, -1]}"
-        return [{"id": run.id, "png": b"", "title": title, "label": run.status}]
+        seen = next((said for one in run.outputs if (said := seen_view.words(one))), "")
+        return [{"id": run.id, "png": b"", "title": seen or title, "label": seen or run.status}]
     return [
         {"id": run.id, "png": _small(jobs, output), "title": names[run.id, output.index],
          "label": f"seed {labels.seed_of(run.request, output)}" if place else names[run.id, output.index]}
@@ -92,11 +95,21 @@ def _cells(jobs: Jobs, run: Run, names: Mapping[tuple[str, int], str]) -> list[C
     ]  # fmt: skip
 
 
+@st.cache_data(max_entries=200, show_spinner=False)
+def _thumbnail(ref: str, _data: bytes) -> bytes:
+    """Return a picture that was made here as a PNG of at most `SIDE` px a side. `ref` names the bytes."""
+    picture = files.decode_upload(_data)
+    picture.thumbnail((SIDE, SIDE))
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 def _small(jobs: Jobs, output: Output) -> bytes:
     """Return a thumbnail, or nothing where the file was cleared."""
     data = result.stored(jobs, output)
     try:
-        return picture_input.thumbnail(output.sha256, SIDE, data) if output.sha256 else data
+        return _thumbnail(output.sha256, data) if output.sha256 else data
     except PlaygroundError:
         return b""
 

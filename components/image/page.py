@@ -9,7 +9,17 @@ import streamlit as st
 
 from components import desk as desks
 from components import inputs, result, shell, state
-from components.image import compare, gallery, image_view, picture_input, theatre, walk_view, word_lens
+from components.image import (
+    compare,
+    gallery,
+    grid_cells,
+    image_view,
+    picture_input,
+    seen_view,
+    theatre,
+    walk_view,
+    word_lens,
+)
 from components.modality import Act, Look, Modality, RoomPage, SettingsFile, Showing, Takes, Words
 from models.image import files, saved
 from models.types import SEED_MAX, Output, Request, drawn_seed
@@ -43,6 +53,12 @@ def _draw_waiting(request: Request, key: str) -> None:
 def _draw_tile(output: Output, read: Callable[[Output], bytes], key: str) -> None:
     if data := read(output):
         st.image(data, width=TILE_PX, alt=output.text or "The image")
+
+
+def _says(output: Output) -> str:
+    """Return what an output is in words: what was recognised in an image, nothing for an image itself."""
+    found = seen_view.words(output)
+    return f"recognised: {found}" if found else ""
 
 
 def _size(request: Request | None) -> tuple[int, int] | None:
@@ -132,12 +148,15 @@ ROOM = Modality(
             order=20,
         ),
     ),
-    views={"image": _draw},
+    views={"image": _draw, "text": seen_view.draw},
     words=Words(decoded="pixels", rest=" for these images", one="image"),
     tiles={"image": _draw_tile},
+    cells={"image": grid_cells.tile},
+    differences={"image": grid_cells.difference},
     waiting=_draw_waiting,
     earlier=gallery.draw,
     actions={"image": _draw_actions},
+    says=_says,
     looks=(
         Look("Steps", theatre.fits, theatre.draw),
         Look("Words", word_lens.fits, word_lens.draw),
@@ -150,6 +169,11 @@ ROOM = Modality(
         Takes(
             "use", "image", "Use as input", ":material/input:", "Use this image as the starting image.", _takes_any,
             _take,
+        ),
+        Takes(
+            "see", "image", "What does it see?", ":material/visibility:",
+            "Opens the recogniser with this image: which name it gives it, and how sure it is.", seen_view.fits,
+            seen_view.take,
         ),
     ),
     file=SettingsFile(

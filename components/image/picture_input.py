@@ -2,66 +2,60 @@
 
 from __future__ import annotations
 
-import io
+import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
-from PIL.Image import Resampling
 
-from components import inputs, params_form, state
+from components import inputs, params_form, services, state
 from components.escape import plain
 from components.image import mask_painter
 from components.modality import InputType
-from models.errors import PlaygroundError
+from models.errors import BadInput, PlaygroundError
 from models.family import InputField
-from models.image import files
+from models.image import uploads
 from models.image.files import ENDINGS, UPLOAD_MAX_BYTES
 
 if TYPE_CHECKING:
     from components.desk import Desk
 
-THUMBNAIL, MASKED = 96, 256  # px
+MASKED = 256  # px
 PAINTED = 1024  # px: what is painted on travels to the browser, and the mask back
 UPLOAD_MB = UPLOAD_MAX_BYTES // 1_000_000  # the browser says so before it sends what is too large
 _TASK = "task"
 
 
-@st.cache_data(max_entries=200, show_spinner=False)
-def thumbnail(ref: str, side: int, _data: bytes) -> bytes:
-    """Return a picture, upright, as a PNG of at most `side` px a side. `ref` names the bytes."""
-    picture = files.decode_upload(_data)
-    picture.thumbnail((side, side))
-    return _png(picture)
+def thumbnail(desk: Desk, ref: str, data: bytes) -> bytes:
+    """Return a stored picture small, upright, as a PNG; made once, and kept beside it. Raises `BadInput` for none."""
+    store = desk.session.jobs.store
+    if (kept := store.get_beside(ref, uploads.THUMBNAIL)) is not None:
+        return kept
+    with services.decoder().calling(uploads.check, data, said="image", name="image") as (_, made):
+        store.keep_beside(ref, uploads.THUMBNAIL, made[uploads.THUMBNAIL])
+        return made[uploads.THUMBNAIL].read_bytes()
 
 
 @st.cache_data(max_entries=200, show_spinner=False)
 def _own_size(ref: str, _data: bytes) -> tuple[int, int]:
     """Return a picture's size, upright, at most `PAINTED` px a side in its own shape: a mask is scaled as it is."""
-    picture = files.decode_upload(_data)
-    picture.thumbnail((PAINTED, PAINTED))
-    return picture.size
+    width, height = services.decoder().call(uploads.size_within, _data, said="image", side=PAINTED)
+    return width, height
 
 
 @st.cache_data(max_entries=20, show_spinner=False)
 def _fitted(ref: str, size: tuple[int, int], _data: bytes) -> bytes:
     """Return a picture as a PNG in the size in which a run takes it."""
-    return _png(files.fit(files.decode_upload(_data), *size))
+    with services.decoder().calling(uploads.fitted, _data, said="image", size=size) as (_, made):
+        return made[uploads.SHOWN].read_bytes()
 
 
 @st.cache_data(max_entries=20, show_spinner=False)
 def _masked(picture: str, mask: str, size: tuple[int, int], _picture: bytes, _mask: bytes) -> tuple[bytes, float]:
     """Return a picture with a mask over it as a run takes them, a PNG enlarged by a whole number, and the share."""
-    fitted = files.fit(files.decode_upload(_picture), *size)
-    over, share = files.mask_over(fitted, files.decode_mask(_mask, size))
-    times = max(1, MASKED // max(size))
-    return _png(over.resize((size[0] * times, size[1] * times), Resampling.NEAREST)), share
-
-
-def _png(picture: Any) -> bytes:
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
-    return buffer.getvalue()
+    call = services.decoder().calling(uploads.masked, _picture, _mask, said="mask", size=size, side=MASKED)
+    with call as (share, made):
+        return made[uploads.SHOWN].read_bytes(), float(share)
 
 
 def draw_picture(desk: Desk, item: InputField) -> None:
@@ -132,7 +126,7 @@ def _draw_upload(desk: Desk, item: InputField) -> bool:
     if data is None:
         return False
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.image(thumbnail(inputs.kept_ref(desk, item) or "", THUMBNAIL, data), alt=item.label)
+        st.image(thumbnail(desk, inputs.kept_ref(desk, item) or "", data), alt=item.label)
         inputs.draw_remove(desk, item)
     return True
 
@@ -143,6 +137,7 @@ def _draw_uploader(desk: Desk, item: InputField) -> None:
         item.label, list(item.accept or ENDINGS), key=inputs.upload_key(desk, item, "upload"), help=item.help,
         on_change=inputs.take_upload, args=(desk, item, "upload"), max_upload_size=UPLOAD_MB,
     )  # fmt: skip
+    inputs.draw_limits(item)
     inputs.draw_problem(desk, item)
 
 
@@ -152,9 +147,9 @@ def _picture(desk: Desk, item: InputField) -> bytes | None:
     if data is None:
         return None
     try:
-        thumbnail(inputs.kept_ref(desk, item) or "", THUMBNAIL, data)
+        thumbnail(desk, inputs.kept_ref(desk, item) or "", data)
         return data
-    except PlaygroundError:
+    except BadInput:
         inputs.ref(desk, item).pop()
         return None
 
@@ -163,9 +158,15 @@ def _keep_painted(desk: Desk, item: InputField, painted: bytes | None) -> None:
     """Take what was painted as the mask when it changes: one that was uploaded or restored since stays till then."""
     mask = inputs.ref(desk, item)
     before = _painted(mask).get()
-    now = desk.session.jobs.store.take(desk.session.owner, painted) if painted is not None else None
+    now = _stored(painted) if painted is not None else None
     if now == before:
         return
+    if painted is not None:
+        try:
+            inputs.stored_upload(desk, item, painted, "mask")
+        except PlaygroundError as error:
+            inputs.problem(desk, item).set(error.message)
+            return
     _painted(mask).set(now)
     if now is not None:
         mask.set(now)
@@ -173,13 +174,14 @@ def _keep_painted(desk: Desk, item: InputField, painted: bytes | None) -> None:
         mask.pop()  # wiped clean again
 
 
+def _stored(data: bytes) -> str:
+    """Return the reference under which bytes are stored."""
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
+
+
 def _painted(mask: state.Slot[str]) -> state.Slot[str | None]:
     """Return the slot of the reference of what was painted last."""
     return state.at(state.key(mask.key, "painted"), None)
-
-
-def _check(data: bytes, name: str) -> object:
-    return files.decode_upload(data, name=name)
 
 
 def _restore(desk: Desk, item: InputField, given: Mapping[str, str]) -> None:
@@ -187,6 +189,6 @@ def _restore(desk: Desk, item: InputField, given: Mapping[str, str]) -> None:
 
 
 TYPES = {
-    "image": InputType(inputs.kept_ref, _restore, draw_picture, _check, beside=True),
-    "mask": InputType(inputs.kept_ref, _restore, draw_mask, _check, uses=("width", "height")),
+    "image": InputType(inputs.kept_ref, _restore, draw_picture, uploads.check, beside=True),
+    "mask": InputType(inputs.kept_ref, _restore, draw_mask, uploads.check, uses=("width", "height")),
 }

@@ -68,7 +68,7 @@ def draw(session: Session, run: Run, key: str) -> None:
         state.clear_notices()
         try:
             start = walks.single(fields, run.request, first)
-            session.jobs.submit(session.owner, walks.build_walk(fields, start, kind, target, int(frames)), PURPOSE)
+            session.submit(walks.build_walk(fields, start, kind, target, int(frames)), PURPOSE)
         except PlaygroundError as error:
             st.warning(plain(error.message), icon=":material/warning:")
             return
@@ -106,7 +106,7 @@ def draw_job(desk: Desk, view: JobView, key: str) -> None:
     if not view.finished:
         st.caption("A walk")
         job_panel.draw(desk.session, view.id)
-        st.fragment(_draw_so_far, run_every=job_panel.POLL_S)(desk.session, view.id, key)
+        st.fragment(_draw_so_far, run_every=job_panel.every_s(view))(desk.session, view.id, key)
         return
     pictures = [(place, _picture(run)) for place, run in enumerate(view.runs)]
     frames = [(place, picture) for place, picture in pictures if picture is not None]

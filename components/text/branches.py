@@ -10,12 +10,16 @@ from models.types import Output, Request, Run
 
 @dataclass(frozen=True)
 class Written:
-    """Hold one text of a run: its tokens (`ids`, without the prompt's), how many of them were `forced` on it."""
+    """Hold one text of a run: its tokens (`ids`, without the prompt's), how many of them were `forced` on it.
+
+    `scores` is what was computed again of its making, in place of what was kept.
+    """
 
     run: Run
     index: int
     ids: tuple[int, ...]
     forced: int
+    scores: Output | None = None
 
     @property
     def output(self) -> Output:
@@ -24,8 +28,8 @@ class Written:
 
     @property
     def view(self) -> Output:
-        """Return what was kept of its making."""
-        return next(one for one in self.run.outputs if is_view(one) and one.index == self.index)
+        """Return what was kept of its making, or computed again."""
+        return self.scores or next(one for one in self.run.outputs if is_view(one) and one.index == self.index)
 
 
 @dataclass(frozen=True)

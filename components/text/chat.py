@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from components import arrival, elsewhere, guide, links, look_closer, params_form, state
+from components import arrival, elsewhere, guide, look_closer, owners, params_form, state
 from components import desk as desks
 from components.desk import Desk
 from components.escape import plain
@@ -109,7 +109,7 @@ class Chat:
 
     def submit(self, request: Request) -> None:
         """Queue a turn and follow it. Raises `PlaygroundError`."""
-        _FOLLOWED.set(self.session.jobs.submit(self.session.owner, [request]))
+        _FOLLOWED.set(self.session.submit([request]))
         _EDITING.pop()
 
     def again(self, maker: Maker) -> None:
@@ -257,8 +257,7 @@ def draw(chat: Chat) -> None:
     _draw_turns(chat, tree, asked[:-1] if asked else way, chat.acts(), locked=living is not None)
     guide.draw(chat_tools.newest_turn(chat.session), "chat")
     if living is not None and talking:
-        if not chat.session.known.lasting:
-            st.query_params[links.JOB] = living.token
+        owners.draw_loss(chat.session.known)
         chat_view.draw_living(chat.session, living, asked)
     else:
         _draw_closer(chat, tree, way)
@@ -355,10 +354,6 @@ def _draw_start(chat: Chat, way: Way, living: JobView | None) -> None:
     """Draw what stands where no answer is being written: another run of this session, or what one may ask."""
     if living is not None and living.purpose != ASK_ALL:
         elsewhere.draw(chat.session, chat.desk.page)
-        return
-    if any(view.finished for view in chat.session.jobs.jobs_of(chat.session.owner)):
-        st.query_params.pop(links.JOB, None)  # else a page that was loaded again still looks for its run
-    if links.JOB in st.query_params:
         return
     # what a link asks for is not answered by a stock example
     example = example_run(chat.spec) if not way and arrival.opened_model(chat.desk) != chat.spec.id else None

@@ -134,7 +134,7 @@ def _ask(session: Session, specs: list[ModelSpec], spec: ModelSpec) -> None:
         if said:
             state.notify(said, "warning")
         asked = requests(specs, drawn["prompt"], seed)
-        _ASKED.set(session.jobs.submit(session.owner, asked, ASK_ALL))
+        _ASKED.set(session.submit(asked, ASK_ALL))
         stay()
     except PlaygroundError as error:
         state.notify(error.message)

@@ -16,7 +16,7 @@ from components import desk as desks
 from components import rooms, state, studies
 from components.escape import plain
 from components.session import Session
-from components.text import attention_view, head_grid, lens_view, state_view, text_box, tokenizer_view
+from components.text import attention_view, head_grid, lens_view, state_view, text_box, tokenizer_view, variant
 from components.text.lens_view import Cell
 from models.catalog import Catalog
 from models.errors import PlaygroundError
@@ -211,7 +211,7 @@ def draw_tokens(session: Session, run: Run, key: str) -> None:
     choices = [*([_RESULT] if kept(run) else []), _PROMPT, _OTHER]
     chosen = st.segmented_control("Tokens of", choices, default=choices[0], required=True, key=f"{key}-of")
     if chosen == _RESULT:
-        output = _variant(run, key)
+        output = variant.choose(kept(run), key)
         tokenizer_view.draw(session.jobs, run.request.model, {"ref": f"sha256:{output.sha256}"}, f"{key}-result")
         return
     if chosen == _PROMPT:
@@ -227,21 +227,9 @@ def _draw_any(jobs: Jobs, model: str, key: str) -> None:
     tokenizer_view.draw(jobs, model, {"text": text}, key)
 
 
-def _variant(run: Run, key: str) -> Output:
-    """Let the reader choose a variant, where a run has several."""
-    texts = kept(run)
-    if len(texts) == 1:
-        return texts[0]
-    place = st.segmented_control(
-        "Variant", range(len(texts)), default=0, required=True, key=f"{key}-variant",
-        format_func=lambda at: f"{texts[at].index + 1}",
-    )  # fmt: skip
-    return texts[place or 0]
-
-
 def _look(session: Session, run: Run, study: str, key: str) -> Output | None:
     """Return a study's view of the chosen variant, its bytes left in the store; None while it is looked for."""
-    output = _variant(run, key)
+    output = variant.choose(kept(run), key)
     found = studies.study(session, run, request(run, output, study), f"{study}-{output.index}", load=False)
     return found[0] if found else None
 

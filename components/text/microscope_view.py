@@ -6,11 +6,12 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
 
-from components import job_panel, labelled, params_form, state, theme
+from components import job_panel, labelled, params_form, state, studies, theme
 from components.escape import plain
 from components.session import Session
 from components.text import branch_tree, token_map
@@ -20,9 +21,10 @@ from models.errors import PlaygroundError
 from models.params import ParamField, in_effect
 from models.runtime.jobs import Jobs
 from models.spec import ModelSpec
+from models.text import looks
 from models.text.sampling.stages import SETTINGS, STAGES, beside, effective
 from models.text.settings import NEUTRAL
-from models.types import Run
+from models.types import Output, Request, Run
 
 TOOL = "microscope"
 READ = 200  # runs of the session that are looked through for branches
@@ -95,6 +97,9 @@ def _look(session: Session, spec: ModelSpec, text: Written, key: str) -> None:
                 args=(spec, fields, text.run, params), help="Copies these settings to the sidebar.",
             ):  # fmt: skip
                 st.rerun()
+    if (found := scores(session, text, key)) is None:
+        return
+    text = found
     map_key, position_key = state.key(key, "map"), state.key(key, "position")
     position = min(state.at(position_key, 0).get(), len(text.ids) - 1)
     try:
@@ -123,6 +128,48 @@ def _look(session: Session, spec: ModelSpec, text: Written, key: str) -> None:
         st.rerun()
 
 
+def scores(session: Session, text: Written, key: str) -> Written | None:
+    """Return a text whose logits are there: its own, or computed again. None while they are not, which is said."""
+    if session.jobs.store.path(text.view.sha256).exists():
+        return text
+    asked = state.at(state.key(key, "again"), False)
+    if not asked.get():
+        took = text.run.stats.get("seconds", 0.0)
+        st.info(
+            "The scores of this text were cleared to save room; the newest texts keep theirs. The model can compute "
+            f"them again, which takes about as long as the text did ({took:.0f} s).",
+            icon=":material/cleaning_services:",
+        )  # fmt: skip
+        st.button("Compute again", icon=":material/refresh:", key=f"{key}-compute", on_click=asked.set, args=(True,))
+        return None
+    outputs = studies.study(session, text.run, again(text.run), looks.SCORES, load=False)
+    if outputs is None:
+        return None
+    # a text that was stopped may go on for a token more here: the first ones are its own
+    view = next((one for one in outputs if one.index == text.index and same_text(one, text)), None)
+    if view is None:
+        st.warning(
+            "These settings now write another text, as after an update of the model or a library, so the scores of "
+            "this one are lost. Run it again, then look at the new text.", icon=":material/warning:",
+        )  # fmt: skip
+        return None
+    return text if view.sha256 == text.view.sha256 else replace(text, scores=view)
+
+
+def again(run: Run) -> Request:
+    """Return the request that computes the logits of a run's texts again; of one that was stopped, as far as it got."""
+    params = dict(run.request.params)
+    if run.status != "done":
+        written = [len(one.meta.get("ids", ())) - int(one.meta.get("forced", 0)) for one in run.outputs if is_view(one)]
+        params["max_new_tokens"] = max(1, *written)
+    return run.request.model_copy(update={"params": params, "study": looks.SCORES})
+
+
+def same_text(view: Output, text: Written) -> bool:
+    """Say whether logits that were computed again are those of this text."""
+    return tuple(view.meta.get("ids", ()))[: len(text.ids)] == text.ids
+
+
 class _Asked:
     """What the callbacks of one drawn map need."""
 
@@ -146,6 +193,8 @@ class _Asked:
         at = self.answer.get("at")
         if not isinstance(wanted, dict) or at is None or wanted.get("at") != at["at"]:
             return
+        if not isinstance(wanted.get("id"), int):  # a list is in no set
+            return
         known = {token["id"] for token in at["tokens"]}
         if wanted.get("id") not in known:
             return
@@ -158,7 +207,7 @@ class _Asked:
             inputs = {**request.inputs, "forced": json.dumps(forced)}
             try:
                 branch = request.model_copy(update={"inputs": inputs, "params": params})
-                self.session.jobs.submit(self.session.owner, [branch])
+                self.session.submit([branch])
             except PlaygroundError as error:
                 state.notify(error.message)
         self.went.set(True)  # the whole page has to be drawn

@@ -11,7 +11,7 @@ from components import desk as desks
 from components import example, shell, state
 from components.escape import plain
 from components.modality import Act, InputType, Look, Modality, Mode, RoomPage, SettingsFile, Showing
-from components.text import chat, chat_lesson, insides, microscope_view, side_by_side, story_view
+from components.text import chat, chat_lesson, insides, microscope_view, side_by_side, story_view, tipping_view
 from models import labels
 from models.errors import PlaygroundError
 from models.plain_text import TEXT_ARTIFACT_MAX_BYTES
@@ -74,13 +74,13 @@ def _welcome(session: Session) -> None:
         there.prompt.set(FIRST_PROMPT)
         chat.write()
         try:
-            session.jobs.submit(session.owner, [Request(model=spec.id, inputs={"prompt": FIRST_PROMPT}, seed=0)])
+            session.submit([Request(model=spec.id, inputs={"prompt": FIRST_PROMPT}, seed=0)])
         except PlaygroundError as error:
             state.notify(error.message)
         st.switch_page(there.page.script)
     stories = [example.read_run(example.EXAMPLES / f"temperature-{value}.json").outputs[0] for value in TEMPERATURES]
     st.caption(
-        f":material/lightbulb: **An example** by {spec.name}: the same beginning and the same seed at three "
+        f":material/lightbulb: **An example** by {plain(spec.name)}: the same beginning and the same seed at three "
         "temperatures."
     )
     story_view.draw(  # each of them goes on
@@ -110,6 +110,7 @@ ROOM = Modality(
     actions={"text": _draw_actions},
     looks=(
         Look("Microscope", microscope_view.fits, microscope_view.draw),
+        Look("Tipping points", tipping_view.fits, tipping_view.draw),
         Look("Attention", insides.fits_attention, insides.draw_attention),
         Look("Layers", insides.fits_lens, insides.draw_lens),
         Look("State", insides.fits_state, insides.draw_state),

@@ -101,7 +101,7 @@ def _run(desk: Desk, chosen: Sequence[str], chat: bool) -> None:
     for sentence in dict.fromkeys(told):
         state.notify(sentence, "warning")
     try:
-        desk.session.jobs.submit(desk.session.owner, requests, PURPOSE)
+        desk.session.submit(requests, PURPOSE)
         _TURN.set(_TURN.get() + 1)
     except PlaygroundError as error:
         state.notify(error.message)

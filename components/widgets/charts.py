@@ -10,22 +10,24 @@ from typing import Any
 
 import altair as alt
 import streamlit as st
+from altair.utils import schemapi
 
 CANVAS_MARKS = 2000  # from here on Streamlit draws on a canvas what it counts in Arrow; SVG would be slow
 SILENT_MARKS = 5000  # and tells screen readers of the chart alone, not of every mark
+schemapi.disable_debug_mode()  # it checks every part of a chart as it is made: two thirds of what Home takes to draw
 _OUTER = ("$schema", "description", "height")
 
 
 def draw(chart: alt.Chart | alt.LayerChart, key: str) -> None:
     """Draw a chart as wide as the page in the look of the app; its rows are `alt.Data(values=[…])`."""
-    st.vega_lite_chart(spec=layered(chart), width="stretch", key=key)
+    st.vega_lite_chart(spec=layered(chart, checked=False), width="stretch", key=key)
 
 
-def layered(chart: alt.Chart | alt.LayerChart) -> dict[str, Any]:
-    """Return a chart as Vega-Lite in which no rows stand at the top."""
-    spec: dict[str, Any] = chart.to_dict()
+def layered(chart: alt.Chart | alt.LayerChart, *, checked: bool = True) -> dict[str, Any]:
+    """Return a chart as Vega-Lite in which no rows stand at the top; `checked` against Vega-Lite's schema."""
+    spec: dict[str, Any] = chart.to_dict(validate=checked)
     del spec["config"]  # Altair's own look
-    if "layer" not in spec:
+    if "layer" not in spec or "data" in spec:  # rows that all layers share stand at the top
         spec = {**{name: spec.pop(name) for name in _OUTER if name in spec}, "layer": [spec]}
     marks = sum(len(layer["data"]["values"]) for layer in spec["layer"] if "data" in layer)
     if marks > CANVAS_MARKS:

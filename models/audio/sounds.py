@@ -6,22 +6,25 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from math import gcd
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from models.amounts import size
 from models.audio import tags
+from models.audio.rates import Resampler
 from models.errors import BadInput
 from models.stamps import TEXT_MAX_CHARS, Recovered, own_settings
 from models.types import Output
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
+    from models.audio import decoding
     from models.blobs import Blobs
     from models.family import Context
 
@@ -30,16 +33,18 @@ if TYPE_CHECKING:
 UPLOAD_MAX_BYTES = 50_000_000
 UPLOAD_MAX_S = 600.0
 UPLOAD_MIN_S = 0.05
-UPLOAD_MAX_SAMPLES = 28_800_000  # ten minutes at 48 kHz
+DECODED_MAX_BYTES = 115_200_000  # of an upload's one voice, 4 bytes a sample: ten minutes at 48 kHz
+UPLOAD_MAX_SAMPLES = DECODED_MAX_BYTES // 4
 PIECE_MAX_S = 30.0  # of a recording that is heard at once: attention over minutes outgrows the memory
 RATE_MIN, RATE_MAX = 1_000, 384_000
 SILENT = 1e-4  # a peak below this is nothing that could be heard
 FORMATS = {"WAV": "audio/wav", "FLAC": "audio/flac", "MP3": "audio/mpeg", "OGG": "audio/ogg"}
-DECODED_MAX_BYTES = 150_000_000  # ten minutes at 48 kHz are 115 MB
 BLOCK = 65_536  # frames that are encoded at once
-_DECODED = "mono"  # beside an upload: its samples as a mono WAV of floats, at its own rate
+CHUNKS_MAX = 10_000  # of a WAV file that are looked at for its comment
+DECODED = "mono"  # beside an upload: its samples as a mono WAV of floats, at its own rate
 WAV_COMMENT_MAX_BYTES = 30_000  # the library drops a longer one without a word
 _MARK = '{"index":'  # how our comment begins: its keys are sorted
+LIMITS = f"At most {UPLOAD_MAX_BYTES // 1_000_000} MB and {UPLOAD_MAX_S / 60:.0f} minutes."
 _WHAT = "Upload a WAV, FLAC, MP3, OGG, M4A, AAC or WebM recording"
 
 
@@ -163,30 +168,80 @@ def read_settings(data: bytes) -> Recovered | None:
 
 def _info_comment(data: bytes) -> str:
     """Return ICMT of a WAV file's LIST INFO chunk (Multimedia Programming Interface 1.0, IBM & Microsoft 1991)."""
-    for name, content in _chunks(data[12:]):
-        if name == b"LIST" and content[:4] == b"INFO":
+    whole = memoryview(data)
+    for name, content in _chunks(whole[12:]):
+        if name == b"LIST" and bytes(content[:4]) == b"INFO":
             for inner, text in _chunks(content[4:]):
                 if inner == b"ICMT":
-                    return text.split(b"\0")[0].decode("utf-8", "replace")
+                    return bytes(text).split(b"\0")[0].decode("utf-8", "replace")
     return ""
 
 
-def _chunks(data: bytes) -> list[tuple[bytes, bytes]]:
-    found, at = [], 0
-    while at + 8 <= len(data):
+def _chunks(data: memoryview) -> Iterator[tuple[bytes, memoryview]]:
+    """Yield the name and the content of each chunk, of at most `CHUNKS_MAX`; nothing is copied."""
+    at = 0
+    for _ in range(CHUNKS_MAX):
+        if at + 8 > len(data):
+            return
         size = int.from_bytes(data[at + 4 : at + 8], "little")
-        found.append((data[at : at + 4], data[at + 8 : at + 8 + size]))
+        yield bytes(data[at : at + 4]), data[at + 8 : at + 8 + size]
         at += 8 + size + size % 2
-    return found
 
 
 def decode_upload(data: bytes, rate: int = 0, name: str = "recording") -> tuple[Samples, int]:
     """Return a recording as mono float32, −1 … 1, at `rate` (0: at its own), and the rate.
 
     Looks at the bytes, not at a file name or at the length that a header tells. Channels are averaged, or the loudest
-    is heard where they cancel. Raises `BadInput` for empty, too large, too long, foreign, damaged, silent and almost
-    empty files.
+    is heard where they cancel. What is held is the file, a block of it, and what is returned. Raises `BadInput` for
+    empty, too large, too long, foreign, damaged, silent and almost empty files, and for too many channels.
     """
+    from models.audio import decoding
+
+    out = decoding.Gathered()
+    turned: list[Resampler] = []  # the last one is at work: the loudest channel begins anew
+
+    def begin(own: int) -> decoding.Take:
+        take = out.begin()
+        if not rate or rate == own:
+            return take
+        turned.append(Resampler(own, rate))
+
+        def bring(block: Samples) -> None:
+            for part in turned[-1].take(block):
+                take(part)
+
+        return bring
+
+    own = _read(data, name, begin)
+    if turned:
+        out.take(turned[-1].end())
+    return out.samples(), rate or own
+
+
+def decode_upload_to(file: Path, data: bytes, name: str = "recording") -> None:
+    """Write a recording as `decode_upload` returns it, at its own rate, into a mono WAV file of floats.
+
+    What is held is the upload and a block. Raises as `decode_upload`.
+    """
+    import soundfile
+
+    opened: list[soundfile.SoundFile] = []
+
+    def begin(own: int) -> decoding.Take:
+        for one in opened:
+            one.close()
+        opened.append(soundfile.SoundFile(file, "w", own, 1, subtype="FLOAT", format="WAV"))
+        return opened[-1].write  # type: ignore[no-any-return]
+
+    try:
+        _read(data, name, begin)
+    finally:
+        for one in opened:
+            one.close()
+
+
+def _read(data: bytes, name: str, begin: Callable[[int], decoding.Take]) -> int:
+    """Hand over an upload's one voice in blocks (see `decoding.read`), and return its rate."""
     from models.audio import decoding
 
     if not data:
@@ -196,12 +251,37 @@ def decode_upload(data: bytes, rate: int = 0, name: str = "recording") -> tuple[
             f"The {name} is {size(len(data))}; at most {size(UPLOAD_MAX_BYTES)} are allowed. Cut it, or "
             "save it as FLAC or MP3.", bytes=len(data), limit=UPLOAD_MAX_BYTES,
         )  # fmt: skip
+    count, peak = 0, 0.0
+
+    def measured(own: int) -> decoding.Take:
+        nonlocal count, peak
+        count, peak, take = 0, 0.0, begin(own)
+
+        def measure(block: Samples) -> None:
+            nonlocal count, peak
+            count += len(block)
+            if len(block):
+                peak = max(peak, float(block.max()), -float(block.min()))
+            take(block)
+
+        return measure
+
     try:
-        mono, own = decoding.decode(data, decoding.Limits(UPLOAD_MAX_S, RATE_MIN, RATE_MAX, UPLOAD_MAX_SAMPLES))
+        own = decoding.read(data, decoding.Limits(UPLOAD_MAX_S, RATE_MIN, RATE_MAX, UPLOAD_MAX_SAMPLES), measured)
     except decoding.NotSound as error:
         raise BadInput(f"The {name} is not a sound file this app can read. {_WHAT}.") from error
     except decoding.Damaged as error:
         raise BadInput(f"The {name} is damaged: it cannot be read to its end. Save it again.") from error
+    except decoding.NotSamples as error:
+        raise BadInput(
+            f"The {name} has samples that are not a number, or far beyond full scale. Save it again as 16-bit WAV or "
+            "FLAC."
+        ) from error
+    except decoding.ManyChannels as error:
+        raise BadInput(
+            f"The {name} has {error.channels:,} channels; at most {decoding.CHANNELS_MAX} are allowed. Save it as mono "
+            "or stereo.", channels=error.channels, limit=decoding.CHANNELS_MAX,
+        ) from error  # fmt: skip
     except decoding.StrangeRate as error:
         raise BadInput(
             f"The {name} has {error.rate:,} samples per second; {RATE_MIN:,} to {RATE_MAX:,} are allowed. Save it "
@@ -216,54 +296,40 @@ def decode_upload(data: bytes, rate: int = 0, name: str = "recording") -> tuple[
             f"The {name} is {long}; at most {most} are allowed{at_rate_of}. {advice}",
             seconds=error.seconds or None, limit=error.most,
         ) from error  # fmt: skip
-    if not len(mono) or len(mono) < UPLOAD_MIN_S * own:
-        raise BadInput(f"The {name} holds {len(mono)} samples, less than {UPLOAD_MIN_S} s of sound. Record longer.")
-    if max(float(mono.max()), -float(mono.min())) < SILENT:
+    except MemoryError as error:
+        raise BadInput(
+            f"The {name} needs more memory to be read than is allowed. Save it as mono WAV at 44,100 Hz, or shorten it."
+        ) from error
+    if not count or count < UPLOAD_MIN_S * own:
+        raise BadInput(f"The {name} holds {count} samples, less than {UPLOAD_MIN_S} s of sound. Record longer.")
+    if peak < SILENT:
         raise BadInput(f"The {name} is silent from beginning to end. Check the microphone, or upload another one.")
-    return at_rate(mono, own, rate)
+    return own
 
 
 def _time(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:,.0f} minutes"
 
 
-def at_rate(samples: Samples, own: int, rate: int) -> tuple[Samples, int]:
-    """Return samples at `rate` (0: at their own), and the rate."""
-    if rate and rate != own:
-        return resample(samples, own, rate), rate
-    return samples, own
-
-
-def keep_decoded(blobs: Blobs, ref: str, samples: Samples, rate: int) -> None:
-    """Keep what `decode_upload` made of a stored recording, so that no run decodes it again.
-
-    What would fill the disk, such as ten minutes at 96 kHz, is not kept: each run decodes it.
-    """
-    import soundfile
-
-    if samples.nbytes > DECODED_MAX_BYTES:
-        return
-    buffer = io.BytesIO()
-    soundfile.write(buffer, samples, rate, format="WAV", subtype="FLOAT")
-    blobs.put_beside(ref, _DECODED, buffer.getvalue())
-
-
 def open_recording(context: Context, ref: str, rate: int) -> tuple[Samples, int]:
     """Return a run's recording as `decode_upload` does, decoded only where nobody did it before (a file of the CLI)."""
+    import soundfile
+
+    from models.audio import decoding
+
     assert context.open_ref is not None
-    if (kept := context.open_beside(ref, _DECODED)) is None:
+    if (kept := context.open_beside(ref, DECODED)) is None:
         return decode_upload(context.open_ref(ref), rate)
-    samples, own = read_wav(kept)
-    return at_rate(samples[:, 0], own, rate)
-
-
-def resample(samples: Samples, before: int, after: int) -> Samples:
-    """Return samples (frames) at another rate, through a filter that keeps out what the new rate cannot hold."""
-    from scipy.signal import resample_poly  # 70 MB: never in the process that draws the pages
-
-    common = gcd(before, after)
-    out: Samples = resample_poly(samples, after // common, before // common).astype(np.float32)
-    return out
+    out = decoding.Gathered()
+    with soundfile.SoundFile(io.BytesIO(kept)) as file:
+        own = int(file.samplerate)
+        turned = Resampler(own, rate) if rate and rate != own else None
+        for block in file.blocks(decoding.BLOCK, dtype="float32"):
+            for part in turned.take(block) if turned is not None else (block,):
+                out.take(part)
+    if turned is not None:
+        out.take(turned.end())
+    return out.samples(), rate or own
 
 
 def pieces(samples: Samples, rate: int, most_s: float = PIECE_MAX_S) -> list[tuple[int, int]]:

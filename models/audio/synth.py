@@ -194,7 +194,8 @@ def _room(both: Samples, rate: int) -> Samples:
     tails[: int(0.012 * rate)] = 0  # the first wall is some metres away
     tails = signal.sosfilt(signal.butter(1, 5000, fs=rate, output="sos"), tails, axis=0)
     tails /= np.sqrt((tails**2).sum(0))
-    out: Samples = signal.fftconvolve(both, tails, axes=0)[: len(both)].astype(np.float32)
+    # in blocks of one size: of whole sounds, each of another length, the library would keep sixteen large FFT plans
+    out: Samples = signal.oaconvolve(both, tails, axes=0)[: len(both)].astype(np.float32)
     return out
 
 

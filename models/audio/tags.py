@@ -9,7 +9,26 @@ from collections.abc import Iterator
 ENDINGS = ("wav", "flac", "mp3", "ogg", "oga", "opus", "m4a", "mp4", "aif", "aiff")
 # ISO/IEC 23008-12: pictures in the container that MP4 has too
 _PICTURES = (b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+READS_MAX = 20_000  # of a file's tags; a file made by a program has some hundreds at most
+READ_MAX_BYTES = 2_000_000  # of one piece: a list of comments, never a picture
 log = logging.getLogger(__name__)
+
+
+class _Bounded(io.BytesIO):
+    """Read a file of which no more than so many pieces are looked at: it may hold millions of empty ones."""
+
+    left = READS_MAX
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.left -= 1
+        if self.left < 0:
+            raise ValueError(f"more than {READS_MAX:,} pieces")
+        if size is None or size < 0 or size > READ_MAX_BYTES:
+            end = self.tell() + size if size is not None and size >= 0 else len(self.getbuffer())
+            found = super().read(READ_MAX_BYTES)
+            self.seek(max(self.tell(), end))  # what follows is read where it is
+            return found
+        return super().read(size)
 
 
 def is_sound(data: bytes) -> bool:
@@ -35,7 +54,7 @@ def comments(data: bytes) -> Iterator[str]:
     from tinytag import TinyTag
 
     try:
-        tag = TinyTag.get(file_obj=io.BytesIO(data), duration=False)
+        tag = TinyTag.get(file_obj=_Bounded(data), duration=False)
         rest = [(name, value) for name, values in tag.other.items() for value in values]
     except Exception:  # of a damaged file the library raises many kinds
         log.info("the tags of a sound cannot be read", exc_info=True)

@@ -18,8 +18,9 @@ TONICS = ("C", "D", "E", "F", "G", "A", "Bb")
 MODES = {"maj": "major", "min": "minor", "dor": "Dorian", "mix": "Mixolydian"}
 RHYTHMS = ("reel", "jig", "slip jig", "hornpipe", "strathspey", "polka", "waltz", "march", "air", "any")
 BARS = ("|", "||", "|:", ":|", "[1", "[2")
-NOTE = re.compile(r"(\^|_|=)?([A-Ga-g])(,*|'*)(\d+)?(?:/(\d+))?(-)?$")
+NOTE = re.compile(r"(\^|_|=)?([A-Ga-g])(,{0,3}|'{0,3})(\d+)?(?:/(\d+))?(-)?$")
 REST = re.compile(r"z(\d+)?(?:/(\d+))?$")
+LENGTH_MAX = 1_000  # of either number of a written length: a tune has no note as long or as short
 _STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _SHARPS, _FLATS = "FCGDAEB", "BEADGCF"
 # sharps of the major key of each tonic, and how many more a mode of the same tonic has
@@ -88,12 +89,26 @@ def signature(key: str) -> dict[str, int]:
 
 
 def length_of(word: str) -> Fraction:
-    """Return a note's or rest's written length in eighths. Raises `ValueError` for another word."""
+    """Return a note's or rest's written length in eighths. Raises `ValueError` for any other word, and above
+    `LENGTH_MAX`.
+    """
     match = NOTE.match(word) or REST.match(word)
     if match is None:
         raise ValueError(f"{word!r} is not a note")
     numbers = match.groups()[-3:-1] if word[0] != "z" else match.groups()
-    return Fraction(int(numbers[0] or 1), int(numbers[1] or 1))
+    long, parts = (int(number[:5]) if number else 1 for number in numbers)
+    if not (0 < long <= LENGTH_MAX and 0 < parts <= LENGTH_MAX):
+        raise ValueError(f"{word[:20]!r} is longer or shorter than any note")
+    return Fraction(long, parts)
+
+
+def is_note(word: str) -> bool:
+    """Say whether a word is a note or a rest of a length that there is."""
+    try:
+        length_of(word)
+    except ValueError:
+        return False
+    return True
 
 
 def length_text(length: Fraction) -> str:
@@ -111,7 +126,7 @@ def read(text: str) -> Tune:
         word = words[at] if at < len(words) else ""
         value = word[2:].replace("_", " ")
         if not word.startswith(name) or (allowed is not None and value not in allowed) or not _is_key(name, value):
-            tune.problems.append(f"Word {at + 1} should begin with {name} and is {word!r}.")
+            tune.problems.append(f"Word {at + 1} should begin with {name} and is {word[:40]!r}.")
         else:
             setattr(tune, attribute, value)
             at += 1
@@ -142,10 +157,10 @@ class _Reader:
                 self._bar_line(word)
             elif word == "(3":
                 self.tuplet = 3
-            elif NOTE.match(word) or REST.match(word):
+            elif is_note(word):
                 self._note(word, place)
             else:
-                self.tune.problems.append(f"Word {place + 1}, {word!r}, has no meaning here.")
+                self.tune.problems.append(f"Word {place + 1}, {word[:40]!r}, has no meaning here.")
         self._end_bar()
         if self.section.bars or self.section.endings:
             self.tune.problems.append("The last section has no end.")
@@ -300,7 +315,7 @@ def _beamed(words: Sequence[str], metre: str) -> Iterator[str]:
     beam = 3 if metre in ("6/8", "9/8") else 4 if metre in ("4/4", "2/2") else 2
     at, joined, tuplet = Fraction(0), "", 0
     for word in words:
-        note = bool(NOTE.match(word) or REST.match(word))
+        note = is_note(word)
         if not note and word != "(3":
             if joined:
                 yield joined

@@ -7,28 +7,51 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageCms
 
 _GREYS = ("I;16", "I;16B", "I;16L", "I", "F")
-_BAND = 256  # rows that are laid on white at once: all of 40 million pixels would take four pictures' memory
+_BAND = 256  # rows that are turned at once: a whole picture would be held four times
 _SPACES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}  # what LittleCMS calls the colours of a profile: Pillow's mode
 
 
 def flat(picture: Image.Image, depth: int = 8) -> Image.Image:
-    """Return a loaded picture as RGB in sRGB, what is transparent laid on white; `depth` as in `alpha`."""
-    cover = alpha(picture, depth)
-    colours = in_srgb(picture)
-    if cover is None:
-        return colours
-    for top in range(0, colours.height, _BAND):
-        box = (0, top, colours.width, min(top + _BAND, colours.height))
-        band = colours.crop(box).convert("RGBA")
-        band.putalpha(cover.crop(box))
-        ground = Image.new("RGBA", band.size, "white")
-        colours.paste(Image.alpha_composite(ground, band).convert("RGB"), box)
+    """Return a loaded picture as RGB in sRGB, what is transparent laid on white; `depth` as in `alpha`.
+
+    A picture that is so already is returned as it is. Else what is held is the picture, the result and a band of it.
+    """
+    turn = profile_of(picture)
+    if picture.mode == "RGB" and turn is None and "transparency" not in picture.info:
+        return picture
+    colours = Image.new("RGB", picture.size)
+    for box, band in _bands(picture):
+        shown = _in_srgb(band, turn)
+        if (cover := alpha(band, depth)) is not None:
+            shown = shown.convert("RGBA")
+            shown.putalpha(cover)
+            shown = Image.alpha_composite(Image.new("RGBA", band.size, "white"), shown).convert("RGB")
+        colours.paste(shown, box)
     return colours
+
+
+def cover_of(picture: Image.Image, depth: int = 8) -> Image.Image | None:
+    """Return `alpha` of a whole picture; what is held beside both is a band."""
+    found = Image.new("L", picture.size)
+    for box, band in _bands(picture):
+        if (cover := alpha(band, depth)) is None:
+            return None
+        found.paste(cover, box)
+    return found
+
+
+def _bands(picture: Image.Image) -> Iterator[tuple[tuple[int, int, int, int], Image.Image]]:
+    """Yield a picture in bands of rows, each with its place."""
+    for top in range(0, picture.height, _BAND):
+        box = (0, top, picture.width, min(top + _BAND, picture.height))
+        yield box, picture.crop(box)
 
 
 def alpha(picture: Image.Image, depth: int = 8) -> Image.Image | None:
@@ -56,9 +79,38 @@ def alpha(picture: Image.Image, depth: int = 8) -> Image.Image | None:
     return picture.convert("RGBA").getchannel("A")
 
 
-def in_srgb(picture: Image.Image) -> Image.Image:
-    """Return a loaded picture's colours as RGB, by its profile where it has one that fits and says other than sRGB."""
-    profile = picture.info.get("icc_profile")
+@dataclass(frozen=True)
+class Profile:
+    """Hold what brings a picture's colours to sRGB: a transform, and the mode in which it takes them."""
+
+    turn: ImageCms.ImageCmsTransform
+    mode: str
+
+
+def profile_of(picture: Image.Image) -> Profile | None:
+    """Return a picture's profile where it has one that fits and says other than sRGB."""
+    data = picture.info.get("icc_profile")
+    if not data:
+        return None
+    try:
+        given = ImageCms.ImageCmsProfile(io.BytesIO(data))
+        mode = _SPACES.get(given.profile.xcolor_space, "")
+        fits = {
+            "CMYK": picture.mode == "CMYK",
+            "L": picture.mode in ("1", "L", "LA", "La", *_GREYS),
+            "RGB": picture.mode != "CMYK",
+        }  # fmt: skip
+        if not fits.get(mode):
+            return None
+        turn = ImageCms.buildTransform(given, ImageCms.createProfile("sRGB"), mode, "RGB")
+        # one of the many profiles that say sRGB would change nothing but roundings
+        return None if mode == "RGB" and _is_same(turn) else Profile(turn, mode)
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):  # damaged, or for other colours than these
+        return None
+
+
+def _in_srgb(picture: Image.Image, profile: Profile | None) -> Image.Image:
+    """Return a loaded picture's colours as RGB, by its profile."""
     if picture.mode in _GREYS:
         values = np.asarray(picture, dtype=np.float32)
         top = 255.0 if picture.mode == "F" and values.max() <= 255 else 65_535.0
@@ -68,32 +120,15 @@ def in_srgb(picture: Image.Image) -> Image.Image:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a palette's transparency is kept by `alpha`
         plain = picture if picture.mode == "RGB" else picture.convert("RGB")
-        if not profile:
-            return plain.copy() if plain is picture else plain
-        try:
-            return _by_profile(picture, plain, profile)
-        except (ImageCms.PyCMSError, OSError, ValueError, TypeError):  # damaged, or for other colours than these
+        if profile is None:
             return plain
-
-
-def _by_profile(picture: Image.Image, plain: Image.Image, profile: bytes) -> Image.Image:
-    given = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-    mode = _SPACES.get(given.profile.xcolor_space, "")
-    if mode == "CMYK" and picture.mode == "CMYK":
-        source = picture
-    elif mode == "L" and picture.mode in ("1", "L", "LA"):
-        source = picture.convert("L")
-    elif mode == "RGB" and picture.mode != "CMYK":
-        source = plain
-    else:
-        return plain
-    turn = ImageCms.buildTransform(given, ImageCms.createProfile("sRGB"), mode, "RGB")
-    # one of the many profiles that say sRGB would change nothing but roundings
-    if mode == "RGB" and _is_same(turn):
-        return plain
-    turned = ImageCms.applyTransform(source, turn)
-    assert turned is not None
-    return turned
+        source = plain if profile.mode == "RGB" else picture.convert(profile.mode)
+        try:
+            turned = ImageCms.applyTransform(source, profile.turn)
+        except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+            return plain
+        assert turned is not None
+        return turned
 
 
 def _is_same(turn: ImageCms.ImageCmsTransform) -> bool:

@@ -1,6 +1,7 @@
 """Pictures in and out: uploads checked before they are decoded, results as PNG with all that causes them inside.
 
 An upload is turned upright, brought to sRGB and laid on white. A file's texts are read without decoding its pixels.
+What decoded pixels take is limited by a file's header, and again by what was decoded.
 """
 
 from __future__ import annotations
@@ -8,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,14 +30,19 @@ if TYPE_CHECKING:
 
 PREVIEW_SIDE = 256
 UPLOAD_MAX_BYTES = 20_000_000
-UPLOAD_MAX_PIXELS = 40_000_000
+DECODED_MAX_BYTES = 100_000_000  # of an upload's pixels; Pillow holds a colour in 4 bytes
+UPLOAD_MAX_PIXELS = DECODED_MAX_BYTES // 4
 SIDE_MIN = 8
+TEXTS_MAX_CHARS = 4 * TEXT_MAX_CHARS  # of all texts that a picture carries
 CHUNK = "playground"  # our own key of the PNG text chunk
+COMMENT_START = '{"index":0,"stamp":{'  # of a JPEG's comment that holds the same
 FORMATS = ("PNG", "JPEG", "WEBP", "AVIF")  # and HEIF, which another library decodes
 BRANDS = (b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")  # of HEIF's family
 ENDINGS = ("png", "jpg", "jpeg", "jpe", "jfif", "webp", "avif", "heic", "heif")
 HALF = 127  # above it, 0 … 255, a mask is on
 _VIOLET, _COVER = (91, 61, 214), 0.62
+LIMITS = f"At most {UPLOAD_MAX_BYTES // 1_000_000} MB and {UPLOAD_MAX_PIXELS // 1_000_000} million pixels."
+_PIXELS_CHECKED = threading.Lock()  # Pillow's limit is one for the process
 _WHAT = "Upload a PNG, JPEG, WebP, AVIF or HEIC picture"
 
 
@@ -92,13 +99,9 @@ def decode_upload(data: bytes, name: str = "image") -> Image.Image:
     Looks at the bytes, not at a file name; takes the first frame of an animation. Raises `BadInput`, before any pixel
     is decoded, for empty and too large files, other formats and too many pixels; and for damaged files.
     """
-    picture = _checked(data, name)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return colours.flat(_upright(picture), _depth(data))
-    except Exception as error:  # decoders raise many kinds; each means that the file is damaged
-        raise _damaged(name) from error
+    found = _decoded(data, name, colours.flat)
+    found.info.clear()  # a profile is done with; the rest is read by `file_text`
+    return found
 
 
 def decode_mask(data: bytes, size: tuple[int, int]) -> Image.Image:
@@ -107,20 +110,32 @@ def decode_mask(data: bytes, size: tuple[int, int]) -> Image.Image:
     White is redrawn. On transparent ground what was painted is, in whatever colour; only one that is painted in white
     and black has its white redrawn. Raises as `decode_upload`.
     """
-    picture = _checked(data, "mask")
+    return _fitted(_decoded(data, "mask", _painted), size, Image.Resampling.NEAREST)
+
+
+def _decoded(data: bytes, name: str, read: Callable[[Image.Image, int], Image.Image]) -> Image.Image:
+    """Return what `read` makes of an upload's pixels, upright, and the bits per sample of its file."""
+    picture = _checked(data, name)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            mask = _painted(_upright(picture), _depth(data))
-    except Exception as error:  # see `decode_upload`
-        raise _damaged("mask") from error
-    return _fitted(mask, size, Image.Resampling.NEAREST)
+            upright = _upright(picture)
+            del picture  # with what its decoder holds
+            return read(upright, _depth(data))
+    except _TooManyPixels as error:
+        raise _too_large(name, *error.size) from error
+    except MemoryError as error:
+        raise BadInput(
+            f"The {name} needs more memory to be read than is allowed. Make it smaller, or save it as JPEG."
+        ) from error
+    except Exception as error:  # decoders raise many kinds; each means that the file is damaged
+        raise BadInput(f"The {name} is damaged or cut off: it cannot be read to its end. Save it again.") from error
 
 
 def _painted(picture: Image.Image, depth: int) -> Image.Image:
     """Return where a picture is painted as a mask, in its own size: "L", 255 or 0."""
     grey = np.asarray(colours.flat(picture, depth).convert("L"))
-    cover = colours.alpha(picture, depth)
+    cover = colours.cover_of(picture, depth)
     on = grey > HALF
     opaque = np.asarray(cover) if cover is not None else on
     if cover is not None and int(opaque.min()) <= HALF:
@@ -128,7 +143,7 @@ def _painted(picture: Image.Image, depth: int) -> Image.Image:
         shades = grey[drawn]
         dark, light = (shades < 64).mean(), (shades > 191).mean()
         on = drawn & on if dark + light > 0.95 and min(dark, light) > 0.02 else drawn
-    return Image.fromarray(np.where(on, 255, 0).astype(np.uint8))
+    return Image.fromarray(np.where(on, np.uint8(255), np.uint8(0)))
 
 
 def fit(picture: Image.Image, width: int, height: int) -> Image.Image:
@@ -182,8 +197,12 @@ def read_settings(data: bytes) -> Recovered | None:
     for text in (found.get(CHUNK, ""), found.get(PARAMETERS, "")):
         if len(text) > TEXT_MAX_CHARS:
             raise BadInput(f"The settings in this picture are {len(text):,} characters long: too long to be settings.")
-    if found.get(CHUNK):
-        return own_settings(found[CHUNK], "picture")
+    found = {name: text for name, text in found.items() if len(name) + len(text) <= TEXT_MAX_CHARS}
+    if (whole := sum(map(len, found.values()))) > TEXTS_MAX_CHARS:
+        raise BadInput(f"The texts in this picture are {whole:,} characters long: too long to be settings.")
+    own = found.get(CHUNK) or (found.get("comment", "") if found.get("comment", "").startswith(COMMENT_START) else "")
+    if own:
+        return own_settings(own, "picture")
     return makers.read(found)
 
 
@@ -199,10 +218,7 @@ def _checked(data: bytes, name: str) -> Image.Image:
     picture = _open(data, name)
     width, height = picture.size
     if width * height > UPLOAD_MAX_PIXELS:
-        raise BadInput(
-            f"The {name} is {width:,} × {height:,} pixels; at most {UPLOAD_MAX_PIXELS / 1e6:.0f} million pixels in all "
-            "are allowed. Make it smaller.", width=width, height=height,
-        )  # fmt: skip
+        raise _too_large(name, width, height)
     if min(width, height) < SIDE_MIN:
         raise BadInput(f"The {name} is {width} × {height} pixels; at least {SIDE_MIN} × {SIDE_MIN} are needed.")
     return picture
@@ -217,9 +233,14 @@ def _open(data: bytes, name: str) -> Image.Image:
         pi_heif.register_heif_opener()
         formats = (*FORMATS, "HEIF")
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _PIXELS_CHECKED:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            return Image.open(io.BytesIO(data), formats=formats)
+            usual = Image.MAX_IMAGE_PIXELS
+            Image.MAX_IMAGE_PIXELS = UPLOAD_MAX_PIXELS  # it refuses twice as many, some before a canvas is made
+            try:
+                return Image.open(io.BytesIO(data), formats=formats)
+            finally:
+                Image.MAX_IMAGE_PIXELS = usual
     except UnidentifiedImageError as error:
         raise BadInput(
             f"The {name} is not an image file this app can read, whatever its name says. {_WHAT}."
@@ -229,21 +250,37 @@ def _open(data: bytes, name: str) -> Image.Image:
             f"The {name} has far too many pixels; at most {UPLOAD_MAX_PIXELS / 1e6:.0f} million are allowed. "
             "Make it smaller."
         ) from error
+    except MemoryError as error:
+        raise BadInput(f"The {name} needs more memory to be read than is allowed. Make it smaller.") from error
     except Exception as error:  # a header that lies
         raise BadInput(f"The {name} is damaged: its header cannot be read. Save it again.") from error
 
 
+class _TooManyPixels(Exception):
+    """Say that more was decoded than a header told: a picture of `size`, width and height."""
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        super().__init__(size)
+        self.size = size
+
+
+def _too_large(name: str, width: int, height: int) -> BadInput:
+    return BadInput(
+        f"The {name} is {width:,} × {height:,} pixels; at most {UPLOAD_MAX_PIXELS / 1e6:.0f} million pixels in all "
+        "are allowed. Make it smaller.", width=width, height=height,
+    )  # fmt: skip
+
+
 def _upright(picture: Image.Image) -> Image.Image:
-    """Decode a picture's pixels and turn them as its EXIF says."""
+    """Decode a picture's pixels and turn them as its EXIF says; return them without the file and its decoder."""
     picture.load()
-    ImageOps.exif_transpose(picture, in_place=True)
-    return picture
+    if picture.width * picture.height > UPLOAD_MAX_PIXELS:  # a header that lies
+        raise _TooManyPixels(picture.size)
+    pixels = picture._new(picture.im)
+    ImageOps.exif_transpose(pixels, in_place=True)
+    return pixels
 
 
 def _depth(data: bytes) -> int:
     """Return the bits per sample of a PNG, 8 for every other file."""
     return data[24] if data.startswith(b"\x89PNG") else 8
-
-
-def _damaged(name: str) -> BadInput:
-    return BadInput(f"The {name} is damaged or cut off: it cannot be read to its end. Save it again.")

@@ -7,13 +7,15 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from models import outside
 from models.diffusion import samplers
 from models.stamps import Recovered
 from models.types import SEED_MAX, is_number
 
+NAMED_MAX = 50  # settings that are named one by one
 NAMED_MAX_CHARS = 120  # of a setting that is not known here, in the sentence that names it
 SKIP = "skip"  # says nothing of how to make the picture again: versions, dates, hashes that say which file
-_SIZE = re.compile(r"\s*\(?\s*(\d{1,5})\s*[x×,]\s*(\d{1,5})\s*\)?\s*")
+_SIZE = re.compile(r"\(?\s*(\d{1,5})\s*[x×,]\s*(\d{1,5})\s*\)?")
 _WHOLE = re.compile(r"[+-]?\d{1,40}(\.0+)?")
 
 
@@ -79,7 +81,9 @@ class Gathered:
             self.name(name, value, f"the nearest one here is taken: {sampler.scheduler}")
 
     def recovered(self) -> Recovered:
-        """Return all that was gathered."""
+        """Return all that was gathered; of very many settings that cannot be taken, the first are named."""
+        if (more := len(self.unknown) - NAMED_MAX) > 0:
+            self.unknown[NAMED_MAX:] = [f"and {more:,} more"]
         return Recovered(
             self.source, None, self.inputs, self.params, self.seed, self.unknown, self.new_seed, self.made_with
         )
@@ -88,8 +92,8 @@ class Gathered:
 def read_json(text: str) -> Any:
     """Return the JSON in a text, None where it is none."""
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return outside.read_json(text)
+    except outside.Unreadable:
         return None
 
 
@@ -129,7 +133,7 @@ def _schedule(value: Any) -> dict[str, Any]:
 
 
 def _size(value: Any) -> dict[str, Any]:
-    match = _SIZE.fullmatch(_text(value))
+    match = _SIZE.fullmatch(_text(value).strip())
     if match is None:
         raise ValueError(value)
     return {"width": int(match[1]), "height": int(match[2])}

@@ -20,6 +20,7 @@ from models.stamps import Recovered
 Texts = Mapping[str, str]
 PARAMETERS = "parameters"  # the key under which stable-diffusion-webui, and others after it, write
 _PLACES = (PARAMETERS, texts.COMMENT, "exif:ImageDescription", "exif:XPComment", "comment", "Comment", "Description")
+LINE_MAX_CHARS = 20_000  # of a command line: shlex adds letter to letter, in the square of the length
 _BRACKETS = re.compile(r"\[([^\[\]]*)\]")  # how InvokeAI 2 marked what is not wanted
 
 
@@ -80,6 +81,8 @@ def _invoke_2(found: Texts) -> Recovered | None:
 
 def _dream(line: str) -> dict[str, Any] | None:
     """Return the settings of a command line such as `"a kite" -s 24 -S 77 -W 64 -H 96 -C 6.5 -A k_euler_a`."""
+    if len(line) > LINE_MAX_CHARS:
+        return None
     try:
         words = shlex.split(line)
     except ValueError:

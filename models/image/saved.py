@@ -1,10 +1,10 @@
-"""Which files of pictures tell their making, and how they are read."""
+"""Which files of pictures tell their making, how they are read, and how many are laid out on a sheet."""
 
 from __future__ import annotations
 
-from models.image import comfy, files
+from models.image import comfy, contact, files
 from models.image.webui import parse_parameters
-from models.stamps import TEXT_MAX_CHARS, Reader, Recovered
+from models.stamps import TEXT_MAX_CHARS, Reader, Recovered, SheetMaker
 
 NOTES = ("txt", "json")  # what programs lay beside a picture, or save of their graph: its settings as text
 
@@ -32,3 +32,4 @@ READERS = (
     Reader("picture", files.ENDINGS, files.is_picture, files.read_settings),
     Reader("text of a picture", NOTES, is_note, read_note),
 )
+SHEETS = SheetMaker("image", contact.seen, contact.save)

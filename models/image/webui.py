@@ -22,7 +22,6 @@ _STEPS = re.compile(r"[ \t]*Steps:[ \t]*\d+[ \t]*(,|$)")
 _IN_LINE = re.compile(r"(?:^|[\s.,;])(?=Steps:[ \t]*\d+[ \t]*,)")
 _END = re.compile(r"[,\n]|\Z")
 _AT_START = re.compile(r"^[ \t]*Negative prompt:", re.IGNORECASE | re.MULTILINE)
-_WITHIN = re.compile(r"\.?[ \t]*Negative prompt:")  # where line breaks became full stops, those belong to neither
 _DECODER = json.JSONDecoder(strict=False)  # a line break may stand within quotes
 _FAILED_MAX = 20  # quotes and brackets that never close: after so many they are letters like others
 _STRENGTH = "Denoising strength"
@@ -144,11 +143,16 @@ def _pairs(text: str) -> list[tuple[str, str]]:
 
 def _prompts(text: str) -> tuple[str, str]:
     """Return prompt and negative prompt of what stands before the pairs."""
-    match = _AT_START.search(text) or _WITHIN.search(text)
-    if match is None:
-        return text.strip(), ""
-    negative = _AT_START.sub("", text[match.end() :])
-    return text[: match.start()].strip(), "\n".join(line.strip() for line in negative.split("\n")).strip()
+    if match := _AT_START.search(text):
+        before, behind = text[: match.start()], text[match.end() :]
+    else:
+        before, named, behind = text.partition(_NEGATIVE)
+        if not named:
+            return text.strip(), ""
+        # where line breaks became full stops, those belong to neither
+        before = before.rstrip(" \t").removesuffix(".")
+    negative = _AT_START.sub("", behind)
+    return before.strip(), "\n".join(line.strip() for line in negative.split("\n")).strip()
 
 
 def _quoted(value: Any) -> str:

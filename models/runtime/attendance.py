@@ -19,15 +19,12 @@ class Attendance:
         self._alive = alive
         self._gone_after_s = gone_after_s
         self._sessions: dict[str, tuple[str, ...]] = {}
-        self._lasting: set[str] = set()
+        self._clients: dict[str, str] = {}
         self._gone_since: dict[str, float] = {}  # owner -> monotonic time
 
-    def enter(self, owner: str, session: str, *, lasting: bool) -> None:
-        """Count a session as its owner's. `lasting` owners are known again after a reload."""
-        if lasting:
-            self._lasting.add(owner)
-        else:
-            self._lasting.discard(owner)
+    def enter(self, owner: str, session: str, client: str = "") -> None:
+        """Count a session as its owner's; `client` is the network address it came from, "" for this machine's own."""
+        self._clients[owner] = client
         others = [one for one in self._sessions.get(owner, ()) if one != session]
         self._sessions[owner] = (*others, session)[-SESSIONS:]
         self.present(owner)
@@ -36,9 +33,9 @@ class Attendance:
         """Say whether any page of an owner is connected."""
         return any(self._alive(session) for session in self._sessions.get(owner, (owner,)))
 
-    def lasts(self, owner: str) -> bool:
-        """Say whether an owner is known again after a reload, so that nobody else may take what is theirs."""
-        return owner in self._lasting
+    def client(self, owner: str) -> str:
+        """Return the network address that an owner's newest session came from, "" where there is none."""
+        return self._clients.get(owner, "")
 
     def present(self, owner: str) -> None:
         """Note that an owner is there now."""
@@ -71,6 +68,5 @@ class Attendance:
 
     def drop(self, owner: str) -> None:
         """Forget an owner."""
-        for kept in (self._gone_since, self._sessions):
+        for kept in (self._gone_since, self._sessions, self._clients):
             kept.pop(owner, None)
-        self._lasting.discard(owner)

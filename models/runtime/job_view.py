@@ -35,7 +35,6 @@ class JobView:
     runs: tuple[Run, ...]
     error: dict[str, Any] | None
     stopping: bool
-    token: str
     submitted_at: float
     started_at: float | None
     request_started_at: float | None
@@ -62,7 +61,7 @@ def of_runs(runs: Sequence[Run]) -> JobView:
     begun, took = first.created_at, float(last.stats.get("seconds") or 0.0)
     return JobView(
         id=first.job, owner=first.owner, state=worst, place=0, requests=tuple(run.request for run in runs),
-        index=len(runs) - 1, progress=None, preview=None, runs=tuple(runs), error=last.error, stopping=False, token="",
+        index=len(runs) - 1, progress=None, preview=None, runs=tuple(runs), error=last.error, stopping=False,
         submitted_at=begun, started_at=begun, request_started_at=last.created_at, steps_per_s=0.0,
         finished_at=last.created_at + took, version=0, purpose=first.purpose,
     )  # fmt: skip

@@ -1,93 +1,111 @@
 """Who runs next, what each job last said, and what becomes of a job whose owner went away. No torch.
 
-A job is one or more requests of one owner (a person, with one session or several), run in turn. One thread runs jobs,
-owners in turn; one thread watches who is still there. `_guard` protects every field of this object and of its jobs, and
-is never held while the engine, the store or the caller's `alive` is called.
+A job is one or more requests of one owner (a person, with one session or several), run in turn; `line` holds those
+that are not finished. One computes at a time: the threads that run jobs are `OPEN_MAX`, as a long one may be set aside
+for a short one of somebody else. One thread watches who is still there. `_guard` protects every field of this object,
+of its line and of its jobs, and is never held while the engine, the store or the caller's `alive` is called.
 """
 
 from __future__ import annotations
 
 import logging
-import secrets
 import threading
 import time
 import uuid
-from collections import deque
 from collections.abc import Callable, Sequence
 
-from models.errors import BadRequest, PlaygroundError, QueueFull
-from models.events import Event, Final, is_stepping
+from models.errors import BadRequest, NotNow, PlaygroundError, QueueFull
+from models.events import RESTING, Event, Final, Progress
 from models.runtime.attendance import Attendance
 from models.runtime.calls import Calls
 from models.runtime.engine import Engine, StopSignal
-from models.runtime.job import Job
+from models.runtime.forecasts import Rates, Work
+from models.runtime.job import Choose, Job
 from models.runtime.job_view import FINISHED, STUDY, JobState, JobView
+from models.runtime.line import Line
+from models.runtime.turns import OPEN_MAX
 from models.settings import Settings
 from models.store import Store
-from models.types import Request, Run, RunStatus
+from models.sweeps.spec import PURPOSE
+from models.types import Request, Run
 
 log = logging.getLogger(__name__)
 
 TICK_S = 0.1
+LOOK_S = 0.5  # while a job waits
+MOST_AT_ONCE = 64  # requests that are looked at for such as may be made together
 
 
 class Jobs:
     """Queue, run and keep jobs. `validate` checks a request as the catalogue does; `alive` says whether a session is
-    still there.
+    still there; `weigh` says what a request asks for; `group` how many of the first of some may be made at once.
     """
 
     def __init__(
         self, engine: Engine, store: Store, settings: Settings,
         validate: Callable[[Request], object], alive: Callable[[str], bool] = lambda session: True,
+        weigh: Callable[[Request], Work] = lambda request: Work(),
+        group: Callable[[Sequence[Request]], int] = lambda requests: 1,
     ) -> None:  # fmt: skip
         self.engine = engine
         self.calls = Calls(engine)
         self.store = store
         self.settings = settings
-        self._validate = validate
+        self.rates = Rates(settings.data_dir / "rates.json")
+        self._validate, self._weigh, self._group = validate, weigh, group
         self._attendance = Attendance(alive, settings.gone_after_s)
         self._guard = threading.Condition()
         self._jobs: dict[str, Job] = {}
-        self._waiting: dict[str, deque[Job]] = {}  # owner -> its queue; the first owner is next
-        self._running: Job | None = None
+        self._line = Line(settings, self._attendance.is_gone)
         self._forgotten: set[str] = set()
         self._closed = False
         self._threads = [
             threading.Thread(target=target, name=f"jobs-{name}", daemon=True)
-            for name, target in (("run", self._run_jobs), ("presence", self._watch_owners))
+            for name, target in [*[("run", self._run_jobs)] * OPEN_MAX, ("presence", self._watch_owners)]
         ]
         for thread in self._threads:
             thread.start()
 
-    def submit(self, owner: str, requests: Sequence[Request], purpose: str = "") -> str:
-        """Queue a job and return its id; its view tells the `purpose`. Raises `BadRequest` errors and `QueueFull`."""
+    def submit(
+        self, owner: str, requests: Sequence[Request], purpose: str = "", budget_s: float | None = None,
+        choose: Choose | None = None,
+    ) -> str:  # fmt: skip
+        """Queue a job and return its id; its view tells the `purpose`. Raises `BadRequest` errors and `QueueFull`.
+
+        `budget_s`: it begins none of its requests but the first once it has run for so many seconds. `choose` is given
+        the runs that there are and the indices of the requests that are left, and returns those, the next one first.
+        """
         if not requests:
             raise BadRequest("There is nothing to run: a job needs at least one request.")
         for request in requests:
             self._validate(request)
-        job = Job(uuid.uuid4().hex, owner, tuple(requests), purpose, stop=StopSignal(owner))
+        works = tuple(self._weigh(request) for request in requests)
+        at_once = purpose == PURPOSE and len(requests) > 1 and self._group(requests[:2]) > 1
+        forecast_s = sum(self.rates.seconds(one, at_once) for one in works)
+        measured = all(map(self.rates.knows, works))
+        forecast_s = min(forecast_s, forecast_s if budget_s is None else budget_s + self.rates.seconds(works[0]))
         with self._guard:
-            own = len(self._waiting.get(owner, ()))
-            if own >= self.settings.queue_per_owner:
-                raise QueueFull(
-                    f"{own} of your runs wait already; at most {self.settings.queue_per_owner} may. "
-                    "Wait for one to finish, or stop one."
-                )
-            total = sum(len(queue) for queue in self._waiting.values())
-            if total >= self.settings.queue_total:
-                raise QueueFull(
-                    f"{total} runs wait already; at most {self.settings.queue_total} may. Try again in a minute."
-                )
+            job = Job(
+                uuid.uuid4().hex, owner, tuple(requests), purpose, self._attendance.client(owner), works, forecast_s,
+                stop=StopSignal(owner), budget_s=budget_s, choose=choose,
+            )  # fmt: skip
+            if refusal := self._line.refusal(job, measured=measured):
+                raise QueueFull(refusal)
             self._jobs[job.id] = job
-            self._waiting.setdefault(owner, deque()).append(job)
+            self._line.waiting.append(job)
             self._attendance.present(owner)
             self._guard.notify_all()
         return job.id
 
-    def attend(self, owner: str, session: str, *, lasting: bool = False) -> None:
-        """Count a session as its owner's, so that the owner is there while it is; `lasting` as in `Attendance`."""
+    def attend(self, owner: str, session: str, client: str = "") -> None:
+        """Count a session as its owner's, so that the owner is there while it is; `client` as in `Attendance`."""
         with self._guard:
-            self._attendance.enter(owner, session, lasting=lasting)
+            self._attendance.enter(owner, session, client)
+
+    def forecast(self, request: Request) -> float | None:
+        """Return how many seconds a request takes, at most, by what this machine has measured; None if nothing."""
+        work = self._weigh(request)
+        return self.rates.seconds(work) if self.rates.knows(work) else None
 
     def stop(self, owner: str, job_id: str) -> None:
         """Ask a job to end with what it has; asked twice, it is cut. A job of another owner is left alone."""
@@ -115,30 +133,15 @@ class Jobs:
         with self._guard:
             return [self._view(job) for job in self._jobs.values() if job.owner == owner]
 
+    def open_runs(self) -> set[str]:
+        """Return the ids of the runs of all jobs that are under way or the last of their owner."""
+        with self._guard:
+            return {run.id for job in self._jobs.values() for run in job.runs}
+
     def waiting(self) -> int:
         """Return how many jobs wait, of all owners."""
         with self._guard:
-            return sum(len(queue) for queue in self._waiting.values())
-
-    def adopt(self, token: str, owner: str) -> str | None:
-        """Hand the job of `token`, and all that its session owned, to a new session; return the job's id.
-
-        None where no job has this token, its session is still there, or its owner comes back by themselves. A token
-        works once: the job gets a new one.
-        """
-        with self._guard:
-            # as bytes: compare_digest refuses text beyond ASCII, and anything may stand in an address
-            guess = token.encode("utf-8", "surrogatepass")
-            job = next((one for one in self._jobs.values() if secrets.compare_digest(one.token.encode(), guess)), None)
-            old = job.owner if job is not None else ""
-            lasts = self._attendance.lasts(old)
-        if job is None or old == owner or lasts or self._attendance.there(old):
-            return None
-        with self._guard:
-            if job.owner != old or job.token != token:
-                return None  # another session was quicker
-        self.move(old, owner)
-        return job.id
+            return len(self._line.waiting)
 
     def move(self, old: str, new: str) -> None:
         """Hand all that one owner has to another, as when they sign in or come back.
@@ -149,11 +152,10 @@ class Jobs:
         with self._guard:
             for one in self._jobs.values():
                 if one.owner == old:
-                    one.owner, one.token, one.version = new, secrets.token_urlsafe(18), one.version + 1
+                    one.owner, one.version = new, one.version + 1
                     for run in one.runs:
                         run.owner = new
-            if old in self._waiting:
-                self._waiting.setdefault(new, deque()).extend(self._waiting.pop(old))
+            self._line.turns.move(old, new, time.monotonic())
             self._attendance.drop(old)
         self.store.move_owner(old, new)  # what ended in between
 
@@ -169,6 +171,7 @@ class Jobs:
                     job.forgotten = True
                 self._jobs.pop(job.id, None)
             self._attendance.drop(owner)
+            self._line.turns.forget(owner)
             self._forgotten.add(owner)
         self.store.forget(owner)
 
@@ -178,33 +181,30 @@ class Jobs:
             return owner in self._forgotten
 
     def close(self, wait_s: float = 0.0) -> bool:
-        """Stop the threads and the job that runs; the engine is the caller's.
+        """Stop the threads and the jobs that run; the engine is the caller's.
 
-        Returns whether the running job has ended, and what it had is kept, within `wait_s`. May be called again.
+        Returns whether they have ended, and what they had is kept, within `wait_s`. May be called again.
         """
         with self._guard:
-            if self._running is not None and not self._closed:
-                self._running.stop.request()
+            for job in self._line.begun if not self._closed else ():
+                job.stop.request()
             self._closed = True
             self._guard.notify_all()
-        self._threads[0].join(wait_s)
-        return not self._threads[0].is_alive()
+        limit = time.monotonic() + wait_s
+        for thread in self._threads[:OPEN_MAX]:
+            thread.join(max(0.0, limit - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads[:OPEN_MAX])
 
     # -- under the guard -------------------------------------------------------------------------------------------
 
     def _stop(self, job: Job) -> None:
         if job.state == "queued":
-            self._dequeue(job)
+            self._line.waiting.remove(job)
             self._finish(job, "stopped")
         else:
             job.stop.request()
             job.version += 1
-
-    def _dequeue(self, job: Job) -> None:
-        queue = self._waiting[job.owner]
-        queue.remove(job)
-        if not queue:
-            del self._waiting[job.owner]
+            self._guard.notify_all()
 
     def _finish(self, job: Job, state: JobState) -> None:
         job.state, job.finished_at, job.preview = state, time.time(), None
@@ -218,77 +218,112 @@ class Jobs:
             del self._jobs[one.id]
 
     def _view(self, job: Job) -> JobView:
-        return JobView(
-            job.id, job.owner, job.state, self._place(job), job.requests, job.index, job.progress, job.preview,
-            tuple(job.runs), job.error, job.stop.asked, job.token, job.submitted_at, job.started_at,
-            job.request_started_at, job.steps_per_s, job.finished_at, job.version, job.purpose,
-        )  # fmt: skip
-
-    def _place(self, job: Job) -> int:
-        """Return 1 for the job that is next … by the turns that owners take."""
-        if job.state != "queued":
-            return 0
-        queues = [list(queue) for queue in self._waiting.values()]
-        order = [queue[turn] for turn in range(max(map(len, queues))) for queue in queues if turn < len(queue)]
-        return order.index(job) + 1
-
-    def _next(self) -> Job | None:
-        """Take the next job: owners in turn; those who went away only when nobody else waits."""
-        present = [owner for owner in self._waiting if not self._attendance.is_gone(owner)]
-        owner = next(iter(present or self._waiting), None)
-        if owner is None:
-            return None
-        queue = self._waiting.pop(owner)
-        job = queue.popleft()
-        if queue:
-            self._waiting[owner] = queue  # at the end: the others go first
-        return job
+        return job.view(self._line.place(job))
 
     # -- the thread that runs --------------------------------------------------------------------------------------
 
     def _run_jobs(self) -> None:
         while True:
             with self._guard:
-                while (job := None if self._closed else self._next()) is None:
+                while (job := None if self._closed else self._line.next()) is None:
                     if self._closed:
                         return
-                    self._guard.wait()
-                self._running, job.state, job.started_at = job, "running", time.time()
-                job.version += 1
+                    self._guard.wait(LOOK_S if self._line.waiting else None)  # what runs may become long meanwhile
             try:
                 self._run(job)
+            except NotNow:
+                with self._guard:
+                    self._line.put_back(job)
+                    if job.stop.asked:
+                        self._stop(job)
+                continue
             except Exception as error:
                 log.exception("job %s failed", job.id)
                 with self._guard:
                     job.error = job.error or PlaygroundError(f"The run failed ({type(error).__name__}).").to_dict()
             with self._guard:
-                self._running = None
+                self._line.end(job)
+                self._guard.notify_all()
                 state: JobState = "failed" if job.error else "stopped" if job.stop.asked else "done"
                 self._finish(job, state)
 
     def _run(self, job: Job) -> None:
-        for index, request in enumerate(job.requests):
-            if job.stop.asked:
+        while left := [index for index in range(len(job.requests)) if index not in job.made]:
+            with self._guard:
+                self._let_pass(job)
+            if job.stop.asked or job.is_spent(time.monotonic()):
                 return
+            left = job.sorted(left)
+            # only the cells of a sweep may end in another order than they were asked for
+            ahead = [job.requests[index] for index in left[:MOST_AT_ONCE]] if job.purpose == PURPOSE else []
+            many = self._group(ahead) if len(ahead) > 1 else 1
             with self._guard:
-                job.index, job.preview, job.progress = index, None, None
-                job.first_step, job.steps_per_s, job.counts = None, 0.0, ("", "")
-                job.request_started_at = time.time()
-                job.version += 1
-            run = self._run_one(job, request)
-            try:
-                self._keep(job, run)
-            except PlaygroundError as error:
-                # the result stays on the page; only keeping it failed
-                log.error("run %s was not stored: %s", run.id, error.message)
-                run.stats["not_stored"] = error.message
-            with self._guard:
-                run.owner = job.owner
-                job.runs.append(run)
-                job.preview = None
-                job.version += 1
-                if run.error:
-                    job.error = run.error
+                job.turn_to(left[0], time.time())
+            if many > 1:
+                self._run_together(job, left[:many])
+            else:
+                self._add(job, left[0], self._run_one(job, job.requests[left[0]]))
+
+    def _run_together(self, job: Job, places: Sequence[int]) -> None:
+        """Run some of a job's requests at once; each gets its run as it ends, if it does not begin after Stop."""
+        created_at, requests = time.time(), [job.requests[place] for place in places]
+        try:
+            for index, event in self.engine.generate_together(requests, job.stop):
+                place, error = places[index], event if isinstance(event, PlaygroundError) else None
+                if isinstance(event, PlaygroundError) or event.kind == "final":
+                    final = None if isinstance(event, PlaygroundError) or event.kind != "final" else event
+                    with self._guard:
+                        job.preview = job.preview if job.index == place else None  # it is another one's
+                        run = job.run_of(requests[index], created_at, final, error)
+                    self._add(job, place, run)
+                elif place not in job.made:
+                    with self._guard:
+                        if job.index != place:
+                            job.turn_to(place, time.time())
+                    self._take(job, event)
+        except NotNow:
+            raise
+        except Exception as problem:
+            log.exception("runs of %s failed", requests[0].model)
+            error = _internal(problem)
+            for place in places:
+                if place not in job.made:
+                    self._add(job, place, job.run_of(job.requests[place], created_at, None, error))
+        for place in places:
+            if place not in job.made and not job.stop.asked:
+                self._add(job, place, job.run_of(job.requests[place], created_at, None, None))
+
+    def _add(self, job: Job, index: int, run: Run) -> None:
+        """Keep the run of one of a job's requests."""
+        self.rates.learn(job.works[index], run)
+        try:
+            self._keep(job, run)
+        except PlaygroundError as error:
+            # the result stays on the page; only keeping it failed
+            log.error("run %s was not stored: %s", run.id, error.message)
+            run.stats["not_stored"] = error.message
+        with self._guard:
+            run.owner = job.owner
+            job.runs.append(run)
+            job.made.add(index)
+            job.preview = None
+            job.version += 1
+            if run.error:
+                job.error = run.error
+
+    def _let_pass(self, job: Job) -> None:
+        """Wait before a request while a short run of somebody else goes first, as between two steps.
+
+        Between two requests nothing of a job is in memory: what did not fit beside the one before is tried again.
+        """
+        job.not_for.clear()
+        if not job.runs or not (self._line.begun[-1] is not job or self._line.begins()):
+            return
+        job.take(Progress(RESTING), time.monotonic())
+        self._guard.notify_all()
+        self._guard.wait_for(
+            lambda: self._closed or job.stop.asked or (self._line.begun[-1] is job and not self._line.begins())
+        )
 
     def _keep(self, job: Job, run: Run) -> None:
         """Store a run as that of whom its job is by then; who was forgotten meanwhile leaves nothing."""
@@ -309,44 +344,22 @@ class Jobs:
             for event in self.engine.generate(request, job.stop):
                 final = event if event.kind == "final" else final
                 self._take(job, event)
+        except NotNow:
+            raise
         except PlaygroundError as problem:
             error = problem
         except Exception as problem:
             log.exception("run of %s failed", request.model)
-            kind = type(problem).__name__
-            error = PlaygroundError(f"The run failed with an internal error ({kind}). Run it again; see worker.log.")
+            error = _internal(problem)
         with self._guard:
-            preview, owner = job.preview, job.owner
-        status: RunStatus = "done"
-        if error is not None:
-            status = "failed"
-        elif final is None or final.stats.get("stopped"):
-            status = "stopped"
-        # what a run that failed had so far is its last preview
-        last = final or preview
-        return Run(
-            id=uuid.uuid4().hex, owner=owner, job=job.id, request=request, status=status, created_at=created_at,
-            outputs=list(last.outputs) if last else [], stats=last.stats.copy() if last else {},
-            error=error.to_dict() if error else None, purpose=job.purpose,
-        )  # fmt: skip
+            return job.run_of(request, created_at, final, error)
 
     def _take(self, job: Job, event: Event) -> None:
         with self._guard:
-            if event.kind == "progress":
-                before, job.progress, now = job.progress, event, time.monotonic()
-                if not is_stepping(event):
-                    job.first_step = None  # the pictures after these count their steps anew
-                elif job.counts != (event.stage, event.unit):  # tokens, and then tunes
-                    job.counts, job.first_step, job.steps_per_s = (event.stage, event.unit), None, 0.0
-                elif before is not None and event.step < before.step:
-                    job.first_step = None
-                if is_stepping(event) and event.step:
-                    first_step, first_at = job.first_step = job.first_step or (event.step, now)
-                    if event.step > first_step and now > first_at:
-                        job.steps_per_s = (event.step - first_step) / (now - first_at)
-            elif event.kind == "preview":
-                job.preview = event
-            job.version += 1
+            rested = job.resting_since is not None
+            job.take(event, time.monotonic())
+            if rested != (job.resting_since is not None):
+                self._guard.notify_all()
 
     # -- the thread that watches who is there ----------------------------------------------------------------------
 
@@ -366,10 +379,8 @@ class Jobs:
     def _part(self, there: dict[str, bool]) -> None:
         gone = self._attendance
         gone.note(there)
-        running = self._running
-        if running is not None and not running.stop.asked and gone.is_gone(running.owner):
-            others = [owner for owner in self._waiting if owner != running.owner and not gone.is_gone(owner)]
-            if others:
+        for running in self._line.left_for_others():
+            if not running.stop.asked:
                 running.stop.request()
         for owner in gone.away():
             if gone.gone_s(owner) < self.settings.keep_alone_s:
@@ -381,3 +392,8 @@ class Jobs:
                     self._stop(job)
             if all(job.owner != owner for job in self._jobs.values()):
                 gone.drop(owner)
+
+
+def _internal(problem: Exception) -> PlaygroundError:
+    kind = type(problem).__name__
+    return PlaygroundError(f"The run failed with an internal error ({kind}). Run it again; see worker.log.")

@@ -1,5 +1,7 @@
 """The loaded models of one process: bytes, leases, one load at a time, eviction.
 
+A run holds memory of its own beside its model's (`Family.run_bytes`): idle models go before a run that would not fit.
+
 `_guard` protects the table and is held for moments only; `_loading` is held for a whole load, so that two models never
 load at once and a second requester of a model finds it loaded. Order: `_loading`, then `_guard`.
 """
@@ -29,34 +31,62 @@ class _Entry:
     loaded: Loaded
     bytes: int
     leases: int = 0
+    running: int = 0  # bytes that the runs which hold the leases may take
     used: int = 0  # turn of the last use: the lowest goes first
     tool: bool = False  # memory of a tool's process, no model
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """Say what loading a model takes. Sizes in bytes; `could_unload` are ids that no run uses, oldest first."""
+    """Say what loading a model, and a run of it, takes. Sizes in bytes.
+
+    `needed_bytes` is for the load, 0 where it is loaded; `could_unload` are ids that no run uses, oldest first;
+    `room_bytes` is what is free when they are gone.
+    """
 
     needed_bytes: int
     free_bytes: int
     could_unload: tuple[str, ...]
     fits: bool
+    run_bytes: int = 0
+    room_bytes: int = 0
 
     def __str__(self) -> str:
-        return f"needs {size(self.needed_bytes)}, {size(self.free_bytes)} is free"
+        needs = " and ".join(
+            [size(self.needed_bytes)] * bool(self.needed_bytes or not self.run_bytes)
+            + [f"about {size(round(self.run_bytes, -6))} for this run"] * bool(self.run_bytes)
+        )
+        return f"needs {needs}, {size(self.free_bytes)} is free"
 
 
 class Registry:
-    """Hold loaded models within `budget_bytes`. Thread-safe. `on_change` is called after every load and unload."""
+    """Hold loaded models, and what runs take, within a budget. Thread-safe. `on_change` is called after every change.
 
-    def __init__(self, catalog: Catalog, budget_bytes: int, on_change: Callable[[], None] | None = None) -> None:
-        self.budget_bytes = budget_bytes
+    `budget` is a number of bytes, or a `memory.Budget`, which is asked anew each time and told when nothing runs.
+    """
+
+    def __init__(
+        self, catalog: Catalog, budget: int | memory.Budget, on_change: Callable[[], None] | None = None
+    ) -> None:
+        self._budget = budget
         self._catalog = catalog
+        self._begun: set[str] = set()  # families that ran: their libraries are imported
         self._on_change = on_change or (lambda: None)
         self._entries: dict[str, _Entry] = {}
         self._guard = threading.Lock()
         self._loading = threading.Lock()
         self._turns = itertools.count(1)
+
+    @property
+    def budget_bytes(self) -> int:
+        """Return what models and runs may take together, as it is now."""
+        return self._budget if isinstance(self._budget, int) else self._budget()
+
+    @property
+    def held_bytes(self) -> int:
+        """Return the bytes of all loaded models and what the runs under way may take."""
+        with self._guard:
+            return self._held()
 
     @property
     def used_bytes(self) -> int:
@@ -79,40 +109,71 @@ class Registry:
             return [{"model": model, "bytes": entry.bytes, "leases": entry.leases,
                      **({"tool": True} if entry.tool else {})} for model, entry in ranked]  # fmt: skip
 
-    def forecast(self, model: str) -> Forecast:
-        """Say what loading `model` would take and what stands in its way. Raises `UnknownModel`."""
-        spec = self._catalog[model]
-        needed = self._catalog.family(model).needed_bytes(spec)
+    def forecast(self, model: str, run_bytes: int = 0) -> Forecast:
+        """Say what loading `model` and a run of it would take and what stands in the way. Raises `UnknownModel`.
+
+        `run_bytes` as of `Family.run_bytes`; the libraries that a first run imports are added where there is a run.
+        """
+        spec, family = self._catalog[model], self._catalog.family(model)
+        needed, budget = family.needed_bytes(spec), self.budget_bytes
         with self._guard:
             if model in self._entries:
                 needed = 0
-            free = self.budget_bytes - sum(entry.bytes for entry in self._entries.values())
+            if run_bytes and family.name not in self._begun:
+                run_bytes += family.libraries_bytes
+            free = budget - self._held()
             idle = sorted(
-                ((entry.used, name, entry.bytes) for name, entry in self._entries.items() if not entry.leases)
-            )
-        fits = needed <= free + sum(size for _, _, size in idle)
-        return Forecast(needed, max(0, free), tuple(name for _, name, _ in idle), fits)
+                (entry.used, name, entry.bytes) for name, entry in self._entries.items()
+                if not entry.leases and (name != model or not run_bytes)
+            )  # fmt: skip
+        room = free + sum(size for _, _, size in idle)
+        fits = needed + run_bytes <= room
+        return Forecast(needed, max(0, free), tuple(name for _, name, _ in idle), fits, run_bytes, max(0, room))
 
     @contextmanager
-    def lease(self, model: str) -> Iterator[Loaded]:
-        """Lend a model, loaded if need be; it is not evicted before the block ends.
+    def lease(self, model: str, run_bytes: int = 0) -> Iterator[Loaded]:
+        """Lend a model for a run that takes `run_bytes`, loaded if need be; it is not evicted before the block ends.
 
         Idle models go, least recently used first, until it fits. Raises `UnknownModel`, `WeightsError`, and
-        `NotEnoughMemory` where it does not fit beside what is in use.
+        `NotEnoughMemory` where it does not fit beside what is in use; `fresh` in its details says that a fresh process
+        would have the room.
         """
         entry = self._take(model)
-        if entry is None:
-            with self._loading:
-                entry = self._take(model)  # another requester may have loaded it meanwhile
-                if entry is None:
-                    entry = self._load(model)
+        if entry is None or run_bytes:
+            try:
+                with self._loading:
+                    entry = entry or self._take(model)  # another requester may have loaded it meanwhile
+                    run_bytes = self._make_room(model, run_bytes)
+                    if entry is None:
+                        entry = self._load(model)
+                    with self._guard:
+                        entry.running += run_bytes
+            except BaseException:
+                if entry is not None:
+                    self._give_back(entry, 0)
+                raise
         try:
             self._on_change()
             yield entry.loaded
         finally:
-            with self._guard:
-                entry.leases -= 1
+            self._give_back(entry, run_bytes)
             self._on_change()
+
+    def gain_bytes(self, model: str) -> int:
+        """Return how much more room a run of `model` would have in a fresh process that holds no other model."""
+        with self._guard:
+            others = sum(entry.bytes for name, entry in self._entries.items() if name != model)
+        grown = 0 if isinstance(self._budget, int) else self._budget.fresh_bytes() - self._budget()
+        return others + max(0, grown)
+
+    def note_quiet(self) -> None:
+        """Hand freed memory back and measure what this process holds beside its models; nothing while a run is on."""
+        with self._guard:
+            if any(entry.leases for entry in self._entries.values()):
+                return
+        memory.trim()
+        if not isinstance(self._budget, int):
+            self._budget.note_quiet(self.used_bytes)
 
     @contextmanager
     def reserve(self, name: str, needed: int) -> Iterator[None]:
@@ -122,12 +183,12 @@ class Registry:
         """
         with self._loading:
             for entry in self.state():
-                if needed <= self.budget_bytes - self.used_bytes:
+                if needed <= self.budget_bytes - self.held_bytes:
                     break
                 if not entry["leases"]:
                     with suppress(PlaygroundError):  # leased since
                         self.unload(entry["model"])
-            free = self.budget_bytes - self.used_bytes
+            free = self.budget_bytes - self.held_bytes
             if needed > free:
                 raise NotEnoughMemory(
                     f"This needs {size(needed)} of memory, {size(max(0, free))} is free of "
@@ -165,19 +226,34 @@ class Registry:
                 entry.used = next(self._turns)
             return entry
 
-    def _load(self, model: str) -> _Entry:
-        """Make room and load. `_loading` is held; the entry comes with one lease taken."""
-        spec = self._catalog[model]
-        forecast = self.forecast(model)
+    def _give_back(self, entry: _Entry, run_bytes: int) -> None:
+        with self._guard:
+            entry.leases -= 1
+            entry.running -= run_bytes
+
+    def _held(self) -> int:
+        return sum(entry.bytes + entry.running for entry in self._entries.values())
+
+    def _make_room(self, model: str, run_bytes: int) -> int:
+        """Unload idle models until a model's load and run fit; `_loading` is held. Return what the run may take."""
+        forecast = self.forecast(model, run_bytes)
+        needed = forecast.needed_bytes + forecast.run_bytes
         if not forecast.fits:
             raise self._refusal(model, forecast)
         for idle in forecast.could_unload:
-            if forecast.needed_bytes <= self.budget_bytes - self.used_bytes:
+            if needed <= self.budget_bytes - self.held_bytes:
                 break
             with suppress(PlaygroundError):  # leased since the forecast
                 self.unload(idle)
-        if forecast.needed_bytes > self.budget_bytes - self.used_bytes:
-            raise self._refusal(model, self.forecast(model))
+        if needed > self.budget_bytes - self.held_bytes:
+            raise self._refusal(model, self.forecast(model, run_bytes))
+        if run_bytes:
+            self._begun.add(self._catalog.family(model).name)
+        return forecast.run_bytes
+
+    def _load(self, model: str) -> _Entry:
+        """Load what there is room for. `_loading` is held; the entry comes with one lease taken."""
+        spec = self._catalog[model]
         try:
             loaded = self._catalog.family(model).load(spec)
         except (PlaygroundError, MemoryError) as error:
@@ -200,7 +276,7 @@ class Registry:
         return entry
 
     def _refusal(self, model: str, forecast: Forecast) -> NotEnoughMemory:
-        in_use = [one["model"] for one in self.state() if one["leases"]]
+        in_use = [one["model"] for one in self.state() if one["leases"] and one["model"] != model]
         could = ", ".join(forecast.could_unload)
         advice = "Choose a smaller model."
         if in_use:
@@ -209,8 +285,23 @@ class Registry:
         return NotEnoughMemory(
             f"{model} {forecast} of {size(self.budget_bytes)}.{unload} {advice}",
             needed_bytes=forecast.needed_bytes, free_bytes=forecast.free_bytes,
-            could_unload=list(forecast.could_unload), in_use=in_use,
+            could_unload=list(forecast.could_unload), in_use=in_use, **self._run_details(model, forecast),
         )  # fmt: skip
+
+    def _run_details(self, model: str, forecast: Forecast) -> dict[str, Any]:
+        """Return what is told of a run that does not fit: its bytes, its most room, and if a fresh process has it."""
+        if not forecast.run_bytes:
+            return {}
+        family = self._catalog.family(model)
+        begun, libraries = family.name in self._begun, family.libraries_bytes
+        fixed = isinstance(self._budget, int)
+        room = self._budget if isinstance(self._budget, int) else self._budget.fresh_bytes()
+        left = room - family.needed_bytes(self._catalog[model])
+        busy = any(one["leases"] for one in self.state() if one["model"] != model)
+        # a process that is fresh imports them anew; the forecast has them in it where this one did not yet
+        fresh = not fixed and not busy and forecast.run_bytes + libraries * begun <= left
+        room_bytes = max(0, left if fixed and begun else left - libraries)
+        return {"run_bytes": forecast.run_bytes, "room_bytes": room_bytes, "fresh": fresh}
 
 
 def _drop_locals(error: BaseException | None) -> None:

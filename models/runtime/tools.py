@@ -17,7 +17,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import IO, Any
 
-from models.amounts import size
+from models.amounts import size, span
 from models.blobs import Blobs
 from models.catalog import Catalog
 from models.errors import BadInput, BadRequest, NotEnoughMemory, PlaygroundError, Stopped, error_from_dict
@@ -31,7 +31,10 @@ CHILD_BYTES = 300_000_000  # Python and torch, before the tool begins
 START_S = 60.0  # most that the child may take to begin; a busy machine imports torch slowly
 TICK_S = 0.05
 _ONE_AT_A_TIME = threading.Lock()  # of the long ones in one process
-_TRACES = ("can't allocate memory", "not enough memory", "Cannot allocate memory")
+_TRACES = (
+    "can't allocate memory", "not enough memory", "Cannot allocate memory", "can't start new thread",
+    "failed to map segment", "failed to create thread", "Unable to allocate",
+)  # fmt: skip
 
 
 def call_tool(catalog: Catalog, model: str, tool: str, data: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
@@ -57,7 +60,7 @@ def check_budget(cost: Cost, settings: Settings, budget_bytes: int) -> None:
     what = f" for {cost.of}" if cost.of else ""
     if cost.seconds > settings.tool_max_s:
         raise BadInput(
-            f"This would take about {_time(cost.seconds)}{what}; at most {_time(settings.tool_max_s)} are allowed. "
+            f"This would take about {span(cost.seconds)}{what}; at most {span(settings.tool_max_s)} are allowed. "
             "Choose a shorter one, or change less.", seconds=cost.seconds, limit=settings.tool_max_s,
         )  # fmt: skip
     needed = cost.bytes + (CHILD_BYTES if cost.seconds > QUICK_S else 0)
@@ -122,7 +125,7 @@ def _in_child(
                     raise Stopped(_STOPPED)
                 if waited > (settings.tool_max_s if lines else START_S):
                     raise BadInput(
-                        f"This took longer than {_time(settings.tool_max_s)}, which is the most allowed"
+                        f"This took longer than {span(settings.tool_max_s)}, which is the most allowed"
                         f"{f' (for {cost.of})' if cost.of else ''}, and was stopped. Choose a shorter one, or change "
                         "less."
                     )
@@ -154,7 +157,8 @@ def as_error(error: Exception) -> PlaygroundError:
     log.error("a request failed", exc_info=error)
     if isinstance(error, MemoryError) or any(trace in str(error) for trace in _TRACES):
         return NotEnoughMemory(
-            "This needed more memory than the playground may use. Choose smaller settings or a smaller model."
+            "This needed more memory than the playground may use. Choose smaller settings or a smaller model.",
+            midway=True,
         )
     return PlaygroundError(
         f"The model stopped with an unexpected problem ({type(error).__name__}). The log has the details; "
@@ -167,10 +171,6 @@ def _check_known(catalog: Catalog, model: str, tool: str) -> None:
     family = catalog.family(model)
     if tool not in family.tools:
         raise BadRequest(f"{model} has no tool {tool!r}; it has: {', '.join(family.tools) or 'none'}.")
-
-
-def _time(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} minutes"
 
 
 _STOPPED = "Stopped before it was finished. Nothing was changed."

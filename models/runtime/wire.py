@@ -16,6 +16,9 @@ from multiprocessing import AuthenticationError
 from multiprocessing.connection import Connection, answer_challenge, deliver_challenge
 from typing import Any
 
+from models import outside
+
+HEADER_MAX_BYTES = 100_000_000  # a kept text's logits travel as blobs; a look at a long text is a large header
 _LENGTH = struct.Struct(">I")
 _AUTH_TIMEOUT_S = 10.0
 
@@ -27,13 +30,18 @@ def pack(header: dict[str, Any], blobs: list[bytes] | tuple[bytes, ...] = ()) ->
 
 
 def unpack(frame: bytes) -> tuple[dict[str, Any], list[bytes]]:
-    """Take a frame apart into header and blobs. Raises `ValueError` for a frame that is cut or too long."""
+    """Take a frame apart into header and blobs. Raises `ValueError` for a frame that is cut, too long or of another
+    form.
+    """
     if len(frame) < _LENGTH.size:
         raise ValueError("a frame is shorter than its length field")
     start = _LENGTH.size + _LENGTH.unpack_from(frame)[0]
-    header = json.loads(frame[_LENGTH.size : start])
+    header = outside.read_json(frame[_LENGTH.size : start], most=HEADER_MAX_BYTES)
+    sizes = header.pop("blobs", None) if isinstance(header, dict) else None
+    if not isinstance(sizes, list) or not all(type(size) is int and size >= 0 for size in sizes):
+        raise ValueError("a frame's header does not say what follows it")
     blobs = []
-    for size in header.pop("blobs"):
+    for size in sizes:
         blobs.append(frame[start : start + size])
         start += size
     if start != len(frame):

@@ -11,13 +11,15 @@ import queue
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
-from models.errors import ModelRefused, PlaygroundError, WorkerDied, error_from_dict
-from models.events import Event, Final, Progress, from_wire
+from models.errors import ModelRefused, NotEnoughMemory, PlaygroundError, WorkerDied, error_from_dict
+from models.events import Event, Final
+from models.runtime import locks, together
+from models.runtime.drive import Drive
 from models.runtime.engine import EngineState, StopSignal
 from models.runtime.worker_process import TICK_S, WorkerProcess, fingerprint
 from models.settings import Settings
@@ -27,8 +29,14 @@ log = logging.getLogger(__name__)
 
 START_TIMEOUT_S = 60.0
 CALL_TIMEOUT_S = 20.0
-STARTS = 3
+STARTS = 4  # a run may be asked for again in a fresh worker, twice at most, and find one that does not start
+EMPTY_WAIT_S = 5.0
+GAIN_BYTES = 32_000_000  # a fresh worker that has less than this more is no other chance
+OUT_OF_MEMORY = "out_of_memory"
 DEATHS_UNTIL_REFUSED = 2
+LONGEST_PAUSE_S = 60.0
+LOCKS = "worker-*.lock"
+NOT_STARTED = "The worker process does not start."
 
 
 class WorkerEngine:
@@ -45,16 +53,21 @@ class WorkerEngine:
         self._refused: set[str] = set()
         self._closed = threading.Event()
         self._starts_failed = 0
+        self._pause_until = 0.0  # by the monotonic clock
         self._worker: WorkerProcess | None = None
-        self._start()
+        locks.sweep(self._settings.data_dir, LOCKS)
+        with suppress(PlaygroundError):  # the state says why, and it is tried again
+            self._start()
         threading.Thread(target=self._watch, name="worker-watch", daemon=True).start()
 
     def generate(self, request: Request, stop: StopSignal | None = None) -> Iterator[Event]:
         """Yield the run's events; see `Engine.generate`.
 
         Raises `WorkerDied` if the process ends under the run, and `ModelRefused` for a model that ended it
-        twice in a row, until `allow`. An unheeded Stop kills the worker after the larger of
-        `Settings.stop_grace_s` and three times this run's slowest step; during a load only if Stop is forced.
+        twice in a row, until `allow`. A run that was lost because memory ran out is made again, once, in a
+        fresh worker that holds nothing else; such a death never counts against a model. An unheeded Stop kills
+        the worker after the larger of `Settings.stop_grace_s` and three times this run's slowest step; during a
+        load only if Stop is forced.
         """
         stop = stop or StopSignal()
         with self._guard:
@@ -64,19 +77,63 @@ class WorkerEngine:
                     "Press “Try anyway”, or choose another model.",
                     reason="refused", model=request.model,
                 )  # fmt: skip
+        again: set[str] = set()  # why it was asked for again: each once
         for _ in range(STARTS):
-            worker = self._current()
-            run = _Drive(worker, request, stop, self._settings.stop_grace_s)
-            yield from run.events(self.state)
+            worker = self._current(asked=True)
+            run = Drive(worker, {"request": request.model_dump()}, stop, self._settings.stop_grace_s)
+            try:
+                for _, event in run.events(self.state):
+                    assert not isinstance(event, PlaygroundError)  # that is raised, of a single run
+                    yield _noted(event) if event.kind == "final" and "lost" in again else event
+            except NotEnoughMemory as error:
+                gains = error.details.get("gain_bytes", 0) >= GAIN_BYTES
+                why = "fresh" if error.details.get("fresh") else "lost" if gains else ""
+                if not why or why in again or stop.asked:
+                    raise
+                again.add(why)
+                self._empty(worker)
+                continue
             if run.outcome == "end":
                 with self._guard:
                     self._deaths.pop(request.model, None)
             if run.outcome != "died":
                 return
-            if run.started:
-                raise self._death(worker, request.model)
-            # the worker died before it took the request up: nothing is lost, ask the next one
-        raise WorkerDied(_DEATHS[worker.reason()] + " It could not be started again.", reason=worker.reason())
+            reason = worker.reason()
+            blameless = (run.resting or reason == "replaced") and reason != "closed" and not stop.asked
+            if run.started and not blameless:
+                death = self._death(worker, request.model, "lost" in again)
+                if death.details["reason"] != OUT_OF_MEMORY or "lost" in again or stop.asked:
+                    raise death
+                again.add("lost")
+                log.warning("%s was lost: out of memory; it is made again alone", request.model)
+            # the worker died before it took the request up, or while another run was before it: nothing of the cause
+            # is lost, the next worker runs it from its beginning
+        raise WorkerDied(f"{NOT_STARTED} {self.state().problem or _DEATHS[worker.reason()]}", reason=worker.reason())
+
+    def generate_together(
+        self, requests: Sequence[Request], stop: StopSignal | None = None
+    ) -> Iterator[tuple[int, Event | PlaygroundError]]:
+        """Yield the runs' events; see `Engine.generate_together`. What a death leaves is made alone (`generate`)."""
+        stop = stop or StopSignal()
+        return together.rest_alone(
+            lambda request: self.generate(request, stop), requests, lambda: stop.asked, self._at_once(requests, stop)
+        )
+
+    def _at_once(self, requests: Sequence[Request], stop: StopSignal) -> Iterator[together.Told]:
+        model = requests[0].model
+        with self._guard:
+            if model in self._refused:
+                return
+        worker = self._current(asked=True)
+        several = {"requests": [request.model_dump() for request in requests]}
+        run = Drive(worker, several, stop, self._settings.stop_grace_s)
+        yield from run.events(self.state)
+        if run.outcome == "died":
+            if run.started and not run.resting and worker.reason() != "replaced":
+                raise self._death(worker, model, False)
+            return
+        with self._guard:
+            self._deaths.pop(model, None)
 
     def call(self, model: str, tool: str, data: dict[str, Any], stop: StopSignal | None = None) -> dict[str, Any]:
         """Return what a family's tool says; see `Engine.call`.
@@ -110,6 +167,7 @@ class WorkerEngine:
         if worker is not None and not worker.died.is_set():
             worker.kill("closed")  # it keeps nothing that a gentle end would save, and may be deep in a load
             worker.process.wait()
+        locks.sweep(self._settings.data_dir, LOCKS)
 
     def _round_trip(self, message: dict[str, Any], stop: StopSignal | None = None) -> dict[str, Any]:
         worker = self._current()
@@ -144,30 +202,58 @@ class WorkerEngine:
         data: dict[str, Any] = header["data"]
         return data
 
-    def _start(self) -> WorkerProcess:
+    def _start(self, *, asked: bool = True) -> WorkerProcess:
+        """Return the living worker, or start one; unless somebody `asked`, not in the pause after a failed start.
+
+        Raises `PlaygroundError` where it cannot be started.
+        """
         with self._guard:
             if self._closed.is_set():
                 raise PlaygroundError("The playground is shutting down.")
             if self._worker is None or self._worker.died.is_set():
-                self._worker = WorkerProcess(self._settings, self._on_state)
+                if not asked and time.monotonic() < self._pause_until:
+                    raise PlaygroundError(f"{NOT_STARTED} {self._state.problem}")
+                try:
+                    self._worker = WorkerProcess(self._settings, self._on_state)
+                except PlaygroundError as error:
+                    self._not_started(error.message)
+                    raise PlaygroundError(f"{NOT_STARTED} {error.message}") from error
                 self._state = replace(
                     self._state, phase="starting", since=time.time(), pid=self._worker.process.pid,
                     loaded=(), used_bytes=0,
                 )  # fmt: skip
             return self._worker
 
-    def _current(self) -> WorkerProcess:
+    def _not_started(self, problem: str) -> None:
+        """Note, under the guard, why no worker started, and when it is tried again: each time after a longer pause."""
+        self._starts_failed += 1
+        pause = min(LONGEST_PAUSE_S, 2.0 ** (self._starts_failed - 1))
+        self._pause_until = time.monotonic() + pause
+        self._state = replace(
+            self._state, phase="stopped", since=time.time(), pid=None, loaded=(), used_bytes=0, problem=problem,
+            retry_at=time.time() + pause,
+        )  # fmt: skip
+        log.error("the worker does not start (tried again in %.0f s): %s", pause, problem)
+
+    def _current(self, *, asked: bool = False) -> WorkerProcess:
         """Return a living worker that runs the code as it is now on disk."""
-        worker = self._start()
+        worker = self._start(asked=asked)
         if not worker.busy() and fingerprint(self._settings) != worker.fingerprint:
             self._replace(worker)
             worker = self._start()
         return worker
 
     def _replace(self, worker: WorkerProcess) -> None:
-        log.info("the code changed: worker %s is replaced", worker.process.pid)
+        log.info("worker %s is replaced", worker.process.pid)
         worker.retire()
         worker.died.wait(START_TIMEOUT_S)
+
+    def _empty(self, worker: WorkerProcess) -> None:
+        """Replace a worker by a fresh one, which holds no model and none of what libraries and allocator keep."""
+        limit = time.monotonic() + EMPTY_WAIT_S
+        while worker.busy() and time.monotonic() < limit:  # a tool may still be answering
+            time.sleep(TICK_S)
+        self._replace(worker)
 
     def _watch(self) -> None:
         """Replace an idle worker whose code changed; start one where none lives."""
@@ -175,15 +261,15 @@ class WorkerEngine:
         while not self._closed.wait(1.0):
             with self._guard:
                 worker = self._worker
-            if worker is None:
-                continue
+                due = time.monotonic() >= self._pause_until
             now = fingerprint(self._settings)
             settled, last = now == last, now  # not in the middle of a save of several files
-            changed = now != worker.fingerprint
+            changed = worker is not None and now != worker.fingerprint
             with suppress(PlaygroundError):
-                if worker.died.is_set() and (self._starts_failed < 3 or (changed and settled)):
-                    self._start()
-                elif changed and settled and not worker.busy() and not worker.died.is_set():
+                if worker is None or worker.died.is_set():
+                    if due or (changed and settled):
+                        self._start()
+                elif changed and settled and not worker.busy():
                     self._replace(worker)
                     self._start()
 
@@ -193,27 +279,29 @@ class WorkerEngine:
                 return
             if header is None:
                 if self._state.phase in ("starting", "warming") and not worker.killed_for:
-                    self._starts_failed += 1
+                    self._not_started(worker.why())
+                    return
                 self._state = replace(self._state, phase="stopped", since=time.time(), loaded=(), used_bytes=0)
                 return
             if header["phase"] == "ready":
-                self._starts_failed = 0
+                self._starts_failed, self._pause_until = 0, 0.0
+                self._state = replace(self._state, problem="", retry_at=0.0)
             self._state = replace(
                 self._state, phase=header["phase"], since=header["since"], loaded=tuple(header["loaded"]),
                 used_bytes=header["used_bytes"], budget_bytes=header["budget_bytes"],
             )  # fmt: skip
 
-    def _death(self, worker: WorkerProcess, model: str) -> WorkerDied:
+    def _death(self, worker: WorkerProcess, model: str, again: bool) -> WorkerDied:
         reason = worker.reason()
-        warming = self.state().phase in ("starting", "warming")
         with self._guard:
-            if reason not in ("replaced", "closed"):
+            # a new worker may be starting by now: what it does says nothing of the one that died
+            warming = worker is self._worker and self._state.phase in ("starting", "warming")
+            if reason not in ("replaced", "closed", OUT_OF_MEMORY):
                 self._deaths[model] = self._deaths.get(model, 0) + 1
                 if self._deaths[model] >= DEATHS_UNTIL_REFUSED:
                     self._refused.add(model)
-            error = WorkerDied(
-                _DEATHS[reason] + _AFTER * (reason != "closed"), reason=reason, model=model, warming=warming
-            )
+            told = _TWICE if again and reason == OUT_OF_MEMORY else _DEATHS[reason] + _AFTER * (reason != "closed")
+            error = WorkerDied(told, reason=reason, model=model, warming=warming)
             self._state = replace(self._state, last_death=error.to_dict(), refused=tuple(sorted(self._refused)))
         return error
 
@@ -227,77 +315,14 @@ _DEATHS = {
     "replaced": "The worker process was replaced by a newer one.",
     "closed": "The playground was ended while it ran this. What it had made so far is kept.",
 }
+_TWICE = (
+    "The machine ran out of memory twice while it ran this, the second time with all other models unloaded. "
+    "What it had made so far is kept. Choose smaller settings or a smaller model."
+)
+_AGAIN = "The machine ran out of memory at the first try. This was made again, with all other models unloaded."
 _AFTER = " What it had made so far is kept, and a fresh worker starts."
 
 
-class _Drive:
-    """Drive one request on one worker: pass its events on, send Stop, and kill a worker that does not heed it."""
-
-    def __init__(self, worker: WorkerProcess, request: Request, stop: StopSignal, grace_s: float) -> None:
-        self._worker, self._request, self._stop, self._grace_s = worker, request, stop, grace_s
-        self._asked_at: float | None = None
-        self._stage = ""
-        self._last = time.monotonic()
-        self._slowest_s = 0.0  # the longest gap between two events outside of a load
-        self.started = False
-        self.outcome: Literal["", "end", "stopped", "died"] = ""
-
-    def events(self, state: Callable[[], EngineState]) -> Iterator[Event]:
-        """Yield the run's events until it ends, dies or is stopped. Raises what the run raised."""
-        run = uuid.uuid4().hex
-        inbox = self._worker.open_inbox(run)
-        self._worker.ask({"op": "generate", "id": run, "request": self._request.model_dump(),
-                          "asker": self._stop.asker})  # fmt: skip
-        told = ""
-        try:
-            while not self.outcome:
-                if self._stop.asked and self._asked_at is None:
-                    self._asked_at = time.monotonic()
-                    self._worker.ask({"op": "stop", "id": run})
-                if self._stop.take_skip():
-                    self._worker.ask({"op": "skip", "id": run})
-                if self._asked_at is not None and not self.started:
-                    self.outcome = "stopped"  # still waiting for the worker to warm up: end at once
-                    yield Final((), {"stopped": True, "seconds": 0.0})
-                    return
-                if self._overdue():
-                    self._worker.kill("unresponsive")
-                try:
-                    answer = inbox.get(timeout=TICK_S)
-                except queue.Empty:
-                    phase = state().phase
-                    if not self.started and phase != told and phase in ("starting", "warming"):
-                        told = phase
-                        yield Progress("warm-up")
-                    continue
-                if answer is None:
-                    self.outcome = "died"
-                    return
-                header, blobs = answer
-                if header["op"] == "error":
-                    self.outcome = "end"
-                    raise error_from_dict(header["error"])
-                if header["op"] == "end":
-                    self.outcome = "end"
-                    return
-                event = from_wire(header["event"], blobs)
-                self._saw(event)
-                yield event
-        finally:
-            self._worker.close_inbox(run)
-            if not self.outcome:  # the caller went away: nobody reads on
-                self._worker.ask({"op": "stop", "id": run})
-
-    def _saw(self, event: Event) -> None:
-        now = time.monotonic()
-        if self.started and self._stage != "load":
-            self._slowest_s = max(self._slowest_s, now - self._last)
-        self._last, self.started = now, True
-        self._stage = event.stage if event.kind == "progress" else "generate"
-
-    def _overdue(self) -> bool:
-        if self._asked_at is None or self._worker.killed_for:
-            return False
-        if self._stage == "load":
-            return self._stop.forced
-        return time.monotonic() - self._asked_at > max(self._grace_s, 3 * self._slowest_s)
+def _noted(final: Final) -> Final:
+    """Return a run's end that says that it was made again."""
+    return Final(final.outputs, {**final.stats, "notes": [*final.stats.get("notes", []), _AGAIN]})

@@ -8,6 +8,7 @@ import os
 import queue
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -17,23 +18,33 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from models.blobs import file_errors
+from models.errors import PlaygroundError
 from models.runtime import memory, wire
+from models.runtime.footing import LOG
 from models.settings import PACKAGE_DIR, Settings
 
 log = logging.getLogger(__name__)
 
 TICK_S = 0.1
+# How glibc keeps what a model or run gave back. One arena for each thread held 60 MB more after every model had run
+# twice, and it grew; blocks from 4 MB on go back at once (the peak of a tune: 125 MB where it was 160).
+_MALLOC = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "4194304", "MALLOC_TRIM_THRESHOLD_": "16777216"}
 Inbox = queue.Queue[tuple[dict[str, Any], list[bytes]] | None]
 
 
 class WorkerProcess:
-    """Own one worker process from spawn to death. `died` is set once its connection is gone."""
+    """Own one worker process from spawn to death. `died` is set once its connection is gone.
+
+    Raises `PlaygroundError` with a sentence where the process cannot be started.
+    """
 
     def __init__(self, settings: Settings, on_state: Callable[[WorkerProcess, dict[str, Any] | None], None]) -> None:
         self.fingerprint = fingerprint(settings)
         self.died = threading.Event()
         self._pending: dict[str, Inbox] = {}
         self.killed_for = ""  # why we killed it ourselves, if we did
+        self._reason = ""
         self._oom_kills = memory.oom_kills()
         self._on_state = on_state
         self._settings = settings
@@ -41,16 +52,13 @@ class WorkerProcess:
         self._outbox: list[dict[str, Any]] = []
         self._guard = threading.Lock()
         self._key = secrets.token_bytes(32)
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-        self.log_file = settings.data_dir / "worker.log"
-        self._listener = wire.listen()
-        self._listener.settimeout(TICK_S)
-        with self.log_file.open("ab") as sink:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "models.runtime.worker"],
-                stdin=subprocess.PIPE, stdout=sink, stderr=sink,
-                cwd=PACKAGE_DIR.parent, start_new_session=True,
-            )  # fmt: skip
+        self.log_file = settings.data_dir / LOG
+        self._listener = _listener()
+        try:
+            self._spawn()
+        except BaseException:
+            self._listener.close()
+            raise
         self._hand_over()
         threading.Thread(target=self._listen, name=f"worker-{self.process.pid}", daemon=True).start()
 
@@ -100,6 +108,9 @@ class WorkerProcess:
 
     def reason(self) -> str:
         """Return why the process died: a reason of `WorkerDied`."""
+        return self._reason or self._why()
+
+    def _why(self) -> str:
         if self.killed_for:
             return self.killed_for
         code = self.process.wait()
@@ -109,6 +120,35 @@ class WorkerProcess:
         if code in (-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGFPE, -signal.SIGILL):
             return "crashed"
         return "exited"
+
+    def why(self) -> str:
+        """Return a sentence on why the process ended before it was ready."""
+        reason = self.reason()
+        if reason != "exited":
+            return _NOT_READY.get(reason, f"It ended ({reason}).")
+        said = ""
+        with suppress(OSError), self.log_file.open("rb") as log:
+            log.seek(self._log_from)
+            said = next((line for line in reversed(log.read().decode("utf-8", "replace").splitlines()) if line), "")
+        return f"It ended with: {said[:300]}" if said else f"It ended with exit code {self.process.returncode}."
+
+    def _spawn(self) -> None:
+        with file_errors(self.log_file):
+            self.log_file.parent.mkdir(parents=True, exist_ok=True)
+            sink = self.log_file.open("ab")
+        with sink:
+            self._log_from = sink.tell()
+            try:
+                self.process = subprocess.Popen(
+                    [sys.executable, "-m", "models.runtime.worker"],
+                    stdin=subprocess.PIPE, stdout=sink, stderr=sink,
+                    cwd=PACKAGE_DIR.parent, start_new_session=True, env={**_MALLOC, **os.environ},
+                )  # fmt: skip
+            except OSError as error:
+                raise PlaygroundError(
+                    f"{sys.executable} could not be started ({error.strerror or type(error).__name__}). Check this "
+                    "Python and the machine's free memory."
+                ) from error
 
     def _hand_over(self) -> None:
         setup = {
@@ -149,6 +189,7 @@ class WorkerProcess:
             self._sender.close(0)
             connection.close()
         self.process.wait()
+        self._reason = self._why()  # as of now: a later kill of another worker raises the counter too
         with self._guard:
             self.died.set()
             waiting = list(self._pending.values())
@@ -164,6 +205,25 @@ class WorkerProcess:
             inbox = self._pending.get(header["id"])
         if inbox is not None:
             inbox.put((header, blobs))
+
+
+_NOT_READY = {
+    "out_of_memory": "The machine's memory was used up while it started. End other programs.",
+    "killed": "It was killed from outside while it started.",
+    "crashed": "It crashed in native code while it started; worker.log in the data folder says where.",
+}
+
+
+def _listener() -> socket.socket:
+    try:
+        listener = wire.listen()
+    except OSError as error:
+        raise PlaygroundError(
+            f"No port of 127.0.0.1 could be opened for it ({error.strerror or type(error).__name__}). Check the limit "
+            "of open files, and what may listen."
+        ) from error
+    listener.settimeout(TICK_S)
+    return listener
 
 
 def fingerprint(settings: Settings) -> str:

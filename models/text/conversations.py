@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from models import plain_text
+from models import outside, plain_text
 from models.amounts import size
 from models.errors import BadInput
 from models.text.layouts import DEVELOPER, FORMAT, SYSTEM, VERSION, Line, lines_of
@@ -24,6 +24,7 @@ from models.types import Request
 
 FILE_MAX_BYTES = 4_000_000
 CONVERSATIONS_MAX = 50  # of one file
+MADE_MAX_CHARS = 20_000_000  # of the requests that made a file's answers: each holds all turns before it
 _REFERENCE = "sha256:"
 
 
@@ -87,17 +88,18 @@ def read_conversations(data: bytes) -> list[Conversation]:
             "conversation.", bytes=len(data), limit=FILE_MAX_BYTES,
         )  # fmt: skip
     try:
-        content = json.loads(data.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
+        content = outside.read_json(data)
+    except outside.Unreadable as error:
         raise BadInput(
             "The file is not JSON in UTF-8. Upload a conversation saved here as JSON, or a list of "
             '{"role", "content"} messages.'
         ) from error
     found = []
     whole = lines_of(content)
+    makers = _Makers()
     for lines in whole[:CONVERSATIONS_MAX]:
         notes: dict[str, None] = {}
-        talks = [talk for line in lines if (talk := _talk(line, notes))]
+        talks = [talk for line in lines if (talk := _talk(line, notes, makers))]
         if talks:
             found.append(Conversation(tuple(talks), tuple(notes)))
     if not found:
@@ -187,10 +189,11 @@ def _written(talk: Talk, system: str) -> list[dict[str, Any]]:
     return [*rows, {"role": "user", "content": talk.question}] if talk.question else rows
 
 
-def _talk(line: Line, notes: dict[str, None]) -> Talk | None:
+def _talk(line: Line, notes: dict[str, None], makers: _Makers) -> Talk | None:
     """Return the turns of one line as a request takes them, None where there are none; say in `notes` what went."""
     system: list[str] = []
     turns: list[Message] = []
+    joined: list[str] = []  # the texts of the last turn
     made_by: dict[int, Any] = {}
     for role, text, made, cut in line:
         if cut:
@@ -204,14 +207,18 @@ def _talk(line: Line, notes: dict[str, None]) -> Talk | None:
         elif text.strip():
             plain_text.check_text(text, "question" if role == "user" else "answer")
             if turns and turns[-1]["role"] == role:
-                turns[-1] = {"role": role, "content": f"{turns[-1]['content']}\n\n{text}"}
+                joined.append(text)
                 made_by.pop(len(turns) - 1, None)
                 notes["Messages of one role in a row were joined."] = None
             else:
+                if turns:
+                    turns[-1]["content"] = "\n\n".join(joined)
                 turns.append({"role": role, "content": text})
+                joined = [text]
                 made_by[len(turns) - 1] = made
     if not turns:
         return None
+    turns[-1]["content"] = "\n\n".join(joined)
     said = plain_text.check_text("\n\n".join(system), "system prompt")
     head: tuple[Message, ...] = ({"role": SYSTEM, "content": said},) if said else ()
     question = turns.pop()["content"] if turns[-1]["role"] == "user" else ""
@@ -223,10 +230,26 @@ def _talk(line: Line, notes: dict[str, None]) -> Talk | None:
     made_of = {}
     for at, given in made_by.items():
         if isinstance(given, dict) and at < len(turns) and at and turns[at]["role"] == "assistant":
-            request = _request(given, turns[:at], said)
+            request = makers.request(given, turns[:at], said)
             if request is not None:
                 made_of[len(head) + at] = request
+    if makers.full:
+        notes["The file is long: which settings made some of its answers was left out."] = None
     return Talk((*head, *turns), question, made_of)
+
+
+class _Makers:
+    """Make the requests of a file's answers, as long as they do not grow over `MADE_MAX_CHARS`; then `full`."""
+
+    def __init__(self) -> None:
+        self.full = False
+        self._left = MADE_MAX_CHARS
+
+    def request(self, given: dict[str, Any], before: list[Message], system: str) -> Request | None:
+        """Return the request that made an answer; None where the file does not tell it whole, and when full."""
+        self._left -= len(system) + sum(len(one["content"]) for one in before)
+        self.full = self.full or self._left < 0
+        return None if self.full else _request(given, before, system)
 
 
 def _request(given: dict[str, Any], before: list[Message], system: str) -> Request | None:

@@ -13,6 +13,8 @@ from models.errors import BadInput
 FORMAT, VERSION = "playground-conversation", 1
 SYSTEM, DEVELOPER = "system", "developer"
 BRANCHES_MAX = 200  # of one conversation
+TOLD_MAX = 100_000  # messages of a file, each counted in every branch that it stands in
+_WRAPPED_MAX = 4  # objects around one conversation
 _SILENT = "<|BEGIN-VISIBLE-CHAT|>"  # text-generation-webui's question before an opening
 
 
@@ -33,7 +35,12 @@ def lines_of(content: Any) -> list[list[Line]]:
     try:
         if isinstance(content, list) and not (content and all(_is_whole(one) for one in content)):
             return [[[_message(one) for one in content]]]
-        return [_lines(one) for one in (content if isinstance(content, list) else [content])]
+        found: list[list[Line]] = []
+        told = 0
+        for one in content if isinstance(content, list) else [content]:
+            found.append(_lines(one, TOLD_MAX - told))
+            told += sum(map(len, found[-1]))
+        return found
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadInput(
             'The file holds no conversation that can be read. Allowed: a list of {"role", "content"} messages, a '
@@ -45,18 +52,24 @@ def _is_whole(one: Any) -> bool:
     return isinstance(one, dict) and any(name in one for name in ("mapping", "chat", "messages", "history", "internal"))
 
 
-def _lines(found: dict[str, Any]) -> list[Line]:
+def _lines(found: dict[str, Any], room: int) -> list[Line]:
+    """Return the branches of one conversation. Raises `BadInput` where they have more than `room` messages."""
+    for _ in range(_WRAPPED_MAX):
+        if "chat" not in found or "mapping" in found:
+            break
+        found = found["chat"]  # Open WebUI
     if "mapping" in found:  # ChatGPT
         nodes = {name: (node.get("parent"), _of_chatgpt(node)) for name, node in found["mapping"].items()}
-        return _branches(nodes, found.get("current_node"))
-    if "chat" in found:  # Open WebUI
-        return _lines(found["chat"])
+        return _branches(nodes, found.get("current_node"), room)
     history = found.get("history")
     if isinstance(history, dict) and history.get("messages"):
         told = history["messages"].items()
-        return _branches({name: (one.get("parentId"), _message(one)) for name, one in told}, history.get("currentId"))
+        return _branches(
+            {name: (one.get("parentId"), _message(one)) for name, one in told}, history.get("currentId"), room
+        )
     if "internal" in found:  # text-generation-webui
         line: Line = []
+        _check(2 * len(found["internal"]), room)
         for asked, answered in found["internal"]:
             line += [Told("user", "" if asked == _SILENT else _text(asked)[0]), Told("assistant", _text(answered)[0])]
         return [line]
@@ -74,7 +87,15 @@ def _lines(found: dict[str, Any]) -> list[Line]:
         if type(after) is not int or not 0 <= after <= len(shown) - start:
             raise ValueError("a branch of nothing")
         lines.append([*shown[: start + after], *(_message(one) for one in branch["messages"])])
+        _check(sum(map(len, lines)), room)
     return lines
+
+
+def _check(told: int, room: int) -> None:
+    if told > room:
+        raise BadInput(
+            f"The branches of the file have more than {TOLD_MAX:,} messages in all. Export a single conversation."
+        )
 
 
 def _message(one: dict[str, Any]) -> Told:
@@ -109,11 +130,14 @@ def _of_chatgpt(node: dict[str, Any]) -> Told | None:
     return Told(message["author"]["role"], text, cut=cut)
 
 
-def _branches(nodes: dict[str, tuple[Any, Told | None]], current: Any) -> list[Line]:
-    """Return the lines from the root to each leaf of a tree, first the one to `current`. Raises `ValueError`."""
+def _branches(nodes: dict[str, tuple[Any, Told | None]], current: Any, room: int) -> list[Line]:
+    """Return the lines from the root to each leaf of a tree, first the one to `current`.
+
+    Raises `ValueError`, and `BadInput` as `_lines` does.
+    """
     parents = {parent for parent, _ in nodes.values()}
     ends = [name for name in nodes if name not in parents and name != current]
-    lines = []
+    lines, told = [], 0
     for end in [*([current] if current in nodes else []), *ends][:BRANCHES_MAX]:
         line: Line = []
         at, seen = end, set[str]()
@@ -121,6 +145,8 @@ def _branches(nodes: dict[str, tuple[Any, Told | None]], current: Any) -> list[L
             if at in seen:
                 raise ValueError("a circle of messages")
             seen.add(at)
+            told += 1
+            _check(told, room)
             parent, message = nodes[at]
             line += [message] if message is not None else []
             at = parent

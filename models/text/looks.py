@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 RECURRENT = ("playground_lstm",)  # architectures (config.json) with a hidden and a cell state
 SHOWN = ("attention", "lens", "state")  # studies that only some models have; a model's fact `insides` names its own
 STUDIES = (*SHOWN, "rescore")
+SCORES = "scores"  # the study that computes a text's logits again, where they were cleared to save room
 _ATTENDING = ("full_attention", "sliding_attention", "chunked_attention")
 _NAMES = {"attention": "attention", "lens": "logit lens", "state": "recurrent state"}
 _SIZE = 8  # bytes of a safetensors header's length, little-endian

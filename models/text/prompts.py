@@ -5,11 +5,10 @@ No torch. Ids are those of the model's own tokenizer.
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from models import plain_text
+from models import outside, plain_text
 from models.errors import BadInput, PromptTooLong
 
 if TYPE_CHECKING:
@@ -34,8 +33,8 @@ def read_messages(text: str) -> list[Message] | None:
     if not text:
         return None
     try:
-        found = json.loads(text) if len(text) < plain_text.TEXT_MAX_BYTES else None
-    except (ValueError, RecursionError):
+        found = outside.read_json(text, most=plain_text.TEXT_MAX_BYTES)
+    except outside.Unreadable:
         found = None
     if not isinstance(found, list) or not all(_is_message(one) for one in found):
         raise BadInput(
@@ -68,8 +67,8 @@ def read_forced(text: str, vocabulary: int) -> list[int]:
     if not text:
         return []
     try:
-        ids = json.loads(text) if len(text) < plain_text.TEXT_MAX_BYTES else None
-    except (ValueError, RecursionError):
+        ids = outside.read_json(text, most=plain_text.TEXT_MAX_BYTES)
+    except outside.Unreadable:
         ids = None
     if not isinstance(ids, list) or not ids or not all(type(one) is int and 0 <= one < vocabulary for one in ids):
         raise BadInput(f"“forced” must be a JSON list of token ids from 0 to {vocabulary - 1:,}.")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import Any
 
+from models import outside
 from models.amounts import size
 from models.errors import BadInput
 from models.plain_text import TEXT_ARTIFACT_MAX_BYTES, read_text_artifact
@@ -52,8 +52,8 @@ def read_settings(data: bytes) -> Recovered | None:
     plain = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n")
     if plain.lstrip().startswith(b"{"):
         try:
-            found = json.loads(plain)
-        except (ValueError, RecursionError):
+            found = outside.read_json(plain)
+        except outside.Unreadable:
             return None
     elif plain.startswith(b"---\n{") or plain.rstrip().endswith(b"\n---"):
         found = stamp_of(plain)

@@ -73,7 +73,7 @@ class App:
             "PLAYGROUND_DATA_DIR": str(folder / "data"),
             "PLAYGROUND_OWNERS": owners,
             "PLAYGROUND_PRELOAD": "1",
-            "PLAYGROUND_MEMORY_BYTES": "300000000",
+            "PLAYGROUND_MEMORY_BYTES": "400000000",
             "PLAYGROUND_STOP_GRACE_S": "1",
         }
         self.port = free_port()
@@ -223,10 +223,13 @@ class Session:
     def done(self, timeout_s=60.0):
         """Wait for the result of the run and return its text."""
         self.button("Continue").first.wait_for(timeout=timeout_s * 1000)
+        until(self.text)  # what draws it is loaded on its own
         return self.text()
 
     def close(self):
-        self.browsers.take_back(self.context, self.app.url("").rstrip("/"))
+        if self.context is not None:  # a browser that was given back may be somebody else's by now
+            self.browsers.take_back(self.context, self.app.url("").rstrip("/"))
+            self.context = None
 
 
 @pytest.fixture(scope="session")

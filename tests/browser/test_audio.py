@@ -7,7 +7,7 @@ import pytest
 from scipy.io import wavfile
 
 from components.example import EXAMPLES
-from models.audio import sounds
+from models.audio import rates, sounds
 from tests.browser.conftest import Browsers, Session, until
 
 VIEWS = {"Score": "img[alt='The tune as sheet music']", "Notation": "[data-testid=stCode]",
@@ -95,7 +95,7 @@ def spoken(tmp_path):
     """Return a file in which 4 0 7 is said once, in the middle of silence."""
     samples, rate = sounds.read_wav((EXAMPLES / "audio-digits-diffusion.wav").read_bytes())
     pause = np.zeros((rate, 1), np.float32)
-    row = sounds.resample(np.concatenate([pause, samples, pause, pause])[:, 0], rate, 48_000)
+    row = rates.resample(np.concatenate([pause, samples, pause, pause])[:, 0], rate, 48_000)
     (tmp_path / "spoken.wav").write_bytes(sounds.encode(row, 48_000))
     return tmp_path / "spoken.wav"
 

@@ -1,6 +1,7 @@
 """One person on the Image page, in a real browser."""
 
 import io
+import re
 
 import numpy as np
 import pytest
@@ -49,6 +50,11 @@ def upload(viewer, file, label="Image"):
     box.locator("input[type=file]").set_input_files(file)
 
 
+def kept(viewer):
+    """Wait until what was uploaded is kept: Streamlit's own box names its button by the file."""
+    viewer.page.get_by_role("button", name=re.compile(r"^(close )?Remove$")).first.wait_for()
+
+
 def test_it_draws_and_the_picture_carries_its_settings(session):
     viewer = opened(session, **{"emoji-diffusion.seed": 5})
     viewer.write("pizza")
@@ -87,6 +93,18 @@ def test_an_upload_is_the_picture_to_start_from(session, photo):
     got = pixels(download(viewer))
     given = np.asarray(files.fit(Image.open(photo), 64, 64)).astype(int)
     assert np.abs(got - given).mean() < 30  # a tenth of noise leaves most of it
+
+
+def test_an_upload_that_is_being_read_survives_what_is_typed_meanwhile(session, tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (2200, 2200, 3), np.uint8)  # takes a moment to decode
+    Image.fromarray(noise).save(tmp_path / "large.png", compress_level=1)
+    viewer = opened(session, **{"emoji-diffusion.task": "image to image"})
+    upload(viewer, tmp_path / "large.png")
+    box = viewer.page.get_by_role("textbox", name="Prompt", exact=True)
+    for number in range(40):  # while it travels, while it is read, and after
+        box.fill(f"prompt {number}")
+        box.blur()
+    kept(viewer)
 
 
 def test_inpainting_changes_what_is_painted_and_nothing_else(session, photo):

@@ -64,7 +64,7 @@ def test_axe_finds_nothing_of_ours_in_a_result_and_the_looks_into_it(session, na
     for look in looks.all():
         look.click()
         viewer.settled()
-        found, limit = faults(viewer), time.monotonic() + 10
+        found, limit = faults(viewer), time.monotonic() + 30
         while found and time.monotonic() < limit:
             found = faults(viewer)
         assert found == [], look.inner_text()

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from components import presence, rooms, services
+from components import presence, presses, rooms, services
 from models.catalog import load_catalog
+from models.runtime import forecasts
+from models.runtime.decoder import Decoder
 from models.runtime.engine import LocalEngine
 from models.runtime.jobs import Jobs
 from models.settings import Settings
@@ -27,7 +29,9 @@ class Pages:
         settings = Settings(data_dir=folder, owners="session")
         self.store = Store(settings)
         catalog = load_catalog(settings)
-        self.jobs = Jobs(self.engine, self.store, settings, catalog.validate)
+        self.jobs = Jobs(
+            self.engine, self.store, settings, catalog.validate, weigh=lambda asked: forecasts.work_of(catalog, asked)
+        )
 
     def open(self, file, **query):
         page = AppTest.from_file(ROOT / file, default_timeout=20)
@@ -44,11 +48,26 @@ def engine(request):
     return getattr(request.module, "ENGINE", FakeWords)()
 
 
+@pytest.fixture(scope="session")
+def decoder(tmp_path_factory):
+    """Return what reads uploads, for all tests of this process."""
+    decoder = Decoder(Settings(data_dir=tmp_path_factory.mktemp("decoder")))
+    yield decoder
+    decoder.close()
+
+
+@pytest.fixture(autouse=True)
+def uploads_read_apart(monkeypatch, decoder):
+    """Let every page of a test read uploads in the one process."""
+    monkeypatch.setattr(services, "decoder", lambda: decoder)
+
+
 @pytest.fixture
 def pages(tmp_path, monkeypatch, engine):
     pages = Pages(tmp_path, engine)
     imported_before = "torch" in sys.modules  # by another test of this process
     monkeypatch.setattr(services, "jobs", lambda: pages.jobs)
+    monkeypatch.setattr(presses, "AGAIN_S", 0.0)  # a test presses faster than anybody
     yield pages
     pages.engine.gate.set()
     pages.jobs.close()
@@ -61,6 +80,7 @@ def desk(request, tmp_path, monkeypatch):
     desk = getattr(request.module, "DESK", Desk)(tmp_path)
     monkeypatch.setattr(services, "jobs", lambda: desk.jobs)
     monkeypatch.setattr(presence, "session_id", lambda: OWNER)
+    monkeypatch.setattr(presses, "AGAIN_S", 0.0)
     yield desk
     desk.engine.gate.set()
     desk.jobs.close()

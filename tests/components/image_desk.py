@@ -16,7 +16,7 @@ OWNER = "ann"
 CATALOG = load_catalog(Settings(), strict=False)
 DIFFUSION = next(spec.id for spec in CATALOG.values() if spec.family == "text_to_image")
 VAE = next(spec.id for spec in CATALOG.values() if spec.family == "vae")
-FAMILY = [spec.id for spec in CATALOG.values() if spec.collection == CATALOG[DIFFUSION].collection]
+FAMILY = [spec.id for spec in CATALOG.values() if spec.collection == CATALOG[DIFFUSION].collection and spec.examples]
 
 
 def page():

@@ -26,4 +26,5 @@ def narrowed(item):
         for choice in item.choices:
             yield replace(item, choices=(choice,), default=choice)
     elif item.type in ("text", "tags"):
-        yield replace(item, max_length=item.max_length and 1, max_items=item.max_items and 1)
+        first = item.default and item.default[:1]
+        yield replace(item, max_length=item.max_length and 1, max_items=item.max_items and 1, default=first)

@@ -1,5 +1,7 @@
 """Results beside one another on any page: kept ones, a setting at three values, comparisons among the earlier ones."""
 
+import json
+
 import pytest
 
 from components import setting_menu
@@ -55,26 +57,38 @@ def test_a_kept_result_stays_while_the_next_is_made_and_after_a_comparison(pages
 
 @pytest.fixture
 def menus(monkeypatch):
-    """Return the values that each setting's menu offers, by the setting's name: AppTest draws no menus."""
+    """Return what each setting's menu offers, by the setting's name: AppTest draws no menus."""
     found = {}
-    monkeypatch.setattr(setting_menu, "draw", lambda model, item, values, sweep: found.update({item.name: values}))
+    monkeypatch.setattr(setting_menu, "draw", lambda model, item, ways: found.update({item.name: ways}))
     return found
+
+
+def choose(page, monkeypatch, name, words):
+    """Choose something in a setting's menu, within the script as a press is."""
+    done = []
+
+    def draw(model, item, ways):
+        if item.name == name and not done:
+            done.append(name)
+            ways[words]()
+
+    monkeypatch.setattr(setting_menu, "draw", draw)
+    page.run()
+    monkeypatch.setattr(setting_menu, "draw", lambda *given: None)
 
 
 def test_a_setting_runs_at_three_values_as_one_job(pages, menus, monkeypatch):
     page = pages.open(PAGE)
-    assert menus["temperature"] == (0.4, 0.8, 1.4)
-    assert "stop" not in menus
-    # the press of the menu, within the script
-    monkeypatch.setattr(setting_menu, "draw", lambda model, one, values, sweep: pages.jobs.jobs_of(owner(pages))
-                        or (one.name == "temperature" and sweep(one)))  # fmt: skip
-    page.run()
-    monkeypatch.setattr(setting_menu, "draw", lambda *given: None)
+    assert list(menus["temperature"]) == ["Compare 0.4, 0.8 and 1.4", "Vary in a sweep"]
+    assert list(menus["stop"]) == ["Vary in a sweep"]  # a list has no next value
+    choose(page, monkeypatch, "temperature", "Compare 0.4, 0.8 and 1.4")
     settle(pages, page)
-    assert [request.params["temperature"] for request in pages.engine.ran] == [0.4, 0.8, 1.4]
+    assert [request.params["temperature"] for request in pages.engine.ran] == [0.8, 0.4, 1.4]  # the middle first
     assert {request.seed for request in pages.engine.ran} == {0}
-    bold = [one.value for one in page.markdown]
-    assert [f"**Temperature {value}**".replace(".", "\\.") in bold for value in (0.4, 0.8, 1.4)] == [True] * 3
+    data = next(data for item in page.get("bidi_component") if "states" in (data := json.loads(item.proto.json)))
+    assert data["axes"] == [{"label": "Temperature", "values": [f"Temperature {one}" for one in (0.4, 0.8, 1.4)]}]
+    assert data["states"] == "ccc"
+    assert "**Temperature 0.4**" in [one.value.replace("\\", "") for one in page.markdown]  # the first in full
     assert {run.purpose for run in pages.store.runs(owner(pages))} == {"sweep"}
     # once it is an earlier result it is one row, by the setting that differs no more
     settle(pages, press(page, "run"))

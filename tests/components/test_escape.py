@@ -19,7 +19,7 @@ SOUND = Request(model="audio/x", inputs={"prompt": "x"})
 PICTURES = Request(model="image/x", inputs={"prompt": "x"}, params={"num_images": 8})
 VIEW = JobView(
     "job", "ann", "running", 0, (Request(model="text/x", inputs={"prompt": "x"}),), 0, None, None, (), None, False,
-    "token", NOW - 5, NOW - 4, NOW - 2, 0.0, None, 1,
+    NOW - 5, NOW - 4, NOW - 2, 0.0, None, 1,
 )  # fmt: skip
 READY = EngineState("ready")
 
@@ -82,6 +82,12 @@ READY = EngineState("ready")
         ({"progress": Progress("dream", 5, unit="sheep"), "steps_per_s": 2.0}, READY, "5 sheep · 2.0 s"),
         ({"progress": Progress("dream")}, READY, "Working · 2.0 s"),
         ({"progress": Progress("decode", 0, 1), "requests": (PICTURE,)}, READY, "Decoding latents to pixels · 2.0 s"),
+        (
+            {"progress": Progress("resting", 7, 20), "steps_per_s": 9.0, "requests": (PICTURE,)},
+            READY,
+            "Set aside for a shorter run of somebody else, goes on after it · 7 of 20 steps done · 2 s",
+        ),
+        ({"progress": Progress("resting")}, READY, "somebody else, goes on after it · 2 s"),
     ],
 )
 def test_a_living_job_says_what_happens_and_for_how_long(change, engine, words):
@@ -112,6 +118,8 @@ def test_the_status_line_says_memory_models_and_who_waits():
     assert "Starting: loading the libraries, 3 s" in status_line.words(EngineState("warming", time.time() - 3), 0)
     assert "a new one is starting" in status_line.words(EngineState("stopped", time.time() - 1), 0)
     assert "does not start" in status_line.words(EngineState("stopped", time.time() - 60), 0)
+    failed = EngineState("stopped", time.time(), problem="No *Python*.", retry_at=time.time() + 8)
+    assert r"The worker does not start. No \*Python\*\. Tried again in 8 s · 2 waiting" in status_line.words(failed, 2)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +150,14 @@ def test_what_streamlit_makes_of_plain_text_stays_as_it_is(text):
 )
 def test_plain_text_keeps_no_character_that_means_something(text):
     escaped = plain(text)
-    assert escaped.replace("\\", "") == text
+    assert escaped.replace("\\", "").replace("\u2060", "") == text
     for place, letter in enumerate(escaped):
         if letter in "*#[]()!:$<>`_":
             assert escaped[place - 1] == "\\"
+
+
+@pytest.mark.parametrize("text", ["http://b.c", "HTTPS://b.c/d", "www.b.c", "WWW.b.c", "see a@b.org", "javascript://x"])
+def test_an_address_in_plain_text_is_no_link(text):
+    shown = plain(text).replace("\\", "")
+    assert not re.search(r"https?://|www\.|\w@\w|:/", shown, re.IGNORECASE)
+    assert shown.replace("\u2060", "") == text

@@ -1,5 +1,7 @@
 """The Home page: three sentences and a first run with one click."""
 
+import streamlit as st
+
 from tests.components.page_steps import settle, stories
 
 
@@ -50,3 +52,33 @@ def test_every_room_stands_on_home_with_an_example_of_its_first_model(pages):
     assert "tune in 6/8, D major" in [text.replace("\\", "") for text in captions]
     assert len(page.get("image")) == 1
     assert "mark" in page.get("vega_lite_chart")[0].proto.spec
+
+
+def test_a_page_that_fails_can_be_left(pages, monkeypatch, caplog):
+    from components import home
+
+    drawn = home.show
+
+    def show():
+        if "bad" in st.query_params or "bad" in st.session_state:
+            st.session_state["bad"] = True
+            raise ZeroDivisionError("a fault of ours")
+        drawn()
+
+    monkeypatch.setattr(home, "show", show)
+    page = pages.open("Home.py", bad="1")
+    assert "ZeroDivisionError" in page.error[0].value
+    assert "a page failed" in caplog.text
+    page.query_params.clear()
+    assert "ZeroDivisionError" in page.run().error[0].value  # what the session holds brings it back
+    kept = owner_of(page)
+    next(button for button in page.button if button.key == "shell-afresh").click()
+    page.run()
+    assert not page.exception
+    assert not page.error
+    assert any("playground for generative AI" in item.value for item in page.markdown)
+    assert owner_of(page) == kept
+
+
+def owner_of(page):
+    return [page.session_state[name] for name in ("owner-token", "owner-kept") if name in page.session_state]

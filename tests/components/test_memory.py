@@ -89,6 +89,11 @@ def test_the_layers_of_a_chart_stay_its_layers():
     both = charts.layered(alt.layer(chart(3), chart(2)).properties(height=180))
     assert [len(layer["data"]["values"]) for layer in both["layer"]] == [3, 2]
     assert both["height"] == 180
+    rows = alt.Data(values=[{"x": 1}])
+    shared = charts.layered(alt.layer(*(alt.Chart(rows).mark_point().encode(x="x:Q") for _ in range(2))))
+    assert "data" not in shared  # which Altair moves to the top
+    assert shared["layer"][0]["data"]["values"] == [{"x": 1}]
+    assert len(shared["layer"][0]["layer"]) == 2
 
 
 @pytest.mark.parametrize("count, canvas, silent", [(2000, False, False), (2001, True, False), (5001, True, True)])

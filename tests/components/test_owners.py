@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from components import links, owners, presence
+from models import whose
 from models.errors import PlaygroundError
 from models.runtime.jobs import Jobs
 from models.settings import Settings
@@ -193,7 +194,7 @@ def test_a_kept_result_and_an_open_look_are_found_after_a_reload(pages):
     for one in (page, again):
         assert any(item.key.startswith("let-go-") for item in one.button)
         assert next(item for item in one.button_group if item.label == "Look closer").value == "Tokens"
-    pages.store.save_note(f"machine:{owners._login()}", "text-kept", ["of another form"])
+    pages.store.save_note(whose.machine_owner(), "text-kept", ["of another form"])
     assert not any(item.key.startswith("let-go-") for item in opened(pages, "machine").button)
 
 
@@ -222,7 +223,7 @@ def test_an_address_goes_before_what_was_kept(pages):
 
 def test_a_kept_value_that_is_no_longer_allowed_is_the_default_again(pages):
     opened(pages, "machine")
-    owner = f"machine:{owners._login()}"
+    owner = whose.machine_owner()
     kept = Request(model="text/story-gpt", inputs={"prompt": "x"}, params={"temperature": 99, "gone": 1, "top_k": 7})
     pages.store.save_desk(owner, kept)
     page = opened(pages, "machine")

@@ -1,10 +1,13 @@
 """No setting of any model, however its range is narrowed and whatever a session holds, takes the page away."""
 
+from types import SimpleNamespace
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from components import params_form
+from components import params_form, state
 from models.params import problem
+from models.types import SEED_MAX
 from tests.components.image.image_steps import ID, MODEL, PAGE, run
 from tests.components.narrow import CATALOG, FAMILIES, narrowed
 from tests.components.page_steps import messages, widget
@@ -106,3 +109,13 @@ def test_a_value_between_two_steps_of_a_logarithmic_slider_stays_as_it_is():
     page = AppTest.from_function(draw).run()
     assert not page.exception, page.exception
     assert page.text[0].value == "0.0123456"
+
+
+@pytest.mark.parametrize(("now", "following"), [(0, 1), (7, 8), (SEED_MAX, 0)])
+def test_again_takes_the_next_seed_and_after_the_last_the_first(monkeypatch, now, following):
+    kept = {"story-gpt.seed": now}
+    monkeypatch.setattr(state, "st", SimpleNamespace(session_state=kept))
+    params_form.next_seed(SimpleNamespace(id="text/story-gpt"), again=True)
+    assert kept["story-gpt.seed"] == following
+    params_form.next_seed(SimpleNamespace(id="text/story-gpt"), again=False)
+    assert kept["story-gpt.seed"] == following  # it is kept, as it is from the start

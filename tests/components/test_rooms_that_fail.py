@@ -145,14 +145,13 @@ def failing(*given):
 
 def test_what_answers_leaves_its_part_out_and_what_hands_over_says_so():
     page = RoomPage(ROOT / "pages/text.py", "Toy", ":material/help:", "")
-    kind = InputType(failing, failing, failing, failing, failing)
+    kind = InputType(failing, failing, failing, failing)
     room = guard.guarded(Modality("toy", (page,), {"toy": failing}, says=failing, skips=failing, inputs={"toy": kind}))
     assert room.skips(None, 1) is False
     assert room.says(Output("toy", 0, "three steps")) == "three steps"
     for hands_over in (room.inputs["toy"].value, room.inputs["toy"].restore, room.inputs["toy"].check):
         with pytest.raises(PlaygroundError, match=r"The Toy page cannot use this: its “\w+” failed \(KeyError\)"):
             hands_over(None, None)
-    assert room.inputs["toy"].keep(None, "", None) is None
     assert room.waiting is None  # what is not declared stays so
 
 

@@ -5,6 +5,8 @@ import sys
 from types import ModuleType, SimpleNamespace
 
 import pytest
+from streamlit.proto.WidgetStates_pb2 import WidgetStates
+from streamlit.runtime.state import SafeSessionState, SessionState
 
 import components
 from components import state
@@ -112,3 +114,43 @@ def test_notices_are_kept_until_they_are_cleared(kept):
     assert [(one["message"], one["level"]) for one in state.notices()] == [("one", "error"), ("two", "info")]
     state.clear_notices()
     assert state.notices() == []
+
+
+def test_a_callback_is_finished_before_a_later_message_is_heard(monkeypatch):
+    class Later(Exception):
+        pass
+
+    def comes():
+        raise Later
+
+    state.finish_callbacks()
+    state.finish_callbacks()
+    session = SafeSessionState(SessionState(), comes)
+    taken = []
+
+    def callback(failed=False):
+        session["upload"] = "read"
+        taken.append(session["upload"])
+        if failed:
+            raise ValueError("own")
+
+    monkeypatch.setattr(SessionState, "_call_callbacks", lambda self, **given: callback())
+    session.on_script_will_rerun(WidgetStates())
+    assert taken == ["read"]
+    with pytest.raises(Later):
+        session["more"] = 2
+    monkeypatch.setattr(SessionState, "_call_callbacks", lambda self, **given: callback(failed=True))
+    with pytest.raises(ValueError, match="own"):
+        session.on_script_will_rerun(WidgetStates())
+    with pytest.raises(Later):  # heard again, whatever happened inside
+        session["more"] = 2
+
+
+def test_notices_stay_until_they_are_cleared_and_hold_no_half_characters(kept):
+    state.notify("One.")
+    state.notify("Two \ud83d.", "warning")
+    assert state.notices() == [{"message": "One.", "level": "error"}, {"message": "Two ?.", "level": "warning"}]
+    state.clear_notices()
+    assert state.notices() == []
+    state.notify("Three.")
+    assert [one["message"] for one in state.notices()] == ["Three."]

@@ -116,6 +116,7 @@ def test_list_and_show_name_models_and_settings(command):
     show = command("show", "text/story-gpt").stdout
     assert "temperature (default" in show
     assert "Licence: " in show
+    assert "image: At most 20 MB and 25 million pixels." in command("show", "image/emoji-diffusion").stdout
 
 
 def test_a_text_that_was_an_input_once_is_still_read_from_a_file(command, tmp_path):
@@ -197,3 +198,49 @@ def test_lists_in_a_prompt_are_drawn_in_the_shell_as_on_the_page(command):
     assert found[0] == found[1]
     assert len(set(found)) > 1
     assert set(found) <= {f"A {colour} __nobody__" for colour in ("red", "blue", "green")}
+
+
+@pytest.fixture
+def own_store(tmp_path, monkeypatch):
+    """Return the store that the package writes to, empty."""
+    monkeypatch.setenv("PLAYGROUND_DATA_DIR", str(tmp_path / "data"))
+    models._engine.cache_clear()
+    yield Store(Settings())
+    models._engine.cache_clear()
+
+
+SWEEP = {
+    "v": 1,
+    "request": {"model": REQUEST.model, "inputs": REQUEST.inputs, "params": {"max_new_tokens": 5}, "seed": 3},
+    "axes": [{"name": "temperature", "values": [0.4, 1.2]}, {"name": "seed", "values": [3, 4]}],
+}
+
+
+def test_a_sweep_from_python_yields_each_cell_and_makes_none_twice(own_store):
+    first = list(models.sweep(SWEEP))
+    assert sorted(one.cell.place for one in first) == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    assert [one.state for one in first] == ["computed"] * 4
+    one = next(one for one in first if one.cell.place == (1, 0))
+    alone = final_of(models.generate(one.cell.request)).outputs[0]
+    assert one.outputs[0].data == alone.data and one.cell.request.params["temperature"] == 1.2
+    assert {run.id for run in own_store.runs()} == {one.run.id for one in first}
+    again = list(models.sweep(json.dumps(SWEEP)))
+    assert [one.state for one in again] == ["cached"] * 4
+    assert {one.run.id for one in again} == {one.run.id for one in first}
+
+
+def test_a_wrong_sweep_is_told_before_a_cell_is_asked_for(own_store):
+    with pytest.raises(BadInput, match="v = 2"):
+        models.sweep({**SWEEP, "v": 2})
+    with pytest.raises(BadInput, match="budget_s is -1"):
+        models.sweep(SWEEP, budget_s=-1)
+    assert own_store.runs() == []
+
+
+def test_sensitivity_from_python_ranks_what_the_shell_ranks(own_store):
+    request = models.Request(**SWEEP["request"])
+    found = models.sensitivity(request, budget_s=20)
+    assert found["model"] == REQUEST.model and found["failed"] == 0 and found["error"] == ""
+    assert "temperature" in {one["name"] for one in found["settings"]}
+    again = models.sensitivity(request, budget_s=20)
+    assert again["cached"] >= found["computed"] > 0  # nothing was made twice

@@ -1,5 +1,6 @@
 import errno
 import os
+import stat
 import subprocess
 import sys
 from unittest.mock import Mock
@@ -7,7 +8,7 @@ from unittest.mock import Mock
 import pytest
 
 from models.errors import BadInput, PlaygroundError
-from models.store import Pruned
+from models.pruning import Pruned
 from tests.stored import HOUR, ROOT, age, files, ids, kept_run, make_run
 
 
@@ -79,6 +80,19 @@ class TestArtifacts:
         assert store.runs() == []
         store.save_run(make_run("one"))
         assert ids(store.runs()) == ["one"]
+
+    def test_all_bytes_reach_the_disk_before_the_name_and_the_name_with_its_folder(self, store, monkeypatch):
+        done, sync, replace = [], os.fsync, os.replace
+
+        def synced(handle):
+            kind = "folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else f"{os.fstat(handle).st_size} bytes"
+            done.append(f"sync of {kind}")
+            sync(handle)
+
+        monkeypatch.setattr(os, "fsync", synced)
+        monkeypatch.setattr(os, "replace", lambda *names: (done.append("named"), replace(*names)))
+        store.put_bytes(b"hello")
+        assert done == ["sync of 5 bytes", "named", "sync of folder"]
 
     def test_a_process_that_dies_while_writing_leaves_no_artifact(self, store):
         code = "import os, sys; from models.store import Store; store = Store('', sys.argv[1]);"

@@ -78,7 +78,8 @@ def settings_of(fields):
 def by_name_and_task(family, fields, values):
     """Return the names that act by a table of names and tasks, written down without the declarations."""
     task = values.get("task", "")
-    names = {*PICTURES.get(task, ()), *(item.name for item in family.inputs if item.type == "audio")}
+    whole = ("audio",) if task or any(item.name == "prompt" for item in family.inputs) else ("audio", "image")
+    names = {*PICTURES.get(task, ()), *(item.name for item in family.inputs if item.type in whole)}
     if task not in ("reconstruct", "interpolate"):
         names.add("prompt")
         if values.get("prompt_mix") and "prompt_mix" in in_effect(fields, values):
@@ -112,7 +113,7 @@ def test_a_family_names_the_class_of_its_settings_wherever_it_takes_them(name):
     family = CATALOG.families[name]
     bases = [get_args(base) for base in type(family).__orig_bases__]
     assert (family.Params,) in bases
-    for method in (type(family).generate, type(family).check_inputs):
+    for method in (one for name in ("generate", "check_inputs") if (one := vars(type(family)).get(name))):
         assert method.__annotations__["params"] == family.Params.__name__
 
 
@@ -211,3 +212,8 @@ def test_a_run_gets_an_old_request_in_its_new_form(toys, tmp_path):
     *_, final = run_request(request, toys, registry, Settings(), stopped=lambda: False, open_ref=blobs.get_bytes)
     assert final.stats["given"] == {"prompt": "hey"}
     assert final.stats["params"]["aside"] == "flats"
+
+
+def test_a_models_table_of_settings_is_made_once(toys):
+    family, spec = toys.family("text/toy"), toys["text/toy"]
+    assert family.fields(spec) is family.fields(spec)

@@ -37,3 +37,16 @@ def test_an_ending_that_it_does_not_take_is_a_sentence_and_nothing_is_kept(read,
 
 def test_an_input_that_names_no_endings_takes_any(read):
     assert read("floor", "a.xls")["floor"].startswith("sha256:")
+
+
+def test_a_file_that_is_larger_than_anything_that_is_taken_is_not_read(read, tmp_path):
+    huge = tmp_path / "huge.csv"
+    with huge.open("wb") as file:
+        file.truncate(3_000_000_000_000)  # a hole: more than there is memory
+    with pytest.raises(BadInput) as caught:
+        given.inputs(None, [f"floor={huge}"], FAMILY, set(), Settings(data_dir=tmp_path / "data"))
+    assert caught.value.message == (
+        f"--input floor: the file {huge} is 3000 GB; at most 100 MB are read. Choose a smaller one."
+    )
+    with pytest.raises(BadInput, match="at most 100 MB are read"):
+        given.file_bytes("/dev/zero")

@@ -4,7 +4,7 @@ import pytest
 
 from models.catalog import load_catalog
 from models.errors import CatalogError
-from models.known import unseen
+from models.known import named, unseen
 from models.settings import Settings
 from models.spec import ModelSpec, Names
 
@@ -87,3 +87,42 @@ def test_every_shipped_model_tells_its_limits_and_every_example_is_a_name_it_lea
         assert spec.limits, spec.id
         assert len(spec.limits) <= 160, spec.id
         assert [prompt for prompt in spec.examples if unseen(spec, prompt)] == [], spec.id
+
+
+def test_of_a_long_prompt_the_first_words_say_what_is_nearest(spec):
+    assert unseen(spec, "cat face " * 5000) is not None
+    told = unseen(spec, "rockett " + "x" * 100_000)
+    assert told.nearest[0] == "rocket"
+    assert len(told.sentence) < 300
+
+
+@pytest.mark.parametrize("prompt", ["two rockets", "rocket and cat", "purple cat faces", "red heart and two rockets"])
+def test_nothing_is_said_of_several_or_of_one_beside_another(spec, prompt):
+    spec = spec.model_copy(update={"names": spec.names.model_copy(update={"modifiers": ("purple", "two")})})
+    assert unseen(spec, prompt) is None
+
+
+@pytest.mark.parametrize("prompt", ["rocket and xyzzy", "xyzzys and rocket", "xyzzys", "two and"])
+def test_beside_a_name_an_unknown_one_is_still_told(spec, prompt):
+    assert unseen(spec, prompt) is not None
+
+
+@pytest.mark.parametrize(
+    "prompt, name",
+    [("cat", "cat face"), (" Red  Heart!", "red heart"), ("rockets", "rocket"), ("purple rocket", "rocket"),
+     ("the red heart, purple", "red heart"), ("(heart:1.3)", "red heart"), ("cat and rocket", ""), ("hen", ""),
+     ("", ""), ("purple", "")],
+)  # fmt: skip
+def test_one_name_is_found_for_what_was_asked_for(spec, prompt, name):
+    assert named(spec, prompt) == name
+
+
+def test_a_name_that_holds_a_colour_is_known_beside_another_word(spec, tmp_path):
+    (tmp_path / "names.txt").write_text("red circle\n")
+    spec = spec.model_copy(update={"names": Names(file="names.txt", what="emoji", modifiers=("red", "flat"))})
+    assert named(spec, "red circle, flat") == "red circle"
+    assert unseen(spec, "red circle, flat") is None
+
+
+def test_a_model_without_a_list_has_no_name_for_anything(spec):
+    assert named(spec.model_copy(update={"names": None}), "red heart") == ""

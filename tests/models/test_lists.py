@@ -100,3 +100,22 @@ def test_our_own_lists_have_entries():
     assert {"animal", "colour", "food", "name"} <= set(found)
     for name in found:
         assert len(draws(f"__{name}__", (lists.OWN,), range(100))) >= 5
+
+
+def test_a_prompt_of_very_many_entries_is_a_sentence(places):
+    most = lists.ENTRIES_MAX
+    assert draws(f"{{{'a|' * 50}a}}") == {"a"}
+    for text in (f"{{{'a|' * most}a}}", "__animal__ " * (most + 1)):
+        with pytest.raises(BadInput, match=r"entries; at most 1,000 are allowed"):
+            lists.draw(text, 1, places)
+
+
+def test_braces_within_braces_that_hold_no_list_are_text():
+    text = "{" * 5000 + "a" + "}" * 5000
+    assert lists.draw(text, 1, ()).text == text
+
+
+def test_a_count_of_any_length_is_a_sentence():
+    with pytest.raises(BadInput, match="draws 999,999,999 times"):
+        lists.draw(f"{{{'9' * 5000}$$a|b}}", 1, ())
+    assert lists.draw("{0002$$a|a}", 1, ()).text in ("a,a", "a, a", "a")

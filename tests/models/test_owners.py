@@ -116,11 +116,16 @@ def test_a_store_of_before_there_was_a_list_gives_its_owners_what_their_runs_and
             f"INSERT INTO run_artifacts (run_id, sha256) VALUES ('one', '{given.removeprefix('sha256:')}')"
         )
     store.save_desk("ann", Request(model="text/fake", inputs={"image": held}))
+    store.save_run(make_run("two", "his result", owner="bob"))
+    his = store.runs("bob")[0].outputs[0].sha256
+    store.save_desk("cid", Request(model="text/fake", inputs={"image": given}))
     with store._write() as connection:
         connection.exec_driver_sql("DROP TABLE owned_files")
     again = Store("", store.data_dir)
-    assert [again.owns("ann", ref) for ref in (given, held, run.outputs[0].sha256)] == [True] * 3
-    assert not again.owns("bob", given)
+    hers = (given, held, run.outputs[0].sha256)
+    assert [again.owns("ann", ref) for ref in (*hers, his)] == [True, True, True, False]
+    assert [again.owns("bob", ref) for ref in (*hers, his)] == [False, False, False, True]
+    assert [again.owns("cid", ref) for ref in (*hers, his)] == [True, False, False, False]
     again.close()
 
 
@@ -181,3 +186,43 @@ def test_a_record_written_before_there_were_purposes_has_none(store):
     with store._write() as connection:
         connection.exec_driver_sql("UPDATE runs SET record = json_remove(record, '$.purpose')")
     assert kept_run(store, "one").purpose == ""
+
+
+def all_of(store, owner):
+    """Return all that is kept of an owner, and which of the files named here are theirs."""
+    named = [store.put_bytes(f"{who}'s upload".encode()) for who in ("ann", "anna", "bob", "cookie:ann")]
+    return (
+        sorted((run.id, run.owner) for run in store.runs(owner)), store.desks(owner), store.note(owner, "look"),
+        [store.owns(owner, ref) for ref in named],
+    )  # fmt: skip
+
+
+ACTS = {
+    "save_desk": lambda store: store.save_desk("ann", ask(temperature=0.9)),
+    "forget_desks": lambda store: store.forget_desks("ann"),
+    "save_note": lambda store: store.save_note("ann", "look", "Layers"),
+    "save_run": lambda store: store.save_run(make_run("more", "more", owner="ann")),
+    "take": lambda store: store.take("ann", b"another upload"),
+    "own": lambda store: store.own("ann", store.put_bytes(b"an effect")),
+    "forget": lambda store: store.forget("ann"),
+    "move_owner": lambda store: store.move_owner("ann", "new"),
+    "forget_idle": lambda store: store.forget_idle("ann", time.time() + 99),
+}
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_what_is_done_with_one_owner_leaves_all_others_as_they_are(store, act):
+    owners = ("ann", "anna", "bob", "cookie:ann")
+    for owner in owners:
+        upload = store.take(owner, f"{owner}'s upload".encode())
+        store.save_run(make_run(f"run-{owner}", f"{owner}'s words", owner=owner, created_at=1e9))
+        store.save_desk(owner, Request(model="text/fake", inputs={"image": upload}))
+        store.save_note(owner, "look", owner)
+    before = {owner: all_of(store, owner) for owner in owners}
+    assert before["anna"] == (
+        [("run-anna", "anna")], [Request(model="text/fake", inputs={"image": store.put_bytes(b"anna's upload")})],
+        "anna", [False, True, False, False],
+    )  # fmt: skip
+    ACTS[act](store)
+    others = owners[2:] if act == "forget_idle" else owners[1:]  # "ann" begins "anna" too
+    assert {owner: all_of(store, owner) for owner in others} == {owner: before[owner] for owner in others}

@@ -16,10 +16,14 @@ from models.params import (
     describe,
     hint,
     in_effect,
+    limited,
     neutral_values,
+    problem,
+    taken,
     values_in_effect,
 )
 from models.settings import Settings
+from models.types import SEED_MAX
 
 CATALOG = load_catalog(Settings(), strict=False)
 
@@ -67,6 +71,13 @@ def test_check_fills_in_defaults_and_keeps_what_is_given():
         ({"temperature": True}, "temperature is True"),
         ({"temperature": "hot"}, "temperature is 'hot'"),
         ({"temperature": None}, "temperature is None"),
+        ({"top_k": True}, "top_k is True; it must be a whole number from 1 to 100, or off (null)"),
+        ({"deep": False}, "deep is False; it must be a whole number from 1 to 3"),
+        ({"deep": None}, "deep is None"),
+        ({"top_k": 101}, "top_k is 101"),
+        ({"top_k": 0}, "top_k is 0"),
+        ({"stop": ["a", 1]}, "stop is"),
+        ({"note": None}, "note is None"),
         ({"top_k": 2.5}, "top_k is 2.5; it must be a whole number from 1 to 100, or off (null)"),
         ({"scheduler": "dim"}, "it must be one of ddim, euler"),
         ({"do_sample": 1}, "on or off"),
@@ -80,6 +91,23 @@ def test_a_wrong_value_gets_a_sentence_with_what_is_allowed(values, words):
     with pytest.raises(BadParam) as caught:
         check(Sample, TABLE, values)
     assert words in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("temperature", 0.05), ("temperature", 2), ("top_k", 1), ("top_k", 100), ("top_k", 5.0), ("top_k", None),
+     ("stop", ["a"] * 3), ("stop", []), ("note", "x" * 10), ("deep", 1), ("deep", 3)],
+)  # fmt: skip
+def test_the_ends_of_what_is_allowed_are_allowed(name, value):
+    assert getattr(check(Sample, TABLE, {name: value}), name) == value
+
+
+@pytest.mark.parametrize(
+    ("value", "good"), [(0, True), (SEED_MAX, True), (5.0, True), (-1, False), (SEED_MAX + 1, False), (True, False),
+                        (0.5, False), (None, False), ("1", False)],
+)  # fmt: skip
+def test_a_seed_is_a_whole_number_from_0_to_the_last(value, good):
+    assert (problem(TABLE[-1], value) == "") == good
 
 
 def test_every_wrong_value_is_named_at_once():
@@ -159,7 +187,7 @@ def test_a_neutral_value_or_cost_that_cannot_be_fails_when_the_class_is_made(ann
     extra = hint(**hints)
     with pytest.raises(TypeError, match=words):
         create_model("Bad", __base__=Params, x=(annotation, Field(default, description="X.", json_schema_extra=extra)))
-    with pytest.raises(TypeError, match="cost is 'much'; allowed: each, limit"):
+    with pytest.raises(TypeError, match="cost is 'much'; allowed: each, side, limit"):
         hint(cost="much")
 
 
@@ -258,3 +286,79 @@ def test_allowed_reads_well():
     assert words["temperature"] == "0.05 to 2"
     assert words["seed"] == "a whole number from 0 to 4294967295"
     assert words["do_sample"].startswith("on or off")
+
+
+class Older(Params):
+    size: int = Field(8, ge=4, le=16, description="Size.", json_schema_extra=hint(was=(0, 64)))
+    share: float = Field(0.5, ge=0.2, le=0.8, description="Share.", json_schema_extra=hint(was=(0.0, 1.0)))
+    plain: float = Field(0.5, ge=0.2, le=0.8, description="Plain.")
+
+
+OLDER = {item.name: item for item in describe(Older)}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "found"),
+    [("size", 0, 4), ("size", 3, 4), ("size", 4, 4), ("size", 9, 9), ("size", 17, 16), ("size", 64, 16),
+     ("size", 65, 65), ("size", -1, -1), ("size", True, True), ("size", "3", "3"), ("share", 0.9, 0.8),
+     ("share", 0.1, 0.2), ("plain", 0.9, 0.9)],
+)  # fmt: skip
+def test_a_value_of_a_range_that_was_wider_becomes_its_nearest_end(name, value, found):
+    assert taken(OLDER[name], value) == found
+
+
+def test_a_narrowing_from_before_is_todays_too_and_stays_a_whole_number():
+    narrowed = describe(Older, {"size": Narrowing(ge=2, le=40.0, default=50)})[0]
+    assert (narrowed.ge, narrowed.le, narrowed.default) == (4, 16, 16)
+    assert all(type(value) is int for value in (narrowed.ge, narrowed.le))
+    stepped = describe(
+        Sample, {"temperature": Narrowing(step=0.25), "scheduler": Narrowing(choices=("euler",), default="euler")}
+    )
+    assert (stepped[1].step, stepped[1].ge, stepped[1].le, stepped[3].choices) == (0.25, 0.05, 2, ("euler",))
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "found"),
+    [
+        ("top_k", {"le": 50.7}, (1, 50, None)),
+        ("deep", {"ge": 2}, (2, 3, 2)),
+        ("deep", {"ge": 9}, (3, 3, 3)),
+        ("deep", {"le": 0}, (0, 0, 0)),
+        ("temperature", {"le": 0.5}, (0.05, 0.5, 0.5)),
+        ("temperature", {"ge": 0.0, "le": 9.0}, (0.05, 2, 0.8)),
+    ],
+)
+def test_a_setting_is_limited_to_what_files_allow_with_its_default_inside(name, given, found):
+    by_name = {item.name: item for item in TABLE}
+    item = limited(by_name[name], **given)
+    assert (item.ge, item.le, item.default) == found
+
+
+def test_choices_are_limited_to_those_that_are_left_and_never_to_none():
+    scheduler = TABLE[3]
+    assert (limited(scheduler, choices=["euler", "x"]).choices, limited(scheduler, choices=["euler"]).default) == (
+        ("euler",), "euler")  # fmt: skip
+    assert limited(scheduler, choices=["ddim"]).default == "ddim"
+    assert limited(scheduler, choices=["x"]) == scheduler
+
+
+@pytest.mark.parametrize(("name", "narrowing", "found"), [("eta", {"le": 0}, (0, 0)), ("eta", {"ge": 0}, (0, 1))])
+def test_nought_is_a_bound_like_any_other(name, narrowing, found):
+    item = next(one for one in describe(Sample, {name: Narrowing(**narrowing)}) if one.name == name)
+    assert (item.ge, item.le) == found
+    with pytest.raises(BadParam, match=r"params\.temperature\.ge = 0 widens what is allowed: 0\.05 to 2"):
+        describe(Sample, {"temperature": Narrowing(ge=0)})
+    with pytest.raises(BadParam, match=r"params\.deep\.le = 0 .*|params\.deep: ge 1 is above le 0"):
+        describe(Sample, {"deep": Narrowing(le=0)})
+
+
+class Optional(Params):
+    mood: Literal["happy", "sad", "odd"] | None = Field(None, description="Mood.")
+    level: float | None = Field(None, ge=0, le=1, description="Level.")
+
+
+def test_what_is_off_stays_off_when_it_is_limited():
+    mood, level, _ = describe(Optional)
+    assert (limited(mood, choices=["sad"]).default, limited(mood, choices=["sad"]).choices) == (None, ("sad",))
+    assert (limited(level, le=0.5).default, limited(level, le=0.5).le) == (None, 0.5)
+    assert limited(describe(Optional, {"mood": Narrowing(default="odd")})[0], choices=["sad"]).default == "sad"

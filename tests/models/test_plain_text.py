@@ -73,7 +73,7 @@ def test_a_file_from_when_the_settings_came_first_comes_back_exactly(text):
 
 @pytest.mark.parametrize("prompt", NASTY)
 def test_the_settings_are_yaml_for_other_readers(prompt):
-    yaml = pytest.importorskip("yaml")
+    yaml = pytest.importorskip("yaml", reason="PyYAML is missing, a need of transformers")
     stamp = {"inputs": {"prompt": prompt}, "params": {"temperature": 0.8, "stop": [], "top_k": None, "do_sample": True}}
     text, block, end = text_artifact("text", stamp).decode().split("---\n")
     assert (text, yaml.safe_load(block), end) == ("text\n\n", stamp, "")

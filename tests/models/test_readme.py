@@ -2,7 +2,10 @@
 
 import re
 
+import pytest
+
 from models.params import Narrowing
+from models.settings import Settings
 from models.spec import ModelSpec
 from tests.fresh import ROOT
 
@@ -18,3 +21,10 @@ def test_the_keys_of_a_catalogue_entry_are_those_that_are_read():
         assert bool(re.search(rf"`\[?{name}\b", optional)) != info.is_required(), name
     for name in Narrowing.model_fields:
         assert f"`{name}`" in optional
+
+
+@pytest.mark.parametrize("file", ["README.md", "SECURITY.md"])
+def test_every_setting_that_is_named_is_one(file):
+    named = {name.lower() for name in re.findall(r"PLAYGROUND_([A-Z_]+)", (ROOT / file).read_text("utf-8"))}
+    assert named
+    assert named <= set(Settings.model_fields)

@@ -5,7 +5,7 @@ import threading
 import pytest
 import torch
 
-from models.seeds import generator, seeded
+from models.seeds import generator, lent, seeded
 from models.types import SEED_MAX
 
 
@@ -121,3 +121,61 @@ def test_a_generator_leaves_the_global_one_alone():
     drawn(9)
     assert torch.equal(torch.random.get_rng_state(), before)
     assert generator(9).device.type == "cpu"
+
+
+def test_lent_within_a_block_others_draw_theirs_and_the_block_goes_on():
+    whole = draws(5)
+    other = []
+
+    def draw_other():
+        with seeded(9):
+            other.append(torch.rand(8))
+
+    before = torch.random.get_rng_state()
+    with seeded(5):
+        first = torch.rand(3)
+        with lent():
+            assert torch.equal(torch.random.get_rng_state(), before)
+            thread = threading.Thread(target=draw_other)
+            thread.start()
+            thread.join(10)
+            assert not thread.is_alive()  # it did not wait for the block
+        rest = torch.rand(5)
+    assert torch.equal(torch.cat([first, rest]), whole)
+    assert torch.equal(other[0], draws(9))
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_what_others_drew_meanwhile_is_drawn():
+    torch.manual_seed(1)
+    whole = torch.rand(8)
+    torch.manual_seed(1)
+    with seeded(5):
+        torch.rand(3)
+        with lent():
+            first = torch.rand(3)  # outside of any block
+        with lent():
+            second = torch.rand(2)
+    assert torch.equal(torch.cat([first, second, torch.rand(3)]), whole)
+
+
+def test_an_error_while_lent_leaves_the_block_where_it_was():
+    whole = draws(5)
+    with seeded(5):
+        first = torch.rand(3)
+        with pytest.raises(ZeroDivisionError), lent():
+            torch.rand(1)
+            raise ZeroDivisionError
+        rest = torch.rand(5)
+    assert torch.equal(torch.cat([first, rest]), whole)
+
+
+def test_lent_outside_of_a_block_does_nothing():
+    before = torch.random.get_rng_state()
+    with lent():
+        pass
+    with seeded(5), pytest.raises(ZeroDivisionError), lent():
+        raise ZeroDivisionError
+    with lent(), seeded(5):  # the block before has ended: nothing is held
+        pass
+    assert torch.equal(torch.random.get_rng_state(), before)

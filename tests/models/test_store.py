@@ -1,3 +1,4 @@
+import hashlib
 import sqlite3
 import subprocess
 import sys
@@ -10,8 +11,9 @@ import pytest
 
 from models.errors import PlaygroundError
 from models.plain_text import text_output
+from models.pruning import Pruned
 from models.settings import Settings
-from models.store import Pruned, Store
+from models.store import Store
 from models.types import Output, Request
 from tests.stored import HOUR, ROOT, age, files, ids, kept_run, make_run
 
@@ -99,6 +101,7 @@ import sys
 from models.plain_text import text_output
 from models.store import Store
 from models.types import Request, Run
+print("ready", flush=True)
 sys.stdin.read(1)
 store = Store("", sys.argv[1])
 for number in range(30):
@@ -108,10 +111,15 @@ for number in range(30):
     store.prune(max_runs=1000, max_bytes=10**9)
 """
         command = [sys.executable, "-c", code, tmp_path]
-        workers = [subprocess.Popen([*command, name], cwd=ROOT, stdin=subprocess.PIPE) for name in "ab"]
-        time.sleep(0.8)  # let both import, so that they meet
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        workers = [subprocess.Popen([*command, name], cwd=ROOT, **pipes) for name in "ab"]
+        for worker in workers:  # both have imported, so that they meet
+            assert worker.stdout.readline() == b"ready\n"
         for worker in workers:
-            worker.communicate(b"x", timeout=30)
+            worker.stdin.write(b"x")
+            worker.stdin.flush()
+        for worker in workers:
+            worker.communicate(timeout=60)
             assert worker.returncode == 0
         store = Store("", tmp_path)
         assert len(store.runs(limit=100, load=True)) == 61
@@ -198,11 +206,18 @@ class TestPrune:
         assert store.prune(max_runs=0).runs == 1
         assert files(store) == []
 
-    def test_nobody_writes_while_it_chooses(self, store, monkeypatch):
-        other = sqlite3.connect(store.data_dir / "runs.sqlite", timeout=0)
-        monkeypatch.setattr(store, "_files", lambda: other.execute("DELETE FROM runs"))
-        with pytest.raises(PlaygroundError, match="in use by another process"):
-            store.prune()
+    def test_pages_write_while_it_looks_at_the_files(self, store, monkeypatch):
+        self.fill(store, 3)
+        other, listed = sqlite3.connect(store.data_dir / "runs.sqlite", timeout=0), store._files
+
+        def write_meanwhile():
+            with other:
+                other.execute("INSERT INTO notes VALUES ('ann', 'page', '1', 1.0)")
+                other.execute("DELETE FROM notes")
+            return listed()
+
+        monkeypatch.setattr(store, "_files", write_meanwhile)
+        assert store.prune(max_runs=1).runs == 2
 
     def test_the_index_gives_its_pages_back(self, store):
         self.fill(store, 3)
@@ -256,7 +271,7 @@ class TestIndex:
         with pytest.raises(PlaygroundError, match="newer version of the playground .schema 2; this one reads up to 1"):
             Store("", store.data_dir)
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        assert tables == {"playground_schema", "runs", "desks", "notes", "owned_files"}
+        assert tables == {"playground_schema", "runs", "desks", "notes", "owned_files", "causes", "measured", "votes"}
 
     def test_a_file_that_is_no_database_gets_a_sentence_and_is_left_alone(self, tmp_path):
         (tmp_path / "runs.sqlite").write_text("not a database " * 1000)
@@ -282,8 +297,15 @@ class TestIndex:
         with pytest.raises(PlaygroundError, match="record of run one is damaged"):
             kept_run(store, "one")
 
+    def test_an_output_that_is_not_what_its_hash_says_is_named_by_its_number(self, store):
+        run = make_run("one")
+        outputs = [Output("text", at, "x", data=b"hello", sha256=hashlib.sha256(b"other").hexdigest()) for at in (1, 2)]
+        with pytest.raises(PlaygroundError, match="Output 2 was damaged"):
+            store.save_run(replace(run, outputs=tuple(outputs)))
+        assert store.runs() == []
+
     def test_a_locked_index_gets_a_sentence_and_keeps_its_rows(self, tmp_path, monkeypatch):
-        monkeypatch.setattr("models.store.BUSY_TIMEOUT_S", 0.1)
+        monkeypatch.setattr("models.index.BUSY_TIMEOUT_S", 0.1)
         store = Store("", tmp_path)
         store.save_run(make_run("one"))
         other = sqlite3.connect(tmp_path / "runs.sqlite", isolation_level=None)

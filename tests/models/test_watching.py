@@ -2,6 +2,7 @@
 
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -63,14 +64,24 @@ def test_follow_waits_between_news():
     assert watch.step > yields
 
 
-def test_follow_does_not_wait_out_its_interval_when_the_run_ends():
+def test_follow_does_not_wait_out_its_interval_when_the_run_ends(monkeypatch):
     watch = watched(1)
-    seen = threading.Event()
+    seen, waits = threading.Event(), threading.Event()
+
+    class Told(threading.Event):
+        """Tell when somebody waits for it for a time."""
+
+        def wait(self, timeout=None):
+            if timeout is not None:
+                waits.set()
+            return super().wait(timeout)
+
+    monkeypatch.setattr("models.watching.threading", SimpleNamespace(Event=Told, Thread=threading.Thread))
 
     def run():
         step(watch, 0)
         assert seen.wait(10)
-        time.sleep(0.1)  # by now the reader waits for the next news
+        assert waits.wait(10)  # the reader waits for the next news
 
     started = time.monotonic()
     for _ in follow(run, watch, interval_s=60):
@@ -86,8 +97,16 @@ def test_follow_is_silent_without_news():
     def run():
         step(watch, 0)
         assert seen.wait(10)
-        time.sleep(0.2)
+        assert waits.wait(10)  # the reader has waited out its interval, and there is no news
 
+    waits, wait = threading.Event(), watch.changed.wait
+
+    def told():
+        if seen.is_set():
+            waits.set()
+        return wait()
+
+    watch.changed.wait = told
     yields = 0
     for _ in follow(run, watch, interval_s=0.01):
         seen.set()

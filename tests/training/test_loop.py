@@ -11,7 +11,7 @@ from torch import nn  # noqa: E402
 
 from training import loop  # noqa: E402
 from training.image.emoji import psnr  # noqa: E402
-from training.optim import Average, Optimizers, falling  # noqa: E402
+from training.optim import Average, FloatMuon, Optimizers, falling  # noqa: E402
 
 
 def test_a_pause_is_no_training_time(monkeypatch):
@@ -143,3 +143,32 @@ def test_psnr_of_a_known_error():
     wanted = torch.zeros(2, 3, 4, 4)
     assert psnr(wanted + 0.2, wanted) == pytest.approx(20.0, abs=1e-3)
     assert psnr(wanted, wanted) == pytest.approx(100.0, abs=1e-3)
+
+
+def test_a_moment_ends_a_training_whatever_its_minutes(monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(loop.time, "time", lambda: now[0])
+    clock = loop.Clock(600.0, until=1040.0)
+    assert clock.progress == 0
+    now[0] = 1010.0
+    assert clock.progress == pytest.approx(0.25)
+    now[0] = 1050.0
+    assert clock.progress == 1.0
+    assert loop.Clock(600.0, until=1050.0).progress == 1.0  # begun too late
+
+
+def test_muon_in_float32_goes_where_torchs_own_goes():
+    ways = []
+    for kind in (FloatMuon, torch.optim.Muon):
+        torch.manual_seed(0)
+        weights = [nn.Parameter(torch.randn(shape)) for shape in ((12, 20), (20, 12), (9, 9))]
+        optimizer = kind(weights, lr=0.1, weight_decay=0.1, adjust_lr_fn="match_rms_adamw")
+        for _ in range(3):
+            for weight in weights:
+                weight.grad = torch.randn_like(weight)
+            optimizer.step()
+        ways.append((weights, optimizer.state_dict()))
+    for one, other in zip(*(weights for weights, _ in ways), strict=True):
+        assert (one - other).norm() / other.norm() < 0.02  # its sums are rounded to 8 bits
+    states = [state["state"][0] for _, state in ways]
+    assert set(states[0]) == set(states[1])  # a checkpoint of the one goes on with the other

@@ -18,6 +18,7 @@ from training.image.styles import STYLES, StyleSet, prompt
 
 SHEET = 72  # px, as the files are
 HALF, SMALL, BIG, GROUNDED = 36, 32, 96, 60  # px, the sides of a thing
+AT_ONCE = 512  # pictures of a kind that are made together
 TINTED = 0.35  # share of things in a colour that the prompt names
 KINDS = ("two", "and", "ground", "small", "big", "left", "right")
 GROUNDS = {
@@ -64,21 +65,36 @@ def words_of(styles: StyleSet, asked: Asked) -> str:
 
 def render(styles: StyleSet, asked: Asked) -> torch.Tensor:
     """Return what is asked for as uint8, 4 × 72 × 72: of two things the first stands on the left."""
-    things = [_thing(styles, group, asked.style, colour) for group, colour in asked.things]
-    one, other = things[0], things[-1]
+    return render_all(styles, [asked])[0]
+
+
+def render_all(styles: StyleSet, asked: list[Asked]) -> torch.Tensor:
+    """Return a picture for each, uint8, n × 4 × 72 × 72, on the device of `styles.pixels`."""
+    sheets = torch.empty(len(asked), 4, SHEET, SHEET, dtype=torch.uint8, device=styles.pixels.device)
+    for kind in KINDS:
+        of_kind = [number for number, one in enumerate(asked) if one.kind == kind]
+        for at in range(0, len(of_kind), AT_ONCE):
+            places = of_kind[at : at + AT_ONCE]
+            sheet = _sheets(styles, kind, [asked[place] for place in places])
+            sheets[places] = (sheet.clamp(0, 1) * 255).round().to(torch.uint8)
+    return sheets
+
+
+def _sheets(styles: StyleSet, kind: str, asked: list[Asked]) -> torch.Tensor:
+    """Return pictures of one kind, n × 4 × 72 × 72, premultiplied, 0 … 1."""
+    one, other = _things(styles, asked, 0), _things(styles, asked, -1)
     middle = (SHEET - HALF) // 2
-    if asked.kind in ("two", "and"):
-        sheet = over(placed(one, HALF, 0, middle), placed(other, HALF, HALF, middle))
-    elif asked.kind == "ground":
-        ground = torch.ones(4, SHEET, SHEET)
-        ground[:3] = torch.tensor(GROUNDS[asked.ground])[:, None, None]
+    if kind in ("two", "and"):
+        return over(placed(one, HALF, 0, middle), placed(other, HALF, HALF, middle))
+    if kind == "ground":
+        ground = torch.ones(len(asked), 4, SHEET, SHEET, device=one.device)
+        colours = torch.tensor([GROUNDS[each.ground] for each in asked], device=one.device)
+        ground[:, :3] = colours[:, :, None, None]
         edge = (SHEET - GROUNDED) // 2
-        sheet = over(placed(one, GROUNDED, edge, edge), ground)
-    else:
-        side = {"small": SMALL, "big": BIG}.get(asked.kind, HALF)
-        left = {"left": 0, "right": HALF}.get(asked.kind, (SHEET - side) // 2)
-        sheet = placed(one, side, left, (SHEET - side) // 2)
-    return (sheet.clamp(0, 1) * 255).round().to(torch.uint8)
+        return over(placed(one, GROUNDED, edge, edge), ground)
+    side = {"small": SMALL, "big": BIG}.get(kind, HALF)
+    left = {"left": 0, "right": HALF}.get(kind, (SHEET - side) // 2)
+    return placed(one, side, left, (SHEET - side) // 2)
 
 
 def composition(styles: StyleSet, choice: random.Random, kind: str = "") -> tuple[torch.Tensor, str]:
@@ -88,18 +104,18 @@ def composition(styles: StyleSet, choice: random.Random, kind: str = "") -> tupl
 
 
 def placed(rgba: torch.Tensor, side: int, left: int, top: int) -> torch.Tensor:
-    """Return a picture (4 × 72 × 72, premultiplied, 0 … 1) at `side` px on an empty sheet of 72 × 72.
+    """Return pictures (n × 4 × 72 × 72, premultiplied, 0 … 1) at `side` px on empty sheets of 72 × 72.
 
     `left` and `top` may be below 0, and what lies beyond the sheet is cut off.
     """
-    small = F.interpolate(rgba[None], (side, side), mode="bilinear", antialias=True)[0]
+    small = F.interpolate(rgba, (side, side), mode="bilinear", antialias=True)
     width, height = rgba.shape[-1], rgba.shape[-2]
     return F.pad(small, (left, width - side - left, top, height - side - top))
 
 
 def over(upper: torch.Tensor, lower: torch.Tensor) -> torch.Tensor:
-    """Lay one premultiplied picture (4 × height × width, 0 … 1) over another."""
-    return upper + lower * (1 - upper[3:])
+    """Lay premultiplied pictures (n × 4 × height × width, 0 … 1) over others."""
+    return upper + lower * (1 - upper[:, 3:])
 
 
 def plural(name: str) -> str:
@@ -116,9 +132,15 @@ def _engine() -> Any:
     return inflect.engine()
 
 
-def _thing(styles: StyleSet, group: int, style: int, colour: str) -> torch.Tensor:
-    pixels = styles.pixels[[styles.files[style][group][0]]]
-    return (recolour(pixels, colour) if colour else pixels)[0].float() / 255
+def _things(styles: StyleSet, asked: list[Asked], which: int) -> torch.Tensor:
+    """Return each one's thing of number `which`, in its colour: n × 4 × 72 × 72, premultiplied, 0 … 1."""
+    things = [one.things[which] for one in asked]
+    pixels = styles.pixels[[styles.files[one.style][group][0] for one, (group, _) in zip(asked, things, strict=True)]]
+    for name in COLOURS:
+        tinted = [number for number, (_, colour) in enumerate(things) if colour == name]
+        if tinted:
+            pixels[tinted] = recolour(pixels[tinted], name)
+    return pixels.float() / 255
 
 
 def _another(styles: StyleSet, group: int, style: int, choice: random.Random) -> int:

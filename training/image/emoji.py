@@ -49,6 +49,7 @@ class EmojiSet:
     groups: list[Group]
     held_out: list[int]  # indices into groups
     train: list[int]
+    sources: list[str] = field(default_factory=list)  # each picture's file, below the data folder
 
     def files(self, groups: list[int]) -> list[int]:
         """Return every file of these groups."""
@@ -77,7 +78,7 @@ def load_emoji(data: Path, cldr: Path = CLDR) -> EmojiSet:
         codes = tuple(code for code in codes if code != _SELECTOR)
         if codes in names:
             found.setdefault(base_codes(codes), []).append((codes, file))
-    pixels, captions = [], []
+    pixels, captions, sources = [], [], []
     groups: dict[str, Group] = {}
     for base, members in found.items():
         members.sort(key=lambda member: (member[0] != base, len(member[0]), member[0]))
@@ -90,10 +91,11 @@ def load_emoji(data: Path, cldr: Path = CLDR) -> EmojiSet:
             group.files.append(len(pixels))
             captions.append(names[codes])
             pixels.append(read_picture(file))
+            sources.append(file.relative_to(data).as_posix())
     listed = list(groups.values())
     held_out = [index for index, group in enumerate(listed) if _fraction(group.name) < HELD_OUT]
     train = [index for index in range(len(listed)) if index not in set(held_out)]
-    return EmojiSet(torch.stack(pixels), captions, listed, held_out, train)
+    return EmojiSet(torch.stack(pixels), captions, listed, held_out, train, sources)
 
 
 def base_codes(codes: tuple[int, ...]) -> tuple[int, ...]:
@@ -120,7 +122,7 @@ def read_picture(file: Path | BinaryIO) -> torch.Tensor:
 
 def on_white(pixels: torch.Tensor) -> torch.Tensor:
     """Return float32, batch × 3 × 64 × 64 in −1 … 1: each picture on white, as the models are to draw it."""
-    return compose(pixels.float() / 255, torch.ones(len(pixels), 3), None)
+    return compose(pixels.float() / 255, torch.ones(len(pixels), 3, device=pixels.device), None)
 
 
 def compose(rgba: torch.Tensor, background: torch.Tensor, grid: torch.Tensor | None) -> torch.Tensor:
@@ -143,12 +145,13 @@ def augment(
     """Return pictures (uint8, batch × 4 × 72 × 72) moved, turned, zoomed, mirrored, recoloured, on plain grounds.
 
     `strength` 1 suits an autoencoder that should meet much; the classifier uses less, for a name must stay readable.
+    The generator is one of the pictures' device.
     """
-    count = len(pixels)
+    count, device = len(pixels), pixels.device
     rgba = pixels.float() / 255
 
     def uniform(low: float, high: float) -> torch.Tensor:
-        return torch.rand(count, generator=generator) * (high - low) + low
+        return torch.rand(count, generator=generator, device=device) * (high - low) + low
 
     angle, zoom = uniform(-0.35, 0.35) * strength, 1 + uniform(-0.3, 0.25) * strength
     side = torch.where(uniform(0, 1) < 0.5 * mirror, -1.0, 1.0)
@@ -157,9 +160,9 @@ def augment(
     grid = torch.stack([torch.stack([cos * side, -sin, shift[0]], 1), torch.stack([sin * side, cos, shift[1]], 1)], 1)
     if strength >= 1:
         swapped = uniform(0, 1) < 0.3
-        order = torch.randperm(3, generator=generator)
-        rgba[swapped, :3] = rgba[swapped, :3][:, order]
-    background = torch.rand(count, 3, generator=generator)
+        order = torch.randperm(3, generator=generator, device=device)
+        rgba[:, :3] = torch.where(swapped[:, None, None, None], rgba[:, order], rgba[:, :3])
+    background = torch.rand(count, 3, generator=generator, device=device)
     background[uniform(0, 1) < 0.5] = 1.0
     return compose(rgba, background, grid)
 
@@ -168,9 +171,11 @@ def recolour(pixels: torch.Tensor, colour: str) -> torch.Tensor:
     """Return pictures (uint8, batch × 4 × 72 × 72) tinted in the hue that `colour` names, light and shade kept."""
     alpha = pixels[:, 3:].float().clamp(min=1)
     rgb = (pixels[:, :3].float() / alpha).clamp(0, 1)
-    light = (rgb * torch.tensor([0.3, 0.59, 0.11])[None, :, None, None]).sum(1, keepdim=True)
+    weights = torch.tensor([0.3, 0.59, 0.11], device=pixels.device)
+    light = (rgb * weights[None, :, None, None]).sum(1, keepdim=True)
     hue = COLOURS[colour]
-    pure = torch.tensor([min(1.0, max(0.0, abs((hue * 6 + turn) % 6 - 3) - 1)) for turn in (0, 4, 2)]).view(1, 3, 1, 1)
+    channels = [min(1.0, max(0.0, abs((hue * 6 + turn) % 6 - 3) - 1)) for turn in (0, 4, 2)]
+    pure = torch.tensor(channels, device=pixels.device).view(1, 3, 1, 1)
     # dark stays dark, bright becomes a pastel of the hue
     tinted = torch.where(light < 0.6, pure * light / 0.6, pure + (1 - pure) * (light - 0.6) / 0.4)
     out = pixels.clone()

@@ -55,15 +55,15 @@ def main() -> None:
         model = Conditioned(tokenizer)
         model.load(options.shipped)
     else:
-        tokenizer = make_tokenizer(emoji, options.work)
+        tokenizer = make_tokenizer([*COLOURS, *emoji.texts()], options.work)
         model = Conditioned(tokenizer)
     model.to(options.device)
     facts = train(model, tokenizer, emoji, options)
     export(model, tokenizer, facts, options)
 
 
-def make_tokenizer(emoji: EmojiSet, work: Path) -> Any:
-    """Return a CLIP tokenizer (byte-level BPE, lower case), trained on the training captions alone."""
+def make_tokenizer(texts: list[str], work: Path, size: int = VOCABULARY) -> Any:
+    """Return a CLIP tokenizer (byte-level BPE, lower case) of about `size` tokens, trained on these texts alone."""
     from tokenizers import Tokenizer, pre_tokenizers, trainers
     from tokenizers.models import BPE
     from transformers import CLIPTokenizer
@@ -75,10 +75,9 @@ def make_tokenizer(emoji: EmojiSet, work: Path) -> Any:
         core.normalizer, core.pre_tokenizer = blank.normalizer, blank.pre_tokenizer
         letters = sorted(pre_tokenizers.ByteLevel.alphabet())
         trainer = trainers.BpeTrainer(
-            vocab_size=VOCABULARY, special_tokens=["<|startoftext|>", "<|endoftext|>"], show_progress=False,
+            vocab_size=size, special_tokens=["<|startoftext|>", "<|endoftext|>"], show_progress=False,
             initial_alphabet=letters, end_of_word_suffix="</w>",
         )  # fmt: skip
-        texts = [*COLOURS, *emoji.texts()]
         core.train_from_iterator(texts, trainer)
         content = json.loads(core.to_str())["model"]
         vocabulary = content["vocab"]
@@ -93,7 +92,7 @@ def make_tokenizer(emoji: EmojiSet, work: Path) -> Any:
 class Conditioned(nn.Module):
     """Hold the two nets that learn together."""
 
-    def __init__(self, tokenizer: Any) -> None:
+    def __init__(self, tokenizer: Any, dropout: float = 0.0) -> None:
         from diffusers import UNet2DConditionModel
         from transformers import CLIPTextConfig, CLIPTextModel
 
@@ -110,6 +109,7 @@ class Conditioned(nn.Module):
             sample_size=8, in_channels=16, out_channels=16, block_out_channels=(128, 192), layers_per_block=1,
             down_block_types=("CrossAttnDownBlock2D",) * 2, up_block_types=("CrossAttnUpBlock2D",) * 2,
             cross_attention_dim=HIDDEN, attention_head_dim=4, norm_num_groups=16,
+            dropout=dropout,
         )  # fmt: skip
 
     def forward(self, noisy: torch.Tensor, times: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Train image/emoji-gan: a caption-conditioned GAN on emoji.
+"""Train image/emoji-gan: a caption-conditioned GAN on emoji in four styles.
 
     python -m training.image.emoji_gan --data ../shared/data --minutes 20
 
@@ -22,6 +22,7 @@ import argparse
 import json
 import random
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -29,8 +30,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from training import loop
-from training.image.emoji import EmojiSet, compose, load_emoji, on_white
-from training.image.emoji_judge import load_judge
+from training.image.emoji import compose, on_white
+from training.image.emoji_judge import FOLDER, Judge, agree, load_judge, share
+from training.image.styles import STYLES, StyleSet, load_styles, prompt, some
 from training.optim import Average, Optimizers
 
 LEARNING_RATE = 2e-3
@@ -88,7 +90,8 @@ def varied(pixels: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
     angle = (0.25 * hue)[:, None, None, None]
     off = (angle.cos() * off - angle.sin() * cross) * (1 + 0.3 * rich)[:, None, None, None]
     rgb = ((grey + off) * (1 + 0.15 * light)[:, None, None, None]).clamp(min=0).minimum(alpha)
-    return compose(torch.cat([rgb, alpha], 1), torch.ones(len(pixels), 3), torch.stack(rows, 1))
+    white = torch.ones(len(pixels), 3, device=pixels.device)
+    return compose(torch.cat([rgb, alpha], 1), white, torch.stack(rows, 1))
 
 
 def diff_augment(picture: torch.Tensor) -> torch.Tensor:
@@ -96,18 +99,18 @@ def diff_augment(picture: torch.Tensor) -> torch.Tensor:
     count = len(picture)
 
     def chance(*shape: int) -> torch.Tensor:
-        return torch.rand(count, *shape)
+        return torch.rand(count, *shape, device=picture.device)
 
     picture = picture + (chance(1, 1, 1) - 0.5) * 0.6
     grey = picture.mean(1, keepdim=True)
     picture = (picture - grey) * (chance(1, 1, 1) * 1.2 + 0.4) + grey
     shift = (chance(2) - 0.5) * 0.25
-    grid = torch.eye(2, 3).repeat(count, 1, 1)
+    grid = torch.eye(2, 3, device=picture.device).repeat(count, 1, 1)
     grid[:, :, 2] = shift
     where = F.affine_grid(grid, list(picture.shape), align_corners=False)
     picture = F.grid_sample(picture, where, padding_mode="border", align_corners=False)
     place = (chance(2) * 64).long()
-    line = torch.arange(64)[None]
+    line = torch.arange(64, device=picture.device)[None]
     near = (line - place[:, :1]).abs() < 12, (line - place[:, 1:]).abs() < 12
     hole = (near[0][:, :, None] & near[1][:, None])[:, None]
     return picture * ~hole
@@ -118,53 +121,59 @@ def main() -> None:
     from models.image.nets.generator import GANGenerator
     from models.image.nets.word_bag import make_vocabulary
 
-    options = loop.options(__doc__, "models/embedded/emoji-gan", 20.0).parse_args()
+    parser = loop.options(__doc__, "models/embedded/emoji-gan", 20.0, "emoji/ and emoji-styles/")
+    parser.add_argument("--batch", type=int, default=BATCH, help="pictures of a step (default: %(default)s)")
+    parser.add_argument("--judge", type=Path, default=FOLDER, help="folder of the judge (default: %(default)s)")
+    options = parser.parse_args()
     loop.prepare(options)
-    emoji = load_emoji(options.data)
+    styles = load_styles(options.data)
     if options.from_shipped:  # the discriminator is not shipped: it starts from scratch
-        model = GANGenerator.from_pretrained(options.shipped).float()
+        model = with_words(GANGenerator.from_pretrained(options.shipped).float(), make_vocabulary(styles.texts()))
     else:
-        model = GANGenerator(vocabulary=make_vocabulary(emoji.texts()))
+        model = GANGenerator(vocabulary=make_vocabulary(styles.texts()))
         with torch.no_grad():
             model.mapping[0].weight[:, HEARD : model.config.noise_size] *= SOFT
-    facts = train(model, emoji, options)
-    export(model, emoji, facts, options)
+    facts = train(model, styles, options)
+    export(model, styles, facts, options)
 
 
-def train(model: Any, emoji: EmojiSet, options: argparse.Namespace) -> dict[str, Any]:
+def train(model: Any, styles: StyleSet, options: argparse.Namespace) -> dict[str, Any]:
     """Train until the minutes are used and give the generator the average of its weights."""
-    critic = Discriminator(len(model.config.vocabulary))
+    device, batch = options.device, getattr(options, "batch", BATCH)
+    model.to(device)
+    critic = Discriminator(len(model.config.vocabulary)).to(device)
     drawer = Optimizers(model, LEARNING_RATE, edges=("paint", "words", "start", "pose"))
     judge = torch.optim.AdamW(critic.parameters(), lr=4e-4, betas=(0.0, 0.99))
     average = Average(model, 0.998)
     choice = loop.draws(options)
-    words = _Words(emoji, model.config.vocabulary)
+    words = _Words(styles, model.config.vocabulary)
+    pixels = styles.pixels.to(device)
     run = loop.Run(
         options, EVERY, "pictures", model=model, critic=critic, drawer=drawer, judge=judge, average=average,
         choice=choice,
     )  # fmt: skip
     for rate in run:
-        files, rows = words.draw(choice)
-        noise = torch.randn(BATCH, model.config.noise_size)
-        real = varied(emoji.pixels[files], noise)  # batch × 3 × 64 × 64
-        with torch.autocast(options.device, torch.bfloat16):
+        files, rows = words.draw(choice, batch)
+        noise = torch.randn(batch, model.config.noise_size, device=device)
+        real = varied(pixels[files], noise)  # batch × 3 × 64 × 64
+        with torch.autocast(device, torch.bfloat16):
             drawn = model(noise, rows).float()  # batch × 3 × 64 × 64
         error = drawn - real
         distance = error.abs().mean()
         if run.progress < ALONE:
-            loss = score = torch.zeros(1)
+            loss = score = distance.new_zeros(1)
             (distance + error.square().mean()).backward()
         else:
-            loss = critic_loss(critic, real, drawn.detach(), rows, options.device, run.step % R1_EVERY == 0)
+            loss = critic_loss(critic, real, drawn.detach(), rows, device, run.step % R1_EVERY == 0)
             judge.zero_grad()
             loss.backward()
             judge.step()
-            with torch.autocast(options.device, torch.bfloat16):
+            with torch.autocast(device, torch.bfloat16):
                 score = critic(diff_augment(drawn), rows)  # batch
             (L1_WEIGHT * distance - score.mean()).backward()
         drawer.step(rate)
         average.update(model)
-        if run.count(BATCH, discriminator=loss, generator=-score.mean(), l1=distance):
+        if run.count(batch, discriminator=loss, generator=-score.mean(), l1=distance):
             run.note()
     model.load_state_dict(average.weights)
     return run.facts()
@@ -185,23 +194,52 @@ def critic_loss(
 
 
 class _Words:
-    """Draw files and the ids of a caption of each: every base name is as likely."""
+    """Draw files and the ids of a prompt for each: every base name is as likely, then every style it was learnt in."""
 
-    def __init__(self, emoji: EmojiSet, vocabulary: list[str]) -> None:
+    def __init__(self, styles: StyleSet, vocabulary: list[str]) -> None:
+        self._styles, self._vocabulary = styles, vocabulary
+        self._ids: dict[str, list[int]] = {}
+        self._learnt = {group: styles.styles_of(group) for group in styles.base.train}
+
+    def of(self, text: str) -> list[int]:
+        """Return the ids of a text."""
         from models.image.nets.word_bag import word_ids
 
-        self.emoji = emoji
-        self.ids = [word_ids(vocabulary, text)[0] for text in emoji.captions]
-        self.names = {index: word_ids(vocabulary, emoji.groups[index].name)[0] for index in emoji.train}
+        if text not in self._ids:
+            self._ids[text] = word_ids(self._vocabulary, text)[0]
+        return self._ids[text]
 
-    def draw(self, choice: random.Random) -> tuple[list[int], list[list[int]]]:
+    def learnt(self) -> set[int]:
+        """Return the ids of every word that `draw` may deal."""
+        styles = self._styles
+        names = [styles.group(group).name for group in styles.base.train]
+        shown = [styles.captions[file] for group, style in styles.seen for file in styles.files[style][group]]
+        return {one for text in (*STYLES, *names, *shown) for one in self.of(text)}
+
+    def draw(self, choice: random.Random, count: int) -> tuple[list[int], list[list[int]]]:
+        """Return files and ids."""
+        styles = self._styles
         files, rows = [], []
-        for index in choice.choices(self.emoji.train, k=BATCH):
-            members = self.emoji.groups[index].files
+        for group in choice.choices(styles.base.train, k=count):
+            style = choice.choice(self._learnt[group])
+            members = styles.files[style][group]
             first = choice.random() < 0.6
             files.append(members[0] if first else choice.choice(members))
-            rows.append(self.names[index] if first else self.ids[files[-1]])
+            words = styles.group(group).name if first else styles.captions[files[-1]]
+            rows.append(self.of(prompt(words, style, choice)))
         return files, rows
+
+
+@torch.no_grad()
+def with_words(model: Any, vocabulary: list[str]) -> Any:
+    """Return the generator with another vocabulary: known words keep their vectors, new ones begin as their mean."""
+    from models.image.nets.generator import GANGenerator
+
+    larger = GANGenerator.from_config({**model.config, "vocabulary": vocabulary})
+    known = {word: number for number, word in enumerate(model.config.vocabulary, 1)}
+    rows = model.words.embed.weight[[0, *(known.get(word, 0) for word in vocabulary)]]
+    larger.load_state_dict({**model.state_dict(), "words.embed.weight": rows})
+    return larger
 
 
 @torch.no_grad()
@@ -222,54 +260,63 @@ def keep_words(model: Any, learnt: set[int]) -> Any:
 
 
 @torch.inference_mode()
-def measure(model: Any, emoji: EmojiSet) -> dict[str, float]:
-    """Return the judge's top-5 rate on 200 training names and on all held-out ones, and two numbers of diversity.
+def measure(model: Any, judge: Judge, styles: StyleSet, device: str = "cpu") -> dict[str, float]:
+    """Return the judge's top-5 rates and two numbers of diversity.
 
-    `diversity`: mean distance of pairs among the 200 pictures over that of real ones; `diversity_of_a_name`: the same
-    among eight seeds of one name, mean over 50 names, over the distance of real pictures of different names.
+    Rates are of 200 training names and all held-out ones without a style, of 200 seen pairs of name and another style
+    and of 200 held-out ones; `style_…` says how often the style is the one asked for. `diversity`: mean distance of
+    pairs among the first 200 pictures over that of real ones; `diversity_of_a_name`: the same among eight seeds of one
+    name, mean over 50 names, over the distance of real pictures of different names.
     """
     from models.image.nets.word_bag import word_ids
 
-    judge = load_judge()
-    train = random.Random(0).sample(sorted(emoji.train, key=lambda index: emoji.groups[index].name), 200)
+    base = styles.base
+    train = random.Random(0).sample(sorted(base.train, key=lambda index: base.groups[index].name), 200)
 
-    def draw(groups: list[int], seed: int) -> torch.Tensor:
-        rows = [word_ids(model.config.vocabulary, emoji.groups[index].name)[0] for index in groups]
+    def draw(pairs: list[tuple[int, int]], seed: int) -> torch.Tensor:
+        rows = [word_ids(model.config.vocabulary, prompt(styles.group(group).name, style))[0] for group, style in pairs]
         noise = torch.randn(len(rows), model.config.noise_size, generator=torch.Generator().manual_seed(seed))
-        return torch.cat([model(noise[at : at + 50], rows[at : at + 50]) for at in range(0, len(rows), 50)])
-
-    drawn, held = draw(train, 0), draw(emoji.held_out, 0)
-    real = on_white(emoji.pixels[[emoji.groups[index].files[0] for index in train]])
+        noise = noise.to(device)
+        parts = [model(noise[at : at + 50], rows[at : at + 50]).cpu() for at in range(0, len(rows), 50)]
+        return torch.cat(parts)
 
     def apart(pictures: torch.Tensor) -> float:
         return float(torch.pdist(pictures.flatten(1)).mean())
 
-    within = sum(apart(draw([index] * 8, 1)) for index in train[:50]) / 50
+    found: dict[str, float] = {}
+    asked = {
+        "train": [(group, 0) for group in train], "held_out": [(group, 0) for group in base.held_out],
+        "seen_pairs": some([pair for pair in styles.seen if pair[1]], 200),
+        "held_out_pairs": some(styles.held_out, 200),
+    }  # fmt: skip
+    for name, pairs in asked.items():
+        drawn = draw(pairs, 0)
+        found[f"top5_{name}"] = share(judge.ranks(drawn, [group for group, _ in pairs]))
+        if judge.styles:
+            found[f"style_{name}"] = agree(judge.styles_of(drawn), [style for _, style in pairs])
+        if name == "train":
+            shown = drawn
+    real = on_white(styles.pixels[[styles.files[0][index][0] for index in train]].cpu())
+    within = sum(apart(draw([(index, 0)] * 8, 1)) for index in train[:50]) / 50
     return {
-        "top5_train": share(judge.ranks(drawn, train)), "top5_held_out": share(judge.ranks(held, emoji.held_out)),
-        "top5_real": share(judge.ranks(real, train)), "diversity": round(apart(drawn) / apart(real), 3),
+        **found, "top5_real": share(judge.ranks(real, train)), "diversity": round(apart(shown) / apart(real), 3),
         "diversity_of_a_name": round(within / apart(real), 3),
     }  # fmt: skip
 
 
-def share(ranks: list[int]) -> float:
-    """Return the share of ranks among the first five."""
-    return round(sum(rank < 5 for rank in ranks) / len(ranks), 4)
-
-
-def export(model: Any, emoji: EmojiSet, trained: dict[str, Any], options: argparse.Namespace) -> None:
+def export(model: Any, styles: StyleSet, trained: dict[str, Any], options: argparse.Namespace) -> None:
     """Write the fp16 folder and what is measured on the shipped bytes."""
     from models.image.nets.generator import GANGenerator
 
-    words = _Words(emoji, model.config.vocabulary)
-    captions = (words.ids[file] for file in emoji.files(emoji.train))
-    model = keep_words(model, {one for row in (*words.names.values(), *captions) for one in row})
+    model = keep_words(model.cpu(), _Words(styles, model.config.vocabulary).learnt())
     model.half().save_pretrained(options.out)
     shipped = GANGenerator.from_pretrained(options.out).float().eval()
-    facts = {
-        **measure(shipped, emoji), **trained,
-        "parameters": sum(one.numel() for one in shipped.state_dict().values()),
-    }  # fmt: skip
+    size = sum(one.numel() for one in shipped.state_dict().values())
+    facts = {**trained, "hardware": loop.hardware(options.device), "parameters": size}
+    (options.out / "training.json").write_text(json.dumps(facts))  # before the marks, which need a judge
+    judge = load_judge(options.judge)
+    judge.net.to(options.device)
+    facts = {**measure(shipped.to(options.device), judge, styles, options.device), **facts}
     (options.out / "training.json").write_text(json.dumps(facts))
     print({name: value for name, value in facts.items() if name != "curve"})
 

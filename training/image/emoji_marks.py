@@ -1,4 +1,4 @@
-"""Measure image/emoji-diffusion by the judge and write its card with an unpicked contact sheet.
+"""Measure image/emoji-diffusion by the judge over guidance scales.
 
     python -m training.image.emoji_marks --data ../shared/data
 
@@ -16,15 +16,13 @@ from typing import Any
 
 import torch
 
-from training import cards
 from training.image.emoji import COLOURS, EmojiSet, load_emoji, on_white
-from training.image.emoji_gan import share
-from training.image.emoji_judge import Judge, load_judge
+from training.image.emoji_judge import Judge, load_judge, share
 
 STEPS = 20
 SCALES = (1.0, 2.0, 3.0, 5.0, 7.5)
 NAMES = 200
-BATCH = 40
+BATCH, GPU_BATCH = 40, 256
 
 
 def main() -> None:
@@ -34,7 +32,6 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("models/embedded/emoji-diffusion"))
     parser.add_argument("--names", type=int, default=NAMES)
     parser.add_argument("--scales", type=float, nargs="+", default=SCALES)
-    parser.add_argument("--card", action="store_true", help="write the card too")
     options = parser.parse_args()
     from models.torchaudio_guard import guard
 
@@ -43,8 +40,6 @@ def main() -> None:
     pipeline = load_pipeline(options.out)
     marks = measure(pipeline, judge, emoji, options.names, options.scales)
     print(json.dumps(marks, indent=1))
-    if options.card:
-        write_card(pipeline, emoji, judge, marks, options.out)
 
 
 def load_pipeline(folder: Path) -> Any:
@@ -58,15 +53,16 @@ def load_pipeline(folder: Path) -> Any:
 
 @torch.inference_mode()
 def draw(pipeline: Any, prompts: list[str], guidance: float, seed: int = 0) -> torch.Tensor:
-    """Return pictures, prompts × 3 × 64 × 64, −1 … 1; prompt k has the seed `seed` + k."""
+    """Return pictures, prompts × 3 × 64 × 64, −1 … 1, on the CPU; prompt k has the seed `seed` + k."""
     parts = []
-    for at in range(0, len(prompts), BATCH):
-        some = prompts[at : at + BATCH]
+    batch = BATCH if pipeline.device.type == "cpu" else GPU_BATCH
+    for at in range(0, len(prompts), batch):
+        some = prompts[at : at + batch]
         generators = [torch.Generator().manual_seed(seed + at + number) for number in range(len(some))]
         shown = pipeline(
             some, num_inference_steps=STEPS, guidance_scale=guidance, generator=generators, output_type="pt"
         ).images  # fmt: skip
-        parts.append(shown * 2 - 1)
+        parts.append(shown.float().cpu() * 2 - 1)
     return torch.cat(parts)
 
 
@@ -108,33 +104,6 @@ def hue_of(picture: torch.Tensor) -> str:
     mean = (shown - shown.mean(0)).flatten(1).mean(1)  # what is not grey
     angle = torch.atan2(3**0.5 * (mean[1] - mean[2]), 2 * mean[0] - mean[1] - mean[2]) / (2 * torch.pi) % 1
     return min(COLOURS, key=lambda name: abs((COLOURS[name] - float(angle) + 0.5) % 1 - 0.5))
-
-
-def write_card(pipeline: Any, emoji: EmojiSet, judge: Judge, marks: dict[str, Any], out: Path) -> None:
-    """Write README.md, curve and samples into the pipeline's folder."""
-    history = json.loads((out / "training.json").read_text())
-    vae = json.loads((out / "vae" / "training.json").read_text())
-    history["marks"] = marks
-    (out / "training.json").write_text(json.dumps(history))
-    names = [emoji.groups[index].name for index in training_names(emoji)[:16]]
-    drawn = draw(pipeline, names, marks["best_guidance"])
-    cards.contact_sheet(out / "samples.png", drawn)
-    points = [(point[1], point[2]) for point in history["curve"]]
-    cards.curve(out / "curve.png", points, "weighted error of v")
-    cards.curve(out / "vae-curve.png", [(point[1], point[3]) for point in vae["curve"]], "PSNR of held-out emoji (dB)")
-    cards.write_csv(out / "curve.csv", ["step", "minutes", "weighted_error_of_v"], history["curve"])
-    parts = {name: sum(one.numel() for one in getattr(pipeline, name).parameters())
-             for name in ("unet", "vae", "text_encoder")}  # fmt: skip
-    shown = "\n".join(f"| {key.removeprefix('top5_guidance_')} | {value:.1%} |"
-                      for key, value in marks.items() if key.startswith("top5_guidance"))  # fmt: skip
-    text = cards.DIFFUSION.format(
-        **marks, **{f"{name}_parameters": f"{count:,}" for name, count in parts.items()}, minutes=history["minutes"],
-        steps_trained=f"{history['steps']:,}", passes=round(history["steps"] * 64 / len(emoji.train)), table=shown,
-        psnr=vae["psnr_held_out_db"], psnr_train=vae["psnr_train_db"], vae_minutes=vae["minutes"],
-        hardware=history.get("hardware", "2 CPU cores (x86-64), bfloat16"), train_names=len(emoji.train),
-        pictures=len(emoji.pixels), listed=", ".join(names),
-    )  # fmt: skip
-    (out / "README.md").write_text(text)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from models.types import ASIDE, Request
 from training import cards
 from training.image.emoji import COLOURS
 from training.image.emoji_judge import load_judge
+from training.image.styles import STYLES
 
 SEEDS = 20
 AT_ONCE = 4
@@ -35,7 +36,7 @@ def main() -> None:
     options = parser.parse_args()
     judge = load_judge()
     for spec in models.list_models():
-        if spec.collection != "emoji" or (options.model and spec.id not in options.model):
+        if spec.collection != "emoji" or not spec.examples or (options.model and spec.id not in options.model):
             continue
         shares, sheet = [], []
         for prompt in options.prompt or spec.examples:
@@ -64,7 +65,9 @@ def pictures(model: str, prompt: str) -> torch.Tensor:
 
 
 def place_of(names: list[str], prompt: str) -> int:
-    """Return the place of the name that a prompt asks for, in a colour or not. Raises `ValueError`."""
+    """Return the place of the name that a prompt asks for, in a colour, in a style or not. Raises `ValueError`."""
+    thing, comma, style = prompt.rpartition(", ")
+    prompt = thing if comma and style in STYLES else prompt
     colour, _, rest = prompt.partition(" ")
     wanted = prompt if prompt in names or colour not in COLOURS else rest
     if wanted not in names:

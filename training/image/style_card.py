@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from training import cards
-from training.image.emoji_judge import FOLDER
+from training.image.emoji_judge import FACTS, FOLDER
 from training.image.emoji_marks import draw, load_pipeline, training_names
-from training.image.style_marks import GUIDANCE, some
-from training.image.styles import StyleSet, load_styles, prompt
+from training.image.style_marks import GUIDANCE
+from training.image.styles import StyleSet, load_styles, prompt, some
 
 SAMPLES = ["two red apples", "cat on blue", "small pizza", "pizza and hamburger", "dog on the left", "big red heart",
            "two blue cars, 3d", "green octopus, flat"]  # fmt: skip
@@ -39,7 +39,7 @@ def main() -> None:
     write_card(
         load_pipeline(options.folder), load_styles(options.data), options.folder,
         json.loads(options.marks.read_text("utf-8")), json.loads(options.before.read_text("utf-8")),
-        json.loads((options.judge / "facts.json").read_text("utf-8")),
+        json.loads((options.judge / FACTS).read_text("utf-8")),
     )  # fmt: skip
 
 
@@ -51,21 +51,29 @@ def write_card(
     vae = json.loads((out / "vae" / "training.json").read_text("utf-8"))
     prompts = sample_prompts(styles)
     cards.contact_sheet(out / "samples.png", draw(pipeline, prompts, GUIDANCE))
-    cards.curve(out / "curve.png", [(point[1], point[2]) for point in history["curve"]], "weighted error of v")
+    cards.curve(out / "curve.png", [(point[1], point[3]) for point in history["curve"]], "error of held-out pairs")
     cards.curve(out / "vae-curve.png", [(point[1], point[3]) for point in vae["curve"]], "PSNR of held-out emoji (dB)")
-    cards.write_csv(out / "curve.csv", ["step", "minutes", "weighted_error_of_v"], history["curve"])
+    cards.write_csv(out / "curve.csv", ["step", "minutes", "weighted_error_of_v", "held_out_pairs"], history["curve"])
     sizes = {f"{name}_parameters": f"{sum(one.numel() for one in getattr(pipeline, name).parameters()):,}"
              for name in ("unet", "vae", "text_encoder")}  # fmt: skip
     (out / "README.md").write_text(
         CARD.format(
             **sizes, marks=table(marks, before), compositions=composed_table(marks), minutes=history["minutes"],
-            steps_trained=f"{history['steps']:,}", psnr=vae["psnr_held_out_db"], vae_minutes=vae["minutes"],
-            judge_top1=judge["top1"], judge_style=judge["style"], pictures=f"{len(styles.captions):,}",
-            train_names=f"{len(styles.base.train):,}", held_out_names=len(styles.base.held_out),
-            seen_pairs=f"{len(styles.seen):,}", held_out_pairs=len(styles.held_out), listed="; ".join(prompts),
+            steps_trained=f"{history['steps']:,}", seen=f"{history['pictures'] / 1e6:.1f}",
+            hardware=history["hardware"], psnr=vae["psnr_held_out_db"], vae_minutes=vae["minutes"],
+            listed="; ".join(prompts), **about(styles, judge),
         )
     )  # fmt: skip
     (out / "training.json").write_text(json.dumps({**history, "marks": marks, "marks_before": before}))
+
+
+def about(styles: StyleSet, judge: dict[str, Any]) -> dict[str, Any]:
+    """Return what `cards.EMOJI_DATA` tells of the set, its splits and the judge (the facts it was trained with)."""
+    return {
+        "pictures": f"{len(styles.captions):,}", "train_names": f"{len(styles.base.train):,}",
+        "held_out_names": len(styles.base.held_out), "seen_pairs": f"{len(styles.seen):,}",
+        "held_out_pairs": len(styles.held_out), "judge_top1": judge["top1"], "judge_style": judge["style"],
+    }  # fmt: skip
 
 
 def sample_prompts(styles: StyleSet) -> list[str]:
@@ -100,19 +108,16 @@ def composed_table(marks: dict[str, Any]) -> str:
     )
 
 
-CARD = """---
-license: other
-license_name: apache-2.0-mit-cc-by-4.0
-language: en
-library_name: diffusers
-pipeline_tag: text-to-image
+CARD = (
+    cards.EMOJI_HEAD
+    + """pipeline_tag: text-to-image
 ---
 # emoji-diffusion
 
 Draws emoji from words, in four styles: “pizza”, “pizza, flat”, “pizza, 3d”, “pizza, twemoji”. A latent diffusion model
-in exact Stable Diffusion layout, every part trained from scratch by `training/image/emoji_kl.py`,
-`training/image/emoji_diffusion.py` and, for the second edition, `training/image/emoji_styles.py`; it ships with the
-playground so that the Image page works with no download, and every setting means what it means for Stable Diffusion:
+in exact Stable Diffusion layout, every net trained from scratch by `training/image/emoji_kl.py` and, for the second
+edition, `training/image/emoji_styles.py`; it ships with the playground so that the Image page works with no download,
+and every setting means what it means for Stable Diffusion:
 
 ```python
 from diffusers import AutoPipelineForText2Image
@@ -123,15 +128,16 @@ AutoPipelineForText2Image.from_pretrained("models/embedded/emoji-diffusion")("tw
 | | |
 |---|---|
 | U-Net | {unet_parameters} parameters, 8 × 8 × 16 latents, cross-attention at both sizes, predicts v |
-| Text encoder | CLIP, {text_encoder_parameters} parameters, 2 layers, 16 tokens, own BPE vocabulary |
+| Text encoder | CLIP, {text_encoder_parameters} parameters, 2 layers, 16 tokens, own BPE vocabulary; words keep \
+vectors condensed from [all-MiniLM-L6-v2](https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2) (Apache-2.0) |
 | Autoencoder | {vae_parameters} parameters, f = 8; that of the first edition: **{psnr} dB** PSNR on \
 held-out Noto emoji |
-| Training | {steps_trained} steps and {minutes} minutes over both editions, after {vae_minutes} minutes for the \
-autoencoder, on CPU (x86-64), bfloat16 |
+| Training | {steps_trained} steps, {seen} million images, {minutes} minutes on {hardware}, bfloat16; the autoencoder \
+{vae_minutes} minutes on 2 CPU threads |
 
 ## Marks
 Guidance 5, 20 steps, one seed each. A picture is recognised if the judge ranks its name in its top five of all names;
-“before” is the first edition under the same judge.
+“before” is the first edition by the judge of its day; each names every real Noto image right.
 
 | | prompts | recognised | before | real images | style right | real images |
 |---|---|---|---|---|---|---|
@@ -144,30 +150,27 @@ ground are as asked.
 |---|---|---|---|
 {compositions}
 
-## Data
-{pictures} images of 72 px, scaled to 64 px and laid on white: [Noto Emoji](https://github.com/googlefonts/noto-emoji)
-(Apache-2.0), [Fluent Emoji](https://github.com/microsoft/fluentui-emoji), flat and 3D (MIT, © Microsoft), and
-[Twemoji](https://github.com/jdecked/twemoji) (graphics CC BY 4.0, © Twitter, Inc. and other contributors). Captions:
-the English names and aliases of the `emoji` package (BSD). Skin tones and genders of one image share a *base name*.
-{train_names} base names are for training; {held_out_names}, chosen by hash, are held out in every style. Of the pairs
-of a training name and a style other than Noto, one in ten is held out too: {seen_pairs} pairs seen, {held_out_pairs}
-held out. The judge is a classifier of name and style, trained on real emoji alone ({judge_top1:.1%} of held-out
-augmentations right, style {judge_style:.1%}).
-
+"""
+    + cards.EMOJI_DATA
+    + """
 One caption in ten was left empty, so that guidance has an unprompted prediction to compare with. Some images were
 recoloured, and some put together in code: two of a thing, one thing and another, a thing on a coloured ground, big,
 small, on the left, on the right.
 
+Licence of the weights, by that of the pictures: Apache-2.0, MIT, CC BY 4.0.
+
 ## Curve
-![Weighted error over minutes](curve.png)
+![Error of held-out pairs over minutes](curve.png)
 ![PSNR of the autoencoder over minutes](vae-curve.png)
 
 ## Limits
 It knows emoji and nothing else. Small text, faces that differ in a detail and flags come out wrong. It reads 14 tokens:
-after a long name the style is cut off. Words outside emoji names mean nothing to the model, and it counts to two.
+after a long name the style is cut off. A word that no emoji is called by gives what is nearest to it in meaning, at
+best. What is put together (two of a thing, one beside another, on a ground) is wrong more often than right.
 
 ## Thirty-two unpicked samples
 ![Samples](samples.png)
 
 Seen names, held-out pairs, held-out names and compositions, eight each, seeds 0 to 31: {listed}.
 """
+)

@@ -13,18 +13,18 @@ from __future__ import annotations
 import argparse
 import json
 import random
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch.nn import functional as F
 
-from training.image.compositions import GROUNDS, KINDS, Asked, ask, render, words_of
+from training.image.compositions import GROUNDS, KINDS, Asked, ask, render_all, words_of
 from training.image.emoji import SIZE, on_white
-from training.image.emoji_gan import share
-from training.image.emoji_judge import FOLDER, Judge, load_judge
+from training.image.emoji_judge import FOLDER, Judge, agree, load_judge, share
 from training.image.emoji_marks import NAMES, colour_followed, draw, hue_of, load_pipeline, training_names
-from training.image.styles import StyleSet, load_styles, prompt
+from training.image.styles import StyleSet, load_styles, prompt, some
 
 GUIDANCE = 5.0
 COMPOSED = 40  # prompts of each kind
@@ -53,26 +53,30 @@ def main() -> None:
 
 def measure(pipeline: Any, judge: Judge, styles: StyleSet, names: int, styled: bool = True) -> dict[str, Any]:
     """Return the marks; without `styled` those alone that a model of one style can have."""
+    return {"guidance": GUIDANCE, **dict(each(pipeline, judge, styles, names, styled))}
+
+
+def each(pipeline: Any, judge: Judge, styles: StyleSet, names: int, styled: bool = True) -> Iterator[tuple[str, Any]]:
+    """Yield the marks one after another, by name."""
     seen = [(group, 0) for group in training_names(styles.base)[:names]]
     held_out = [(group, 0) for group in styles.base.held_out]
-    marks = {
-        "guidance": GUIDANCE, "seen_names": pairs_marks(pipeline, judge, styles, seen),
-        "held_out_names": pairs_marks(pipeline, judge, styles, held_out),
-        "colour_followed": colour_followed(pipeline, styles.base, GUIDANCE),
-    }  # fmt: skip
+    yield "seen_names", pairs_marks(pipeline, judge, styles, seen)
+    yield "held_out_names", pairs_marks(pipeline, judge, styles, held_out)
+    if styled:
+        yield "held_out_pairs", pairs_marks(pipeline, judge, styles, some(styles.held_out, names))
+    yield "colour_followed", colour_followed(pipeline, styles.base, GUIDANCE)
     if styled:
         learnt = [pair for pair in styles.seen if pair[1]]
-        marks["seen_pairs"] = pairs_marks(pipeline, judge, styles, some(learnt, names))
-        marks["held_out_pairs"] = pairs_marks(pipeline, judge, styles, some(styles.held_out, names))
+        yield "seen_pairs", pairs_marks(pipeline, judge, styles, some(learnt, names))
         everywhere = [(group, style) for group in styles.base.held_out for style in styles.drawn_in(group) if style]
-        marks["held_out_names_in_styles"] = pairs_marks(pipeline, judge, styles, some(everywhere, names))
-        marks["compositions"] = composed_marks(pipeline, judge, styles)
-    return marks
+        yield "held_out_names_in_styles", pairs_marks(pipeline, judge, styles, some(everywhere, names))
+        yield "compositions", composed_marks(pipeline, judge, styles)
 
 
-def some(pairs: list[tuple[int, int]], count: int) -> list[tuple[int, int]]:
-    """Return the fixed pairs by which every model is judged."""
-    return random.Random(0).sample(pairs, min(count, len(pairs)))
+def for_choosing(styles: StyleSet) -> list[tuple[int, int]]:
+    """Return the held-out pairs by which a moment of the training may be chosen: those that no mark is measured on."""
+    measured = set(some(styles.held_out, NAMES))
+    return [pair for pair in styles.held_out if pair not in measured]
 
 
 def pairs_marks(pipeline: Any, judge: Judge, styles: StyleSet, pairs: list[tuple[int, int]]) -> dict[str, float]:
@@ -86,11 +90,6 @@ def pairs_marks(pipeline: Any, judge: Judge, styles: StyleSet, pairs: list[tuple
     }  # fmt: skip
 
 
-def agree(found: list[Any], wanted: list[Any]) -> float:
-    """Return the share of equal pairs."""
-    return round(sum(one == other for one, other in zip(found, wanted, strict=True)) / len(wanted), 4)
-
-
 # -- compositions ------------------------------------------------------------------------------------------------------
 
 
@@ -101,7 +100,7 @@ def composed_marks(pipeline: Any, judge: Judge, styles: StyleSet, count: int = C
         choice = random.Random(name)
         asked = [ask(styles, choice, kind, tinted) for _ in range(count)]
         drawn = draw(pipeline, [prompt(words_of(styles, one), one.style) for one in asked], GUIDANCE)
-        made = on_white(torch.stack([render(styles, one) for one in asked]))
+        made = on_white(render_all(styles, asked)).cpu()
         marks[name] = {
             "count": count,
             "right": right(judge, styles, drawn, asked),

@@ -9,18 +9,25 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
+import lzma
 import random
 import tarfile
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 
-from training.image.emoji import EmojiSet, Group, base_codes, caption, load_emoji, package_names, read_picture
+from training import loop
+from training.image.emoji import CLDR, EmojiSet, Group, base_codes, caption, load_emoji, package_names, read_picture
 
 STYLES = ("noto", "flat", "3d", "twemoji")  # the first is what a prompt without a style means
 PAIRS_HELD_OUT = 0.1
 SELECTOR = 0xFE0F
+LISTED = "styles.json.xz"  # the files of a pack
+PICTURES = "pictures.tar"
+DECODED = "pixels.pt"  # kept by the first reader: the next ones start sooner
 NAMED = 0.3  # share of Noto's captions that name it; the others' always do
 
 
@@ -38,6 +45,9 @@ class StyleSet:
     files: list[list[list[int]]]
     seen: list[tuple[int, int]]
     held_out: list[tuple[int, int]]
+    sources: list[str] = field(
+        default_factory=list
+    )  # each picture's file, or "a tar:its member", below the data folder
 
     def group(self, index: int) -> Group:
         """Return a base name by its index."""
@@ -51,14 +61,24 @@ class StyleSet:
         """Return the styles that draw a name, learnt or held out."""
         return [style for style in range(len(STYLES)) if self.files[style][group]]
 
+    def texts(self) -> list[str]:
+        """Return every training caption, as in `EmojiSet.texts`, and the styles' words."""
+        found = [*STYLES, *self.base.texts()]
+        return [*found, *(self.captions[file] for pair in self.seen for file in self.files[pair[1]][pair[0]])]
+
     def __post_init__(self) -> None:
         """Index the pairs, which are looked up for every batch."""
         self._seen = set(self.seen)
 
 
-def load_styles(data: Path) -> StyleSet:
-    """Read `data`/emoji and the three tars of `data`/emoji-styles. Names that Noto does not have are left out."""
-    base = load_emoji(data)
+def load_styles(data: Path, cldr: Path = CLDR) -> StyleSet:
+    """Read `data`/emoji and the three tars of `data`/emoji-styles. Names that Noto does not have are left out.
+
+    A folder that `training.image.style_pack` wrote is read in their place.
+    """
+    if (data / LISTED).exists():
+        return load_pack(data)
+    base = load_emoji(data, cldr)
     names, _ = package_names()
     by_name = {group.name: index for index, group in enumerate(base.groups)}
     by_codes: dict[tuple[int, ...], int] = {}
@@ -66,12 +86,12 @@ def load_styles(data: Path) -> StyleSet:
         found = by_name.get(names.get(base_codes(codes), name))
         if found is not None:
             by_codes[codes] = found
-    pixels, captions = [base.pixels], list(base.captions)
+    pixels, captions, sources = [base.pixels], list(base.captions), list(base.sources)
     files = [[list(group.files) for group in base.groups]]
     for tar in ("fluent-flat", "fluent-3d", "twemoji"):
         found_files: list[list[tuple[bool, int, tuple[int, ...], int]]] = [[] for _ in base.groups]
         some = []
-        for codes, picture in _pictures(data / "emoji-styles" / f"{tar}.tar"):
+        for codes, picture, member in _pictures(data / "emoji-styles" / f"{tar}.tar"):
             group = by_codes.get(codes)
             if group is None or codes not in names:
                 continue
@@ -79,6 +99,7 @@ def load_styles(data: Path) -> StyleSet:
             found_files[group].append((codes != base_codes(codes), len(codes), codes, place))
             captions.append(names[codes])
             some.append(picture)
+            sources.append(f"emoji-styles/{tar}.tar:{member}")
         pixels.append(torch.stack(some))
         files.append([[member[-1] for member in sorted(members)] for members in found_files])
     seen, held_out = [], []
@@ -88,10 +109,37 @@ def load_styles(data: Path) -> StyleSet:
                 (held_out if style and _fraction(base.groups[group].name, style) < PAIRS_HELD_OUT else seen).append(
                     (group, style)
                 )
-    return StyleSet(base, torch.cat(pixels), captions, files, seen, held_out)
+    return StyleSet(base, torch.cat(pixels), captions, files, seen, held_out, sources)
 
 
-def _pictures(tar: Path) -> list[tuple[tuple[int, ...], torch.Tensor]]:
+def load_pack(folder: Path) -> StyleSet:
+    """Return what `training.image.style_pack` wrote."""
+    found = json.loads(lzma.decompress((folder / LISTED).read_bytes()))
+    kept = loop.resume(folder / DECODED)
+    if kept is None:
+        kept = {"pixels": decode(folder / PICTURES)}
+        loop.save(folder / DECODED, kept)
+    pixels = kept["pixels"]
+    groups = [Group(**group) for group in found["groups"]]
+    noto = found["noto"]
+    base = EmojiSet(
+        pixels[:noto], found["captions"][:noto], groups, found["names_held_out"], found["train"],
+        found["sources"][:noto],
+    )  # fmt: skip
+    seen, held_out = ([(group, style) for group, style in found[key]] for key in ("seen", "held_out"))
+    return StyleSet(base, pixels, found["captions"], found["files"], seen, held_out, found["sources"])
+
+
+def decode(tar: Path) -> torch.Tensor:
+    """Return the pictures of a pack, uint8, files × 4 × 72 × 72."""
+    with tarfile.open(tar) as archive:
+        contents = [archive.extractfile(member) for member in archive.getmembers()]
+        streams = [io.BytesIO(content.read()) for content in contents if content is not None]
+    with ThreadPoolExecutor(8) as pool:
+        return torch.stack(list(pool.map(read_picture, streams)))
+
+
+def _pictures(tar: Path) -> list[tuple[tuple[int, ...], torch.Tensor, str]]:
     found = []
     with tarfile.open(tar) as archive:
         for member in sorted(archive.getmembers(), key=lambda member: member.name):
@@ -99,7 +147,7 @@ def _pictures(tar: Path) -> list[tuple[tuple[int, ...], torch.Tensor]]:
             if content is not None:
                 codes = tuple(int(code, 16) for code in Path(member.name).stem.split("-"))
                 plain = tuple(code for code in codes if code != SELECTOR)
-                found.append((plain, read_picture(io.BytesIO(content.read()))))
+                found.append((plain, read_picture(io.BytesIO(content.read())), member.name))
     return found
 
 
@@ -118,3 +166,8 @@ def prompt(words: str, style: int, choice: random.Random | None = None) -> str:
 def words_for(styles: StyleSet, group: int, file: int, style: int, choice: random.Random) -> str:
     """Return a caption of a file at random, with its style."""
     return prompt(caption(styles.group(group), styles.captions[file], choice), style, choice)
+
+
+def some(pairs: list[tuple[int, int]], count: int) -> list[tuple[int, int]]:
+    """Return the fixed pairs by which every model is judged."""
+    return random.Random(0).sample(pairs, min(count, len(pairs)))

@@ -94,6 +94,7 @@ class SpectrogramDiffusion(SoundFamily[SpectrogramParams]):
     """Run a `UNet2DModel` with class labels whose pictures are folded mel spectrograms."""
 
     name: ClassVar[str] = "spectrogram_diffusion"
+    reentrant: ClassVar[bool] = True
     title: ClassVar[str] = "Spectrogram diffusion"
     roles: ClassVar[frozenset[str]] = frozenset({SPEAKS})
     Params: ClassVar[type[Params]] = SpectrogramParams
@@ -105,6 +106,11 @@ class SpectrogramDiffusion(SoundFamily[SpectrogramParams]):
     def fields(self, spec: ModelSpec) -> tuple[ParamField, ...]:
         """Return the model's table of settings, with the speakers that it knows."""
         return with_speakers(super().fields(spec), spec.facts.get("speakers", []))
+
+    def run_bytes(self, spec: ModelSpec, request: Request, params: SpectrogramParams) -> int:
+        """Forecast from the words, which are drawn together, and the kept steps; see `Family.run_bytes`."""
+        words = min(WORDS_MAX, len(re.findall(r"[a-z]+|\d", request.inputs.get("prompt", "").lower())) or 1)
+        return 16_000_000 + 5_000_000 * words + 30_000 * words * params.num_inference_steps * params.num_takes
 
     def load(self, spec: ModelSpec) -> Loaded:
         """Read U-Net and schedule into float32."""

@@ -17,11 +17,14 @@ from models.audio.sound_family import HEARS
 from models.errors import BadInput, WeightsError, restore
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, Family, InputField, Loaded, Modality
+from models.measures import Measure
 from models.params import Params, above, hint, limited
 from models.types import Output, Request, RunStats
 from models.watching import follow
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
 
     from models.params import ParamField
@@ -50,6 +53,12 @@ a voice.
 text model does, looking back at the encoded sound: they know whole languages, and may make up words in silence.
 """
 FOUND_OUT = "found out"  # the value, which links and files carry; pages call it “auto-detect”
+
+
+def _said(output: Output, asked: str, folder: Path) -> float | None:
+    from models.audio.looking import hearing
+
+    return hearing.said_odds(output, asked, folder)
 
 
 class SpeechToTextParams(Params):
@@ -97,9 +106,14 @@ class SpeechToText(Family[SpeechToTextParams]):
     Params: ClassVar[type[Params]] = SpeechToTextParams
     inputs: ClassVar[tuple[InputField, ...]] = (
         InputField("audio", "audio", True, "Recording",
-                   "Record yourself or upload a file: WAV, FLAC, MP3, OGG, M4A, AAC or WebM."),
+                   "Record yourself or upload a file: WAV, FLAC, MP3, OGG, M4A, AAC or WebM.", limits=sounds.LIMITS),
     )  # fmt: skip
     how_it_works: ClassVar[str] = _HOW_IT_WORKS
+    stored_above_bytes: ClassVar[int | None] = 100_000_000
+    measures: ClassVar[tuple[Measure, ...]] = (
+        Measure("recognised", "Recognised", _said, "", ("audio",), "judged", heavy=True,
+                help="Probability that a recogniser hears exactly what was to be said. Near 0: something else."),
+    )  # fmt: skip
 
     def fields(self, spec: ModelSpec) -> tuple[ParamField, ...]:
         """Return the settings that act: for CTC what is kept, for the others how they write."""
@@ -127,7 +141,7 @@ class SpeechToText(Family[SpeechToTextParams]):
         from models.audio.looking import outliers
 
         folder = spec.folder()
-        dtype: Any = torch.float32 if spec.weights_bytes() < 100_000_000 else "auto"
+        dtype: Any = torch.float32 if spec.weights_bytes() < (self.stored_above_bytes or 0) else "auto"
         if "kind" in spec.facts:
             from models.audio.sampling import transcribing
 

@@ -122,6 +122,7 @@ class TextToAudio(SoundFamily[TextToAudioParams]):
         InputField("prompt", label="Description", help="What it should sound like."),
     )
     how_it_works: ClassVar[str] = _HOW_IT_WORKS
+    stored_above_bytes: ClassVar[int | None] = 100_000_000
 
     def fields(self, spec: ModelSpec) -> tuple[ParamField, ...]:
         """Return the settings that the model's call honours, the length as far as it goes."""
@@ -146,7 +147,7 @@ class TextToAudio(SoundFamily[TextToAudioParams]):
 
         from models.audio.sampling import music
 
-        small = spec.weights_bytes() < 100_000_000
+        small = spec.weights_bytes() < (self.stored_above_bytes or 0)
         return Loaded(music.load(spec.folder(), torch.float32 if small else "auto"))
 
     def describe(self, spec: ModelSpec) -> dict[str, Any]:

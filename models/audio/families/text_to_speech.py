@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from models import plain_text
+from models import outside, plain_text
 from models.audio import loudness, sounds
 from models.audio.loudness import Loudness, loudness_field
 from models.audio.sound_family import SPEAKS, SPEAKS_ANY, SoundFamily, with_speakers
@@ -141,6 +141,7 @@ class TextToSpeech(SoundFamily[SpeechParams]):
         InputField("rows", "rows", required=False, inline=True),
     )
     how_it_works: ClassVar[str] = _HOW_IT_WORKS
+    stored_above_bytes: ClassVar[int | None] = 100_000_000
 
     def fields(self, spec: ModelSpec) -> tuple[ParamField, ...]:
         """Return the settings that the model's call honours; the speaker alone where there are several."""
@@ -155,7 +156,7 @@ class TextToSpeech(SoundFamily[SpeechParams]):
         from models.audio.sampling import voices
 
         folder = spec.folder()
-        small = spec.weights_bytes() < 100_000_000
+        small = spec.weights_bytes() < (self.stored_above_bytes or 0)
         voice = voices.kind_of(voices.read_config(folder))(folder, torch.float32 if small else "auto")
         return Loaded({**voice.parts, "voice": voice, "said": SentenceCache()})
 
@@ -268,9 +269,9 @@ def read_rows(text: str) -> dict[int, dict[str, Any]]:
     if len(text) > ROWS_MAX_CHARS:
         raise wrong
     try:
-        found = json.loads(text)
+        found = outside.read_json(text)
         rows = {int(number): values for number, values in found.items()}
-    except (ValueError, AttributeError, RecursionError) as error:
+    except (ValueError, AttributeError) as error:
         raise wrong from error
     if any(number < 0 or not isinstance(values, dict) for number, values in rows.items()):
         raise wrong
@@ -284,7 +285,7 @@ def row_params(
     if not values:
         return None, params
     seed = values.get("seed")
-    if seed is not None and not (isinstance(seed, int) and 0 <= seed <= SEED_MAX):
+    if seed is not None and not (type(seed) is int and 0 <= seed <= SEED_MAX):
         raise BadInput(f"The seed of a sentence is {seed!r}; a whole number from 0 to {SEED_MAX} is allowed.")
     own = {name: value for name, value in values.items() if name not in ("seed", "pause_s", "loudness")}
     fields = family.fields(spec)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from models.audio import sounds
+from models.audio import rates, sounds
 from models.audio.looking.sound_views import DIFFERENCE, RANGE_DB, VIEW_SIZE, picture
 from models.blobs import Blobs
 
@@ -28,7 +28,7 @@ def compare(data: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
     lies on like (`warp`), on a's time. Raises `BadInput` for files that are not stored.
     """
     found = [sounds.read_wav(blobs.get_bytes(ref)) for ref in data["refs"]]
-    monos = [sounds.resample(samples.mean(1), rate, _RATE) if rate != _RATE else np.ascontiguousarray(samples.mean(1))
+    monos = [rates.resample(samples.mean(1), rate, _RATE) if rate != _RATE else np.ascontiguousarray(samples.mean(1))
              for samples, rate in found]  # fmt: skip
     hop = max(160, max(len(mono) for mono in monos) // VIEW_SIZE[0] + 1)
     a, b = (_mel(mono, hop) for mono in monos)

@@ -78,6 +78,7 @@ class GAN(Family[GANParams]):
         "Two networks trained against each other: the generator draws, the discriminator tells drawn from real. Draws "
         "in one pass."
     )
+    reentrant: ClassVar[bool] = True
     modality: ClassVar[Modality] = "image"
     Params: ClassVar[type[Params]] = GANParams
     inputs: ClassVar[tuple[InputField, ...]] = (

@@ -11,6 +11,7 @@ from pydantic import Field
 from models.errors import BadInput
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, Family, InputField, Loaded, Modality
+from models.image import files
 from models.image.sampling.one_pass import check_prompts, read_config, run_stats
 from models.params import Params, above, hint
 from models.types import SEED_MAX, Output, Request
@@ -105,6 +106,7 @@ class VAE(Family[VAEParams]):
         "Learnt to compress images into a few hundred numbers (a latent) and rebuild them; it draws by decoding a "
         "random latent."
     )
+    reentrant: ClassVar[bool] = True
     modality: ClassVar[Modality] = "image"
     Params: ClassVar[type[Params]] = VAEParams
     inputs: ClassVar[tuple[InputField, ...]] = (
@@ -115,11 +117,11 @@ class VAE(Family[VAEParams]):
         ),
         InputField(
             "image", "image", False, "Image", "The image to reconstruct, or the first of two.",
-            shown_if={"task": ["reconstruct", "interpolate"]},
+            shown_if={"task": ["reconstruct", "interpolate"]}, limits=files.LIMITS,
         ),
         InputField(
             "image_to", "image", False, "Second image", "The second of two images.",
-            shown_if={"task": ["interpolate"]}
+            shown_if={"task": ["interpolate"]}, limits=files.LIMITS,
         ),
     )  # fmt: skip
     seed_shown_if: ClassVar[Any] = {"task": ("sample",)}
@@ -152,7 +154,6 @@ class VAE(Family[VAEParams]):
         """Decode points of the latent space; see `Family.generate`."""
         import torch
 
-        from models.image import files
         from models.image.sampling.pixels import to_pixels
 
         model = loaded.parts["model"]
@@ -216,7 +217,6 @@ class VAE(Family[VAEParams]):
 
     def _latent(self, model: Any, context: Context, ref: str) -> Any:
         """Return the latent of an upload, 1 × channels × 4 × 4."""
-        from models.image import files
         from models.image.sampling.pixels import to_tensor
 
         assert context.open_ref is not None

@@ -5,27 +5,26 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from models import amounts, plain_text
-from models.errors import BadInput, WeightsError, restore
-from models.events import Event, Final, Preview, Progress
+from models.errors import BadInput, PlaygroundError, WeightsError, restore
+from models.events import Event, Final
 from models.family import Context, Cost, Family, InputField, Loaded, Modality
 from models.params import Params, ShownIf, above
-from models.text import conversations, looks, vocabulary
-from models.text.prompts import encode, encode_latest, prompt_too_long, read_forced, read_messages, read_negative
-from models.text.settings import CausalLMParams, check_words, unescaped
-from models.types import Output, Request, RunStats
+from models.text import conversations, looks, marks, vocabulary
+from models.text.prompts import encode, prompt_too_long, read_forced, read_messages
+from models.text.settings import CausalLMParams, check_words
+from models.types import Output, Request
 from models.watching import follow
 
 if TYPE_CHECKING:
     from models.blobs import Blobs
     from models.spec import ModelSpec
-    from models.tokens.transcript import Transcript
 
-LEARNT = ("text", "supervised", "preferred")
 _HOW_IT_WORKS = """
 ```mermaid
 flowchart LR
@@ -56,6 +55,8 @@ class CausalLM(Family[CausalLMParams]):
     name: ClassVar[str] = "causal_lm"
     saves: ClassVar[tuple[str, ...]] = ("txt", "md")
     title: ClassVar[str] = "Causal language model"
+    reentrant: ClassVar[bool] = True
+    together_most: ClassVar[int] = 8
     modality: ClassVar[Modality] = "text"
     Params: ClassVar[type[Params]] = CausalLMParams
     seed_shown_if: ClassVar[ShownIf] = {"do_sample": (True,), "temperature": above(0)}
@@ -69,11 +70,22 @@ class CausalLM(Family[CausalLMParams]):
         InputField("forced", "tokens", False, "Forced beginning", "Token ids the answer must start with.", inline=True),
         InputField("view", "file", False, "Saved logits"),
     )
-    tools: ClassVar[dict[str, str]] = {"count_tokens": "count_tokens", "microscope": "microscope", "tokens": "tokens"}
+    tools: ClassVar[dict[str, str]] = {name: name for name in ("count_tokens", "microscope", "tokens", "tipping")}
     costs: ClassVar[dict[str, str]] = dict.fromkeys(tools, "tool_cost")
     length_tool: ClassVar[str] = "count_tokens"
-    studies: ClassVar[dict[str, str]] = dict.fromkeys(looks.STUDIES, "study")
+    studies: ClassVar[dict[str, str]] = {**dict.fromkeys(looks.STUDIES, "study"), looks.SCORES: "study_scores"}
     how_it_works: ClassVar[str] = _HOW_IT_WORKS
+
+    def run_bytes(self, spec: ModelSpec, request: Request, params: CausalLMParams) -> int:
+        """Forecast from the logits that are kept, as recorded, packed and sent; see `Family.run_bytes`.
+
+        Measured with story-gpt: 6 MB by default, 32 MB with four variants, 57 MB for four of 500 tokens. A study works
+        on a private copy of the weights.
+        """
+        size, context = spec.facts.get("vocabulary_size", 0), spec.facts.get("context_length", 0)
+        kept = min(64_000_000, 2 * params.num_variants * min(params.max_new_tokens, context) * size)
+        copy = self.needed_bytes(spec) + 4 * context * size if request.study else 0
+        return 16_000_000 + 3 * kept + self.needed_bytes(spec) // 8 + copy
 
     def load(self, spec: ModelSpec) -> Loaded:
         """Read tokenizer and weights; see `Family.load`."""
@@ -108,7 +120,7 @@ class CausalLM(Family[CausalLMParams]):
                 facts["chat"] = True
         except (OSError, ValueError, KeyError, AttributeError) as error:
             raise WeightsError(f"{spec.id}: {file.name} is missing or damaged. {restore()}") from error
-        return {**facts, **_marks(spec)}
+        return {**facts, **marks.read(spec)}
 
     def check_inputs(self, spec: ModelSpec, request: Request, params: CausalLMParams) -> None:
         """Refuse an empty prompt and stop sequences that could end every text at once; see `Family.check_inputs`."""
@@ -175,65 +187,52 @@ class CausalLM(Family[CausalLMParams]):
         import torch
 
         from models.seeds import seeded
-        from models.text.sampling.recording import kept_outputs
-        from models.text.sampling.writing import Writing
-        from models.tokens.transcript import Transcript
+        from models.text.sampling.answer import Answer
 
-        tokenizer = loaded.parts["tokenizer"]
-        size = spec.facts["vocabulary_size"]
-        chat = read_messages(request.inputs.get("messages", ""))
-        shown = "" if chat is not None else request.inputs["prompt"]  # what a text begins with; an answer stands alone
-        forced = read_forced(request.inputs.get("forced", ""), size)
-        ids, negative, room, notes = self._fit(spec, tokenizer, request.inputs["prompt"], chat, forced, params)
-        total = min(params.max_new_tokens, room)
-        writing = Writing(
-            loaded.parts, params, request.seed, ids, forced, negative, total, size, asker=context.asker
-        )  # fmt: skip
-        stops = [unescaped(stop) for stop in params.stop]
-        texts = [
-            Transcript(lambda some: tokenizer.decode(some, skip_special_tokens=True), ids, stops)
-            for _ in range(writing.rows)
-        ]
-        watch, recorder = writing.begin(texts, context.stopped)
+        answer = Answer(spec, request, params, loaded.parts, context)
         drawn: list[list[int]] = []
-        yield Progress("prompt", 0, len(ids), unit="tokens")
+        yield answer.begun()
 
         def run() -> None:
             # inference mode spares each of the many small operations its bookkeeping for gradients
             with torch.inference_mode(), seeded(request.seed):
-                drawn.extend(writing.write())
+                drawn.extend(answer.writing.write())
 
-        for _ in follow(run, watch):
-            yield Progress("generate", watch.step, total, unit="tokens")
-            yield Preview(tuple(_output(shown, text, index, chat is not None) for index, text in enumerate(texts)))
-        # tokens/s tells of writing, not of reading the prompt
-        seconds = time.monotonic() - watch.first_at
-        watch.end("length")
-        whole = [row[: text.tokens] for row, text in zip(drawn, texts, strict=True)]
-        notes += [*_notes(params), *writing.said(texts, whole)]
-        tokens = sum(text.tokens - len(forced) for text in texts)
-        stats: RunStats = {
-            "tokens": tokens,
-            "prompt_tokens": len(ids),
-            "tokens_per_s": round((tokens - len(texts)) / seconds, 2) if seconds > 0 and tokens > len(texts) else 0.0,
-            "stopped": any(text.finish == "stopped" for text in texts),
-            "unused": sorted(writing.unused | ({"negative_prompt"} if not negative else set())),
-            "notes": notes,
-        }
-        if writing.reused:
-            stats["prompt_tokens_reused"] = writing.reused
-        outputs = [
-            plain_text.text_output(_said(shown, text, chat is not None), context.stamp, index, _meta(shown, text))
-            for index, text in enumerate(texts)
-        ]
-        kept = kept_outputs(recorder, ids, whole, len(forced), vocabulary.fingerprint(spec.folder()))
-        yield Final((*outputs, *kept), stats)
+        for _ in follow(run, answer.watch):
+            yield answer.progress()
+            yield answer.preview()
+        yield answer.final(drawn, time.monotonic())
+
+    def together(self, spec: ModelSpec, request: Request, params: CausalLMParams) -> str:
+        """Let texts of one model be written at once, each by itself; see `Family.together`.
+
+        Not those that read the model twice per token, several tokens per step, or a cache that is kept.
+        """
+        several = params.samples and params.num_variants > 1
+        more = params.guidance_scale != 1 or params.prompt_lookup_num_tokens or params.reuse_cache
+        return "" if request.study or several or more else spec.id
+
+    def generate_together(
+        self, spec: ModelSpec, requests: Sequence[Request], params: Sequence[CausalLMParams], loaded: Loaded,
+        context: Context, stamps: Sequence[dict[str, Any]],
+    ) -> Iterator[tuple[int, Event | PlaygroundError]]:  # fmt: skip
+        """Write texts at once, a row of the model for each; see `Family.generate_together`."""
+        from models.text.sampling.together import write
+
+        contexts = [replace(context, stamp=stamp) for stamp in stamps]
+        yield from write(self, spec, requests, params, loaded, contexts)
 
     def microscope(self, spec: ModelSpec, data: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
         """Score a finished text under other settings; see `models.text.looking.microscope.look`."""
         from models.text.looking.microscope import look
 
         return look(data, blobs, _tokenizer_of(spec))
+
+    def tipping(self, spec: ModelSpec, data: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
+        """Tell at which values of a setting a finished text changes; see `models.text.looking.tipping.tip`."""
+        from models.text.looking.tipping import tip
+
+        return tip(data, blobs, _tokenizer_of(spec), self.fields(spec), spec.facts["vocabulary_size"])
 
     def tool_cost(self, spec: ModelSpec, data: dict[str, Any], blobs: Blobs) -> Cost:
         """Forecast a tool from the length of its text, or of the logits that were kept; measured on one core."""
@@ -242,7 +241,12 @@ class CausalLM(Family[CausalLMParams]):
             return Cost(1e-6 * count, 200 * count, f"{count:,} characters")
         file = blobs.path(str(data["ref"]))
         size = file.stat().st_size if file.exists() else 0
-        return Cost(4e-8 * size, 20 * size, f"a text whose logits take {amounts.size(size)}")
+        looks = 1.0
+        if "setting" in data:
+            from models.text.looking.tipping import forecast
+
+            looks = forecast(data, self.fields(spec))
+        return Cost(4e-8 * size * looks, 20 * size, f"a text whose logits take {amounts.size(size)}")
 
     def tokens(self, spec: ModelSpec, data: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
         """Cut a text into tokens (`{"text"}`), or list those of a kept text (`{"ref"}`); see `models.text.vocabulary`.
@@ -273,42 +277,15 @@ class CausalLM(Family[CausalLMParams]):
         looks = {"attention": attention, "lens": lens, "state": state, "rescore": rescore}
         yield from looks[request.study](spec, request, loaded, context)
 
-    def _fit(
-        self, spec: ModelSpec, tokenizer: Any, prompt: str, chat: list[dict[str, str]] | None, forced: list[int],
-        params: CausalLMParams,
-    ) -> tuple[list[int], list[int], int, list[str]]:  # fmt: skip
-        """Return the ids of the prompt and of the negative one, how many tokens fit after them and the `forced` ones.
-
-        Last come the notes: what to tell.
-        """
-        ids = encode(tokenizer, prompt, chat)
-        whole = spec.facts["context_length"]
-        limit = whole - len(forced)
-        if limit < 2:
-            raise BadInput(
-                f"The forced beginning has {len(forced):,} tokens; {spec.id}'s context is {whole:,}. Shorten it."
-            )
-        notes, wanted = [], min(params.max_new_tokens, limit // 2)
-        if chat and params.cut_prompt:
-            ids, chat, dropped = encode_latest(tokenizer, prompt, chat, limit, wanted)
-            if dropped:
-                notes.append(f"The oldest {'turn was' if dropped == 1 else f'{dropped} turns were'} not read.")
-        negative = read_negative(tokenizer, chat, params)
-        if len(ids) >= limit:
-            if not params.cut_prompt:
-                raise prompt_too_long(spec.id, len(ids), whole, chat is not None, len(forced))
-            start = [ids[0]] if tokenizer.bos_token_id is not None and ids[0] == tokenizer.bos_token_id else []
-            keep = max(1, limit - len(start) - wanted)
-            notes.append(f"The prompt had {len(ids):,} tokens; its last {keep:,} were read.")
-            ids = start + ids[-keep:]
-        if len(negative) >= limit:
-            raise BadInput(
-                f"The negative prompt has {len(negative):,} tokens; at most {limit - 1:,} are allowed. Shorten it."
-            )
-        room = limit - max(len(ids), len(negative))
-        if room < params.max_new_tokens:
-            notes.append(f"Length was cut to {room:,} tokens: prompt and answer share a context of {whole:,}.")
-        return ids, negative, room, notes
+    def study_scores(
+        self, spec: ModelSpec, request: Request, params: CausalLMParams, loaded: Loaded, context: Context
+    ) -> Iterator[Event]:
+        """Write a text again for its logits alone: the same request gives the same ones."""
+        for event in self.generate(spec, request, params, loaded, context):
+            if event.kind == "final":
+                yield Final(tuple(one for one in event.outputs if one.kind == "view"), event.stats)
+            elif event.kind == "progress":
+                yield event
 
 
 def has_template(folder: Path) -> bool:
@@ -317,49 +294,6 @@ def has_template(folder: Path) -> bool:
         return True
     file = folder / "tokenizer_config.json"
     return file.exists() and "chat_template" in json.loads(file.read_text("utf-8"))
-
-
-def _marks(spec: ModelSpec) -> dict[str, Any]:
-    """Return what training wrote to marks.json beside the weights, {} where there is none. Raises `WeightsError`.
-
-    `learnt` is "text" (the next word), "supervised" (answers shown) or "preferred" (answers preferred); `marks` are
-    numbers by name: shares of held-out instructions (`passed`, …, of `instructions`), `bits_per_character`,
-    `divergence` (KL from the supervised model in nats, 1.44 bits each, per token).
-    """
-    file = spec.folder() / "marks.json"
-    if not file.exists():
-        return {}
-    try:
-        found = json.loads(file.read_text("utf-8"))
-        marks = {str(name): value for name, value in found["marks"].items()}
-        if found["learnt"] not in LEARNT or not all(type(value) in (int, float) for value in marks.values()):
-            raise ValueError("not of this form")
-        return {"learnt": found["learnt"], "marks": marks}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise WeightsError(f"{spec.id}: marks.json is damaged. {restore()}") from error
-
-
-def _output(shown: str, text: Any, index: int, chat: bool) -> Output:
-    return Output("text", index, _said(shown, text, chat), meta=_meta(shown, text))
-
-
-def _said(shown: str, text: Transcript, chat: bool) -> str:
-    # the space before an answer's first word is the template's
-    return text.text.lstrip() if chat else shown + text.text
-
-
-def _meta(prompt: str, text: Any) -> dict[str, Any]:
-    return {"prompt_chars": len(prompt), "tokens": text.tokens, "finish": text.finish}
-
-
-def _notes(params: CausalLMParams) -> list[str]:
-    if not params.do_sample:
-        return ["Sampling is off (greedy decoding): seed and sampling settings have no effect."]
-    if not params.samples:
-        return ["Temperature 0 is greedy decoding: seed and the other sampling settings have no effect."]
-    if params.top_k == 1:
-        return ["Top-k 1 leaves one token to draw from: this is greedy, whatever the other settings."]
-    return []
 
 
 def _tokenizer_of(spec: ModelSpec) -> Any:

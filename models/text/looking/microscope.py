@@ -154,7 +154,7 @@ def pieces(decode: Any, ids: Sequence[int]) -> list[str]:
 
 
 _OPENER = Opener()
-_spelling = lru_cache(maxsize=2)(Spelling)
+spelling = lru_cache(maxsize=2)(Spelling)
 
 
 def look(data: Mapping[str, Any], blobs: Blobs, tokenizer: Any) -> dict[str, Any]:
@@ -175,7 +175,7 @@ def look(data: Mapping[str, Any], blobs: Blobs, tokenizer: Any) -> dict[str, Any
     if kept.seed is None and "seed" in data:  # a record from before seeds were stored
         kept = replace(kept, seed=np.array([int(data["seed"]) + int(data.get("row", 0))], np.int64))
     named = any(stages.acts(name, params) for name in stages.READS_TEXT)
-    words = _spelling(tokenizer) if named else None
+    words = spelling(tokenizer) if named else None
     scored = score(kept, params, words)
     # rounding may put a token at the edge of a cut outside it: under its own settings every drawn token was allowed
     stage = np.full(len(kept.ids), -1, np.int32) if params == own else scored.stage

@@ -24,9 +24,27 @@ from models.text.sampling.rows import Rows, softmax
 from models.text.sampling.schema import Constraint
 from models.text.sampling.spelling import Spelling
 
+
+class TopP(TopPLogitsWarper):  # type: ignore[misc, unused-ignore]
+    """Do as transformers' top-p does, to the bit, at a fraction of its time: the values are sorted, not their places.
+
+    Only where scores at the edge are equal does their order count, and transformers' own code decides.
+    """
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """Take scores (rows × vocabulary); return them with the least likely ones forbidden."""
+        rising = torch.from_numpy(np.sort(scores.numpy(force=True), axis=-1))
+        gone = rising.softmax(dim=-1).cumsum(dim=-1) <= (1 - self.top_p)
+        count = gone.sum(-1, keepdim=True).clamp(max=rising.shape[-1] - self.min_tokens_to_keep)
+        least = rising.gather(-1, count)
+        if bool(((rising.gather(-1, (count - 1).clamp(min=0)) == least) & (count > 0)).any()):
+            return super().__call__(input_ids, scores)
+        return scores.masked_fill(scores < least.to(scores.device), self.filter_value)
+
+
 _FROM_TRANSFORMERS = {
     "repetition_penalty": RepetitionPenaltyLogitsProcessor, "no_repeat_ngram_size": NoRepeatNGramLogitsProcessor,
-    "temperature": TemperatureLogitsWarper, "top_k": TopKLogitsWarper, "top_p": TopPLogitsWarper,
+    "temperature": TemperatureLogitsWarper, "top_k": TopKLogitsWarper, "top_p": TopP,
     "min_p": MinPLogitsWarper, "typical_p": TypicalLogitsWarper,
 }  # fmt: skip
 

@@ -11,13 +11,13 @@ no torch is there yet.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from models import outside
 from models.errors import BadInput
 
 if TYPE_CHECKING:
@@ -36,10 +36,9 @@ def grammar(schema: str) -> str:
     from llguidance import LLMatcher
 
     try:
-        found = json.loads(schema)
-    except (ValueError, RecursionError) as error:
-        where = f" (line {error.lineno}, column {error.colno})" if isinstance(error, json.JSONDecodeError) else ""
-        raise BadInput(f"The JSON schema is not valid JSON{where}. Correct it, or clear the field.") from error
+        found = outside.read_json(schema)
+    except outside.Unreadable as error:
+        raise BadInput(f"The JSON schema {error}. Correct it, or clear the field.") from error
     if not isinstance(found, dict) or not found:
         raise BadInput('A JSON schema is an object such as {"type": "object"}. Correct it, or clear the field.')
     try:

@@ -70,14 +70,10 @@ class Writing:
         self.recorder = LogitsRecorder(self.rows, count, self.vocabulary, len(self.ids), self.seed, self.end_ids)
         return self.watch, self.recorder
 
-    def write(self) -> list[list[int]]:
-        """Run `generate()`; return each row's ids after the prompt, forced tokens and end token included.
-
-        Call with the global generator seeded.
-        """
+    def prepare(self) -> tuple[list[int], list[Any]]:
+        """Return the ids that are read first, and what each step's scores go through, in order."""
         self.recorder.read(self.model, self.ids, self.forced, self.guidance)
         whole = [*self.ids, *self.forced]
-        input_ids, mask = left_pad([whole] * self.rows, self.tokenizer.pad_token_id or 0)  # rows × tokens
         ends = [*self.end_ids, *(self.words.line_end() if self.words is not None else ())]
         mine = processors.build(
             self._settings, len(self.ids), self.seed, self.words, self.constraint, self._mu(), ends
@@ -85,6 +81,15 @@ class Writing:
         before: list[Any] = [self.recorder] if self.guidance is None else [self.guidance, self.recorder]
         if self._lookup:
             before = [processors.LengthLimit(len(whole) + self.total), *before]
+        return whole, [*before, *mine]
+
+    def write(self) -> list[list[int]]:
+        """Run `generate()`; return each row's ids after the prompt, forced tokens and end token included.
+
+        Call with the global generator seeded.
+        """
+        whole, stages = self.prepare()
+        input_ids, mask = left_pad([whole] * self.rows, self.tokenizer.pad_token_id or 0)  # rows × tokens
         memory: dict[str, Any] = {}
         if self._reuse:
             cache, self.reused = prefix.take(self.parts, self.model, whole, self.asker)
@@ -94,7 +99,7 @@ class Writing:
             attention_mask=mask,
             generation_config=self._config(),
             **memory,
-            logits_processor=LogitsProcessorList([*before, *mine]),
+            logits_processor=LogitsProcessorList(stages),
             stopping_criteria=StoppingCriteriaList([self.watch]),
         )  # rows × (prompt + drawn)
         if self._reuse:

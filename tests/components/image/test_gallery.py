@@ -1,6 +1,8 @@
 """The pictures of a session: a wall by job, one opened, two compared."""
 
-from components.image import gallery, picture_input
+import streamlit as st
+
+from components.image import gallery
 from models.types import Request
 from tests.components.image.image_steps import ID, MODEL, PAGE, choose, components, pictures, run, wall
 from tests.components.page_steps import messages, owner, press, settle, widget
@@ -81,7 +83,7 @@ def test_pictures_that_were_cleared_leave_the_page_standing(pages):
         for output in one.outputs:
             if output.kind == "image":
                 pages.store.path(output.sha256).unlink(missing_ok=True)
-    picture_input.thumbnail.clear()
+    st.cache_data.clear()
     page.session_state["image-compare"] = True
     page.run()
     assert not page.exception

@@ -1,16 +1,61 @@
 """What the Image page takes beside its settings: prompts, uploads good and bad, masks."""
 
 import io
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
 
+from components import inputs, state
 from components.image import picture_input
+from models.errors import BadInput
+from models.family import InputField
 from tests.components.image.image_steps import PAGE, choose, kept, pictures, png, run, upload, uploader
 from tests.components.page_steps import messages, press, settle, widget
 from tests.fake_pictures import FakePictures
 
 ENGINE = FakePictures
+
+
+@pytest.fixture
+def desk(monkeypatch):
+    """Return a desk that keeps what is painted, by the bytes themselves, and its slot of the mask."""
+    kept = {}
+    monkeypatch.setattr(state, "st", SimpleNamespace(session_state=kept))
+
+    def store(desk, item, data, said=""):
+        if data == b"too large":
+            raise BadInput("The mask is too large.")
+        return picture_input._stored(data)
+
+    monkeypatch.setattr(inputs, "stored_upload", store)
+    return SimpleNamespace(place="image")
+
+
+MASK = InputField("mask", "mask")
+
+
+@pytest.mark.parametrize(
+    ("painted", "uploaded_after", "then", "left"),
+    [
+        (b"one", None, None, ""),  # painted, wiped
+        (b"one", None, b"two", "two"),
+        (b"one", b"upload", b"one", "upload"),  # drawn again as it was: the upload stays
+        (b"one", b"upload", None, "upload"),  # the paint is wiped, the upload is not
+        (b"one", b"upload", b"two", "two"),  # painting replaces it
+        (None, b"upload", None, "upload"),
+        (b"one", None, b"too large", "one"),
+    ],
+)
+def test_paint_and_an_uploaded_mask_are_apart(desk, painted, uploaded_after, then, left):
+    mask = inputs.ref(desk, MASK)
+    picture_input._keep_painted(desk, MASK, painted)
+    if uploaded_after is not None:
+        mask.set(picture_input._stored(uploaded_after))
+    picture_input._keep_painted(desk, MASK, then)
+    assert mask.get() == (picture_input._stored(left.encode()) if left else "")
+    told = inputs.problem(desk, MASK).get()
+    assert told == ("The mask is too large." if then == b"too large" else "")
 
 
 def test_only_the_inputs_of_the_task_are_shown_and_sent(pages):
@@ -80,7 +125,7 @@ def test_a_task_without_its_picture_is_refused_with_a_sentence(pages):
         (b"I am no picture.", "not an image file this app can read"),
         (png(kind="JPEG", size=(300, 300), quality=100)[:700], "damaged or cut off"),
         (png() + b"\0" * 25_000_000, "at most 20 MB"),
-        (png(size=(30_000, 2_000), mode="L"), "at most 40 million pixels"),
+        (png(size=(30_000, 2_000), mode="L"), "at most 25 million"),
         (png(size=(3, 3)), "at least 8 × 8"),
         (png(kind="GIF"), "not an image file this app can read"),
     ],

@@ -7,7 +7,7 @@ import json
 import numpy as np
 from PIL import Image
 
-from components import example
+from components import example, owners
 from components.image import gallery
 from models.image.files import read_settings
 from models.types import Request
@@ -36,6 +36,31 @@ def test_an_example_is_shown_before_the_first_run(pages):
     page = pages.open(PAGE)
     assert any("An example" in item.value for item in page.caption)
     assert len(pictures(page)) == 1
+
+
+def test_the_share_of_seeds_that_come_out_as_asked_is_told_beside_the_example(pages):
+    page = pages.open(PAGE, model="image/emoji-vae")
+    assert any("An example** from this model. 81% of seeds" in item.value for item in page.caption)
+
+
+def place_of(block, kind, label, at=()):
+    """Return where on the page an element stands: the number in each block on the way to it."""
+    for number, child in getattr(block, "children", {}).items():
+        if child.type == kind and child.proto.label == label:
+            return (*at, number)
+        if found := place_of(child, kind, label, (*at, number)):
+            return found
+    return ()
+
+
+def test_an_upload_stays_in_its_place_whatever_is_said_of_the_prompt(pages):
+    page = pages.open(PAGE, **{f"{MODEL}.task": "image to image"})
+    before = place_of(page.main, "file_uploader", "Image")
+    assert before
+    for prompt in ("prompt 7", "red heart", "cat fase", "zzz"):
+        next(item for item in page.text_area if item.label == "Prompt").set_value(prompt)
+        page.run()
+        assert place_of(page.main, "file_uploader", "Image") == before, prompt
 
 
 def test_an_example_whose_picture_is_missing_is_not_shown(pages, monkeypatch, tmp_path):
@@ -267,3 +292,32 @@ def test_lists_in_the_prompt_are_drawn_by_the_seed_and_stay_in_the_box(pages):
     assert any("No list is named __nobody__" in said for said in messages(page))
     run(pages, page, "a {red|blue} __nobody__ heart")
     assert pages.engine.ran[1].inputs == request.inputs
+
+
+def test_a_run_above_the_budget_asks_for_patience_before_run(pages, monkeypatch):
+    page = pages.open(PAGE)
+    assert not any("Be patient" in text for text in captions(page))  # nothing was measured yet
+    monkeypatch.setattr("tests.fakes.SECONDS", 8.0)
+    run(pages, page)
+    assert not any("Be patient" in text for text in captions(page))
+    choose(page, "num_images", 8)
+    assert any("about 64.0 s" in text for text in captions(page))
+    asked = next(text for text in captions(page) if "Be patient" in text)
+    assert "This run takes about 64 s; where others share the machine, a run should take at most 60 s." in asked
+    assert asked.endswith("Be patient, or lower Steps, Images, Width or Height.")
+    choose(page, "width", 32)  # a side counts with its root
+    assert not any("Be patient" in text for text in captions(page))
+
+
+def test_alone_on_a_machine_nobody_is_asked_for_patience(pages, monkeypatch):
+    page = pages.open(PAGE)
+    monkeypatch.setattr("tests.fakes.SECONDS", 100.0)
+    run(pages, page)
+    monkeypatch.setattr("components.owners._known", lambda jobs: owners.Owner(owner(pages), "machine"))
+    page.run()
+    assert any("about 100.0 s" in text for text in captions(page))
+    assert not any("Be patient" in text for text in captions(page))
+
+
+def captions(page):
+    return [item.value.replace("\\", "") for item in page.caption]

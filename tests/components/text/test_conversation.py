@@ -21,7 +21,7 @@ from components.text.conversation import (
 )
 from models.text.conversations import Talk, read_conversations
 from models.text.prompts import read_messages
-from models.types import Output, Request, Run
+from models.types import SEED_MAX, Output, Request, Run
 
 WORDS = st.sampled_from(["a", "b", "c", ""])
 
@@ -102,6 +102,13 @@ def test_the_next_seed_is_one_that_the_question_has_not_had(runs):
             seed = next_seed(tree, maker)
             same = maker.run.request.model_copy(update={"seed": seed})
             assert same not in [run.request for run in runs]
+
+
+def test_the_next_seed_is_after_the_largest_and_begins_anew_after_the_last():
+    runs = [turn(("q",), ["A"], 1, seed=3), turn(("q",), ["B"], 2, seed=9), turn(("q",), ["C"], 3, seed=50, top_k=2)]
+    assert next_seed(grow(runs), Maker(runs[0], runs[0].outputs[0])) == 10
+    last = turn(("q",), ["D"], 4, seed=SEED_MAX)
+    assert next_seed(grow([*runs, last]), Maker(runs[0], runs[0].outputs[0])) == 0
 
 
 @given(sessions())

@@ -1,6 +1,7 @@
 """The token microscope under a finished text, over an engine whose texts are random and whose tool is the real one."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -41,6 +42,16 @@ class Scoped(FakeTexts):
         yield plain_text.text_output("A *b*", {"ids": ids.tolist()}, 0, {"prompt_chars": 1, "finish": "eos"})
         meta = {"what": "logits", "ids": ids.tolist(), "forced": len(forced), "whole": True}
         yield view(pack(Kept(logits, ids, np.array([0], np.int32))), TENSORS, **meta)
+
+    other = False  # the next texts are of another model
+
+    def on_scores(self, request):
+        for output in self.texts(request):
+            if output.kind == "view":
+                if self.other:
+                    meta = {**output.meta, "ids": [one + 1 for one in IDS]}
+                    output = replace(output, data=output.data + b" ", sha256="", meta=meta)
+                yield output
 
     def tool_microscope(self, data):
         from tokenizers import Tokenizer
@@ -179,3 +190,50 @@ def test_the_sentence_counts_by_setting():
 def test_strength_grows_with_surprise():
     assert microscope_view.strengths([1.0, 0.5, 0.0], "probability") == [0.0, 0.125, 1.0]
     assert microscope_view.strengths([0.2], "entropy") == [0.2]
+
+
+def clear_logits(desk):
+    """Do what a prune does: the run stays, what was kept of its making goes."""
+    path = desk.store.path(desk.kept())
+    path.unlink()
+    return path
+
+
+def test_scores_that_were_cleared_are_computed_again_when_asked_for(desk):
+    desk.finished(temperature=1.0, top_p=1.0)
+    path = clear_logits(desk)
+    desk.open("Microscope")
+    desk.draw()
+    assert "The scores of this text were cleared to save room" in said(desk.page)
+    assert desk.looks() == []  # not before someone asks
+    widget(desk.page, "button", "-compute").click()
+    desk.settle()
+    assert desk.looks() == ["scores"]
+    assert path.exists()
+    assert len(shown(desk.page)["heat"]) == 6
+
+
+def test_scores_of_another_text_are_not_shown_for_this_one(desk):
+    desk.finished(temperature=1.0, top_p=1.0)
+    clear_logits(desk)
+    desk.engine.other = True
+    desk.open("Microscope")
+    desk.draw()
+    widget(desk.page, "button", "-compute").click()
+    desk.settle()
+    assert "These settings now write another text" in said(desk.page)
+    assert not any("heat" in data for data in components(desk.page))
+
+
+@pytest.mark.parametrize(("status", "asked"), [("done", None), ("stopped", 4), ("failed", 4)])
+def test_a_text_that_was_stopped_is_computed_again_as_far_as_it_got(desk, status, asked):
+    desk.finished(temperature=1.0)
+    run = next(one for one in desk.store.runs(OWNER))
+    run.status = status
+    kept = next(one for one in run.outputs if microscope_view.is_view(one))
+    kept.meta["forced"] = 2
+    request = microscope_view.again(run)
+    assert request.study == "scores"
+    assert request.params.get("max_new_tokens") == asked
+    assert request.inputs == run.request.inputs
+    assert request.seed == run.request.seed

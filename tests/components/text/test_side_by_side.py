@@ -7,7 +7,7 @@ import pytest
 from components.text import side_by_side
 from models.catalog import load_catalog
 from models.settings import Settings
-from tests.components.page_steps import owner, press, settle, stories, widget
+from tests.components.page_steps import messages, owner, press, settle, stories, widget
 
 CATALOG = load_catalog(Settings(), strict=False)
 GPT, LSTM = "text/story-gpt", "text/story-lstm"
@@ -62,6 +62,16 @@ def test_the_page_runs_all_in_one_job_and_shows_a_column_each(pages):
     assert "Story LSTM" in titles
 
 
+def test_each_model_writes_one_text_however_many_variants_the_page_makes(pages):
+    page = pages.open(PAGE)
+    widget(page, "text_area", "text-prompt").set_value("A")
+    widget(page, "slider", "story-gpt.num_variants").set_value(3)
+    page.run()
+    settle(pages, press(page, "side-by-side-run"))
+    assert len(pages.engine.ran) > 1
+    assert all("num_variants" not in request.params for request in pages.engine.ran)
+
+
 def test_the_divergence_of_two_models_is_drawn_token_by_token(monkeypatch):
     drawn = {}
     monkeypatch.setattr(side_by_side.token_map, "draw", lambda *given, **named: drawn.update(named, given=given))
@@ -74,3 +84,16 @@ def test_the_divergence_of_two_models_is_drawn_token_by_token(monkeypatch):
     assert heat == [0.125, 1.0]
     assert told[1] == "KL 9.00 bits · rank 40 for Story GPT"
     assert "Mean KL divergence 4.75 bits per token (at least" in drawn["said"]
+
+
+def test_what_was_told_of_the_run_before_is_gone_with_the_next(pages):
+    page = pages.open(PAGE)
+    widget(page, "text_area", "text-prompt").set_value("word " * 600)
+    page.run()
+    press(page, "run")
+    told = [said for said in messages(page) if "600 tokens" in said]
+    assert told
+    widget(page, "text_area", "text-prompt").set_value("A")
+    page.run()
+    settle(pages, press(page, "run"))
+    assert not [said for said in messages(page) if "600 tokens" in said]

@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -104,6 +105,10 @@ def test_earlier_results_stay_and_can_be_restored(pages):
     for prompt in ("one", "two"):
         widget(page, "text_area", "text-prompt").set_value(prompt)
         settle(pages, press(page, "run"))
+    one = next(row for row in page.expander if (row.key or "").startswith("row-"))
+    assert not any(button.key.startswith("restore-") for button in page.button)  # what is folded costs nothing
+    page.session_state[one.key] = True
+    page.run()
     assert ("one", " word0 word1 word2") in stories(page)
     key = next(button.key for button in page.button if button.key.startswith("restore-"))
     press(page, key)
@@ -158,17 +163,17 @@ def test_a_full_queue_is_told_and_the_prompt_stays(pages):
 
     page = pages.open(PAGE)
     pages.engine.gate.clear()
-    for number in range(21):
+    for number in range(41):
         pages.jobs.submit(f"other{number}", [Request(model="text/story-gpt", inputs={"prompt": "x"})])
         if not number:
             while pages.jobs.waiting():  # the first one runs
                 time.sleep(0.01)
     widget(page, "text_area", "text-prompt").set_value("mine")
     limit = time.monotonic() + 5
-    while pages.jobs.waiting() < 20 and time.monotonic() < limit:
+    while pages.jobs.waiting() < 40 and time.monotonic() < limit:
         time.sleep(0.01)
     press(page, "run")
-    assert any("20 runs wait already; at most 20 may" in message for message in messages(page))
+    assert any("40 runs wait already; at most 40 may" in message for message in messages(page))
     assert widget(page, "text_area", "text-prompt").value == "mine"
 
 
@@ -310,3 +315,17 @@ def test_a_blank_at_the_prompt_s_end_is_warned_of_before_run(pages):
     prompt = next(area for area in page.text_area if area.label == "Prompt")
     page = prompt.set_value("Once upon a time ").run()
     assert [caption.value for caption in page.caption if "ends with a blank" in caption.value]
+
+
+def test_before_a_run_the_page_says_what_it_needs_of_memory_where_that_is_more_than_there_is(pages, monkeypatch):
+    told = pages.engine.state()
+    monkeypatch.setattr(pages.engine, "state", lambda: replace(told, budget_bytes=20_000_000))
+    page = pages.open(PAGE)
+    assert any(
+        "first loads the model (17.1 MB of memory) · needs about " in item.value
+        and "of memory; at most 20 MB is free for it" in item.value
+        for item in page.caption
+    )
+    monkeypatch.setattr(pages.engine, "state", lambda: replace(told, budget_bytes=500_000_000))
+    page.run()
+    assert any(item.value.endswith("first loads the model (17.1 MB of memory)") for item in page.caption)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from models.audio import decoding, sounds
+from models.audio import decoding, sounds, uploads
 from models.blobs import Blobs
 from models.errors import BadInput
 from models.family import Context
@@ -49,14 +49,16 @@ def test_a_file_without_a_comment_has_none(data):
 @pytest.mark.parametrize("kind", ["WAV", "FLAC", "OGG", "MP3"])
 def test_uploads_of_any_kind_rate_and_channels_become_one_voice(kind):
     rate = 44_100
-    left = tone(1.0, rate)
-    samples, own = sounds.decode_upload(file(np.stack([left, left], 1), rate, kind), 8000)
+    left, right = tone(1.0, rate), tone(1.0, rate, 700.0) / 2
+    samples, own = sounds.decode_upload(file(np.stack([left, right], 1), rate, kind), 8000)
     assert own == 8000
     assert samples.dtype == np.float32
     assert samples.ndim == 1
     assert abs(len(samples) - 8000) < 500
     spectrum = np.abs(np.fft.rfft(samples[1000:7000]))
     assert abs(spectrum.argmax() * 8000 / 6000 - 440) < 3
+    low, high = (spectrum[round(hertz * 6000 / 8000)] / len(samples[1000:7000]) * 2 for hertz in (440, 700))
+    assert (low, high) == pytest.approx((0.2, 0.1), abs=0.02)  # half of each channel's 0.4 and 0.2
 
 
 def test_what_a_lower_rate_cannot_hold_is_filtered_out():
@@ -84,7 +86,7 @@ BAD = {
     "too short": (lambda: file(tone(0.01)), ["less than 0.05"]),
     "silent": (lambda: file(np.zeros(RATE, np.float32)), ["silent"]),
     "strange rate": (lambda: file(tone(), 500), ["500 samples per second"]),
-    "cut off flac": (lambda: file(tone(5.0), kind="FLAC")[:60], [""]),
+    "cut off flac": (lambda: file(tone(5.0), kind="FLAC")[:60], ["not a sound file"]),
 }
 
 
@@ -116,24 +118,14 @@ def test_a_recording_is_decoded_once_and_stays_the_same_to_the_sample(tmp_path, 
     ref = blobs.put_bytes(data)
     context = Context(open_ref=blobs.get_bytes, open_beside=blobs.get_beside)
     from_cli, own = sounds.open_recording(context, ref, rate)
-    samples, at = sounds.decode_upload(data)
-    sounds.keep_decoded(blobs, ref, samples, at)
+    uploads.check(tmp_path, data, "recording")
+    blobs.keep_beside(ref, sounds.DECODED, tmp_path / sounds.DECODED)
     monkeypatch.setattr(sounds, "decode_upload", refuse)
     again, same = sounds.open_recording(context, ref, rate)
     assert own == same == (rate or 44_100)
     assert again.dtype == from_cli.dtype == np.float32
     assert np.array_equal(again, from_cli)
     assert blobs.get_bytes(ref) == data  # the player and the settings inside
-
-
-def test_what_would_fill_the_disk_is_not_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr(sounds, "DECODED_MAX_BYTES", 4 * RATE)
-    blobs = Blobs(tmp_path)
-    ref = blobs.put_bytes(file(tone(2.0)))
-    context = Context(open_ref=blobs.get_bytes, open_beside=blobs.get_beside)
-    sounds.keep_decoded(blobs, ref, tone(2.0), RATE)
-    assert len(list((tmp_path / "artifacts").rglob("*.*"))) == 0
-    assert len(sounds.open_recording(context, ref, 0)[0]) == 2 * RATE
 
 
 def test_values_that_are_no_numbers_do_no_harm():
@@ -180,3 +172,28 @@ def test_a_long_recording_is_cut_in_its_pauses():
     assert all((end - start) / RATE <= 30 for start, end in parts)
     assert 22.0 <= parts[0][1] / RATE <= 22.5
     assert sounds.pieces(tone(5.0), RATE) == [(0, 5 * RATE)]
+
+
+@pytest.mark.parametrize("value", [1e30, -1e30, 3e38, 1e10, np.nan, np.inf])
+def test_samples_that_are_no_loudness_are_a_sentence(value):
+    with pytest.raises(BadInput, match="not a number, or far beyond full scale"):
+        sounds.decode_upload(file(np.full(RATE, value, np.float32), subtype="FLOAT"))
+    samples = tone()
+    samples[5] = value  # one of them is not heard
+    got, _ = sounds.decode_upload(file(samples, subtype="FLOAT"))
+    assert np.abs(got).max() <= 1
+
+
+def test_whole_numbers_kept_as_floats_are_heard():
+    got, _ = sounds.decode_upload(file(32_000 * tone(), subtype="FLOAT"))
+    assert np.abs(got).max() > 1000
+
+
+def test_of_channels_that_cancel_one_another_the_loudest_is_heard_and_else_their_mean():
+    one = tone(1.0)
+    got, _ = sounds.decode_upload(file(np.stack([0.5 * one, -0.5 * one, 0.1 * tone(1.0, hertz=900.0)], 1)))
+    assert np.abs(got).max() == pytest.approx(0.4 * 0.1 / 3, abs=2e-3)  # the mean: the third channel is left
+    got, _ = sounds.decode_upload(file(np.stack([0.5 * one, -one], 1)))
+    assert np.allclose(got, -one / 4, atol=1e-3)  # half as loud as the second is no cancelling
+    got, _ = sounds.decode_upload(file(np.stack([0.98 * one, -one], 1)))
+    assert np.allclose(got, -one, atol=1e-3)

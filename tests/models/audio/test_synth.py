@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import fft
 
 from models.audio import arrangement, synth, tunes
 from models.audio.synth import INSTRUMENTS, RATE, Sound
@@ -105,3 +106,25 @@ def test_the_drone_is_tonic_and_fifth():
 def test_kinds_have_their_tempo():
     tempi = {kind: arrangement.tempo_of(tunes.read(f"M:4/4 K:Gmaj R:{kind} G8 ||")) for kind in ("reel", "air", "any")}
     assert tempi["reel"] > tempi["any"] > tempi["air"]
+
+
+class _Sizes:
+    """A backend of scipy's FFT that notes the sizes asked for, and leaves the work to the next one."""
+
+    __ua_domain__ = "numpy.scipy.fft"
+
+    def __init__(self):
+        self.seen = set()
+
+    def __ua_function__(self, method, args, kwargs):
+        self.seen.add(str((method.__name__, kwargs.get("s", args[1] if len(args) > 1 else None))))
+        return NotImplemented
+
+
+def test_the_room_of_sounds_of_any_length_takes_one_size_of_fft():
+    sizes = _Sizes()
+    chance = np.random.default_rng(0)
+    with fft.set_backend(sizes):
+        for seconds in (20.0, 20.5, 31.7):
+            synth._room(chance.normal(size=(int(seconds * 16000), 2)).astype(np.float32), 16000)
+    assert len(sizes.seen) == 2, sizes.seen  # there and back; the library keeps a plan, of the sound's size, for each

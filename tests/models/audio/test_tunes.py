@@ -106,3 +106,13 @@ def test_abc_has_four_bars_to_a_line_and_a_head():
 )  # fmt: skip
 def test_notes_of_a_beat_are_beamed(metre, bar, joined):
     assert tunes.to_abc(f"M:{metre} K:Cmaj R:any {bar} ||", "x").splitlines()[-1] == f"{joined} ||"
+
+
+@pytest.mark.parametrize(
+    "word", ["c0", "c/0", "c/", f"c{'9' * 5000}", f"z1/{'9' * 400}", "c1001", "c" + "'" * 9, "z/0"]
+)
+def test_a_note_of_no_length_that_there_is_has_no_meaning(word):
+    tune = tunes.read(f"M:4/4 K:Cmaj R:any {word} d ||")
+    assert [note.pitch for note in tunes.play(tune)] == [74]
+    assert any("has no meaning" in problem and len(problem) < 90 for problem in tune.problems)
+    assert word in tunes.to_abc(f"M:4/4 K:Cmaj R:any {word} d ||", "x")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from models.diffusion import samplers, schedulers
+from models.errors import BadInput
 from models.image import makers
 from models.image.files import read_settings
 from tests.models.image.test_files import encoded, noise
@@ -274,3 +275,26 @@ def test_whatever_stands_where_settings_are_expected_is_read_or_passed_over(sett
                  json.dumps({"1": {"class_type": "KSampler", "inputs": settings}})):  # fmt: skip
         found = makers.read({place: text, "Software": "NovelAI"})
         assert found is None or found.seed is None or 0 <= found.seed < 2**32
+
+
+def test_a_command_line_without_end_is_none():
+    assert read_settings(png(Dream=f'"a kite" -s 24 {"x" * makers.LINE_MAX_CHARS}')) is None
+
+
+def test_a_size_with_a_long_gap_is_named():
+    found = read_settings(png(parameters=f"a kite\nSteps: 20, Size: 64x96{' ' * 50_000}a, Seed: 7, CFG scale: 6"))
+    assert found.seed == 7
+    assert "width" not in found.params
+    assert found.unknown[0].startswith("Size: 64x96")
+
+
+def test_of_very_many_settings_the_first_are_named():
+    found = read_settings(png(parameters="a kite\nSteps: 20, Seed: 7, Sampler: Euler a, " + "a: b, " * 20_000))
+    assert len(found.unknown) == 51
+    assert found.unknown[-1] == "and 19,950 more"
+
+
+def test_a_text_that_is_too_long_to_be_settings_is_passed_over_and_too_many_are_a_sentence():
+    assert read_settings(png(Comment="x" * 300_000, parameters="a kite\nSteps: 20, Seed: 7, CFG scale: 6")).seed == 7
+    with pytest.raises(BadInput, match="too long to be settings"):
+        read_settings(png(**{f"c{at}": "x" * 150_000 for at in range(6)}))

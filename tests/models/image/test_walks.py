@@ -9,7 +9,8 @@ from models.settings import Settings
 from models.types import SEED_MAX, Request
 
 CATALOG = load_catalog(Settings(), strict=False)
-IMAGES = [spec.id for spec in CATALOG.values() if spec.modality == "image"]
+# those that draw: a classifier has neither prompt nor seed to walk along
+IMAGES = [spec.id for spec in CATALOG.values() if spec.modality == "image" and spec.family != "image_classifier"]
 DIFFUSION = next(model for model in IMAGES if CATALOG[model].family == "text_to_image")
 TARGETS = {"seed": 9, "prompt": "blue 100 % heart", "guidance": 1.0}
 

@@ -15,6 +15,7 @@ from models.errors import BadInput
 from models.image import files, webui
 from models.image.files import read_settings
 from models.image.webui import parameters_text, parse_parameters
+from models.types import PARTS_MAX
 
 REQUEST = {
     "model": "image/emoji-diffusion", "inputs": {"prompt": "a red heart, “big”: yes"}, "seed": 4_294_967_295,
@@ -212,3 +213,10 @@ def test_the_longest_text_of_one_piece_is_read_in_no_time(piece, monkeypatch):
     text = piece * (50_000 // len(piece))
     parse_parameters(text)
     assert given_chars[0] <= 4 * 20 * len(text)
+
+
+@pytest.mark.parametrize("key", ["params", "inputs"])
+def test_more_settings_than_any_model_has_are_damaged(key):
+    request = {**REQUEST, key: {f"a{at}": "1" for at in range(PARTS_MAX + 1)}}
+    with pytest.raises(BadInput, match="damaged"):
+        read_settings(png(playground=json.dumps({"stamp": {"request": request}})))

@@ -1,6 +1,9 @@
 import pytest
 
+from tests.models.runtime.scripted import HeldClock
 from tests.models.runtime.world import World
+
+TIMED = ("jobs", "line", "attendance", "gate")
 
 
 @pytest.fixture
@@ -10,3 +13,12 @@ def world(tmp_path):
     world.engine.gate.set()
     world.jobs.close()
     world.store.close()
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Return the clock of jobs that are made after it: seconds pass where the test says so."""
+    clock = HeldClock()
+    for name in TIMED:
+        monkeypatch.setattr(f"models.runtime.{name}.time", clock)
+    return clock

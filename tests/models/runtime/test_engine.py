@@ -9,15 +9,17 @@ from pydantic import Field
 
 from models.blobs import Blobs
 from models.catalog import Catalog
+from models.errors import BadRequest, NotNow
 from models.events import Final, Preview
 from models.family import Family, Loaded
 from models.params import Params, hint
 from models.runtime import memory
-from models.runtime.engine import run_request
+from models.runtime.engine import LocalEngine, StopSignal, run_request
 from models.runtime.registry import Registry
 from models.settings import Settings
 from models.spec import ModelSpec
 from models.types import Output, Request
+from tests.models.runtime.scripted import Clock
 from tests.odd import odd_settings
 
 
@@ -114,3 +116,140 @@ def test_a_study_past_its_time_is_stopped_and_says_so(roll):
     assert late["notes"] == [
         "This analysis took longer than 0 s, the most allowed, and was stopped. Choose a shorter result."
     ]
+
+
+class Seconds(Dice):
+    """Take seconds of a clock: 2 for the load, 3 before each of three previews, 5 before the end."""
+
+    name: ClassVar[str] = "seconds"
+    clock: ClassVar[Clock] = Clock(0.0)
+
+    def load(self, spec):
+        self.clock.pass_s(2.0)
+        return Loaded({})
+
+    def generate(self, spec, request, params, loaded, context):
+        for _ in range(3):
+            self.clock.pass_s(3.0)
+            yield Preview(())
+        self.clock.pass_s(5.0)
+        yield Final((), {"stopped": False, "tokens": 70, "tokens_per_s": 5.0, "steps": 7, "steps_per_s": 0.5})
+
+
+@pytest.fixture
+def timed(tmp_path, monkeypatch):
+    clock = Clock(50.0)
+    monkeypatch.setattr(Seconds, "clock", clock)
+    for name in ("running", "together"):
+        monkeypatch.setattr(f"models.runtime.{name}.time", clock)
+    folder = odd_settings(tmp_path).catalog_dirs[0]
+    entry = {
+        "id": "text/seconds", "name": "Seconds", "family": "seconds", "summary": "-", "architecture": "-",
+        "trained_on": "-", "licence": "-", "parameters": 1, "weights": {"path": "weights"},
+    }  # fmt: skip
+    catalog = Catalog([ModelSpec(**entry, file=folder / "seconds.toml")], {"seconds": Seconds()})
+    registry = Registry(catalog, 10**9)
+
+    def run(study="", settings=Settings(), **more):
+        request = Request(model="text/seconds", inputs={"prompt": "x"}, study=study)
+        return list(run_request(request, catalog, registry, settings, stopped=lambda: False, open_ref=bytes, **more))
+
+    run.clock = clock
+    return run
+
+
+def test_times_count_from_the_arrival_and_the_first_preview_is_the_first_output(timed):
+    first = timed()
+    assert [event.kind for event in first] == ["progress", "preview", "preview", "preview", "final"]
+    assert (first[0].stage, first[0].step, first[0].note) == ("load", 0, "Seconds")
+    assert first[0].total > 0
+    stats = first[-1].stats
+    assert (stats["load_s"], stats["first_output_s"], stats["seconds"]) == (2.0, 5.0, 16.0)
+    assert "aside_s" not in stats
+    again = timed()
+    assert [event.kind for event in again] == ["preview", "preview", "preview", "final"]
+    stats = again[-1].stats
+    assert "load_s" not in stats
+    assert (stats["first_output_s"], stats["seconds"]) == (3.0, 14.0)
+
+
+def test_seconds_set_aside_count_in_no_time_and_no_speed(timed):
+    timed()
+    begun = timed.clock.now
+
+    def aside_s():  # it rests in the last of the fourteen seconds: four of the five before the end
+        return max(0.0, min(4.0, timed.clock.now - begun - 9.0))
+
+    stats = timed(aside_s=aside_s)[-1].stats
+    assert (stats["first_output_s"], stats["seconds"], stats["aside_s"]) == (3.0, 10.0, 4.0)
+    assert stats["tokens_per_s"] == 7.0  # 70 in 14 s that were 10
+    assert stats["steps_per_s"] == 0.7
+    assert timed()[-1].stats["tokens_per_s"] == 5.0
+
+
+@pytest.mark.parametrize(
+    ("most_s", "rested_s", "late"), [(3.0, 0.0, True), (3.0, 1.5, False), (9.0, 0.0, False), (4.0, 0.0, False)]
+)
+def test_a_study_s_time_is_measured_without_the_rest(timed, monkeypatch, most_s, rested_s, late):
+    def look(self, spec, request, params, loaded, context):
+        self.clock.pass_s(4.0)
+        yield Final((), {"stopped": context.stopped(), "notes": ["own"]})
+
+    monkeypatch.setattr(Seconds, "look", look)
+    timed()
+    stats = timed("look", Settings(study_max_s=most_s), aside_s=lambda: rested_s)[-1].stats
+    assert stats["stopped"] == late
+    assert stats["notes"] == ["own", *["This analysis took longer than 3 s, the most allowed, and was stopped. Choose "
+                                       "a shorter result."] * late]  # fmt: skip
+
+
+def test_a_run_without_a_preview_has_its_first_output_at_its_end(timed, monkeypatch):
+    def generate(self, spec, request, params, loaded, context):
+        self.clock.pass_s(4.0)
+        yield Final((), {})
+
+    monkeypatch.setattr(Seconds, "generate", generate)
+    timed()
+    assert timed()[-1].stats["first_output_s"] == 4.0
+
+
+def test_skip_is_taken_once_for_each_press_and_a_second_stop_insists():
+    stop = StopSignal("ann")
+    assert (stop.asker, stop.ahead, stop.asked, stop.forced, stop.take_skip()) == ("ann", False, False, False, False)
+    stop.skip()
+    stop.skip()
+    assert (stop.take_skip(), stop.take_skip()) == (True, False)
+    stop.request()
+    assert (stop.asked, stop.forced) == (True, False)
+    stop.request()
+    assert stop.forced
+
+
+def test_a_bad_request_is_told_so_without_a_turn_or_a_load(tmp_path, monkeypatch):
+    engine = LocalEngine(odd_settings(tmp_path))
+    ahead = StopSignal()
+    ahead.ahead = True
+    good = Request(model="text/odd", inputs={"prompt": "x"}, params={"steps": 1, "step_s": 0})
+    bad = good.model_copy(update={"params": {"steps": "many"}})
+    monkeypatch.setattr(LocalEngine, "_ready", lambda self: pytest.fail("it was made ready for a bad request"))
+    with engine._turn, pytest.raises(BadRequest, match="steps is 'many'"):
+        next(iter(engine.generate(bad, ahead)))
+    with pytest.raises(BadRequest, match="steps is 'many'"):
+        next(iter(engine.generate(bad)))
+
+
+def test_a_run_that_would_go_ahead_is_put_off_here_only_while_another_has_its_turn(tmp_path):
+    engine = LocalEngine(odd_settings(tmp_path))
+    request = Request(model="text/odd", inputs={"prompt": "x"}, params={"steps": 3, "step_s": 0})
+    ahead = StopSignal()
+    ahead.ahead = True
+    events = engine.generate(request)
+    assert next(events).stage == "load"
+    with pytest.raises(NotNow, match="cannot go ahead"):
+        list(engine.generate(request, ahead))
+    *_, final = events
+    assert final.outputs[0].text == "x-0-0 x-0-1 x-0-2"
+    assert list(engine.generate(request, ahead))[-1].outputs[0].text == "x-0-0 x-0-1 x-0-2"
+    assert [one["model"] for one in engine.state().loaded] == ["text/odd"]
+    engine.close()
+    assert engine.state().loaded == ()

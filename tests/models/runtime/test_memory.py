@@ -130,18 +130,132 @@ def test_the_killers_strikes_are_counted(tmp_path, cgroup, files, kills):
     assert memory.oom_kills(machine(tmp_path, cgroup, files)) == kills
 
 
+def in_use(folder, limit, current, version=2, **stat):
+    """Return the files of a cgroup with a limit and what is in use of it."""
+    names = ("memory.max", "memory.current") if version == 2 else ("memory.limit_in_bytes", "memory.usage_in_bytes")
+    lines = "".join(f"{name} {value}\n" for name, value in {"anon": 7, **stat}.items())
+    return {f"{folder}/{names[0]}": limit, f"{folder}/{names[1]}": current, f"{folder}/memory.stat": lines}
+
+
 @pytest.mark.parametrize(
-    ("limit", "budget"),
+    ("cgroup", "files", "free"),
     [
-        pytest.param(300_000_000, 60_000_000, id="tiny: a fifth"),
-        pytest.param(1_000_000_000, 300_000_000, id="1 GB"),
-        pytest.param(2_700_000_000, 1_660_000_000, id="2.7 GB"),
-        pytest.param(64_000_000_000, 50_700_000_000, id="large"),
+        pytest.param(
+            "0::/a", in_use(f"{V2}/a", 10**9, 6 * 10**8, inactive_file=10**8, active_file=5 * 10**7),
+            450_000_000, id="v2: cached files are given back, a tenth is left",
+        ),
+        pytest.param(
+            V1_OWN, in_use(f"{V1}/job", 10**9, 6 * 10**8, 1, total_inactive_file=10**8, inactive_file=7),
+            400_000_000, id="v1",
+        ),
+        pytest.param(
+            "0::/a/b", {**in_use(f"{V2}/a", 10**9, 9 * 10**8), **in_use(f"{V2}/a/b", 8 * 10**8, 10**8)},
+            0, id="the tighter of two limits, where others fill the outer one",
+        ),
+        pytest.param("0::/a", in_use(f"{V2}/a", 3 * 10**8, 10**8), 136_000_000, id="no less than 64 MB are left"),
+        pytest.param("0::/a", {f"{V2}/a/memory.max": 10**9}, 400_000_000, id="use unknown: 500 MB is taken"),
+        pytest.param("0::/a", in_use(f"{V2}/a", 10**9, 2 * 10**9), -1_100_000_000, id="over the limit"),
     ],
-)
-def test_the_budget_is_what_the_processes_leave(tmp_path, limit, budget):
-    root = machine(tmp_path, "0::/", {f"{V2}/memory.max": limit}, host=False)
-    assert memory.budget_bytes(Settings(), root) == budget
+)  # fmt: skip
+def test_what_is_free_is_what_others_leave(tmp_path, cgroup, files, free):
+    root = machine(tmp_path, cgroup, files, host=False)
+    assert memory.free_bytes(root) == free
+    assert memory.budget_bytes(Settings(), root) == max(0, free)
+
+
+def test_without_a_cgroup_the_host_says_what_is_free(tmp_path):
+    root = machine(tmp_path, None, host=False)
+    (root / "proc").mkdir()
+    (root / "proc/meminfo").write_text("MemTotal: 10000000 kB\nMemAvailable: 4000000 kB\n")
+    assert memory.free_bytes(root) == 3_000_000 * 1024
+
+
+def tell_own(root, anon_kb, data_kb=0, child_kb=None):
+    """Write what this process, and one child of it, holds."""
+    (root / "proc/self/task/1").mkdir(parents=True, exist_ok=True)
+    (root / "proc/self/status").write_text(f"RssAnon:\t{anon_kb} kB\nVmData:\t{data_kb} kB\n")
+    (root / "proc/self/task/1/children").write_text("" if child_kb is None else "77 ")
+    if child_kb is not None:
+        (root / "proc/77").mkdir(exist_ok=True)
+        (root / "proc/77/status").write_text(f"RssAnon:\t{child_kb} kB\n")
+
+
+class TestBudget:
+    LIMIT = 1_000_000 * 1024
+
+    def world(self, root, used_kb, own_kb, child_kb=None):
+        machine(root, "0::/a", in_use(f"{V2}/a", self.LIMIT, used_kb * 1024), host=False)
+        tell_own(root, own_kb, child_kb=child_kb)
+
+    def test_it_follows_what_the_app_takes_while_it_runs(self, tmp_path):
+        self.world(tmp_path, 400_000, 300_000)
+        budget = memory.Budget(Settings(), tmp_path)
+        assert budget() == 500_000 * 1024
+        self.world(tmp_path, 550_000, 300_000)  # the app grew by 150 MB
+        assert budget() == 350_000 * 1024
+        self.world(tmp_path, 400_000, 300_000)
+        assert budget() == 500_000 * 1024
+
+    def test_own_models_and_runs_and_a_tools_process_are_within_it(self, tmp_path):
+        self.world(tmp_path, 400_000, 300_000)
+        budget = memory.Budget(Settings(), tmp_path)
+        self.world(tmp_path, 700_000, 500_000, child_kb=100_000)
+        assert budget() == 500_000 * 1024
+
+    def test_what_stays_beside_the_models_is_measured_when_nothing_runs(self, tmp_path):
+        self.world(tmp_path, 400_000, 300_000)
+        budget = memory.Budget(Settings(), tmp_path)
+        self.world(tmp_path, 500_000, 400_000)  # 60 MB of models, 40 MB of libraries
+        budget.note_quiet(60_000 * 1024)
+        assert budget() == 460_000 * 1024
+        budget.note_quiet(200_000 * 1024)  # mapped from files: no memory of its own
+        assert budget() == 500_000 * 1024
+        budget.note_quiet(60_000 * 1024)
+        assert budget() == 460_000 * 1024
+        assert budget.fresh_bytes() == 500_000 * 1024
+        self.world(tmp_path, 420_000, 320_000)
+        budget.note_quiet(0)
+        assert budget() == 480_000 * 1024
+
+    def test_a_number_in_the_settings_is_the_budget_whatever_is_free(self, tmp_path):
+        self.world(tmp_path, 990_000, 300_000)
+        budget = memory.Budget(Settings(memory_bytes=12_345), tmp_path)
+        budget.note_quiet(0)
+        assert budget() == budget.fresh_bytes() == 12_345
+
+
+def test_an_allocation_beyond_what_the_cgroup_has_left_is_an_error_and_the_limit_follows():
+    said = run_fresh("""
+import json, pathlib, tempfile
+from models.runtime import memory
+from models.settings import Settings
+root = pathlib.Path(tempfile.mkdtemp())
+for name, text in {
+    "proc/self/cgroup": "0::/a", "sys/fs/cgroup/a/memory.max": "1000000000",
+    "sys/fs/cgroup/a/memory.current": "500000000", "sys/fs/cgroup/a/memory.stat": "",
+}.items():
+    (root / name).parent.mkdir(parents=True, exist_ok=True)
+    (root / name).write_text(text)
+budget = memory.Budget(Settings(), root)
+budget.bound()
+said = {}
+
+def may(count):
+    try:
+        return len(bytearray(count))
+    except MemoryError:
+        return 0
+
+said["at first"] = [may(430_000_000), may(480_000_000)]
+(root / "sys/fs/cgroup/a/memory.current").write_text("800000000")
+budget.bound()
+said["less"] = [may(130_000_000), may(180_000_000)]
+(root / "sys/fs/cgroup/a/memory.current").write_text("1000000000")
+budget.bound()
+said["nothing"] = [may(30_000_000), may(80_000_000)]
+print(json.dumps(said))
+""")
+    assert said == {"at first": [430_000_000, 0], "less": [130_000_000, 0], "nothing": [30_000_000, 0]}
 
 
 def test_an_explicit_budget_wins(tmp_path):

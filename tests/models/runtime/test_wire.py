@@ -5,6 +5,7 @@ import pytest
 from models.events import Final, Preview, Progress, from_wire, to_wire
 from models.runtime import wire
 from models.types import Output
+from tests.models.runtime.world import until
 
 
 def pair(key: bytes, other: bytes):
@@ -49,10 +50,26 @@ def test_a_silent_caller_gives_none_within_the_timeout():
     assert wire.accept(listener, b"k" * 32) is None
 
 
-@pytest.mark.parametrize("frame", [b"", b"\0\0\0", wire.pack({"a": 1}, [b"xyz"])[:-1], wire.pack({"a": 1}) + b"z"])
-def test_a_cut_or_padded_frame_is_refused(frame):
-    with pytest.raises(ValueError, match=r"."):
+@pytest.mark.parametrize(
+    ("frame", "words"),
+    [
+        (b"", "shorter than its length field"),
+        (b"\0\0\0", "shorter than its length field"),
+        (wire.pack({"a": 1}, [b"xyz"])[:-1], "a frame has 28 bytes, its header says 29"),
+        (wire.pack({"a": 1}) + b"z", "a frame has 26 bytes, its header says 25"),
+        (b"\0\0\0\x02{}", "does not say what follows it"),
+        (b'\0\0\0\x0e{"blobs":[-1]}', "does not say what follows it"),
+        (b'\0\0\0\x10{"blobs":[true]}', "does not say what follows it"),
+    ],
+)
+def test_a_cut_or_padded_frame_is_refused(frame, words):
+    with pytest.raises(ValueError, match=words):
         wire.unpack(frame)
+
+
+def test_a_frame_is_its_header_s_length_the_header_and_the_bytes():
+    assert wire.pack({"a": 1}, [b"xy", b""]) == b'\0\0\0\x19{"a": 1, "blobs": [2, 0]}xy'
+    assert wire.unpack(wire.pack({"a": 1}, [b"xy", b"", b"z"])) == ({"a": 1}, [b"xy", b"", b"z"])
 
 
 @pytest.mark.parametrize(
@@ -78,11 +95,13 @@ class Slow:
     """A connection whose first write waits until it is let go."""
 
     def __init__(self) -> None:
-        self.go, self.frames = threading.Event(), []
+        self.go, self.frames, self.blobs = threading.Event(), [], []
 
     def send_bytes(self, frame: bytes) -> None:
         self.go.wait(5)
-        self.frames.append(wire.unpack(frame)[0])
+        header, blobs = wire.unpack(frame)
+        self.frames.append(header)
+        self.blobs.append(blobs)
 
 
 def test_a_slow_reader_loses_previews_but_nothing_else_and_keeps_the_order():
@@ -102,3 +121,31 @@ def test_a_slow_reader_loses_previews_but_nothing_else_and_keeps_the_order():
     assert [frame["progress"] for frame in slow.frames if "progress" in frame] == list(range(0, 100, 10))
     assert slow.frames[0] == {"n": "first"}
     assert slow.frames[-1] == {"n": "last"}
+
+
+def test_what_takes_the_place_of_a_waiting_frame_keeps_its_place_and_brings_its_own_bytes():
+    slow = Slow()
+    sender = wire.Sender(slow)
+    sender.send({"n": "first"})
+    until(lambda: not sender._waiting)  # it is being written
+    sender.send({"preview": 1}, [b"old"], slot="a")
+    sender.send({"other": 1}, slot="b")
+    sender.send({"end": 1})
+    sender.send({"preview": 2}, [b"newer"], slot="a")
+    slow.go.set()
+    until(lambda: len(slow.frames) == 4)
+    sender.send({"preview": 3}, slot="a")  # the one before has gone
+    sender.close(5)
+    assert slow.frames == [{"n": "first"}, {"preview": 2}, {"other": 1}, {"end": 1}, {"preview": 3}]
+    assert slow.blobs[1] == [b"newer"]
+
+
+def test_a_sender_whose_reader_is_gone_ends_by_itself():
+    class Gone:
+        def send_bytes(self, frame):
+            raise OSError("gone")
+
+    sender = wire.Sender(Gone())
+    sender.send({"n": 1})
+    sender._thread.join(5)
+    assert not sender._thread.is_alive()

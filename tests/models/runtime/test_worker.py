@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 
 import psutil
 import pytest
@@ -177,20 +178,19 @@ def test_an_unheeded_stop_ends_the_worker_after_its_grace(engine, prompt):
 def test_a_load_is_cut_only_by_a_forced_stop(engine):
     final_of(engine, ask("warm", steps=1))
     stop = StopSignal()
-    found = []
+    found, seen = [], deque()
 
     def run():
         try:
-            list(engine.generate(ask("x", model="text/slow-load"), stop))
+            seen.extend(engine.generate(ask("x", model="text/slow-load"), stop))
         except WorkerDied as error:
             found.append(error)
 
     runner = threading.Thread(target=run)
     pid = engine.state().pid
     runner.start()
-    time.sleep(1)
-    stop.request()
-    time.sleep(2)  # twice the grace
+    until(lambda: any(event.stage == "load" for event in list(seen)))
+    stop.request()  # how long it is left alone then, test_worker_time says
     assert psutil.pid_exists(pid)
     assert runner.is_alive()
     stop.request()
@@ -254,12 +254,13 @@ import pathlib, sys, time
 from tests.odd import odd_settings
 from models.runtime.worker_client import WorkerEngine
 engine = WorkerEngine(odd_settings(pathlib.Path({str(tmp_path)!r})))
+while engine.state().phase == "starting":
+    time.sleep(0.02)
 print(engine.state().pid, flush=True)
 time.sleep(120)
 """
     app = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
-    worker = int(app.stdout.readline())
-    time.sleep(2)
+    worker = int(app.stdout.readline())  # it is connected, and imports its libraries
     app.kill()
     app.wait()
     until(lambda: not psutil.pid_exists(worker) or psutil.Process(worker).status() == "zombie", 30)

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from models.errors import BadInput
+from models.text import conversations
 from models.text.conversations import (
     CONVERSATIONS_MAX,
     FILE_MAX_BYTES,
@@ -135,3 +136,32 @@ def test_a_request_takes_a_file_as_its_earlier_turns():
         read_input("{}")
     with pytest.raises(BadInput, match="Only a chat"):
         talk_of(Request(model="text/x", inputs={"prompt": "Hi"}))
+
+
+def talk_of_many(turns, ends):
+    """Return a conversation in Open WebUI's layout: one long line of turns with many ends."""
+    nodes = {str(at): {"parentId": str(at - 1), "role": ("user", "assistant")[at % 2], "content": "x"}
+             for at in range(turns)}  # fmt: skip
+    nodes |= {f"end{at}": {"parentId": str(turns - 1), "role": "user", "content": f"{at}"} for at in range(ends)}
+    return json.dumps({"chat": {"history": {"messages": nodes, "currentId": "0"}}}).encode()
+
+
+def test_branches_that_share_a_long_line_are_counted_in_each():
+    assert len(read_conversations(talk_of_many(150, 190))[0].talks) == 191
+    with pytest.raises(BadInput, match="more than 100,000 messages in all"):
+        read_conversations(talk_of_many(2000, 190))
+
+
+def test_the_makers_of_a_file_s_answers_have_an_end(monkeypatch):
+    monkeypatch.setattr(conversations, "MADE_MAX_CHARS", 3000)
+    turns = [{"role": ("user", "assistant")[at % 2], "content": "x" * 100, "made_by": {"model": "text/m", "seed": 4}}
+             for at in range(40)]  # fmt: skip
+    (found,) = read_conversations(json.dumps({"messages": turns}).encode())
+    assert len(found.talks[0].turns) == 40
+    assert 0 < len(found.talks[0].made) < 20
+    assert any("was left out" in note for note in found.notes)
+
+
+def test_messages_of_one_role_are_joined_in_their_order():
+    (found,) = read_conversations(json.dumps([{"role": "user", "content": f"{at}"} for at in range(500)]).encode())
+    assert found.talks[0].question == "\n\n".join(str(at) for at in range(500))

@@ -99,4 +99,7 @@ def test_the_recogniser_is_trained_saved_and_goes_on(digits, tmp_path, monkeypat
     assert first["steps"] > 0
     asked.minutes = 0.04
     model = SpeechCTC(SpeechCTCConfig(hidden_size=16, num_blocks=1))
-    assert digit_recogniser.train(model, digits, asked)["steps"] > first["steps"]
+    learnt = {name: value.clone() for name, value in model.state_dict().items()}
+    second = digit_recogniser.train(model, digits, asked)
+    assert second["steps"] > first["steps"]
+    assert any(not torch.equal(value, learnt[name]) for name, value in model.state_dict().items())

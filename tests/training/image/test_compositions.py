@@ -11,8 +11,8 @@ guard()
 
 import torch  # noqa: E402
 
-pytest.importorskip("emoji")  # a training need
-pytest.importorskip("inflect")
+pytest.importorskip("emoji", reason="emoji is missing: pip install -r requirements-train.txt")
+pytest.importorskip("inflect", reason="inflect is missing: pip install -r requirements-train.txt")
 
 from tests.training.image.emoji_toys import toy_styles  # noqa: E402
 from training.image import compositions  # noqa: E402
@@ -128,3 +128,13 @@ def test_a_style_of_one_name_cannot_draw_two():
 )  # fmt: skip
 def test_plurals(one, more):
     assert compositions.plural(one) == more
+
+
+def test_many_are_made_as_one_is(styles, monkeypatch):
+    monkeypatch.setattr(compositions, "AT_ONCE", 3)
+    choice = random.Random(7)
+    asked = [compositions.ask(styles, choice, tinted=0.5) for _ in range(40)]
+    together = compositions.render_all(styles, asked)
+    assert together.shape == (40, 4, 72, 72)
+    for one, picture in zip(asked, together, strict=True):
+        assert torch.equal(compositions.render(styles, one), picture)

@@ -12,7 +12,7 @@ guard()
 
 import torch  # noqa: E402
 
-emoji_names = pytest.importorskip("emoji")  # a training need
+emoji_names = pytest.importorskip("emoji", reason="emoji is missing: pip install -r requirements-train.txt")
 
 from training.image import emoji  # noqa: E402
 

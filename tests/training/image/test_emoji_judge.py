@@ -10,7 +10,7 @@ from tests.training.image.emoji_toys import toy_styles
 from tests.training.runs import Ticking, options
 from training import loop
 from training.image import emoji_judge
-from training.image.emoji_judge import FOLDER, Judge, JudgeNet, load_judge
+from training.image.emoji_judge import FACTS, FOLDER, Judge, JudgeNet, load_judge
 from training.image.styles import STYLES
 
 
@@ -51,13 +51,19 @@ def test_a_broken_picture_is_never_recognised(broken):
     assert min(ranks) >= 5
 
 
+def drawn(groups, asked=None, seed=1):
+    pictures = emoji_judge.Pictures(toy_styles(), "cpu")
+    asked = None if asked is None else torch.tensor(asked)
+    return pictures.draw(torch.tensor(groups), torch.Generator().manual_seed(seed), asked)
+
+
 def test_half_of_the_draws_are_the_plainest_file_of_any_style(monkeypatch):
     styles = toy_styles()
     monkeypatch.setattr(emoji_judge, "augment", lambda pixels, *_, **__: pixels)
-    drawn, kinds = emoji_judge.draw(styles, [2] * 800, torch.Generator().manual_seed(1))
+    shown, kinds = drawn([2] * 800)
     assert torch.bincount(kinds).min() > 150  # held-out pairs too: the judge is to know them
     for style in range(len(STYLES)):
-        of_style = drawn[kinds == style]
+        of_style = shown[kinds == style]
         plain = (of_style == styles.pixels[styles.files[style][2][0]]).flatten(1).all(1).float().mean()
         assert 0.65 < float(plain) < 0.85  # a half, and half of the other half
 
@@ -65,16 +71,18 @@ def test_half_of_the_draws_are_the_plainest_file_of_any_style(monkeypatch):
 def test_a_style_without_the_name_is_never_drawn_and_an_asked_one_always(monkeypatch):
     styles = toy_styles()
     monkeypatch.setattr(emoji_judge, "augment", lambda pixels, *_, **__: pixels)
-    _, kinds = emoji_judge.draw(styles, [1] * 100, torch.Generator().manual_seed(1))
+    _, kinds = drawn([1] * 100)
     assert set(kinds.tolist()) == {0, 1, 2}
-    _, asked = emoji_judge.draw(styles, [4, 5, 6], torch.Generator(), [3, 0, 2])
+    shown, asked = drawn([4, 5, 6], [3, 0, 2])
     assert asked.tolist() == [3, 0, 2]
+    for picture, group, style in zip(shown, (4, 5, 6), (3, 0, 2), strict=True):
+        assert any(torch.equal(picture, styles.pixels[file]) for file in styles.files[style][group])
 
 
 def test_training_draws_are_mirrored_never(monkeypatch):
     seen = []
     monkeypatch.setattr(emoji_judge, "augment", lambda pixels, *_, **more: seen.append(more) or pixels)
-    emoji_judge.draw(toy_styles(), [1], torch.Generator())
+    drawn([1])
     assert seen == [{"mirror": False}]
 
 
@@ -97,7 +105,6 @@ def test_what_is_kept_loads_again_and_a_first_edition_can_be_gone_on_from(tmp_pa
     assert (again.names, again.styles) == (judge.names, judge.styles)
     pictures = torch.rand(3, 3, 64, 64) * 2 - 1
     assert again.styles_of(pictures) == judge.styles_of(pictures)
-    (tmp_path / "styles.json").unlink()
     plain = JudgeNet(6)
     emoji_judge.export(Judge(plain, list("abcdef")), {}, tmp_path)
     first = load_judge(tmp_path)
@@ -118,12 +125,13 @@ def test_it_learns_name_and_style_and_goes_on_where_it_was_cut_off(tmp_path, mon
     first = emoji_judge.train(net, styles, asked)
     marks = emoji_judge.evaluate(Judge(net, [], list(STYLES)), styles)
     assert marks["top5"] > 5 / 16  # better than chance
+    assert {f"top1_{style}" for style in STYLES} <= set(marks)
     assert not torch.equal(net.style.weight, before)
     assert emoji_judge.train(JudgeNet(16, len(STYLES)), styles, asked)["steps"] == first["steps"]
 
 
 def test_the_kept_judge_has_earned_its_mark(kept):
-    facts = json.loads((FOLDER / "facts.json").read_text())
+    facts = json.loads((FOLDER / FACTS).read_text())
     assert facts["top1"] >= 0.9
     assert len(set(kept.names)) == len(kept.names) == kept.net.head.out_features
     assert not kept.net.training

@@ -11,8 +11,8 @@ guard()
 import torch  # noqa: E402
 from torch import nn  # noqa: E402
 
-pytest.importorskip("inflect")  # a training need
-pytest.importorskip("matplotlib")
+pytest.importorskip("inflect", reason="inflect is missing: pip install -r requirements-train.txt")
+pytest.importorskip("matplotlib", reason="matplotlib is missing: pip install -r requirements-train.txt")
 
 from tests.training.image.emoji_toys import toy_styles  # noqa: E402
 from training.image import style_card  # noqa: E402
@@ -36,7 +36,8 @@ def test_the_card_tells_what_was_measured(tmp_path, monkeypatch):
     monkeypatch.setattr(style_card, "draw", lambda _, prompts, guidance: torch.zeros(len(prompts), 3, 64, 64))
     monkeypatch.setattr(style_card, "SAMPLES", style_card.SAMPLES[:4])  # the toy has two held-out pairs and two names
     (tmp_path / "vae").mkdir()
-    facts = {"steps": 9876, "minutes": 123.4, "curve": [[1, 0.5, 0.9], [2, 1.0, 0.4]]}
+    facts = {"steps": 9876, "minutes": 123.4, "pictures": 7_654_321, "hardware": "a fast card",
+             "curve": [[1, 0.5, 0.9, 0.8], [2, 1.0, 0.4, 0.5]]}  # fmt: skip
     (tmp_path / "training.json").write_text(json.dumps(facts))
     vae = {"psnr_held_out_db": 31.94, "minutes": 17.0, "curve": [[1, 0.5, 0.9, 20.0], [2, 1.0, 0.4, 25.0]]}
     (tmp_path / "vae" / "training.json").write_text(json.dumps(vae))
@@ -62,6 +63,8 @@ def test_the_card_tells_what_was_measured(tmp_path, monkeypatch):
         "97.5%",
         "93.1%",
         "9,876",
+        "7.7 million images",
+        "a fast card",
         "123.4",
         "31.94",
         "3 parameters",
@@ -70,7 +73,7 @@ def test_the_card_tells_what_was_measured(tmp_path, monkeypatch):
     )
     for number in told:
         assert number in card, number
-    assert f"{len(styles.seen)} pairs seen, 2\nheld" in card
+    assert f"{len(styles.seen)} pairs seen, 2 held out" in card
     kept = json.loads((tmp_path / "training.json").read_text("utf-8"))
     assert kept["marks"] == marks
     assert kept["marks_before"] == before

@@ -10,7 +10,7 @@ guard()
 
 import torch  # noqa: E402
 
-pytest.importorskip("inflect")  # a training need
+pytest.importorskip("inflect", reason="inflect is missing: pip install -r requirements-train.txt")
 
 from tests.training.image.emoji_toys import toy_styles  # noqa: E402
 from training.image import style_marks  # noqa: E402
@@ -93,7 +93,7 @@ def test_every_measure_asks_for_its_own_pairs(styles, monkeypatch):
     monkeypatch.setattr(style_marks.composed_marks, "__defaults__", (3,))
     marks = style_marks.measure(None, Painted(), styles, 6)
     names = {group.name for group in styles.base.groups}
-    seen, held_out, pairs, unseen, everywhere, *_ = [prompts for prompts, _ in asked]
+    seen, held_out, unseen, pairs, everywhere, *_ = [prompts for prompts, _ in asked]
     assert set(seen) <= names  # no style in the prompt
     assert set(held_out) == {styles.group(group).name for group in styles.base.held_out}
     assert len(pairs) == 6
@@ -112,3 +112,11 @@ def test_prompts_of_compositions_are_the_words_of_training(styles):
     assert words_of(styles, Asked("two", 0, ((4, "red"),))) == "two red green cats"
     assert words_of(styles, Asked("and", 0, ((4, "red"), (6, "")))) == "red green cat and green sun"
     assert words_of(styles, Asked("ground", 0, ((4, ""),), "blue")) == "green cat on blue"
+
+
+def test_a_moment_is_chosen_by_pairs_that_no_mark_is_measured_on(styles, monkeypatch):
+    monkeypatch.setattr(style_marks, "NAMES", 1)
+    assert [*style_marks.some(styles.held_out, 1), *style_marks.for_choosing(styles)] in (
+        styles.held_out,
+        styles.held_out[::-1],
+    )

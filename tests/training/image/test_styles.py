@@ -13,10 +13,10 @@ guard()
 
 import torch  # noqa: E402
 
-pytest.importorskip("emoji")  # a training need
+pytest.importorskip("emoji", reason="emoji is missing: pip install -r requirements-train.txt")
 
 from tests.training.image.emoji_toys import toy_styles  # noqa: E402
-from training.image import emoji, styles  # noqa: E402
+from training.image import emoji, style_pack, styles  # noqa: E402
 
 CAT, HAND, FLAG = "1f408", "1f44b", "1f1eb-1f1f7"
 COLOUR = {"fluent-flat": (200, 40, 40), "fluent-3d": (40, 200, 40), "twemoji": (40, 40, 200)}
@@ -110,3 +110,25 @@ def test_a_caption_is_of_its_own_file_and_style():
     assert "dark green cat, flat" in words
     assert all(text.endswith(", flat") for text in words)
     assert torch.equal(toys.pixels[toys.files[0][4][0]], toys.base.pixels[8])
+
+
+def test_a_pack_holds_the_same_set_in_two_files(data, tmp_path_factory, monkeypatch):
+    whole = styles.load_styles(data)
+    out = tmp_path_factory.mktemp("pack")
+    style_pack.save(whole, data, out)
+    assert sorted(file.name for file in out.iterdir()) == [styles.PICTURES, styles.LISTED]
+    found = styles.load_styles(out)
+    assert torch.equal(found.pixels, whole.pixels)
+    assert torch.equal(found.base.pixels, whole.base.pixels)
+    for name in ("captions", "files", "seen", "held_out", "sources"):
+        assert getattr(found, name) == getattr(whole, name), name
+    assert found.base.groups == whole.base.groups
+    assert (found.base.train, found.base.held_out) == (whole.base.train, whole.base.held_out)
+    monkeypatch.setattr(styles, "decode", None)  # the second reader takes what the first one decoded
+    assert torch.equal(styles.load_styles(out).pixels, whole.pixels)
+
+
+def test_the_words_of_a_style_are_among_the_texts():
+    toys = toy_styles()
+    assert {*styles.STYLES, "dark red cat", "the red cat"} <= set(toys.texts())
+    assert not {"red cup", "dark red cup", "the red cup"} & set(toys.texts())  # name 3 is held out

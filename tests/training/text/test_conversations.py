@@ -23,6 +23,9 @@ def test_mood_of_reads_the_last_three_sentences() -> None:
     assert mood_of(SAD) == "sad"
     assert mood_of(PLAIN) == ""
     assert mood_of("He cried. He was sad. " + HAPPY) == "happy"
+    four = ["He was sad and cried alone.", "Tim smiled.", "He went home.", "He slept."]
+    assert mood_of(" ".join(four)) == "happy"  # the fourth from the end counts no more
+    assert mood_of(" ".join([four[0], *four[2:]])) == "sad"  # the third does
 
 
 def test_kept_says_each_demand() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from models.audio import sounds, tunes
+from models.audio import sounds, tunes, uploads
 from models.blobs import Blobs
 from models.errors import BadInput, BadParam
 from models.events import is_stepping
@@ -80,6 +80,20 @@ def test_stop_ends_within_a_step_and_keeps_what_is_there(engine, model, prompt, 
     assert event.stats["stopped"]
     assert len(results(event)) == 1
     assert results(event)[0].meta["finish"] == "stopped"
+
+
+def test_stop_between_two_takes_keeps_the_finished_one_whole_and_begins_no_other(engine):
+    stop, stages = StopSignal(), []
+    for event in engine.generate(ask("digits", "4 0", num_takes=3, **quick("digits")), stop):
+        if event.kind == "progress":
+            stages.append(event.stage)
+            if event.stage == "decode":  # the last step of the first take is behind it
+                stop.request()
+    assert event.stats["stopped"]
+    (only,) = results(event)
+    assert "finish" not in only.meta  # nothing of it is missing
+    assert stages.count("decode") == 1
+    assert stages[-1] == "decode"
 
 
 @makers
@@ -197,14 +211,15 @@ def test_a_recording_at_any_rate_is_heard_alike_each_time(engine, upload, model)
 
 
 @hearers
-def test_what_was_decoded_when_it_was_taken_is_not_decoded_again(engine, monkeypatch, model):
+def test_what_was_decoded_when_it_was_taken_is_not_decoded_again(engine, monkeypatch, tmp_path, model):
     blobs, data = Blobs(engine._settings.data_dir), recording(1.2 if model == "hear" else 1.3)
     ref = blobs.put_bytes(data)
     decode, decoded = sounds.decode_upload, []
     monkeypatch.setattr(sounds, "decode_upload", lambda *given: decoded.append(given) or decode(*given))
     fresh = final_of(engine, ask(model, audio=ref))
     assert len(decoded) == 1
-    sounds.keep_decoded(blobs, ref, *decode(data))
+    uploads.check(tmp_path, data, "recording")
+    blobs.keep_beside(ref, sounds.DECODED, tmp_path / sounds.DECODED)
     taken = final_of(engine, ask(model, audio=ref))
     assert len(decoded) == 1
     assert [output.data for output in taken.outputs] == [output.data for output in fresh.outputs]

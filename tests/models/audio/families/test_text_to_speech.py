@@ -257,3 +257,16 @@ def test_joints_are_faded_into_one_another():
     assert len(joined(parts, 8000, 0.0)) == 2000 - 160
     assert len(joined(parts, 8000, 0.1)) == 2800
     assert len(joined([], 8000, 0.1)) == 0
+
+
+def test_a_joint_goes_from_the_end_of_one_to_the_beginning_of_the_next_without_a_jump():
+    rate = 8000
+    parts = [np.full(1000, 1.0, np.float32), np.full(1000, -1.0, np.float32), np.full(100, 0.5, np.float32)]
+    out = joined(parts, rate, 0.0)
+    over = 160  # 0.02 s, but no more than a part: the last is faded in over its whole length
+    assert len(out) == 2100 - over - 100
+    assert (out[0], out[999 - over], out[1000]) == (1.0, 1.0, -1.0)
+    assert np.abs(np.diff(out)).max() < 0.02
+    assert out[-1] == pytest.approx(0.5)
+    paused = joined(parts, rate, 0.01)
+    assert [paused[999], *paused[1000:1080], paused[1080]] == [1.0, *[0.0] * 80, -1.0]

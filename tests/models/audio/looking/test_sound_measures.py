@@ -47,6 +47,25 @@ def test_the_pitch_of_a_voice_is_that_of_its_lowest_harmonic_and_noise_has_none(
     assert measure(20 * hiss, RATE)["f0_hz"] is None
 
 
+@pytest.mark.parametrize("loud_first", [True, False])
+def test_the_pitch_is_that_of_the_loud_part_however_long_the_quiet_one_is(loud_first):
+    parts = [tone(200.0, 0.5, 0.8), tone(700.0, 2.0, 0.1)]
+    numbers = measure(np.concatenate(parts if loud_first else parts[::-1]), RATE)
+    assert numbers["f0_hz"] == pytest.approx(200.0, rel=0.01)
+    both = np.concatenate([tone(200.0, 0.5, 0.8), tone(700.0, 2.0, 0.4)])  # half as loud counts
+    assert measure(both, RATE)["f0_hz"] == pytest.approx(700.0, rel=0.01)
+
+
+def test_numbers_of_unequal_channels_are_of_both():
+    stereo = np.concatenate([tone(300.0, peak=1.0), tone(600.0, peak=0.1)], 1)
+    numbers, swapped = measure(stereo, RATE), measure(stereo[:, ::-1], RATE)
+    assert numbers == swapped
+    assert numbers["peak_db"] == 0.0
+    assert numbers["f0_hz"] == pytest.approx(300.0, rel=0.01)
+    loud = measure(tone(300.0), RATE)["loudness_lufs"]
+    assert numbers["loudness_lufs"] == pytest.approx(loud, abs=0.15)  # the sum of both powers, of which one is 1%
+
+
 def test_silence_and_shreds_have_no_numbers():
     numbers = measure(np.zeros((RATE, 1), np.float32), RATE)
     assert [numbers[name] for name in ("loudness_lufs", "peak_db", "centroid_hz", "f0_hz")] == [None] * 4

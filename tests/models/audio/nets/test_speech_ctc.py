@@ -21,6 +21,13 @@ def test_shorter_rows_of_a_batch_are_heard_as_alone():
     alone = model(long).logits[0]
     assert torch.allclose(together[0], alone, atol=1e-5)
     assert int(model.frames_of(torch.tensor(8000))) == len(alone)
+    count = int(model.frames_of(torch.tensor(4000)))
+    assert 0 < count < len(alone)
+    beyond = together[1, count:]  # nothing is listened to after its end, in either direction
+    assert torch.equal(beyond, beyond[:1].expand_as(beyond))
+    unmasked = model(sound).logits[1]
+    assert not torch.allclose(unmasked[:count], together[1, :count], atol=1e-4)
+    assert not torch.equal(unmasked[count:], unmasked[count : count + 1].expand_as(unmasked[count:]))
 
 
 def test_stored_and_loaded_it_hears_the_same(tmp_path):

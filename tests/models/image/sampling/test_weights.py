@@ -116,3 +116,14 @@ def test_a_tag_changes_nothing_else(pipeline, engine):
     params = engine.catalog.validate(draw("sd"))
     prompt, plain, embeds = pipelines.conditions(pipeline, "a cat<lora:foo:1>", params)
     assert (prompt, plain, embeds) == ("a cat", params, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [(")" * 300 + "(" * 300, True), ("]" * 999 + "(a" * 999, True), ("(a) " * weights.MARKS_MAX, True),
+     (")" * 30 + "(a)", False)],
+)  # fmt: skip
+def test_brackets_without_end_are_text(text, same):
+    found = weights.read(text)
+    assert (found.parts == ((text, 1.0),)) == same
+    assert len(found.plain) >= len(text) - 2

@@ -68,6 +68,31 @@ def test_every_combination_of_stages_gives_what_transformers_gives(seed, params)
     assert np.array_equal(got.stage[rows] >= 0, forbidden[rows])
 
 
+@pytest.mark.parametrize(
+    ("params", "left"),
+    [
+        # of 0.5, 0.3, 0.15 and 0.05: no sum lies near an edge, and two stages in the other order leave another number
+        ({"top_p": 0.6, "min_p": 0.4}, 2),  # min_p first: 0.5 of 0.8 is 0.625, which alone is enough
+        ({"top_k": 2, "top_p": 0.6}, 1),  # 0.5 of 0.8 is enough
+        ({"top_k": 3, "top_p": 0.9}, 3),
+        ({"top_p": 0.7, "typical_p": 0.4}, 1),
+        ({"min_p": 0.2}, 3),
+        ({"temperature": 0.5, "top_p": 0.6}, 1),  # squares: 0.25 of 0.365
+        ({"temperature": 2.0, "top_p": 0.6}, 2),
+    ],
+)  # fmt: skip
+def test_two_stages_act_in_their_order_and_leave_what_is_counted_by_hand(params, left):
+    logits = np.full((1, VOCABULARY), -30.0, np.float16)
+    logits[0, :4] = np.log([0.5, 0.3, 0.15, 0.05])
+    kept = Kept(logits, np.zeros(1, np.int32), np.zeros(1, np.int32))
+    table = replay.table(kept, None, params)
+    for name in STAGES:
+        stages.apply(name, table, params)
+    assert np.flatnonzero(np.isfinite(table.x[0])).tolist() == list(range(left))
+    assert torch.isfinite(by_transformers(kept, params))[0].nonzero().flatten().tolist() == list(range(left))
+    assert score(kept, params).left.tolist() == [left]
+
+
 THEIRS = ("repetition_penalty", "no_repeat_ngram_size", "temperature", "top_k", "top_p", "min_p", "typical_p")
 
 

@@ -34,9 +34,9 @@ def _draw_floor(desk, item):
         st.caption("The floor is laid.")
 
 
-def _check_floor(data: bytes, name: str) -> Image.Image:
+def _check_floor(folder: Path, data: bytes, name: str) -> None:
     try:
-        return Image.open(io.BytesIO(data)).convert("RGB")
+        Image.open(io.BytesIO(data)).convert("RGB")
     except (UnidentifiedImageError, OSError) as error:
         raise BadInput(f"The {name} is not a picture. Upload a PNG file.") from error
 

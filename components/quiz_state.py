@@ -1,0 +1,104 @@
+"""Which quiz stands on a page, and how far its owner is: kept for them, so that a reload goes on with it."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from components.notes import Note
+from models.errors import PlaygroundError
+from models.sweeps import quiz as quizzes
+from models.sweeps.quiz import Quiz
+
+if TYPE_CHECKING:
+    from components.session import Session
+
+NUMBERS_MOST = 1000  # of a note: what is more was not written here
+
+
+@dataclass(frozen=True)
+class Sitting:
+    """Hold a quiz and how far it is: `asked` are the numbers of its rounds once it has begun, `job` makes its cells.
+
+    `id` names the sitting: going through it again is another one.
+    """
+
+    quiz: Quiz
+    id: str = ""
+    asked: tuple[int, ...] = ()
+    answers: tuple[tuple[int, ...], ...] = field(default=())
+    job: str = ""
+
+    @property
+    def begun(self) -> bool:
+        """Say whether questions are being asked, or were."""
+        return bool(self.asked)
+
+    @property
+    def over(self) -> bool:
+        """Say whether all is answered."""
+        return self.begun and len(self.answers) >= len(self.asked)
+
+
+def standing(session: Session, place: str) -> Sitting | None:
+    """Return the quiz that stands on a page, None for none, and for one of another version."""
+    kept = _note(session, place).get()
+    if not kept.get("quiz"):
+        return None
+    try:
+        quiz = quizzes.read(str(kept["quiz"]))
+        asked = _numbers(kept.get("asked"))
+        answers = tuple(map(_numbers, _list(kept.get("answers"))))
+    except PlaygroundError:
+        return None
+    return Sitting(quiz, str(kept.get("id", "")), asked, answers, str(kept.get("job", "")))
+
+
+def open_quiz(session: Session, place: str, quiz: Quiz) -> None:
+    """Let a quiz stand on a page, not begun."""
+    _keep(session, place, Sitting(quiz))
+
+
+def begin(session: Session, place: str, sitting: Sitting, rounds: tuple[int, ...]) -> None:
+    """Begin with these rounds, as a new sitting."""
+    _keep(session, place, replace(sitting, id=uuid.uuid4().hex, asked=rounds, answers=()))
+
+
+def answer(session: Session, place: str, sitting: Sitting, given: tuple[int, ...]) -> None:
+    """Take the answer to the question at hand."""
+    _keep(session, place, replace(sitting, answers=(*sitting.answers, given)))
+
+
+def back(session: Session, place: str, sitting: Sitting) -> None:
+    """Take the last answer back."""
+    _keep(session, place, replace(sitting, answers=sitting.answers[:-1]))
+
+
+def made_by(session: Session, place: str, sitting: Sitting, job: str) -> None:
+    """Note the job that makes the cells."""
+    _keep(session, place, replace(sitting, job=job))
+
+
+def leave(session: Session, place: str) -> None:
+    """Let no quiz stand on a page."""
+    _note(session, place).set({})
+
+
+def _note(session: Session, place: str) -> Note[dict[str, Any]]:
+    return Note(session, f"{place}-quiz", {})
+
+
+def _keep(session: Session, place: str, sitting: Sitting) -> None:
+    _note(session, place).set({
+        "quiz": sitting.quiz.to_json(), "id": sitting.id, "asked": list(sitting.asked),
+        "answers": [list(one) for one in sitting.answers], "job": sitting.job,
+    })  # fmt: skip
+
+
+def _list(given: Any) -> list[Any]:
+    return given[:NUMBERS_MOST] if isinstance(given, list) else []
+
+
+def _numbers(given: Any) -> tuple[int, ...]:
+    return tuple(one for one in _list(given) if isinstance(one, int) and not isinstance(one, bool))

@@ -1,0 +1,65 @@
+"""The life of what a sweep's job makes: drawn while it runs and after it, with what is left of it and Go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from components import job_panel, state, sweep_measures
+from components.sweep_state import Planned
+from models.runtime.forecasts import work_of
+from models.runtime.job_view import JobView
+from models.sweeps import spec
+from models.sweeps.cells import Cell
+
+if TYPE_CHECKING:
+    from components.desk import Desk
+
+Show = Callable[[JobView | None, float | None], None]
+LOOK_S = 3.0  # seconds after which a page looks again at what the store holds
+
+
+def draw(desk: Desk, view: JobView | None, key: str, show: Show) -> bool:
+    """Draw by `show(view, every_s)`, in a living job's panel or by itself; say whether no job of it lives.
+
+    `every_s` is how often it draws itself again, in seconds, None where nothing is awaited.
+    """
+    own = view is not None and view.purpose == spec.PURPOSE
+    if own and view is not None and not view.finished:
+        job_panel.draw(desk.session, view.id, partial(_shown, show))
+        return False
+    if own and view is not None:
+        job_panel.draw_end(view)
+    every_s = sweep_measures.every_s(key)
+    st.fragment(_alone, run_every=every_s)(show, view, every_s)
+    return True
+
+
+def _shown(show: Show, view: JobView) -> None:
+    show(view, None)  # the panel draws it again
+
+
+def _alone(show: Show, view: JobView | None, every_s: float | None) -> None:
+    show(view, every_s)
+
+
+def seconds(desk: Desk, left: Iterable[Cell]) -> float:
+    """Return how many seconds cells take, by this machine's own timings."""
+    rates, catalog = desk.session.jobs.rates, desk.session.catalog
+    return sum(rates.seconds(work_of(catalog, cell.request)) for cell in left)
+
+
+def draw_left(desk: Desk, found: Planned, what: str, name: str, go_on: Callable[[], None]) -> None:
+    """Offer to make what is missing, if anything is: `what` is one of it ("cell"), `name` the button's."""
+    left = found.left
+    if not left:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            f"Go on: {len(left):,} {what}{'s' * (len(left) != 1)} left", icon=":material/resume:", on_click=go_on,
+            key=state.key(desk.place, name), help="Makes what is missing; what is there is kept.",
+        )  # fmt: skip
+        st.caption(f"about {max(1.0, seconds(desk, left)):,.0f} s")

@@ -1,0 +1,327 @@
+"""A page's sweep: what is varied and what it costs, Run, and its grid; what there is of it: `sweep_state`."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from components import (
+    inputs,
+    params_form,
+    quiz_make,
+    state,
+    sweep_axes,
+    sweep_grid,
+    sweep_life,
+    sweep_measures,
+    sweep_out,
+    sweep_state,
+    sweep_tiles,
+)
+from components.escape import plain
+from components.sweep_grid import Sent, Wanted
+from components.sweep_state import Planned
+from models import labels
+from models.amounts import size
+from models.errors import PlaygroundError
+from models.params import ParamField, in_effect
+from models.runtime import sweeping
+from models.runtime.job_view import JobView
+from models.sweeps import cells, results, spec
+from models.sweeps import values as sweep_values
+from models.sweeps.cells import Cell, Plan
+from models.sweeps.results import Result
+from models.sweeps.spec import Sweep
+from models.types import Output, Request, Run
+
+if TYPE_CHECKING:
+    from components.desk import Desk
+
+SECONDS_MOST = 24 * 3600
+TILES_S = 0.7  # a page makes tiles for no longer at a time
+FEW = 4  # cells of which the first is open from the start
+
+
+# -- what is varied, what it costs, Run --------------------------------------------------------------------------------
+
+
+def draw_form(desk: Desk, standing: Sweep | None) -> None:
+    """Draw the box in which a sweep is made; `standing` is the one that the page shows."""
+    box = st.expander("Sweep: vary settings, seeds, prompts, models", icon=":material/grid_on:", on_change="rerun",
+                      key=_box(desk))  # fmt: skip
+    if not _is_open(box):
+        return
+    with box:
+        _draw_last(desk, standing)
+        sweep_axes.draw(desk)
+        if not sweep_axes.entries(desk).get():
+            return
+        budget = st.number_input(
+            "Seconds to spend", 1, SECONDS_MOST, None, 10, key=_seconds(desk), placeholder="no limit",
+            help="With a limit, cells all over the grid come first, then more where neighbouring results differ most; "
+            "“Go on” makes the rest.",
+        )  # fmt: skip
+        good, said = _cost(desk, float(budget or 0)) if sweep_axes.good(desk) else (False, [])
+        for sentence in said:
+            st.caption(plain(sentence))
+        st.button(
+            "Run the sweep", type="primary", icon=":material/grid_on:", key=state.key(desk.place, "sweep-run"),
+            disabled=not good, on_click=run, args=(desk,),
+        )  # fmt: skip
+
+
+def _draw_last(desk: Desk, standing: Sweep | None) -> None:
+    """Draw the button that shows the last sweep again, where something else stands on the page."""
+    last = sweep_state.last(desk) if standing is None else None
+    if last is not None:
+        st.button(
+            "Show the last sweep", icon=":material/undo:", key=state.key(desk.place, "sweep-last"), on_click=_reopen,
+            args=(desk, last), help="Its grid, with what was made, and what it varied.",
+        )  # fmt: skip
+
+
+def _reopen(desk: Desk, sweep: Sweep) -> None:
+    sweep_state.show(desk, sweep)
+    if sweep.request.model == desk.spec.id:
+        sweep_axes.set_to(desk, sweep)
+
+
+def _box(desk: Desk) -> str:
+    return state.key(desk.place, "sweep-box")
+
+
+def draw_menu(desk: Desk) -> None:
+    """Draw the menu that varies what has no menu of its own: texts, the seed, the model."""
+    known = sweep_axes.choices(desk)
+    acting = in_effect(desk.fields, params_form.values(desk.spec, desk.fields))
+    texts = {f"{spec.INPUT}{item.name}" for item in inputs.wanted(desk) if item.type == "text"}  # those that one writes
+    seeds = {item.name for item in desk.fields if item.type == "seed" and item.name in acting}
+    names = [name for name in known if name in {*texts, *seeds, spec.MODEL}]
+    if not names:
+        return
+    key = state.key(desk.place, "sweep-menu")
+    st.menu_button(
+        "Sweep", names, icon=":material/grid_on:", key=key, format_func=lambda name: plain(known[name].label),
+        on_click=_vary_chosen, args=(desk, key), help="Compares several of one kind, in a grid: choose which.",
+    )  # fmt: skip
+
+
+def _vary_chosen(desk: Desk, key: str) -> None:
+    vary(desk, str(state.at(key).get()))
+
+
+def ways(desk: Desk, item: ParamField, now: Any) -> dict[str, Callable[[], None]]:
+    """Return what the menu beside a setting with the value `now` offers, by its words."""
+    found: dict[str, Callable[[], None]] = {}
+    if three := sweep_values.three(item, now):
+        words = [labels.value_words(item, value) for value in three]
+        found[f"Compare {', '.join(words[:-1])} and {words[-1]}"] = partial(run_three, desk, item)
+    found["Vary in a sweep"] = partial(vary, desk, item.name)
+    return found
+
+
+def vary(desk: Desk, name: str) -> None:
+    """Open the box of the sweep with one more axis, and values to start from; what is varied already stays."""
+    state.clear_notices()
+    said = sweep_axes.add(desk, name)
+    state.at(_box(desk)).set(True)
+    state.notify(said, "info")
+
+
+def _is_open(box: Any) -> bool:
+    return bool(box.open)
+
+
+def _cost(desk: Desk, budget_s: float) -> tuple[bool, list[str]]:
+    """Say what the sweep as the page is set will cost; False where it cannot be run."""
+    try:
+        found = sweep_state.planned(desk, sweep_axes.sweep_of(desk, desk.request()[0]))
+        found.look(desk, older_s=sweep_life.LOOK_S)
+    except PlaygroundError as error:
+        return False, [error.message]
+    catalog, jobs = desk.session.catalog, desk.session.jobs
+    cost = sweeping.cost(catalog, found.plan, len(found.plan.distinct) - len(found.left), jobs.rates)
+    words = [cost.words, *_needs(desk, found, cost.to_make)]
+    if budget_s and budget_s < cost.seconds:
+        each = cost.seconds / max(1, cost.to_make)
+        words.append(
+            f"about {min(cost.to_make, max(1, int(budget_s / max(each, 1e-6)))):,} of them in {budget_s:,.0f} s"
+        )
+    return True, [*found.plan.said, " · ".join(words)]
+
+
+def _needs(desk: Desk, found: Planned, to_make: int) -> list[str]:
+    """Say how much memory the largest cell asks for, and how much room the results take on the disk."""
+    jobs, plan = desk.session.jobs, found.plan
+    if found.needs < 0:
+        found.needs = max((_needed(desk, cell.request) for cell in plan.distinct), default=0)
+    most = found.needs
+    budget = jobs.engine.state().budget_bytes or jobs.settings.memory_bytes or 0  # before a worker has said it
+    words = [f"up to {size(most)} of memory"] if most else []
+    if most and budget and most > budget:
+        words = [
+            f"needs up to {size(most)} of memory; at most {size(budget)} is free for it: the cells above that fail"
+        ]
+    models = {cell.request.model for cell in plan.distinct}
+    runs = [run for run in jobs.store.runs(desk.session.owner, limit=50) if run.request.model in models and run.outputs]
+    if runs and to_make:
+        held = sum(sweep_out.stored_bytes(desk, one) for run in runs for one in run.outputs) / len(runs)
+        words.append(f"about {size(round(held * to_make))} on the disk")
+    return words
+
+
+def _needed(desk: Desk, request: Request) -> int:
+    spec_, family = desk.session.catalog[request.model], desk.session.catalog.family(request.model)
+    params = desk.session.catalog.validate(request)
+    # the libraries that a first run imports too: the page does not know whether there was one
+    return int(family.needed_bytes(spec_) + family.run_bytes(spec_, request, params) + family.libraries_bytes)
+
+
+def run(desk: Desk) -> None:
+    """Run the sweep as the page is set, behind what runs already; what is wrong becomes a notice."""
+    state.clear_notices()
+    try:
+        sweep_state.start(
+            desk, sweep_axes.sweep_of(desk, desk.request()[0]), float(state.at(_seconds(desk)).get() or 0)
+        )
+    except PlaygroundError as error:
+        state.notify(error.message)
+
+
+def run_three(desk: Desk, item: ParamField) -> None:
+    """Run the page's prompt with a setting at three values around the one at hand; what is wrong becomes a notice."""
+    state.clear_notices()
+    if desk.busy():
+        return
+    try:
+        now = params_form.values(desk.spec, desk.fields)[item.name]
+        sweep_state.start(desk, sweep_values.over(desk.request()[0], item.name, sweep_values.three(item, now)))
+    except PlaygroundError as error:
+        state.notify(error.message)
+
+
+def _seconds(desk: Desk) -> str:
+    return state.key(desk.place, "sweep-seconds")
+
+
+def go_on(desk: Desk, sweep: Sweep) -> None:
+    """Make what is left of a sweep; what is wrong becomes a notice."""
+    state.clear_notices()
+    if desk.busy():
+        return
+    try:
+        sweep_state.start(desk, sweep)
+    except PlaygroundError as error:
+        state.notify(error.message)
+
+
+# -- the grid ----------------------------------------------------------------------------------------------------------
+
+
+def draw(desk: Desk, sweep: Sweep, view: JobView | None, full: Callable[[Run, str], None]) -> None:
+    """Draw a sweep's grid, living or finished; `full(run, key)` draws the chosen cell's run below it."""
+    try:
+        found = sweep_state.planned(desk, sweep)
+    except PlaygroundError as error:  # of a model that is gone, or has other settings now
+        st.warning(plain(f"This sweep cannot be shown: {error.message}"), icon=":material/warning:")
+        return
+    found.look(desk, older_s=sweep_life.LOOK_S)
+    key = state.key(desk.place, "sweep-grid", hashlib.sha256(sweep.to_json().encode()).hexdigest()[:12])
+    st.markdown(plain(_title(desk, found.plan)))
+    chosen: state.Slot[int | None] = state.at(state.key(key, "chosen"))
+    if not sweep_life.draw(desk, view, key, partial(_draw_grid, desk, found, key, chosen)):
+        return
+    sweep_life.draw_left(desk, found, "cell", "sweep-go-on", partial(go_on, desk, sweep))
+    with st.container(horizontal=True):
+        sweep_out.draw(desk, found.plan, found.there, key)
+        quiz_make.draw(desk, found.plan, key)
+    at = chosen.get()
+    if at is None and len(found.plan.cells) <= FEW:
+        at = 0
+    result = results.of(found.there, found.plan.cells[at]) if at is not None and at < len(found.plan.cells) else None
+    if result is not None and result.run is not None:
+        st.markdown(f"**{plain(_named(desk, found.plan, found.plan.cells[at or 0]))}**")
+        full(result.run, state.key(key, "full"))
+
+
+def _title(desk: Desk, plan: Plan) -> str:
+    axes = " × ".join(
+        f"{cells.label(desk.session.catalog, plan.sweep, axis.name)} ({len(axis.values)})" for axis in plan.sweep.axes
+    )
+    return f"{len(plan.cells):,} cells: {axes}. All else is alike."
+
+
+def _named(desk: Desk, plan: Plan, cell: Cell) -> str:
+    return ", ".join(
+        cells.words(desk.session.catalog, plan.sweep, axis.name, axis.values[at], cell.request.model)
+        for axis, at in zip(plan.sweep.axes, cell.place, strict=True)
+    )
+
+
+def _draw_grid(
+    desk: Desk, found: Planned, key: str, chosen: state.Slot[int | None], view: JobView | None,
+    every_s: float | None,
+) -> None:  # fmt: skip
+    found.take(view)
+    plan, there = found.plan, found.there
+    states: list[str] = [results.state(there, cell) for cell in plan.cells]
+    if view is not None and not view.finished and view.state == "running":
+        at_hand = found.numbers.get(view.requests[view.index].canonical())
+        for cell in plan.cells if at_hand is not None else ():
+            if cell.same_as == at_hand and states[cell.number] == "waiting":
+                states[cell.number] = "running"
+    catalog = desk.session.catalog
+    axes = [
+        (
+            cells.label(catalog, plan.sweep, axis.name),
+            [cells.words(catalog, plan.sweep, axis.name, one) for one in axis.values],
+        )
+        for axis in plan.sweep.axes
+    ]
+    want = sweep_grid.wanted(key)
+    look = sweep_measures.look(desk, plan, there, key, want.pin)
+    sweep_grid.draw(
+        key, name=key, axes=axes, states=states, same=[cell.same_as for cell in plan.cells],
+        sent=_tiles(desk, plan, there, want), chosen=chosen.get(), heat=look.heat,
+        live=view is not None and not view.finished, on_want=lambda: None, on_pick=partial(_pick, key, chosen),
+    )  # fmt: skip
+    sweep_measures.draw(desk, plan, look, key)
+    # a living job's panel looks again anyway
+    if _PICKED.pop() or ((view is None or view.finished) and sweep_measures.every_s(key) != every_s):
+        st.rerun()
+
+
+_PICKED = state.slot("sweep-cell-picked", False)
+
+
+def _pick(key: str, chosen: state.Slot[int | None]) -> None:
+    at = sweep_grid.picked(key)
+    if at is not None:
+        chosen.set(at)
+        _PICKED.set(True)
+
+
+def _tiles(desk: Desk, plan: Plan, there: Mapping[int, Result], want: Wanted) -> list[Sent]:
+    """Return the tiles that the browser lacks, as far as there are results for them.
+
+    They are sent at each look until the browser has them and asks for others: what was sent may not have been drawn.
+    """
+    read = partial(_read, desk)
+    reference = results.of(there, plan.cells[want.pin]).run if 0 <= want.pin < len(plan.cells) else None
+    found: list[Sent] = []
+    until = time.monotonic() + TILES_S
+    for number in want.cells:
+        if time.monotonic() > until:  # the browser asks again for what did not come
+            break
+        if 0 <= number < len(plan.cells) and (run_ := results.of(there, plan.cells[number]).run) is not None:
+            found.append(Sent(want.mount, want.pin, number, sweep_tiles.tile(run_, read, reference)))
+    return found
+
+
+def _read(desk: Desk, output: Output) -> bytes:
+    return output.data or desk.session.jobs.store.get_bytes(output.sha256)

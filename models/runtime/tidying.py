@@ -1,0 +1,61 @@
+"""A quiet timer that keeps the store within its limits while the app runs."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Collection
+
+from models.errors import PlaygroundError
+from models.pruning import Pruned
+from models.settings import Settings
+from models.store import Store
+
+log = logging.getLogger(__name__)
+THIN_KEEP_S = 600.0  # what was just made, or computed again, is looked at
+_DAY_S = 86_400.0
+
+
+class Tidying:
+    """Prune a store every `Settings.prune_every_s` in a thread of its own, so that no page waits for it.
+
+    `open_now` returns the ids of runs that someone looks at: they go last. `clock` returns UTC seconds since the epoch.
+    """
+
+    def __init__(
+        self, store: Store, settings: Settings, open_now: Callable[[], Collection[str]] = tuple,
+        clock: Callable[[], float] = time.time,
+    ) -> None:  # fmt: skip
+        self._store, self._settings, self._open_now, self._clock = store, settings, open_now, clock
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="tidying", daemon=True)
+
+    def start(self) -> None:
+        """Begin; the first look is after one interval."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the thread; a look under way is finished."""
+        self._ended.set()
+
+    def once(self) -> Pruned:
+        """Look once: first what can be computed again goes, then runs beyond the limits. Raises `PlaygroundError`."""
+        settings, now, last = self._settings, self._clock(), tuple(self._open_now())
+        gone = self._store.thin(settings.keep_logits, keep_s=THIN_KEEP_S, last=last, now=now)
+        return gone + self._store.prune(
+            settings.keep_bytes or None, owner_bytes=settings.keep_owner_bytes or None,
+            max_age_s=settings.keep_days * _DAY_S if settings.keep_days else None, last=last, now=now,
+        )  # fmt: skip
+
+    def _run(self) -> None:
+        while not self._ended.wait(self._settings.prune_every_s):
+            try:
+                gone = self.once()
+            except PlaygroundError as error:
+                log.warning("the store could not be pruned: %s", error.message)
+            except Exception:
+                log.exception("the store could not be pruned")
+            else:
+                if gone != Pruned():
+                    log.info("pruned %s runs, %s files, %s bytes", gone.runs, gone.artifacts, gone.bytes)

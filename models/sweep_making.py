@@ -1,0 +1,81 @@
+"""Make a sweep's cells for the machine's user: what was made before is taken from the store.
+
+So a sweep that was stopped goes on where it was, and what the pages made is not made again.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import uuid
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+from models import causes, measuring, whose
+from models.errors import BadInput
+from models.runtime import sweeping
+from models.runtime.engine import LocalEngine, StopSignal
+from models.runtime.forecasts import Rates, work_of
+from models.runtime.together import how_many
+from models.settings import Settings
+from models.store import Store
+from models.sweeps.cells import Plan, plan
+from models.sweeps.order import coarse_first, middle_first
+from models.sweeps.refining import Refiner, apart_by
+from models.sweeps.results import Result
+from models.sweeps.spec import read
+
+
+def made(
+    engine: LocalEngine, settings: Settings, spec: str | dict[str, Any], stop: StopSignal | None = None,
+    budget_s: float | None = None,
+) -> Iterator[Result]:  # fmt: skip
+    """Make the cells of a sweep's file; see `models.sweep`. What is wrong is raised here, not at the first cell."""
+    if budget_s is not None and not 0 < budget_s < math.inf:
+        raise BadInput(f"budget_s is {budget_s:g}; it must be a number of seconds above 0.")
+    text = spec if isinstance(spec, str) else json.dumps(spec)
+    sweep = plan(engine.catalog, read(text, "The sweep"))
+    rates = Rates(settings.data_dir / "rates.json")
+    return Making(engine, settings, Store(settings), rates, sweep, budget_s).results(stop)
+
+
+class Making:
+    """Hold what a sweep lacks: `cells` in the order in which they are made, `kept` of them there already.
+
+    With `budget_s` coarse cells come first, then those between neighbours that differ most, and none is begun after so
+    many seconds. Raises `BadInput` for a file that a cell reads and the store does not have: it is told once, and not
+    by every cell.
+    """
+
+    def __init__(
+        self, engine: LocalEngine, settings: Settings, store: Store, rates: Rates, sweep: Plan,
+        budget_s: float | None = None,
+    ) -> None:  # fmt: skip
+        self._engine, self._store, self._rates, self._budget_s = engine, store, rates, budget_s
+        self.cells = middle_first(sweep) if budget_s is None else coarse_first(sweep)
+        self._causes = {cell.request.canonical(): causes.cause(engine.catalog, cell.request) for cell in self.cells}
+        self._made = store.made(whose.machine_owner(), self._causes.values())
+        self.kept = len(self._made)
+        apart = apart_by(
+            engine.catalog, settings, sweep, lambda one: one.data or store.get_bytes(one.sha256), measuring.here
+        )
+        self._refiner = Refiner(sweep, apart)
+        for ref in {text for cell in self.cells for text in cell.request.inputs.values() if text.startswith("sha256:")}:
+            store.get_bytes(ref)
+
+    def results(self, stop: StopSignal | None = None) -> Iterator[Result]:
+        """Yield what came of each cell, as it ends; what was made is kept, and its time learnt from."""
+        catalog = self._engine.catalog
+        for result in sweeping.run(
+            self._engine, self.cells, find=lambda request: self._made.get(self._causes[request.canonical()]),
+            owner=whose.machine_owner(), job=uuid.uuid4().hex, stop=stop, budget_s=self._budget_s,
+            group=partial(how_many, catalog), choose=None if self._budget_s is None else self._refiner.order,
+        ):  # fmt: skip
+            run = result.run
+            if run is not None:
+                self._refiner.take(result.cell.number, run)
+            if run is not None and not result.cached and run.status == "done":
+                self._rates.learn(work_of(catalog, run.request), run)
+                self._store.save_run(run)
+            yield result

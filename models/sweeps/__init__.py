@@ -1,0 +1,1 @@
+"""Sweeps: a request at many values of its settings, as one experiment."""

@@ -1,0 +1,144 @@
+"""Classifiers of texts: which of the labels that a model learnt a text has, and how likely each is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from models import plain_text
+from models.errors import BadInput, WeightsError, restore
+from models.events import Event, Final, Progress
+from models.family import Context, Family, InputField, Loaded, Modality
+from models.params import Params, ShownIf, limited
+from models.text import answers, parts, tasks
+from models.text.task_settings import ClassifierParams
+from models.types import Request, RunStats
+
+if TYPE_CHECKING:
+    from models.params import ParamField
+    from models.spec import ModelSpec
+
+_CONTEXT = 512  # tokens, of models that name none
+_HOW_IT_WORKS = """
+```mermaid
+flowchart LR
+  A[your text] --> B[tokens]
+  B --> C[encoder: each token sees all others]
+  C --> D[one vector for the text]
+  D --> E[a logit for each label]
+  E --> F[probabilities]
+```
+
+An encoder such as [BERT](https://arxiv.org/abs/1810.04805) reads the whole text at once and turns it into one vector;
+a last layer gives each label a logit, and softmax makes probabilities of them. Encoders learn in two steps: first they
+fill gaps in text without labels, then they learn the labels from far fewer examples.
+
+A probability is honest if, of all answers given with 80%, eight in ten are right; [temperature
+scaling](https://arxiv.org/abs/1706.04599) is the simplest way to get there. The model knows its labels and no other: a
+text about something else gets one of them all the same. Below the threshold it says that it is not sure. A long text is
+read in parts, and the mean of their probabilities is shown.
+"""
+
+
+class TextClassifier(Family[ClassifierParams]):
+    """Run any `AutoModelForSequenceClassification` on a text, in parts where it is long."""
+
+    name: ClassVar[str] = "text_classifier"
+    title: ClassVar[str] = "Text classifier"
+    modality: ClassVar[Modality] = "text"
+    Params: ClassVar[type[Params]] = ClassifierParams
+    saves: ClassVar[tuple[str, ...]] = ("txt", "md")
+    seed_shown_if: ClassVar[ShownIf] = {"top_labels": ()}  # there is no chance in it
+    reentrant: ClassVar[bool] = True
+    inputs: ClassVar[tuple[InputField, ...]] = (InputField("prompt", label="Text", help="The text to put a label to."),)
+    how_it_works: ClassVar[str] = _HOW_IT_WORKS
+    stored_above_bytes: ClassVar[int | None] = 100_000_000
+
+    def fields(self, spec: ModelSpec) -> tuple[ParamField, ...]:
+        """Return the settings: the threshold is the model's own, no more labels are listed than there are."""
+        count, threshold = len(spec.facts.get("label_names", [])), spec.facts.get("threshold")
+        table = []
+        for item in super().fields(spec):
+            if item.name == "top_labels" and count:
+                item = limited(item, le=count)
+            elif item.name == "threshold" and threshold is not None and "threshold" not in spec.params:
+                item = replace(item, default=threshold)
+            table.append(item)
+        return tuple(table)
+
+    def load(self, spec: ModelSpec) -> Loaded:
+        """Read tokenizer and weights; see `Family.load`."""
+        import torch
+        from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+        folder = spec.folder()
+        dtype: Any = torch.float32 if spec.weights_bytes() < (self.stored_above_bytes or 0) else "auto"
+        model = AutoModelForSequenceClassification.from_pretrained(
+            folder, dtype=dtype, trust_remote_code=False, use_safetensors=True
+        )
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        return Loaded({"model": model.eval(), "tokenizer": tokenizer})
+
+    def describe(self, spec: ModelSpec) -> dict[str, Any]:
+        """Return context length, task, labels and threshold, as config.json tells them."""
+        return describe(spec, tasks.CLASSIFICATION)
+
+    def check_inputs(self, spec: ModelSpec, request: Request, params: ClassifierParams) -> None:
+        """Refuse an empty text; see `Family.check_inputs`."""
+        if not plain_text.check_text(request.inputs["prompt"], "text").strip():
+            raise BadInput("There is no text. Write or paste one, such as “What a lovely film!”")
+
+    def generate(
+        self, spec: ModelSpec, request: Request, params: ClassifierParams, loaded: Loaded, context: Context
+    ) -> Iterator[Event]:
+        """Read the text part by part, one output; see `Family.generate`."""
+        from models.text.sampling import labelling
+
+        work = labelling.Labelling(loaded.parts, spec.facts.get("context_length", _CONTEXT))
+        labels = [loaded.parts["model"].config.id2label[at] for at in range(loaded.parts["model"].config.num_labels)]
+        several = bool(spec.facts.get("several"))
+        cut = [part.text for part in parts.cut(request.inputs["prompt"], "lines", work.fits) if part.text]
+        found, weights, by_part = [], [], []
+        for number, (logits, weight) in enumerate(labelling.each(work, cut, context.stopped)):
+            found.append(labelling.shares(logits[0], params.temperature, several))
+            weights.append(weight)
+            best = next(iter(answers.ranked(labels, list(found[-1])).items()))
+            by_part.append({"text": cut[number][:80], "label": answers.readable(best[0]), "chance": best[1]})
+            yield Progress("read", number + 1, len(cut), unit="parts")
+        stopped = len(found) < len(cut)
+        stats: RunStats = {"steps": len(found), "counted": "parts", "prompt_tokens": work.read, "stopped": stopped,
+                           "notes": answers.part_notes(len(found), len(cut))}  # fmt: skip
+        if not found:
+            yield Final((), stats)
+            return
+        scores = answers.ranked(labels, list(labelling.averaged(found, weights)))
+        meta = answers.meta(scores, params.threshold, params.top_labels, several, by_part)
+        text = answers.told(scores, params.threshold, several)
+        yield Final((plain_text.text_output(text, context.stamp, 0, meta),), stats)
+
+
+def describe(spec: ModelSpec, task: str) -> dict[str, Any]:
+    """Return a classifier's facts from its config.json. Raises `WeightsError`."""
+    file = spec.folder() / "config.json"
+    try:
+        config = json.loads(file.read_text("utf-8"))
+        names = config.get("id2label") or {"0": "LABEL_0", "1": "LABEL_1"}  # transformers writes no usual ones
+        labels = [str(names[str(at)]) for at in range(len(names))]
+        context = config.get("max_position_embeddings") or _CONTEXT
+        offset = 2 if config.get("model_type") in _SHIFTED else 0
+        facts: dict[str, Any] = {"context_length": int(context) - offset, "task": tasks.of(config, task),
+                                 "label_names": labels}  # fmt: skip
+        if config.get("problem_type") == "multi_label_classification":
+            facts["several"] = True
+        if config.get("threshold") is not None:
+            facts["threshold"] = float(config["threshold"])
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        raise WeightsError(f"{spec.id}: {file.name} is missing or damaged. {restore()}") from error
+    if len(labels) < 2:
+        raise WeightsError(f"{spec.id} gives one number and no labels: this family runs models with two or more.")
+    return facts
+
+
+_SHIFTED = ("roberta", "xlm-roberta", "camembert", "longformer")  # their first position is the one after the padding's
