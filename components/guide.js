@@ -21,15 +21,35 @@ for (const moved of ["wheel", "touchmove", "keydown"]) {
   addEventListener(moved, leave, { capture: true, passive: true });
 }
 
-export default function ({ data, parentElement }) {
+// a living job is heard of again and again; where nothing comes any more (a message was lost on the way, and with it the
+// page's habit of looking), the page is drawn anew, less often each time
+const LATE_MS = 10000, LOOK_MS = 1000; // above the slowest look, at the end of a long queue
+let living = false, heard = 0, late = LATE_MS, ask = null, looking = 0;
+const hear = (lives) => { living = lives; heard = performance.now(); };
+const look = () => {
+  looking = setTimeout(look, LOOK_MS);
+  if (document.hidden) heard = performance.now(); // its timers sleep
+  if (!living || !ask || performance.now() - heard < late) return;
+  heard = performance.now();
+  late *= 2;
+  ask();
+};
+addEventListener("playground:late", () => ask?.()); // a part of the page that got no answer
+
+export default function ({ data, parentElement, setStateValue }) {
   const said = parentElement.querySelector(".announced"), anchor = parentElement.querySelector(".anchor");
   if (data.place === "progress") {
+    hear(true);
+    late = LATE_MS;
     if (said.of === data.of && data.at < said.at) return; // a stage that counts anew
     said.of = data.of; said.at = data.at;
   }
   if (said.textContent !== data.said) said.textContent = data.said;
   anchor.hidden = !data.job;
   if (data.place === "progress") return;
+  hear(Boolean(data.job) && !data.ended);
+  ask = () => { if (anchor.isConnected) setStateValue("late", Date.now()); };
+  if (!looking) look();
   const page = location.pathname + " " + data.place, before = known.get(page);
   known.set(page, { job: data.job, ended: data.ended });
   if (!before || !data.job) return;

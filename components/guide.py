@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from components import frontend, state
 from models.events import share
 from models.runtime.job_view import JobView
@@ -14,18 +16,22 @@ QUARTERS = ("Started", "A quarter is done", "Half is done", "Three quarters are 
 def draw(view: JobView | None, place: str = "result") -> None:
     """Mark where the result begins: a press of Run brings a narrow page there, and the focus once the job is over.
 
-    In a "chat" the focus goes back to the box, where the next message is written.
+    In a "chat" the focus goes back to the box, where the next message is written. A page that hears nothing of its living
+    job for a while is drawn anew: Streamlit may drop what a run sent last, if a fragment begins at that moment.
     """
     ended = _ENDS[view.state] if view is not None and view.finished else ""
     said = f"{ended}. The result follows." if ended else ""
     _component(key="result-anchor", data={
-        "place": place, "job": view.id if view is not None else "", "ended": ended, "said": said,
-    })  # fmt: skip
+        "place": place, "job": view.id if view is not None else "", "ended": ended, "said": said, "beat": time.time(),
+    }, on_late_change=lambda: None)  # fmt: skip
 
 
 def say(view: JobView) -> None:
     """Have a living job's progress read out: that it began, and each quarter, once."""
-    data = {"place": "progress", "job": "", "ended": "", "said": words(view), "of": view.id, "at": reached(view)}
+    data = {
+        "place": "progress", "job": "", "ended": "", "said": words(view), "of": view.id, "at": reached(view),
+        "beat": time.time(),
+    }  # fmt: skip
     _component(key=state.key("progress", view.id), data=data)
 
 

@@ -1,5 +1,5 @@
 // people's words go into textContent and attributes alone
-const ROLES = ["rows", "columns", "tabs", "strip"], NARROW = 560, ASK_MS = 120, LATE_MS = 1500, PLAY_MS = 700;
+const ROLES = ["rows", "columns", "tabs", "strip"], NARROW = 560, ASK_MS = 120, LATE_MS = 1500, LATE_MOST = 4, PLAY_MS = 700;
 const WAITS = new Set([".", "-", "r"]), EMPTY = { ".": "Waiting …", "-": "Not made.", "x": "Stopped.", "f": "Failed.", "r": "Being made …" };
 const kept = new Map(); // what the reader set, by sweep: the component may be mounted anew
 
@@ -13,7 +13,7 @@ function build(root) {
   const part = (name) => root.querySelector("." + name);
   const bar = part("bar"), table = part("table"), one = part("one"), told = part("told");
   const sound = new Audio(), mount = Math.random().toString(36).slice(2), tiles = new Map(), seen = new Set();
-  let heard = false, data = null, ui = null, say = null, drawn = "", asked = "", ask = 0, clock = 0, late = 0, film = 0;
+  let heard = false, data = null, ui = null, say = null, drawn = "", asked = "", ask = 0, clock = 0, late = 0, lates = 0, film = 0;
 
   // what stands where
   const starting = (many) => ({
@@ -50,7 +50,10 @@ function build(root) {
       say("want", { mount, ask: ++ask, cells: lacking, pin: ui.diff ? ui.pin : -1 });
       clearTimeout(late);
       late = setTimeout(() => { // a long answer comes in parts
-        if (lacking.some((cell) => !WAITS.has(state(cell)) && !tiles.has(`${look()}/${cell}`))) { asked = ""; want(); }
+        if (!lacking.some((cell) => !WAITS.has(state(cell)) && !tiles.has(`${look()}/${cell}`))) return;
+        if (++lates === LATE_MOST) dispatchEvent(new Event("playground:late")); // the page may know no grid any more
+        asked = "";
+        want();
       }, LATE_MS);
     }, ASK_MS);
   }
@@ -307,6 +310,7 @@ function build(root) {
     let more = false;
     for (const found of data.tiles) if (found.mount === mount) {
       tiles.set(`${found.look}/${found.cell}`, found);
+      lates = 0;
       more ||= !heard && found.kind === "heard";
     }
     heard ||= more;

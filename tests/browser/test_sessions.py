@@ -183,3 +183,24 @@ def test_the_streamlit_process_never_imports_torch(session, app):
     assert [name for name in names if name.split(".")[0] in heavy] == []
     with open(f"/proc/{app.process.pid}/maps") as maps:
         assert "libtorch" not in maps.read()
+
+
+LOST_POLLS = """() => {
+    const every = window.setInterval;
+    window.looks = [];
+    window.setInterval = (act, ms, ...rest) => {
+        const made = every(act, ms, ...rest);
+        window.looks.push(made);
+        return made;
+    };
+}"""
+
+
+def test_a_page_that_hears_no_more_of_its_job_is_drawn_anew(session):
+    viewer = session()
+    viewer.page.add_init_script(f"({LOST_POLLS})()")
+    viewer.open_odd("a few words", steps=60, step_s=0.1).run()
+    viewer.sees(re.compile(r"\d+ of 60"))
+    viewer.page.evaluate("window.looks.forEach(clearInterval)")  # as if the message that sets them had been lost
+    viewer.done(40)
+    assert viewer.button("Stop").count() == 0
