@@ -25,6 +25,7 @@ class Drive:
         self._asked_at: float | None = None
         self._stage = ""
         self._last = time.monotonic()
+        self._heeded = False
         self._slowest_s = 0.0  # the longest gap between two events outside of a load
         self.started = False
         self.outcome: Literal["", "end", "stopped", "died"] = ""
@@ -89,6 +90,8 @@ class Drive:
         now = time.monotonic()
         if self._stage in ("load", RESTING) and self._asked_at is not None:
             self._asked_at = now  # it hears of Stop only now
+        elif self._asked_at is not None and not self._heeded and event.kind == "progress" and event.stage == "decode":
+            self._asked_at, self._heeded = now, True  # it heard of Stop, and makes a result of what there is
         if self.started and self._stage not in ("load", RESTING):
             self._slowest_s = max(self._slowest_s, now - self._last)
         self._last, self.started = now, True

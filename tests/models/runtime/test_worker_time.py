@@ -121,6 +121,18 @@ def test_in_a_rest_or_a_load_the_grace_begins_when_the_run_goes_on(engine, clock
     assert ScriptedWorker.made[0].killed_at - went_on == pytest.approx(GRACE_S, abs=3 * TICK_S)
 
 
+def test_who_heard_of_stop_and_decodes_what_there_is_gets_the_grace_once_more(engine, clock, monkeypatch):
+    stop, began = StopSignal(), 100.0 + 1.0 + 1.0 + 4.0
+    monkeypatch.setattr(ScriptedWorker, "heeds", False)
+    decode = [Line(4.0, Progress("decode", take, 9)) for take in range(4)]
+    with pytest.raises(WorkerDied):
+        play(
+            engine, Line(0.0, START), Line(1.0, step(1)), Line(1.0, stop.request), *decode, Line(1e6, "end"), stop=stop
+        )
+    # gaps of four seconds: three of them are more than the grace
+    assert ScriptedWorker.made[0].killed_at - began == pytest.approx(12.0, abs=3 * TICK_S)
+
+
 def test_a_run_that_the_worker_has_not_begun_is_stopped_at_once_and_nothing_is_killed(engine, clock):
     stop = StopSignal()
     events = play(engine, Line(30.0, stop.request), Line(600.0, START), Line(0.0, "end"), stop=stop)
