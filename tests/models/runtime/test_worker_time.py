@@ -125,12 +125,11 @@ def test_who_heard_of_stop_and_decodes_what_there_is_gets_the_grace_once_more(en
     stop, began = StopSignal(), 100.0 + 1.0 + 1.0 + 4.0
     monkeypatch.setattr(ScriptedWorker, "heeds", False)
     decode = [Line(4.0, Progress("decode", take, 9)) for take in range(4)]
+    lines = [Line(0.0, START), Line(1.0, step(1)), Line(1.0, stop.request), *decode, Line(1e6, "end")]
     with pytest.raises(WorkerDied):
-        play(
-            engine, Line(0.0, START), Line(1.0, step(1)), Line(1.0, stop.request), *decode, Line(1e6, "end"), stop=stop
-        )
-    # gaps of four seconds: three of them are more than the grace
-    assert ScriptedWorker.made[0].killed_at - began == pytest.approx(12.0, abs=3 * TICK_S)
+        play(engine, *lines, stop=stop)
+    # five seconds between the last step and the first decoding: three times that is more than the grace
+    assert ScriptedWorker.made[0].killed_at - began == pytest.approx(15.0, abs=3 * TICK_S)
 
 
 def test_a_run_that_the_worker_has_not_begun_is_stopped_at_once_and_nothing_is_killed(engine, clock):
