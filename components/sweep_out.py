@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache, partial
@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from components import result, services, state
+from components import result, services, state, sweep_measures
 from components.escape import plain
 from models import sweep_folder
 from models.amounts import size
+from models.measuring import Wanted
 from models.sweeps import results as tables
 from models.sweeps import sheets, whole
 from models.sweeps.cells import Plan
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from components.desk import Desk
 
 _File = tuple[str, str, Callable[[], bytes], str]  # name, media type, what makes it, hint
+MEASURED = ("Page", "All files", "Table", "Effects")  # what holds measures
+LOOK_S = 1.0  # after which the menu looks again how far they are
 MOST_BYTES = 100_000_000  # of results in a file that is made in the app's own memory
 
 
@@ -83,8 +86,8 @@ def draw(desk: Desk, plan: Plan, there: Mapping[int, Result], key: str) -> None:
         "Sweep (JSON)": ("sweep.json", "application/json", lambda: plan.sweep.to_json().encode(),
                          "What is varied, without results: python -m models sweep sweep.json --out FOLDER runs it."),
     }  # fmt: skip
-    with st.popover("Download the sweep", icon=":material/download:"):
-        st.caption(f"{size(held)} of results. All measures are taken for the first file: that can last a while.")
+    menu = st.popover("Download the sweep", icon=":material/download:", on_change="rerun", key=state.key(key, "out"))
+    with menu:
         if held > MOST_BYTES:
             st.caption(plain(
                 f"{size(held)} are too much for one file here (at most {size(MOST_BYTES)}). Take the sweep (JSON) and "
@@ -93,10 +96,27 @@ def draw(desk: Desk, plan: Plan, there: Mapping[int, Result], key: str) -> None:
             files = {
                 name: one for name, one in files.items() if not name.endswith(("(HTML)", "(ZIP)", "(PNG)", "(JPEG)"))
             }
-        for name, (file, media_type, make, hint) in files.items():
-            st.download_button(
-                name, make, file, media_type, key=state.key(key, file), on_click="ignore", help=hint, width="stretch",
-            )  # fmt: skip
+        else:
+            st.caption(f"{size(held)} of results.")
+        if not menu.open:
+            return
+        wanted = whole.wanted(catalog, jobs.settings, plan, told)
+        known = sweep_measures.known(desk, wanted)
+        st.fragment(_draw_files, run_every=None if known else LOOK_S)(desk, wanted, known, files, key)
+
+
+def _draw_files(desk: Desk, wanted: Sequence[Wanted], known: bool, files: Mapping[str, _File], key: str) -> None:
+    """Draw the buttons; what holds measures waits until all are `known`, and says how far they are."""
+    if not known and sweep_measures.known(desk, wanted):
+        st.rerun()  # it need not look again
+    if not known:
+        found = sum(one.key in sweep_measures.values(desk) for one in wanted)
+        st.progress(found / len(wanted), f"Measuring for the tables: {found:,} of {len(wanted):,} values")
+    for name, (file, media_type, make, hint) in files.items():
+        st.download_button(
+            name, make, file, media_type, key=state.key(key, file), on_click="ignore", help=hint, width="stretch",
+            disabled=not known and name.startswith(MEASURED),
+        )  # fmt: skip
 
 
 def _bare(result: Result) -> Result:

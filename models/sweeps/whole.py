@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from models import measuring
 from models.errors import PlaygroundError
-from models.measuring import Read
+from models.measuring import Offer, Read, Wanted
 from models.sweeps import measured
 from models.sweeps.cells import Plan
 from models.sweeps.measured import Results, Told
@@ -38,6 +38,19 @@ class Measured:
     told: list[Told] = field(default_factory=list)
 
 
+def wanted(catalog: Catalog, settings: Settings, plan: Plan, results: Results) -> list[Wanted]:
+    """Return all values that `measure` finds out."""
+    return [one for of_name in _wanted(catalog, settings, plan, results)[1].values() for one in of_name.values()]
+
+
+def _wanted(
+    catalog: Catalog, settings: Settings, plan: Plan, results: Results
+) -> tuple[dict[str, Offer], dict[str, dict[int, Wanted]]]:
+    """Return the measures by name, and which of their values can be had, by name and number of the cell."""
+    offers = {one.name: one for one in measured.of_sweep(catalog, settings, plan, results)}
+    return offers, {name: measured.wanted(catalog, plan, results, offer) for name, offer in offers.items()}
+
+
 def measure(
     catalog: Catalog, settings: Settings, store: Store, plan: Plan, results: Results, read: Read, call: Call, *,
     size: Callable[[Output], int] = lambda output: len(output.data), said: Callable[[int, int], None] | None = None,
@@ -47,11 +60,10 @@ def measure(
     `read` and `call` are those of `measuring.heavy`, `size` that of `measuring.cheap`; `said(known, wanted)` hears how
     far it is. A sweep of one cell has effects on nothing.
     """
-    offers = {one.name: one for one in measured.of_sweep(catalog, settings, plan, results)}
-    wanted = {name: measured.wanted(catalog, plan, results, offer) for name, offer in offers.items()}
-    every = [one for found in wanted.values() for one in found.values()]
+    offers, found = _wanted(catalog, settings, plan, results)
+    every = [one for of_name in found.values() for one in of_name.values()]
     values = measuring.values(store, every, read, call, size=size, said=said)
-    by_name = {name: numbers for name, found in wanted.items() if (numbers := measured.numbers(found, values))}
+    by_name = {name: numbers for name, of_name in found.items() if (numbers := measured.numbers(of_name, values))}
     steady = {name: numbers for name, numbers in by_name.items() if offers[name].measure.steady}
     asked = measured.effects_asked(plan, measured.varying(steady))
     try:

@@ -1,5 +1,6 @@
 """Sweeps in a real browser: from the form to the grid, gone on with after a restart, by keyboard, on a phone."""
 
+import csv
 import re
 import warnings
 from collections import Counter
@@ -174,6 +175,19 @@ def test_columns_stand_under_their_headers_and_texts_are_read_in_lines(swept):
     assert last["x"] + last["width"] <= table["x"] + table["width"] + 1  # three columns fit beside one another
     one = cells(swept).first.locator(".text")
     assert one.bounding_box()["height"] > 30  # px: more than a line
+
+
+def test_a_sweep_is_taken_along_when_it_is_measured(swept):
+    swept.button("Download the sweep").click()
+    table = swept.button("Table (CSV)")
+    until(lambda: table.count() and table.is_enabled(), 30)
+    with swept.page.expect_download() as got:
+        table.click()
+    rows = list(csv.DictReader(got.value.path().read_text().splitlines()))
+    assert [(row["temperature"], row["seed"]) for row in rows] == [
+        (temperature, seed) for temperature in ("0.3", "1.5") for seed in "012"
+    ]
+    assert all(float(row["distinct_1"]) > 0 for row in rows)
 
 
 def test_what_differs_from_a_reference_is_marked(swept):

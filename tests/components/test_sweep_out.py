@@ -60,7 +60,11 @@ def store(tmp_path):
 def downloads(monkeypatch, store, found, there):
     """Return what each download makes, by the name of its file."""
     made = {}
-    monkeypatch.setattr(sweep_out.st, "popover", lambda *given, **more: nullcontext())
+    menu = nullcontext()
+    menu.open = True
+    monkeypatch.setattr(sweep_out.st, "popover", lambda *given, **more: menu)
+    monkeypatch.setattr(sweep_out.st, "fragment", lambda draw, **more: draw)
+    monkeypatch.setattr(sweep_out.sweep_measures, "known", lambda desk, wanted: True)
     monkeypatch.setattr(sweep_out.st, "caption", lambda *given: None)
     monkeypatch.setattr(
         sweep_out.st, "download_button", lambda name, make, file, media_type, **more: made.update({file: make})
@@ -139,3 +143,37 @@ def test_contact_sheets_are_one_file_or_a_zip_of_several(monkeypatch, store, swe
     made = downloads(monkeypatch, store, *swept)
     names = zipfile.ZipFile(io.BytesIO(made["sheets-png.zip"]())).namelist()
     assert names == ["sheet-1.png", "sheet-2.png", "sheet-3.png"]
+
+
+def test_what_holds_measures_waits_for_them_and_says_how_far_they_are(monkeypatch, store, swept):
+    said, off, looks = [], {}, []
+    found, there = swept
+    wanted = whole.wanted(CATALOG, SETTINGS, found, there)
+    menu = nullcontext()
+    menu.open = True
+    monkeypatch.setattr(sweep_out.st, "popover", lambda *given, **more: menu)
+    monkeypatch.setattr(sweep_out.st, "fragment", lambda draw, run_every: looks.append(run_every) or draw)
+    monkeypatch.setattr(sweep_out.st, "caption", lambda *given: None)
+    monkeypatch.setattr(sweep_out.st, "progress", lambda share, text: said.append((share, text)))
+    monkeypatch.setattr(
+        sweep_out.st, "download_button", lambda name, *given, disabled, **more: off.update({name: disabled})
+    )
+    monkeypatch.setattr(sweep_out.sweep_measures, "known", lambda desk, every: False)
+    monkeypatch.setattr(sweep_out.sweep_measures, "values", lambda desk: {wanted[0].key: 1.0})
+    jobs = SimpleNamespace(settings=SETTINGS, store=store)
+    sweep_out.draw(SimpleNamespace(session=SimpleNamespace(jobs=jobs, catalog=CATALOG)), found, there, "key")
+    assert said == [(1 / len(wanted), f"Measuring for the tables: 1 of {len(wanted)} values")]
+    assert looks == [sweep_out.LOOK_S]
+    assert {name for name, waits in off.items() if not waits} == {
+        "Sweep (JSON)", "Contact sheet (PNG)", "Contact sheet (JPEG)",
+    }  # fmt: skip
+
+
+def test_nothing_is_measured_before_the_menu_is_open(monkeypatch, store, swept):
+    menu = nullcontext()
+    menu.open = False
+    monkeypatch.setattr(sweep_out.st, "popover", lambda *given, **more: menu)
+    monkeypatch.setattr(sweep_out.st, "caption", lambda *given: None)
+    monkeypatch.setattr(sweep_out.sweep_measures, "known", lambda desk, wanted: pytest.fail("measured"))
+    jobs = SimpleNamespace(settings=SETTINGS, store=store)
+    sweep_out.draw(SimpleNamespace(session=SimpleNamespace(jobs=jobs, catalog=CATALOG)), *swept, "key")
