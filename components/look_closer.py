@@ -1,4 +1,4 @@
-"""Under a finished result: the looks into it that its room offers, one of them open."""
+"""Under a finished result: the looks into it that its room offers, and that every result has, one of them open."""
 
 from __future__ import annotations
 
@@ -6,22 +6,26 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from components import rooms, state
+from components import making_again, rooms, state
 from components.escape import plain
+from components.modality import Look
 from components.notes import Note
 from models.errors import PlaygroundError
 from models.types import Run
 
 if TYPE_CHECKING:
-    from components.modality import Look
     from components.session import Session
+
+
+_AGAIN = Look(making_again.NAME, lambda catalog, run: making_again.fits(run), making_again.draw)
 
 
 def fitting(session: Session, run: Run) -> dict[str, Look]:
     """Return the looks that a run offers, by name; none into one that failed."""
     if run.error or not run.outputs:
         return {}
-    return {look.name: look for look in rooms.of(run.request.model).looks if look.fits(session.catalog, run)}
+    own = {look.name: look for look in rooms.of(run.request.model).looks if look.fits(session.catalog, run)}
+    return {**own, making_again.NAME: _AGAIN} if making_again.fits(run) else own
 
 
 def draw(session: Session, run: Run, key: str, *, remember: bool = True, before: bool = False) -> None:

@@ -12,6 +12,7 @@ from components import job_drawing, labelled, look_closer, result, rooms
 from components.escape import plain
 from models.errors import PlaygroundError
 from models.runtime import job_view
+from models.runtime.job_view import STUDY
 from models.types import Run
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def draw(desk: Desk, shown: str) -> None:
         st.warning(plain(said), icon=":material/warning:")
     models = {run.request.model for run in found}
     here = {model for model in models if rooms.page_of(desk.session.catalog, model) == desk.page}
-    runs = [run for run in found if run.request.model in here and not run.request.study]
+    runs = [run for run in found if run.request.model in here and not run.request.study and run.purpose != STUDY]
     if all(run.job == shown for run in runs):
         st.caption("Your results gather here, newest first. Nothing is lost when you run again.")
     (desk.room.earlier or draw_rows)(desk, runs, shown)

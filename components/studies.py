@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
 from components import job_panel, result, state
@@ -13,7 +15,7 @@ from models.runtime.job_view import STUDY, JobView
 from models.types import Output, Request, Run
 
 _ASKED: state.Slot[dict[str, str]] = state.slot("studies-asked", {})  # jobs by study
-_FOUND: state.Slot[dict[str, list[Output]]] = state.slot("studies-found", {})
+_FOUND: state.Slot[dict[str, Run]] = state.slot("studies-found", {})
 POLL_S = 0.3
 KEPT = 12  # studies whose outputs a session holds; older ones are asked for again
 
@@ -25,6 +27,12 @@ def study(session: Session, run: Run, request: Request, name: str = "", *, load:
     the store, for those who read a part of them.
     None while it is on its way (how far is drawn, and the whole page once it ends) and where it failed, which is said.
     """
+    found = made(session, run, request, name, load=load)
+    return found.outputs if found is not None else None
+
+
+def made(session: Session, run: Run, request: Request, name: str = "", *, load: bool = True) -> Run | None:
+    """Return the whole run that a study is, as `study` does its outputs."""
     key = f"{run.id}-{name or request.study}"
     found = _FOUND.held()
     if key in found:
@@ -59,11 +67,11 @@ def study(session: Session, run: Run, request: Request, name: str = "", *, load:
                one.sha256, one.meta)
         for one in done.outputs
     ]  # fmt: skip
-    found[key] = outputs
+    found[key] = replace(done, outputs=outputs)
     for old in list(found)[:-KEPT]:
         del found[old]
         asked.pop(old, None)
-    return outputs
+    return found[key]
 
 
 def _forget(key: str) -> None:

@@ -12,12 +12,13 @@
     python -m models settings story.txt
     python -m models quiz sweep.json --axis temperature --page http://127.0.0.1:8501/text
     python -m models votes --csv
+    python -m models check story.txt
 
 `run` prints the text as it comes and, as its last line, one JSON object; `sweep` does so for each value of a setting;
 `sensitivity` moves each setting by a step, alone, and ranks what moved the result most, in units of seed noise;
-`settings` prints what a file says of its making. Exit codes: 0 done, 1 a file that says nothing, or what was made could
-not be written, 2 a request or set-up that cannot run (one sentence on stderr), 130 stopped by Ctrl+C, 141 nobody reads
-the output any more.
+`settings` prints what a file says of its making; `check` makes a result again and compares. Exit codes: 0 done, 1 a
+file that says nothing, a result that differs, or what was made could not be written, 2 a request or set-up that cannot
+run (one sentence on stderr), 130 stopped by Ctrl+C, 141 nobody reads the output any more.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import math
 import os
+import platform
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -94,6 +95,17 @@ def stamp_facts() -> dict[str, Any]:
     import torch
 
     return {"versions": versions(), "device": DEVICE, "dtype": DTYPE, "threads": torch.get_num_threads()}
+
+
+@cache
+def cpu(root: Path = Path("/")) -> str:
+    """Return the processor's name, on whose kind a result's last digits may depend; "" where nothing tells it."""
+    with suppress(OSError):
+        for line in (root / "proc/cpuinfo").read_text().splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == "model name" and value.strip():
+                return value.strip()
+    return platform.processor() or platform.machine()
 
 
 @cache

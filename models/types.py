@@ -45,7 +45,7 @@ class Facts(TypedDict, total=False):
 
     Lengths in tokens, sizes in px, `sample_rate` in Hz, `max_s` in seconds. `settings` are those that the model's call
     honours, `insides` the studies that it has, `words` and `speakers` those that it can say and be,
-    `outliers` the word for what it knows, where it can tell what it does not. `labels` counts a recogniser's names.
+    `labels` counts a recogniser's names.
     `outliers` the word for what it knows, where it can tell what it does not. `task` is what a model of texts was made
     for (`models.text.tasks`), `threshold` the probability below which it does better not to answer, `label_names` what
     it can answer, `several` that more than one of them may hold.
@@ -88,7 +88,7 @@ class RunStats(TypedDict, total=False):
     and `bare`: the indices of outputs whose file does not hold the stamp, where there are any. `not_stored` says why a
     run is not kept, `together` how many runs were made at once (`made_again` where this one was then made alone, as its
     numbers were not those of a single run), `cause` is the hash of all that a generation follows from (see
-    `models.causes`).
+    `models.causes`), `made_with` all of that beside the request: revision, versions, device, dtype, threads, cpu.
     """
 
     stopped: bool
@@ -111,6 +111,7 @@ class RunStats(TypedDict, total=False):
     peak_bytes: int
     not_stored: str
     cause: str
+    made_with: dict[str, Any]
     together: int
     made_again: bool
     bare: list[int]

@@ -107,6 +107,20 @@ def spectral_distance(output: Output, reference: Output) -> float | None:
     return float(np.sqrt(((levels[0] - levels[1]) ** 2).mean(axis=0)).mean())
 
 
+def alike_s(output: Output, reference: Output) -> float | None:
+    """Return for how many seconds two sounds have the same samples; None where rates or channels differ."""
+    import numpy as np
+
+    from models.audio.sounds import read_wav
+
+    (a, rate), (b, other) = read_wav(output.data), read_wav(reference.data)
+    if rate != other or a.shape[1] != b.shape[1]:
+        return None
+    both = min(len(a), len(b))
+    differ = np.flatnonzero((a[:both] != b[:both]).any(axis=1))
+    return float(differ[0] if len(differ) else both) / rate
+
+
 def in_metre(output: Output) -> float | None:
     """Return the share of a tune's bars that fill their metre, 0 … 1; None for a sound that is no tune."""
     from models.audio import tunes
@@ -128,6 +142,8 @@ MEASURES = (
             help="Mean frequency of the sound. Higher sounds brighter, lower darker."),
     Measure("spectral_distance", "Spectral distance", spectral_distance, "dB", _KINDS, "pair", heavy=True, apart=True,
             places=1, help="Mean difference of levels to the reference of the same seed. 0: the same sound."),
+    Measure("alike_s", "Alike up to", alike_s, "s", _KINDS, "pair", heavy=True, places=2,
+            help="For how many seconds every sample is that of the reference of the same seed."),
     Measure("onsets_per_s", "Onset rate", onsets, "per second", _KINDS, heavy=True,
             help="How many notes, syllables or hits begin per second."),
 )  # fmt: skip

@@ -80,6 +80,12 @@ def difference(output: Output, reference: Output) -> float:
     return float(np.sqrt(((a - b) ** 2).mean()) / 255)
 
 
+def pixels_changed(output: Output, reference: Output) -> float | None:
+    """Return the share of pixels that two pictures do not have alike, in percent; None where their sizes differ."""
+    a, b = pixels(output), pixels(reference)
+    return float((a != b).any(axis=-1).mean() * 100) if a.shape == b.shape else None
+
+
 def sharpness(output: Output) -> float:
     """Return the variance of the Laplacian of the luma (0 … 255): 0 for a plain area, higher the finer the edges.
 
@@ -114,6 +120,8 @@ MEASURES = (
             help="Peak signal-to-noise ratio to the reference of the same seed. Higher is closer; 100: the same."),
     Measure("pixel_difference", "Pixel difference", difference, "", _KINDS, "pair", heavy=True, apart=True, places=3,
             help="Root mean square difference to the reference of the same seed. 0: the same; 1: black against white."),
+    Measure("pixels_changed", "Pixels changed", pixels_changed, "%", _KINDS, "pair", heavy=True, places=1,
+            help="Share of pixels that are not those of the reference of the same seed, however little they differ."),
     Measure("sharpness", "Sharpness", sharpness, "", _KINDS, heavy=True, places=0,
             help="Variance of the Laplacian: how much fine detail and noise there is. 0: a plain area."),
     Measure("colourfulness", "Colourfulness", colourfulness, "", _KINDS, heavy=True, places=1,

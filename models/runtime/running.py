@@ -63,6 +63,7 @@ class Running:
             stats["notes"] = [*said, *stats.get("notes", [])]
         if not study:
             stats["cause"] = causes.of_full(self.full, self.spec.revision())
+            stats["made_with"] = {"revision": self.spec.revision(), **device.stamp_facts(), "cpu": device.cpu()}
         stats["in_effect"] = {name: value for name, value in self._acted.items() if name not in unused}
         outputs = tuple(_hashed(output) for output in event.outputs)
         revision = self.spec.revision()

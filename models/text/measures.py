@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import takewhile
 
 from models.measures import Measure
 from models.types import Output
@@ -110,6 +111,12 @@ def changed(output: Output, reference: Output) -> float:
     return 1 - difflib.SequenceMatcher(None, a.split(), b.split(), autojunk=False).ratio()
 
 
+def alike_characters(output: Output, reference: Output) -> float:
+    """Return how many characters two texts have alike from where the model began to write."""
+    pairs = zip(written(output), written(reference), strict=False)
+    return float(sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs)))
+
+
 def _distinct(size: int) -> Measure:
     return Measure(
         f"distinct_{size}", f"Distinct-{size}", lambda output: distinct(words_of(output), size), kinds=("text",),
@@ -128,6 +135,8 @@ MEASURES = (
             help="Share of phrases of four words that were there before. 0: none, 1: nearly all."),
     Measure("changed_words", "Changed words", changed, "", ("text",), "pair", heavy=True, apart=True,
             help="Share of words not in common with the reference of the same seed. 0: the same text; 1: none."),
+    Measure("alike_characters", "Alike up to", alike_characters, "characters", ("text",), "pair", places=0,
+            help="How many characters are those of the reference before the first that differs."),
     Measure("bits_per_token", "Surprise", surprise, "bits per token", ("text",), heavy=True,
             aside=("view",), help="Average surprise of the written tokens before settings, while logits are kept."),
 )  # fmt: skip

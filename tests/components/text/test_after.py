@@ -49,12 +49,12 @@ def table(data):
 
 
 def test_a_text_model_offers_what_its_facts_say(desk):
-    assert choices(desk.finished()) == ["Microscope", "Tipping points", "Attention", "Layers", "Tokens"]
+    assert choices(desk.finished()) == ["Microscope", "Tipping points", "Attention", "Layers", "Tokens", "Make again"]
     assert desk.looks() == []
 
 
 def test_a_recurrent_model_offers_its_state(recurrent):
-    assert choices(recurrent.finished()) == ["Microscope", "Tipping points", "State", "Tokens"]
+    assert choices(recurrent.finished()) == ["Microscope", "Tipping points", "State", "Tokens", "Make again"]
 
 
 def test_a_run_that_kept_nothing_offers_its_tokens_alone(desk):
@@ -107,7 +107,7 @@ def test_the_page_gets_one_table_and_never_all(desk):
     page = opened(desk, "Attention")
     count = len(desk.engine.pieces)
     assert len(base64.b64decode(data_of(page, "rows")["rows"])) == count * (count + 1) // 2
-    assert all(not output.data for output in page.session_state["studies-found"].popitem()[1])
+    assert all(not output.data for output in page.session_state["studies-found"].popitem()[1].outputs)
 
 
 @pytest.mark.parametrize("value", [None, "x", [0], [0, 9], [9, 0], [-1, 0], [0.0, 1], [True, 0], {"a": 1}])
@@ -240,7 +240,7 @@ def test_a_look_that_fails_says_why(desk):
 
 def test_a_look_that_was_cleared_from_the_store_says_so(desk):
     page = opened(desk, "Attention")
-    digest = next(iter(page.session_state["studies-found"].values()))[0].sha256
+    digest = next(iter(page.session_state["studies-found"].values())).outputs[0].sha256
     desk.store.path(digest).unlink()
     assert "The saved analysis was deleted. Open it again to recompute it." in said(desk.draw())
 

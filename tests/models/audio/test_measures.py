@@ -82,3 +82,13 @@ def test_the_spectral_distance_is_a_difference_of_levels():
     shorter = sound(hiss[: RATE // 2])
     assert value("spectral_distance", loud, shorter) == value("spectral_distance", shorter, loud) > 6
     assert value("spectral_distance", loud, sound(hiss, rate=8000)) is None
+
+
+def test_alike_up_to_the_first_sample_that_differs():
+    one = tone(440)
+    other = one.copy()
+    other[4000:] = 0
+    assert value("alike_s", sound(one), sound(other)) == pytest.approx(4000 / RATE, abs=2 / RATE)
+    assert value("alike_s", sound(one), sound(one)) == 1
+    assert value("alike_s", sound(one), sound(one[:8000])) == 0.5
+    assert value("alike_s", sound(one), sound(one, rate=8000)) is None

@@ -79,3 +79,12 @@ def test_the_pixel_difference_is_of_all_colours_and_of_any_size():
     assert value("pixel_difference", plain(9, 9, 9, side=16), plain(9, 9, 9, side=24)) == 0
     between = value("pixel_difference", noise(1), noise(2, side=24))
     assert between == value("pixel_difference", noise(2, side=24), noise(1)) > 0.1
+
+
+def test_pixels_changed_count_however_little_they_differ():
+    pixels = np.zeros((10, 10, 3), np.uint8)
+    black = picture(pixels)
+    pixels[0, :5, 2] = 1
+    assert value("pixels_changed", picture(pixels), black) == pytest.approx(5)
+    assert value("pixels_changed", black, black) == 0
+    assert value("pixels_changed", plain(1, 1, 1), black) is None  # of another size

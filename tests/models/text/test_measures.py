@@ -96,3 +96,11 @@ def test_changed_words_are_a_share_and_the_same_from_both_sides(one, other):
     assert 0 <= found <= 1
     assert found == value("changed_words", text(other), text(one))
     assert value("changed_words", text(one), text(one)) == 0
+
+
+def test_alike_up_to_the_first_character_that_differs_behind_the_prompt():
+    hen = text(" A hen sat", prompt="Once.")
+    assert value("alike_characters", hen, text("A hen sang")) == 8
+    assert value("alike_characters", hen, text("A hen")) == 5
+    assert value("alike_characters", hen, hen) == 9
+    assert value("alike_characters", hen, text("")) == 0

@@ -1,0 +1,122 @@
+"""`python -m models check RUN_ID|FILE`: make a result again, and say whether it is the same."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import time
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from models import given, measuring, outside, readers, receipts, shell, whose
+from models.errors import BadInput
+from models.events import count_words, is_stepping
+from models.plain_text import read_text_artifact
+from models.receipts import Receipt
+from models.runtime.engine import LocalEngine, StopSignal
+from models.store import Store
+from models.types import ASIDE, Output, Request, Run
+
+if TYPE_CHECKING:
+    from models.events import Final
+    from models.settings import Settings
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser's."""
+    asked = commands.add_parser("check", help="make a result again, and say whether it is the same")
+    asked.add_argument("made", metavar="RUN_ID|FILE", help="a run that is kept here, or a result saved here")
+    asked.add_argument("--json", action="store_true", help="print one JSON object")
+    asked.set_defaults(command=_check)
+
+
+def _check(options: argparse.Namespace, settings: Settings) -> int:
+    engine = LocalEngine(settings)
+    receipt = check(engine, settings, options.made)
+    if options.json:
+        shell.say(json.dumps(receipt.to_plain(), ensure_ascii=True))
+    else:
+        for line in (receipt.sentence, *receipt.differences, *receipt.made_with):
+            shell.say(line)
+    return 0 if receipt.alike else shell.FAILED
+
+
+def check(engine: LocalEngine, settings: Settings, made: str) -> Receipt:
+    """Make a stored run's or a saved file's result again and compare it. Raises `BadInput` for what is neither."""
+    store = Store(settings)
+    try:
+        file = Path(made)
+        before = _of_file(file, settings) if file.is_file() else store.run(made)
+        if before is None:
+            raise BadInput(
+                f"“{made[:80]}” is neither a saved file nor the id of a run that is kept here. "
+                "A run's id stands in its settings on the page."
+            )
+        if before.status != "done":
+            raise BadInput(
+                "This run was stopped or failed: what it would have made is not known. Run it again instead."
+            )
+        request = engine.catalog.current(before.request)
+        final = _made(engine, request)
+        again = Run(uuid.uuid4().hex, whose.machine_owner(), "", request, "stopped" if final.stats.get("stopped")
+                    else "done", time.time(), list(final.outputs), final.stats)  # fmt: skip
+        if file.is_file() and (noted := _noted(file)) is not None:
+            return receipts.by_hash(noted, again)
+        if file.is_file():
+            before, again = _paired(before, again, file)
+
+        def read(output: Output) -> bytes:
+            return output.data or store.get_bytes(output.sha256)
+
+        return receipts.compare(engine.catalog, settings, before, again, read, measuring.here)
+    finally:
+        store.close()
+
+
+def _of_file(file: Path, settings: Settings) -> Run:
+    """Return what a saved file says of its making, as a run; its outputs are found when it is made again."""
+    kind, found = readers.read_settings(given.file_bytes(str(file)), settings)
+    if found is None or not found.own or found.model is None or found.seed is None:
+        raise BadInput(f"This {kind} does not say which model and seed made it. Name a result that was saved here.")
+    request = Request(model=found.model, inputs=found.inputs, params=found.params, seed=found.seed)
+    return Run("file", "", "", request, "done", 0.0)
+
+
+def _noted(file: Path) -> dict[str, Any] | None:
+    """Return what a run's downloaded settings (JSON) note of its result; None for a file that is a result."""
+    data = file.read_bytes()
+    if not data.lstrip().startswith(b"{"):
+        return None
+    try:
+        found = outside.read_json(data)
+    except outside.Unreadable:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _paired(before: Run, again: Run, file: Path) -> tuple[Run, Run]:
+    """Return both runs with the one result that the file is: of several the one with its bytes, else the first."""
+    data = file.read_bytes()
+    results = [one for one in again.outputs if one.kind not in ASIDE]
+    if not results:
+        return before, again
+    sha256 = hashlib.sha256(data).hexdigest()
+    now = next((one for one in results if one.sha256 == sha256), results[0])
+    text = read_text_artifact(data)[1] if now.media_type.startswith("text/") else now.text
+    then = Output(now.kind, now.index, text, data, now.media_type, sha256, now.meta)
+    before.outputs, again.outputs = [then], [now]
+    return before, again
+
+
+def _made(engine: LocalEngine, request: Request) -> Final:
+    stop, final = StopSignal(), None
+    shell.on_interrupt(lambda: False)
+    for event in engine.generate(request, stop):
+        if event.kind == "progress":
+            shell.show(count_words(event) if is_stepping(event) else "")
+        final = event if event.kind == "final" else final
+    shell.show("")
+    assert final is not None
+    return final
