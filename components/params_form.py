@@ -52,6 +52,11 @@ def set_values(spec: ModelSpec, fields: tuple[ParamField, ...], new: Mapping[str
             state.at(setting_key(spec.id, item.name)).set(_shown(item, value))
 
 
+def set_some(spec: ModelSpec, fields: tuple[ParamField, ...], new: Mapping[str, Any]) -> None:
+    """Set the settings that are named before their widgets are drawn; the others stay as they are."""
+    set_values(spec, tuple(item for item in fields if item.name in new), new)
+
+
 def start(spec: ModelSpec, fields: tuple[ParamField, ...], new: Mapping[str, Any]) -> None:
     """Set settings, and switches as `name.on`, that this session has not set yet, before the form's first draw.
 
@@ -99,20 +104,22 @@ def draw(
     depends: Depends = lambda values: None,
     moved: Callable[[], None] = lambda: None,
     offer: Offer | None = None,
+    beside: Callable[[], None] = lambda: None,
 ) -> None:
     """Draw the settings, grouped, advanced ones folded. A move redraws this form alone (dots, hidden settings).
 
     `depends` returns what the rest of the page takes from the values of all settings: when that changes, the whole page
-    is drawn. `moved` is called at each draw. `offer` says what a menu beside a setting does with it and its value.
+    is drawn. `moved` is called at each draw. `offer` says what a menu beside a setting does with it and its value,
+    `beside` draws what stands beside Reset.
     """
     setting_menu.pressed()
-    _draw(spec, fields, depends, depends(values(spec, fields)), moved, offer)
+    _draw(spec, fields, depends, depends(values(spec, fields)), moved, offer, beside)
 
 
 @st.fragment
 def _draw(
     spec: ModelSpec, fields: tuple[ParamField, ...], depends: Depends, drawn: object, moved: Callable[[], None],
-    offer: Offer | None,
+    offer: Offer | None, beside: Callable[[], None],
 ) -> None:  # fmt: skip
     moved()
     current = values(spec, fields)
@@ -126,6 +133,7 @@ def _draw(
         rare = any(item.advanced and item.name in acting and item.name in differing for item in fields)
         dots = theme.dotted(keys, [f"{spec.id}-advanced"] if rare else [])
         st.html(f"<style>{dots}</style><strong>Settings</strong>")
+        beside()
         st.button(
             "Reset", icon=":material/restart_alt:", type="tertiary", key=f"{spec.id}-reset", disabled=not differing,
             help="Set every setting back to the model's default. The seed stays.",

@@ -21,6 +21,7 @@ from components import (
     model_picker,
     owners,
     params_form,
+    presets_menu,
     quiz_page,
     quiz_state,
     result,
@@ -74,7 +75,7 @@ def show(name: str, script: str = "") -> None:
     with st.sidebar:
         # a mode's runs are not the page's: a sweep would run a prompt that is not in sight
         ways = partial(sweep_page.ways, desk) if mode is None else None
-        params_form.draw(spec, desk.fields, desk.depends, desk.remember, ways)
+        params_form.draw(spec, desk.fields, desk.depends, desk.remember, ways, partial(presets_menu.draw, desk))
         status.draw(session.jobs, busy=live)
     if mode is not None:
         mode.draw(desk)

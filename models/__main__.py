@@ -13,6 +13,7 @@
     python -m models quiz sweep.json --axis temperature --page http://127.0.0.1:8501/text
     python -m models votes --csv
     python -m models check story.txt
+    python -m models presets text/story-gpt
 
 `run` prints the text as it comes and, as its last line, one JSON object; `sweep` does so for each value of a setting;
 `sensitivity` moves each setting by a step, alone, and ranks what moved the result most, in units of seed noise;
@@ -44,6 +45,7 @@ from models import (
     labels,
     lists,
     outfile,
+    preset_command,
     readers,
     sensitivity_command,
     sweep_command,
@@ -227,7 +229,8 @@ def _asked(options: argparse.Namespace, settings: Settings) -> tuple[LocalEngine
     if options.out:
         outfile.check(Path(options.out), spec, family)
     fields = {item.name: item for item in family.fields(spec)}
-    params = given.params(options.param, fields)
+    preset, left_out = preset_command.chosen(catalog, settings, spec.id, options.preset) if options.preset else ({}, [])
+    params = preset | given.params(options.param, fields)
     # a text that was an input once and is a setting now is still read as text
     texts = {item.name for item in family.inputs if item.is_text} | {
         item.name for item in fields.values() if item.type == "text"
@@ -248,6 +251,7 @@ def _asked(options: argparse.Namespace, settings: Settings) -> tuple[LocalEngine
         strange.sentence if strange else "",
         f"Seed {seed} was drawn." if options.seed == NEW_SEED else "",
         *warnings,
+        *(f"Left out of the preset: {one}" for one in left_out),
     ):
         if sentence:
             shell.tell(sentence)

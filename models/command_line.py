@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from models import quiz_command, receipt_command, shell, tipping
+from models import preset_command, quiz_command, receipt_command, shell, tipping
 from models.settings import Settings
 
 
@@ -42,6 +42,7 @@ def parser(description: str, **does: Callable[[argparse.Namespace, Settings], in
     saved.set_defaults(command=does["settings"])
     quiz_command.add(commands)
     receipt_command.add(commands)
+    preset_command.add(commands)
     for name, given_as, told in (
         ("run", "MODEL", "generate once and print or save the result"),
         ("sweep", "MODEL|SPEC.json", "generate at several values of one setting, all else alike"),
@@ -55,6 +56,7 @@ def parser(description: str, **does: Callable[[argparse.Namespace, Settings], in
         made.add_argument(
             "--param", action="append", default=[], metavar="NAME=VALUE", help="setting, repeatable; see show"
         )
+        made.add_argument("--preset", metavar="NAME", help="settings under a name, see presets; --param goes over it")
         made.add_argument("--seed", type=int, default=0, help="random seed (default 0; -1: a new one)")
         made.add_argument("--out", metavar="FILE", help="save the result, with its settings, as the ending says")
         made.add_argument("--export", metavar="FILE", help="save the result with all that led to it, such as talk.md")

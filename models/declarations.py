@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from models import presets
 from models.conditions import check_condition
 from models.params import Params, ShownIf, impossible
 
@@ -137,6 +138,9 @@ def problem_of(cls: Any, whole: bool) -> str:
         for name, method in getattr(cls, served).items():
             if whole and not (isinstance(method, str) and callable(getattr(cls, method, None))):
                 return f".{served} {name!r} names {method!r}, which is not a method of the family"
+    for preset in cls.presets:
+        if whole and (problems := presets.fit(tuple(table.values()), preset, {})[1]):
+            return f".presets {preset.name!r}: {problems[0]}"
     if whole and cls.length_tool and cls.length_tool not in cls.tools:
         return f".length_tool is {cls.length_tool!r}; it must be one of its tools: {', '.join(cls.tools) or 'none'}"
     return ""

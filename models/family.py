@@ -22,6 +22,7 @@ from models.errors import BadInput, CatalogError, PlaygroundError
 from models.events import Event
 from models.measures import Measure
 from models.params import ParamField, Params, ShownIf, conditions
+from models.presets import Preset
 from models.types import Output, Request
 
 if TYPE_CHECKING:
@@ -126,7 +127,8 @@ class Family(ABC, Generic[P]):
     keeps anything on the loaded model. `libraries_bytes` is what the first load and run in a process add by imports,
     which no unloading gives back. `together_most`: how many requests it may make at once (`together`). Weights above
     `stored_above_bytes` stay in their stored dtype; where it is None, all are cast to float32. `measures` are numbers
-    read from its results. A wrong declaration raises `TypeError` when the class is made.
+    read from its results, `presets` settings under a name for all of its models. A wrong declaration raises `TypeError`
+    when the class is made.
     """
 
     name: ClassVar[str]
@@ -148,6 +150,7 @@ class Family(ABC, Generic[P]):
     together_most: ClassVar[int] = 1
     stored_above_bytes: ClassVar[int | None] = None
     measures: ClassVar[tuple[Measure, ...]] = ()
+    presets: ClassVar[tuple[Preset, ...]] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Refuse a wrong declaration, so that it fails at import; a base of families may leave things out."""

@@ -19,6 +19,7 @@ from models.types import Output, Request, Run
 
 if TYPE_CHECKING:
     from models.catalog import Catalog
+    from models.presets import Change
 
 FEW = 4  # results of which each says a setting that differs; in longer lists one at the model's default is silent
 SETTINGS_MOST = 4
@@ -103,6 +104,11 @@ def value_words(item: ParamField, value: Any) -> str:
 def setting_words(item: ParamField, value: Any) -> str:
     """Say a setting as its slider does, with its value: "Temperature 0.8", "Top-k off", "Scheduler Euler a"."""
     return f"{item.label} {value_words(item, value)}"
+
+
+def moved_words(change: Change) -> str:
+    """Say what a preset does to a setting: "Temperature 0.8 → 0.3"."""
+    return f"{setting_words(change.item, change.now)} → {value_words(change.item, change.then)}"
 
 
 def acting(fields: Sequence[ParamField], request: Request) -> dict[str, Any]:

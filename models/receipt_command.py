@@ -104,7 +104,10 @@ def _paired(before: Run, again: Run, file: Path) -> tuple[Run, Run]:
         return before, again
     sha256 = hashlib.sha256(data).hexdigest()
     now = next((one for one in results if one.sha256 == sha256), results[0])
-    text = read_text_artifact(data)[1] if now.media_type.startswith("text/") else now.text
+    try:
+        text = read_text_artifact(data)[1]
+    except BadInput:  # no file of text: what it shows lies in its bytes
+        text = now.text
     then = Output(now.kind, now.index, text, data, now.media_type, sha256, now.meta)
     before.outputs, again.outputs = [then], [now]
     return before, again

@@ -7,10 +7,11 @@ import json
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
 from models.errors import WeightsError, restore
 from models.params import Narrowing
+from models.presets import Preset, read_kept, wrong
 from models.types import Facts
 
 
@@ -54,7 +55,8 @@ class ModelSpec(BaseModel):
     `parameters` counts what was learnt, an adapter's and its base's, no table that is computed (mel filters, principal
     components). `limits` says in two lines what it cannot do. `examples` are prompts drawn as pills; `example_share` is
     the measured share of their seeds (0 … 1) that come out as asked. `names` is what it learnt, where that is a list.
-    Models of one `collection` learnt from one data set: they can be compared.
+    Models of one `collection` learnt from one data set: they can be compared. `presets` are settings under a name, as
+    `models.presets.Preset` writes them, that its card recommends.
     `file` is the TOML file that the entry was read from.
     """
 
@@ -77,7 +79,20 @@ class ModelSpec(BaseModel):
     examples: tuple[str, ...] = ()
     example_share: float | None = Field(default=None, ge=0, le=1)
     names: Names | None = None
+    presets: tuple[dict[str, JsonValue], ...] = ()
     file: Path = Field(default=Path(), exclude=True)
+
+    @field_validator("presets")
+    @classmethod
+    def _are_presets(cls, given: tuple[dict[str, JsonValue], ...]) -> tuple[dict[str, JsonValue], ...]:
+        for one in given:
+            if said := wrong(one):
+                raise ValueError(f"a preset {said}")
+        return given
+
+    def recommended(self) -> list[Preset]:
+        """Return the presets of its card."""
+        return read_kept(list(self.presets))
 
     @property
     def modality(self) -> str:

@@ -15,12 +15,14 @@ from pydantic import Field
 from models import plain_text
 from models.audio import loudness, sounds, tunes
 from models.audio.loudness import Loudness, loudness_field
+from models.audio.presets import TUNES
 from models.audio.sound_family import SoundFamily
 from models.audio.written import NOTE_ENDINGS, SOUND_ENDINGS
 from models.errors import BadInput, WeightsError, restore
 from models.events import Event, Final, Preview, Progress
 from models.family import Context, InputField, Loaded
 from models.params import Params, above, hint
+from models.presets import Preset
 from models.types import SEED_MAX, Output, Request, RunStats
 from models.watching import follow
 
@@ -143,6 +145,7 @@ class TuneLM(SoundFamily[TuneParams]):
 
     name: ClassVar[str] = "tune_lm"
     reentrant: ClassVar[bool] = True
+    presets: ClassVar[tuple[Preset, ...]] = TUNES
     saves: ClassVar[tuple[str, ...]] = (*SOUND_ENDINGS, *NOTE_ENDINGS)
     title: ClassVar[str] = "Language model of tunes"
     Params: ClassVar[type[Params]] = TuneParams

@@ -13,8 +13,10 @@ from models.errors import BadInput, WeightsError, restore
 from models.events import Event
 from models.family import Context, Family, InputField, Loaded, Modality
 from models.image import files
+from models.image.presets import DIFFUSION
 from models.params import ParamField, Params, above, hint, limited
 from models.plain_text import check_text
+from models.presets import Preset
 from models.stamps import TEXT_MAX_CHARS
 from models.types import Request
 
@@ -161,6 +163,7 @@ class TextToImage(Family[TextToImageParams]):
         "Trained to tell the noise in a noisy picture from the picture; it draws by taking noise away, step by step."
     )
     reentrant: ClassVar[bool] = True
+    presets: ClassVar[tuple[Preset, ...]] = DIFFUSION
     modality: ClassVar[Modality] = "image"
     Params: ClassVar[type[Params]] = TextToImageParams
     inputs: ClassVar[tuple[InputField, ...]] = (

@@ -15,7 +15,9 @@ from models.errors import BadInput, PlaygroundError, WeightsError, restore
 from models.events import Event, Final
 from models.family import Context, Cost, Family, InputField, Loaded, Modality
 from models.params import Params, ShownIf, above
+from models.presets import Preset
 from models.text import conversations, looks, marks, vocabulary
+from models.text.presets import WRITERS
 from models.text.prompts import encode, prompt_too_long, read_forced, read_messages
 from models.text.settings import CausalLMParams, check_words
 from models.types import Output, Request
@@ -56,6 +58,7 @@ class CausalLM(Family[CausalLMParams]):
     saves: ClassVar[tuple[str, ...]] = ("txt", "md")
     title: ClassVar[str] = "Causal language model"
     reentrant: ClassVar[bool] = True
+    presets: ClassVar[tuple[Preset, ...]] = WRITERS
     together_most: ClassVar[int] = 8
     modality: ClassVar[Modality] = "text"
     Params: ClassVar[type[Params]] = CausalLMParams
