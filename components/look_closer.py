@@ -1,4 +1,4 @@
-"""Under a finished result: the looks into it that its room offers, one of them open."""
+"""Under a finished result: the looks into it that its room offers, and its code; one of them open."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from components import rooms, state
+from components import code_view, rooms, state
 from components.escape import plain
 from components.notes import Note
 from models.errors import PlaygroundError
@@ -21,7 +21,8 @@ def fitting(session: Session, run: Run) -> dict[str, Look]:
     """Return the looks that a run offers, by name; none into one that failed."""
     if run.error or not run.outputs:
         return {}
-    return {look.name: look for look in rooms.of(run.request.model).looks if look.fits(session.catalog, run)}
+    every = (*rooms.of(run.request.model).looks, code_view.LOOK)
+    return {look.name: look for look in every if look.fits(session.catalog, run)}
 
 
 def draw(session: Session, run: Run, key: str, *, remember: bool = True, before: bool = False) -> None:

@@ -25,6 +25,7 @@ from models.params import ParamField, Params, ShownIf, conditions
 from models.types import Output, Request
 
 if TYPE_CHECKING:
+    from models.scripts import Script
     from models.spec import ModelSpec
 
 __all__ = [
@@ -44,6 +45,9 @@ __all__ = [
 
 Modality = str  # the first part of its models' ids, and the name of a room
 P = TypeVar("P", bound=Params, default=Any)  # the params of a family; of any, where a family is not named
+
+_UNSCRIPTED = "The family “{}” does not say how its results are made with public libraries alone."
+_OTHER_STYLES = "Choose the style “models” or “cli”."
 
 log = logging.getLogger(__name__)
 
@@ -126,7 +130,8 @@ class Family(ABC, Generic[P]):
     keeps anything on the loaded model. `libraries_bytes` is what the first load and run in a process add by imports,
     which no unloading gives back. `together_most`: how many requests it may make at once (`together`). Weights above
     `stored_above_bytes` stay in their stored dtype; where it is None, all are cast to float32. `measures` are numbers
-    read from its results. A wrong declaration raises `TypeError` when the class is made.
+    read from its results. `unscripted` says in a sentence why there is no `script`, where there is none. A wrong
+    declaration raises `TypeError` when the class is made.
     """
 
     name: ClassVar[str]
@@ -148,6 +153,7 @@ class Family(ABC, Generic[P]):
     together_most: ClassVar[int] = 1
     stored_above_bytes: ClassVar[int | None] = None
     measures: ClassVar[tuple[Measure, ...]] = ()
+    unscripted: ClassVar[str] = ""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Refuse a wrong declaration, so that it fails at import; a base of families may leave things out."""
@@ -241,6 +247,14 @@ class Family(ABC, Generic[P]):
         With no outputs it says whether that can be done. Raises `BadInput` where there is no such kind.
         """
         raise BadInput(f"The model's family, {self.name}, exports nothing. Save its result with --out.")
+
+    def script(self, spec: ModelSpec, request: Request, params: P) -> Script:
+        """Return the script that makes a request's result again with public libraries alone. No torch.
+
+        `request` names every setting. Raises `BadInput` with the reason where there is none: `unscripted`, or what of
+        this request cannot be done so.
+        """
+        raise BadInput(f"{self.unscripted or _UNSCRIPTED.format(self.title)} {_OTHER_STYLES}")
 
     def fields(self, spec: ModelSpec) -> tuple[ParamField, ...]:
         """Return the model's table of settings."""

@@ -49,12 +49,19 @@ def table(data):
 
 
 def test_a_text_model_offers_what_its_facts_say(desk):
-    assert choices(desk.finished()) == ["Microscope", "Tipping points", "Attention", "Layers", "Tokens"]
+    assert choices(desk.finished()) == [
+        "Microscope",
+        "Tipping points",
+        "Attention",
+        "Layers",
+        "Tokens",
+        "Show the code",
+    ]
     assert desk.looks() == []
 
 
 def test_a_recurrent_model_offers_its_state(recurrent):
-    assert choices(recurrent.finished()) == ["Microscope", "Tipping points", "State", "Tokens"]
+    assert choices(recurrent.finished()) == ["Microscope", "Tipping points", "State", "Tokens", "Show the code"]
 
 
 def test_a_run_that_kept_nothing_offers_its_tokens_alone(desk):

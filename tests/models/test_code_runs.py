@@ -1,0 +1,140 @@
+"""Scripts with public libraries alone are run, without this project, and make what the run made, to the last bit."""
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image
+
+from models import coding
+from models.blobs import Blobs
+from models.catalog import load_catalog
+from models.runtime.engine import LocalEngine, StopSignal
+from models.settings import Settings
+from models.stamps import file_name
+from models.types import ASIDE, Request
+
+CATALOG = load_catalog(Settings(), strict=False)
+ROOT = Path(__file__).parents[2]
+STORY, LSTM, CHAT = "text/story-gpt", "text/story-lstm", "text/story-chat"
+EMOJI = "image/emoji-diffusion"
+
+
+def picture():
+    file = io.BytesIO()
+    Image.linear_gradient("L").resize((80, 64)).convert("RGB").save(file, "PNG")
+    return file.getvalue()
+
+
+def mask():
+    file = io.BytesIO()
+    made = Image.new("L", (64, 64))
+    made.paste(255, (10, 10, 40, 40))
+    made.save(file, "PNG")
+    return file.getvalue()
+
+
+UPLOADS = {"image": picture, "mask": mask}
+# the seed of each is its place: it names the files that a script writes
+CASES = {
+    "transformers' own stages": (STORY, {"prompt": "Once \"upon\" a '''time''' \\n {x} ü,"}, {
+        "max_new_tokens": 24, "top_k": 50, "min_p": 0.02, "typical_p": 0.9, "repetition_penalty": 1.2,
+        "no_repeat_ngram_size": 3, "num_variants": 2}),
+    "greedy, a forced beginning, a stop sequence": (STORY, {"prompt": "Once", "forced": "[300, 301]"}, {
+        "max_new_tokens": 40, "do_sample": False, "stop": ["\\n", "."]}),
+    "our stages behind a recurrent net": (LSTM, {"prompt": "Once upon a time"}, {
+        "max_new_tokens": 24, "dry_multiplier": 0.8, "xtc_probability": 0.5, "mirostat_tau": 4.0,
+        "bias": ["dragon: +5"], "banned": ["the"], "num_variants": 2, "guidance_scale": 1.5, "dynatemp_range": 0.3,
+        "top_n_sigma": 2.0, "frequency_penalty": 0.5, "presence_penalty": 0.2, "negative_prompt": "A dog"}),
+    "a schema and looking ahead": (STORY, {"prompt": "Once"}, {
+        "max_new_tokens": 30, "prompt_lookup_num_tokens": 3,
+        "json_schema": '{"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}'}),
+    "a conversation": (CHAT, {"prompt": "Write a story about a fox.", "messages": "[]"}, {"max_new_tokens": 24}),
+    "a conversation that names a special token": (CHAT, {
+        "prompt": "Write about <|user|> a fox.", "messages": json.dumps([{"role": "assistant", "content": "Hello."}])},
+        {"max_new_tokens": 16, "cut_prompt": True}),
+    "a diffusion model as it is": (EMOJI, {"prompt": "red heart"}, {
+        "num_inference_steps": 4, "negative_prompt": "blue"}),
+    "weighted words, another scheduler, several images": (EMOJI, {"prompt": "(red:1.4) heart, [3d]"}, {
+        "num_inference_steps": 3, "num_images": 5, "variation_strength": 0.3, "scheduler": "DDIMScheduler", "eta": 0.5,
+        "clip_skip": 1, "guidance_scale": 3.0}),
+    "two prompts": (EMOJI, {"prompt": "red heart", "prompt_to": "sunflower"}, {
+        "num_inference_steps": 3, "prompt_mix": 0.4, "scheduler": "EulerAncestralDiscreteScheduler"}),
+    "image to image": (EMOJI, {"prompt": "red heart", "image": "image"}, {
+        "num_inference_steps": 5, "task": "image to image", "strength": 0.7}),
+    "inpainting": (EMOJI, {"prompt": "red heart", "image": "image", "mask": "mask"}, {
+        "num_inference_steps": 4, "task": "inpaint", "strength": 0.9, "sigmas": "karras"}),
+}  # fmt: skip
+
+RUNNER = """
+import runpy, sys
+try:
+    import models
+except ImportError:
+    pass
+else:
+    raise SystemExit("the project is on the path")
+for script in sys.argv[1:]:
+    runpy.run_path(script, run_name="__main__")
+assert not any(name.split(".")[0] in ("models", "components") for name in sys.modules)
+"""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Return each case's request, what the engine made, and the folder in which its script made the same again."""
+    folder = tmp_path_factory.mktemp("scripts")
+    engine = LocalEngine(Settings(data_dir=tmp_path_factory.mktemp("data")))
+    uploads = {}
+    for name, make in UPLOADS.items():
+        (folder / f"{name}.png").write_bytes(make())
+        uploads[name] = Blobs(engine._settings.data_dir).put_bytes(make())
+    found = {}
+    for seed, (case, (model, inputs, params)) in enumerate(CASES.items()):
+        given = {name: uploads.get(text, text) if name in UPLOADS else text for name, text in inputs.items()}
+        request = Request(model=model, inputs=given, params=params, seed=seed)
+        (folder / f"script-{seed}.py").write_text(coding.write(CATALOG, Settings(), request), "utf-8")
+        final = [event for event in engine.generate(request, StopSignal()) if event.kind == "final"][0]
+        found[case] = (request, [one for one in final.outputs if one.kind not in ASIDE])
+    engine.close()
+    for weights in (ROOT / "models" / "embedded").iterdir():
+        (folder / weights.name).symlink_to(weights)
+    scripts = [f"script-{seed}.py" for seed in range(len(CASES))]
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", RUNNER, *scripts], cwd=folder, capture_output=True, text=True, timeout=170,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    return found, folder
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_script_makes_what_the_run_made(made, case):
+    found, folder = made
+    request, outputs = found[case]
+    assert outputs
+    for output in outputs:
+        data = (folder / file_name(request.model, request.seed, output.index, output.media_type)).read_bytes()
+        # no tolerance: the same libraries on the same machine give the same numbers
+        same = {"text": _same_text, "image": _same_pixels, "audio": _same_samples}[output.kind]
+        same(data, output)
+
+
+def _same_text(data, output):
+    assert data.decode() == output.text
+
+
+def _same_pixels(data, output):
+    own, again = (np.asarray(Image.open(io.BytesIO(one))) for one in (output.data, data))
+    np.testing.assert_array_equal(own, again)
+
+
+def _same_samples(data, output):
+    (own, rate), (again, rate_again) = (soundfile.read(io.BytesIO(one), dtype="int16") for one in (output.data, data))
+    assert rate == rate_again
+    np.testing.assert_array_equal(own, again)
