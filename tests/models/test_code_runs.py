@@ -22,7 +22,9 @@ from models.types import ASIDE, Request
 CATALOG = load_catalog(Settings(), strict=False)
 ROOT = Path(__file__).parents[2]
 STORY, LSTM, CHAT = "text/story-gpt", "text/story-lstm", "text/story-chat"
-EMOJI = "image/emoji-diffusion"
+EMOJI, GAN, VAE, JUDGE = (f"image/emoji-{name}" for name in ("diffusion", "gan", "vae", "judge"))
+FOLK, FOLK_LSTM = "audio/folk-gpt", "audio/folk-lstm"
+DIGITS, EAR = "audio/digits-diffusion", "audio/digit-recogniser"
 
 
 def picture():
@@ -39,7 +41,15 @@ def mask():
     return file.getvalue()
 
 
-UPLOADS = {"image": picture, "mask": mask}
+def recording():
+    """Return two digits as they were said for the model's card, at another rate."""
+    samples, rate = soundfile.read(ROOT / "models" / "embedded" / "digits-diffusion" / "samples.wav", dtype="float32")
+    file = io.BytesIO()
+    soundfile.write(file, samples[: 2 * rate], rate * 2, format="WAV", subtype="PCM_16")
+    return file.getvalue()
+
+
+UPLOADS = {"image.png": picture, "image_to.png": mask, "mask.png": mask, "audio.wav": recording}  # names of scripts
 # the seed of each is its place: it names the files that a script writes
 CASES = {
     "transformers' own stages": (STORY, {"prompt": "Once \"upon\" a '''time''' \\n {x} ü,"}, {
@@ -69,6 +79,21 @@ CASES = {
         "num_inference_steps": 5, "task": "image to image", "strength": 0.7}),
     "inpainting": (EMOJI, {"prompt": "red heart", "image": "image", "mask": "mask"}, {
         "num_inference_steps": 4, "task": "inpaint", "strength": 0.9, "sigmas": "karras"}),
+    "a generator": (GAN, {"prompt": "red heart", "prompt_to": "pizza"}, {
+        "truncation": 0.8, "num_images": 2, "variation_strength": 0.2, "prompt_mix": 0.3}),
+    "a latent drawn by words": (VAE, {"prompt": "red heart", "prompt_to": "cat"}, {
+        "component_2": 1.5, "num_images": 2, "variation_strength": 0.4, "prompt_mix": 0.5}),
+    "a latent of two images": (VAE, {"image": "image", "image_to": "mask"}, {
+        "task": "interpolate", "mix": 0.3, "component_1": -1.0}),
+    "what an image shows": (JUDGE, {"image": "image"}, {"top_k": 4}),
+    "a tune": (FOLK, {"prompt": "d2 f a |"}, {
+        "max_new_tokens": 40, "num_variants": 2, "top_k": 30, "min_p": 0.02, "chords": 0.4, "drone": 0.2,
+        "instrument": "whistle"}),
+    "a tune of a recurrent net, greedy": (FOLK_LSTM, {}, {
+        "max_new_tokens": 40, "temperature": 0.0, "loudness": "as it came", "metre": "4/4", "swing": 0.6}),
+    "digits said": (DIGITS, {"prompt": "four 2"}, {
+        "num_inference_steps": 4, "griffin_lim_rounds": 8, "num_takes": 2, "speaker": "george"}),
+    "digits heard": (EAR, {"audio": "audio"}, {"min_confidence": 0.1, "max_outlier": 4.0}),
 }  # fmt: skip
 
 RUNNER = """
@@ -92,11 +117,11 @@ def made(tmp_path_factory):
     engine = LocalEngine(Settings(data_dir=tmp_path_factory.mktemp("data")))
     uploads = {}
     for name, make in UPLOADS.items():
-        (folder / f"{name}.png").write_bytes(make())
-        uploads[name] = Blobs(engine._settings.data_dir).put_bytes(make())
+        (folder / name).write_bytes(make())
+        uploads[name.partition(".")[0]] = Blobs(engine._settings.data_dir).put_bytes(make())
     found = {}
     for seed, (case, (model, inputs, params)) in enumerate(CASES.items()):
-        given = {name: uploads.get(text, text) if name in UPLOADS else text for name, text in inputs.items()}
+        given = {name: uploads.get(name, text) for name, text in inputs.items()}
         request = Request(model=model, inputs=given, params=params, seed=seed)
         (folder / f"script-{seed}.py").write_text(coding.write(CATALOG, Settings(), request), "utf-8")
         final = [event for event in engine.generate(request, StopSignal()) if event.kind == "final"][0]
