@@ -101,6 +101,11 @@ def _folder_line(folder: Path, name: str) -> str:
     return f"{name} = Path({folder.name!r})  # copy this folder from {where}"
 
 
+def dtype(spec: ModelSpec, above: int | None) -> str:
+    """Return the expression for the dtype of a model's weights: as stored above so many bytes, else float32."""
+    return "torch.float32" if above is None or spec.weights_bytes() < above else '"auto"'
+
+
 def python_text(script: Script, header: Header) -> str:
     """Return a script as one Python file."""
     imports, parts = _assembled(script, header)

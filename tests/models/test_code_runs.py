@@ -2,11 +2,8 @@
 
 import io
 import json
-import subprocess
-import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 import soundfile
 from PIL import Image
@@ -16,8 +13,8 @@ from models.blobs import Blobs
 from models.catalog import load_catalog
 from models.runtime.engine import LocalEngine, StopSignal
 from models.settings import Settings
-from models.stamps import file_name
 from models.types import ASIDE, Request
+from tests.apart import assert_same, run_apart
 
 CATALOG = load_catalog(Settings(), strict=False)
 ROOT = Path(__file__).parents[2]
@@ -96,19 +93,6 @@ CASES = {
     "digits heard": (EAR, {"audio": "audio"}, {"min_confidence": 0.1, "max_outlier": 4.0}),
 }  # fmt: skip
 
-RUNNER = """
-import runpy, sys
-try:
-    import models
-except ImportError:
-    pass
-else:
-    raise SystemExit("the project is on the path")
-for script in sys.argv[1:]:
-    runpy.run_path(script, run_name="__main__")
-assert not any(name.split(".")[0] in ("models", "components") for name in sys.modules)
-"""
-
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
@@ -130,11 +114,7 @@ def made(tmp_path_factory):
     for weights in (ROOT / "models" / "embedded").iterdir():
         (folder / weights.name).symlink_to(weights)
     scripts = [f"script-{seed}.py" for seed in range(len(CASES))]
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", RUNNER, *scripts], cwd=folder, capture_output=True, text=True, timeout=170,
-        check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
+    run_apart(folder, scripts)
     return found, folder
 
 
@@ -142,24 +122,4 @@ def made(tmp_path_factory):
 def test_a_script_makes_what_the_run_made(made, case):
     found, folder = made
     request, outputs = found[case]
-    assert outputs
-    for output in outputs:
-        data = (folder / file_name(request.model, request.seed, output.index, output.media_type)).read_bytes()
-        # no tolerance: the same libraries on the same machine give the same numbers
-        same = {"text": _same_text, "image": _same_pixels, "audio": _same_samples}[output.kind]
-        same(data, output)
-
-
-def _same_text(data, output):
-    assert data.decode() == output.text
-
-
-def _same_pixels(data, output):
-    own, again = (np.asarray(Image.open(io.BytesIO(one))) for one in (output.data, data))
-    np.testing.assert_array_equal(own, again)
-
-
-def _same_samples(data, output):
-    (own, rate), (again, rate_again) = (soundfile.read(io.BytesIO(one), dtype="int16") for one in (output.data, data))
-    assert rate == rate_again
-    np.testing.assert_array_equal(own, again)
+    assert_same(folder, request, outputs)

@@ -184,7 +184,7 @@ class SpeechToText(Family[SpeechToTextParams]):
         """Return a recogniser of transformers; see `Family.script`."""
         from models.audio.scripts import speech_to_text
 
-        return speech_to_text.script(spec, request, params, FOUND_OUT)
+        return speech_to_text.script(spec, request, params, FOUND_OUT, self.stored_above_bytes or 0)
 
     def generate(
         self, spec: ModelSpec, request: Request, params: SpeechToTextParams, loaded: Loaded, context: Context

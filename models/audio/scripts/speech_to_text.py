@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from models.scripts import Part, Script, constants, weights
+from models.scripts import Part, Script, constants, dtype, weights
 from models.stamps import file_name
 
 if TYPE_CHECKING:
@@ -23,8 +23,11 @@ _SOUND = (
 _TOKENS_PER_S = 6.5  # of speech: Moonshine may repeat itself without end
 
 
-def script(spec: ModelSpec, request: Request, params: SpeechToTextParams, any_language: str) -> Script:
-    """Return the script of a request; see `Family.script`. `any_language` is the choice that names none."""
+def script(spec: ModelSpec, request: Request, params: SpeechToTextParams, any_language: str, above: int) -> Script:
+    """Return the script of a request; see `Family.script`. `any_language` is the choice that names none.
+
+    Weights above `above` bytes keep their dtype.
+    """
     folder, imports = weights(spec)
     named: dict[str, Any] = {"RECORDING": "audio.wav"}
     libraries = ["import torch", "import soundfile", "from transformers import AutoProcessor", *imports]
@@ -34,14 +37,14 @@ def script(spec: ModelSpec, request: Request, params: SpeechToTextParams, any_la
         carries += ["models.audio.sounds:pieces"] if spec.facts["kind"] == "moonshine" else []
         libraries.append("from transformers import AutoModelForSpeechSeq2Seq")
         listen = (_whisper if spec.facts["kind"] == "whisper" else _moonshine)(spec, params, any_language)
-        load = ["model = AutoModelForSpeechSeq2Seq.from_pretrained(WEIGHTS, dtype=torch.float32).eval()"]
+        load = [f"model = AutoModelForSpeechSeq2Seq.from_pretrained(WEIGHTS, dtype={dtype(spec, above)}).eval()"]
     else:
         named["MIN_CONFIDENCE"] = params.min_confidence
         kind = json.loads((spec.folder() / "config.json").read_text("utf-8"))["model_type"] if spec.embedded else ""
         carries += [_OWN_TYPES[kind]] if kind in _OWN_TYPES else []
         carries += [f"{_FAMILY}:segments", "models.audio.sounds:pieces"]
         libraries.append("from transformers import AutoModelForCTC")
-        load = ["model = AutoModelForCTC.from_pretrained(WEIGHTS, dtype=torch.float32).eval()"]
+        load = [f"model = AutoModelForCTC.from_pretrained(WEIGHTS, dtype={dtype(spec, above)}).eval()"]
         listen, more = _ctc(spec, params)
         carries += more
     load.append("processor = AutoProcessor.from_pretrained(WEIGHTS)")

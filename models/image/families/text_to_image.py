@@ -280,7 +280,7 @@ class TextToImage(Family[TextToImageParams]):
         """Return a pipeline of diffusers with the request's settings; see `Family.script`."""
         from models.image.scripts import text_to_image
 
-        return text_to_image.script(spec, request, params)
+        return text_to_image.script(spec, request, params, self.stored_above_bytes or 0)
 
     def generate(
         self, spec: ModelSpec, request: Request, params: TextToImageParams, loaded: Loaded, context: Context

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from models.errors import BadInput
 from models.image.scripts.saving import IMPORTS, PIXELS, UPLOADS, generator, save
-from models.scripts import Part, Script, constants, weights
+from models.scripts import Part, Script, constants, dtype, weights
 
 if TYPE_CHECKING:
     from models.image.families.text_to_image import TextToImageParams
@@ -21,16 +21,19 @@ _SAMPLING = "models.image.sampling"
 _AS_STORED = ("EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler", "HeunDiscreteScheduler")
 
 
-def script(spec: ModelSpec, request: Request, params: TextToImageParams) -> Script:
-    """Return the script of a request; see `Family.script`. Raises `BadInput`."""
-    return _Writer(spec, request, params).script()
+def script(spec: ModelSpec, request: Request, params: TextToImageParams, above: int) -> Script:
+    """Return the script of a request; see `Family.script`. Weights above `above` bytes keep their dtype.
+
+    Raises `BadInput`.
+    """
+    return _Writer(spec, request, params, above).script()
 
 
 class _Writer:
     """Write the script of one request."""
 
-    def __init__(self, spec: ModelSpec, request: Request, params: TextToImageParams) -> None:
-        self.spec, self.request, self.params = spec, request, params
+    def __init__(self, spec: ModelSpec, request: Request, params: TextToImageParams, above: int) -> None:
+        self.spec, self.request, self.params, self.above = spec, request, params, above
         self.guided = params.guidance_scale > 1
         self.negative = params.negative_prompt if self.guided else ""
         self.mixed = params.prompt_mix > 0
@@ -77,7 +80,7 @@ class _Writer:
 
     def _load(self) -> Part:
         params = self.params
-        lines = ["pipe = DiffusionPipeline.from_pretrained(WEIGHTS, dtype=torch.float32)"]
+        lines = [f"pipe = DiffusionPipeline.from_pretrained(WEIGHTS, dtype={dtype(self.spec, self.above)})"]
         config = self._config("scheduler/scheduler_config.json")
         stored = config.get("_class_name") == params.scheduler and (
             params.scheduler in _AS_STORED or config.get("algorithm_type") == "dpmsolver++"
