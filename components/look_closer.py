@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from components import making_again, rooms, state
+from components import code_view, making_again, rooms, state
 from components.escape import plain
 from components.modality import Look
 from components.notes import Note
@@ -24,7 +24,8 @@ def fitting(session: Session, run: Run) -> dict[str, Look]:
     """Return the looks that a run offers, by name; none into one that failed."""
     if run.error or not run.outputs:
         return {}
-    own = {look.name: look for look in rooms.of(run.request.model).looks if look.fits(session.catalog, run)}
+    every = (*rooms.of(run.request.model).looks, code_view.LOOK)
+    own = {look.name: look for look in every if look.fits(session.catalog, run)}
     return {**own, making_again.NAME: _AGAIN} if making_again.fits(run) else own
 
 

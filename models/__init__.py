@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Event", "Final", "Output", "PlaygroundError", "Preview", "Progress", "Recovered", "Request", "Run", "Settings",
-    "generate", "get_model", "list_models", "new_seed", "read_settings", "sensitivity", "sweep", "tipping_points",
-    "unseen", "votes",
+    "code", "generate", "get_model", "list_models", "new_seed", "read_settings", "sensitivity", "sweep",
+    "tipping_points", "unseen", "votes",
 ]  # fmt: skip
 
 # imported when they are asked for: `python -m models` passes here before it can hear Ctrl+C
@@ -92,6 +92,29 @@ def generate(request: Request, stop: StopSignal | None = None) -> Iterator[Event
     Raises the errors of `models.errors`.
     """
     return _engine().generate(request, stop)
+
+
+def code(made: Request | Run, style: str = "libraries") -> str:
+    """Return the code that makes a result again: with public libraries alone, with this package, for a shell.
+
+    `style` is libraries, models, cli or notebook. Of a run that the store keeps, the head says under which versions it
+    was made. Raises `BadParam`, and `BadInput` where a style cannot make this result.
+    """
+    from models import coding
+    from models.catalog import load_catalog
+    from models.settings import Settings
+    from models.store import Store
+    from models.types import Request
+
+    settings = Settings()
+    catalog = load_catalog(settings, strict=False)
+    if isinstance(made, Request):
+        return coding.write(catalog, settings, made, style)
+    store = Store(settings)
+    try:
+        return coding.write(catalog, settings, made.request, style, coding.facts_of(made, store, settings))
+    finally:
+        store.close()
 
 
 def sweep(

@@ -10,6 +10,7 @@
     python -m models run text/story-chat --input messages=talk.json --prompt "And then?" --export talk.md
     python -m models describe text/story-gpt --write
     python -m models settings story.txt
+    python -m models code story.txt --style libraries
     python -m models quiz sweep.json --axis temperature --page http://127.0.0.1:8501/text
     python -m models votes --csv
     python -m models check story.txt
@@ -17,9 +18,10 @@
 
 `run` prints the text as it comes and, as its last line, one JSON object; `sweep` does so for each value of a setting;
 `sensitivity` moves each setting by a step, alone, and ranks what moved the result most, in units of seed noise;
-`settings` prints what a file says of its making; `check` makes a result again and compares. Exit codes: 0 done, 1 a
-file that says nothing, a result that differs, or what was made could not be written, 2 a request or set-up that cannot
-run (one sentence on stderr), 130 stopped by Ctrl+C, 141 nobody reads the output any more.
+`settings` prints what a file says of its making; `code` prints a script that makes a result again, `check` makes it
+again and compares. Exit codes: 0 done, 1 a file that says nothing, a result that differs, or what was made could not be
+written, 2 a request or set-up that cannot run (one sentence on stderr), 130 stopped by Ctrl+C, 141 nobody reads the
+output any more.
 """
 
 from __future__ import annotations
@@ -241,7 +243,9 @@ def _asked(options: argparse.Namespace, settings: Settings) -> tuple[LocalEngine
     seed = drawn_seed() if options.seed == NEW_SEED else options.seed
     if not 0 <= seed <= SEED_MAX:
         raise BadParam(f"seed is {seed}; it must be {allowed(fields['seed'])}, or {NEW_SEED} for a new one.")
-    inputs, said = lists.draw_inputs(family, inputs, seed, settings)
+    said = ""
+    if not options.as_written:
+        inputs, said = lists.draw_inputs(family, inputs, seed, settings)
     request = catalog.current(Request(model=spec.id, inputs=inputs, params=params, seed=seed))
     warnings = family.warnings(spec, request, catalog.validate(request))
     main = main_text(family.inputs)

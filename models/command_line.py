@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from models import preset_command, quiz_command, receipt_command, shell, tipping
+from models import code_command, preset_command, quiz_command, receipt_command, shell, tipping
 from models.settings import Settings
 
 
@@ -40,6 +40,7 @@ def parser(description: str, **does: Callable[[argparse.Namespace, Settings], in
     saved.add_argument("file", metavar="FILE", help="a result saved here, or by another program")
     saved.add_argument("--json", action="store_true", help="print one JSON object")
     saved.set_defaults(command=does["settings"])
+    code_command.add_options(commands)
     quiz_command.add(commands)
     receipt_command.add(commands)
     preset_command.add(commands)
@@ -63,6 +64,7 @@ def parser(description: str, **does: Callable[[argparse.Namespace, Settings], in
         made.add_argument("--json", action="store_true", help="print only the final JSON line")
         made.add_argument("--full", action="store_true", help="print long details of outputs in it too: a wave's peaks")
         made.add_argument("--bare", action="store_true", help="give the prompt alone, without what the page adds to it")
+        made.add_argument("--as-written", action="store_true", help="draw no lists in the prompt, such as {red|blue}")
         if name == "tipping":
             tipping.add_options(made)
         if name == "sweep":

@@ -59,8 +59,12 @@ def set_threads(model_bytes: int, settings: Settings) -> None:
     import torch
 
     _quieten()
-    most = settings.threads or usable_cores()
-    torch.set_num_threads(1 if model_bytes < SMALL_BYTES else most)
+    torch.set_num_threads(threads_for(model_bytes, settings))
+
+
+def threads_for(model_bytes: int, settings: Settings) -> int:
+    """Return the threads that a run of a model uses which takes `model_bytes` in memory. No torch."""
+    return 1 if model_bytes < SMALL_BYTES else settings.threads or usable_cores()
 
 
 @contextmanager

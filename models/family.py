@@ -26,6 +26,7 @@ from models.presets import Preset
 from models.types import Output, Request
 
 if TYPE_CHECKING:
+    from models.scripts import Script
     from models.spec import ModelSpec
 
 __all__ = [
@@ -45,6 +46,9 @@ __all__ = [
 
 Modality = str  # the first part of its models' ids, and the name of a room
 P = TypeVar("P", bound=Params, default=Any)  # the params of a family; of any, where a family is not named
+
+_UNSCRIPTED = "The family “{}” does not say how its results are made with public libraries alone."
+_OTHER_STYLES = "Choose the style “models” or “cli”."
 
 log = logging.getLogger(__name__)
 
@@ -127,8 +131,8 @@ class Family(ABC, Generic[P]):
     keeps anything on the loaded model. `libraries_bytes` is what the first load and run in a process add by imports,
     which no unloading gives back. `together_most`: how many requests it may make at once (`together`). Weights above
     `stored_above_bytes` stay in their stored dtype; where it is None, all are cast to float32. `measures` are numbers
-    read from its results, `presets` settings under a name for all of its models. A wrong declaration raises `TypeError`
-    when the class is made.
+    read from its results, `presets` settings under a name for all of its models. `unscripted` says in a sentence why
+    there is no `script`, where there is none. A wrong declaration raises `TypeError` when the class is made.
     """
 
     name: ClassVar[str]
@@ -151,6 +155,7 @@ class Family(ABC, Generic[P]):
     stored_above_bytes: ClassVar[int | None] = None
     measures: ClassVar[tuple[Measure, ...]] = ()
     presets: ClassVar[tuple[Preset, ...]] = ()
+    unscripted: ClassVar[str] = ""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Refuse a wrong declaration, so that it fails at import; a base of families may leave things out."""
@@ -244,6 +249,14 @@ class Family(ABC, Generic[P]):
         With no outputs it says whether that can be done. Raises `BadInput` where there is no such kind.
         """
         raise BadInput(f"The model's family, {self.name}, exports nothing. Save its result with --out.")
+
+    def script(self, spec: ModelSpec, request: Request, params: P) -> Script:
+        """Return the script that makes a request's result again with public libraries alone. No torch.
+
+        `request` names every setting. Raises `BadInput` with the reason where there is none: `unscripted`, or what of
+        this request cannot be done so.
+        """
+        raise BadInput(f"{self.unscripted or _UNSCRIPTED.format(self.title)} {_OTHER_STYLES}")
 
     def fields(self, spec: ModelSpec) -> tuple[ParamField, ...]:
         """Return the model's table of settings."""

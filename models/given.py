@@ -26,7 +26,7 @@ def params(pairs: list[str], fields: dict[str, ParamField]) -> dict[str, Any]:
             raise BadParam(f"--param {pair!r} has no value; write it as name=value, such as temperature=0.8.")
         kind = fields[name].type if name in fields else ""
         value: Any = text
-        if kind not in ("text", "choice") or text == "null":
+        if kind not in ("text", "choice") or (text == "null" and fields[name].optional):
             try:
                 value = outside.read_json(text)
             except outside.Unreadable:

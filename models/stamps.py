@@ -9,7 +9,7 @@ from __future__ import annotations
 import mimetypes
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from models import outside
@@ -34,7 +34,8 @@ class Recovered:
 
     `source` is the program: "playground" for ours. `unknown` names, one sentence each, what cannot be taken and what is
     altered. `seed` is None where the file names none that can be had; `new_seed` where it asks for a new one at each
-    run (−1). `made_with` is what another program calls its model.
+    run (−1). `made_with` is what another program calls its model. `facts` are what a file made here says beside its
+    request: revision, versions, device, dtype, threads.
     """
 
     source: str
@@ -45,6 +46,7 @@ class Recovered:
     unknown: list[str] = field(default_factory=list)
     new_seed: bool = False
     made_with: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
 
     @property
     def own(self) -> bool:
@@ -87,9 +89,15 @@ def own_settings(text: str, what: str) -> Recovered:
     `what` is what the message calls the file. Raises `BadInput` for damaged JSON.
     """
     try:
-        return own_request(outside.read_json(text)["stamp"]["request"])
+        return own_stamp(outside.read_json(text)["stamp"])
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise damaged(what) from error
+
+
+def own_stamp(stamp: Any) -> Recovered:
+    """Return the settings and facts of a stamp as plain JSON. Raises `ValueError` and its like for what is none."""
+    facts = {str(name): value for name, value in stamp.items() if name != "request"}
+    return replace(own_request(stamp["request"]), facts=facts)
 
 
 def own_request(request: Any) -> Recovered:

@@ -9,7 +9,7 @@ from models import outside
 from models.amounts import size
 from models.errors import BadInput
 from models.plain_text import TEXT_ARTIFACT_MAX_BYTES, read_text_artifact
-from models.stamps import Reader, Recovered, damaged, own_request
+from models.stamps import Reader, Recovered, damaged, own_request, own_stamp
 from models.types import NEW_SEED
 
 ENDINGS = ("txt", "md", "json")
@@ -60,12 +60,12 @@ def read_settings(data: bytes) -> Recovered | None:
     else:
         return None
     request = found.get("request") if isinstance(found, dict) else None
-    if request is None:
+    if request is None or not isinstance(found, dict):
         return None
     try:
         if isinstance(request, dict) and request.get("seed") == NEW_SEED:
             return replace(own_request({**request, "seed": 0}), seed=None, new_seed=True)
-        return own_request(request)
+        return own_request(request) if "versions" not in found else own_stamp(found)
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise damaged("text") from error
 

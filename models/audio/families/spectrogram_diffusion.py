@@ -22,6 +22,7 @@ from models.types import SEED_MAX, Output, Request, RunStats
 
 if TYPE_CHECKING:
     from models.params import ParamField
+    from models.scripts import Script
     from models.spec import ModelSpec
 
 Scheduler = Literal[
@@ -141,6 +142,13 @@ class SpectrogramDiffusion(SoundFamily[SpectrogramParams]):
     def check_inputs(self, spec: ModelSpec, request: Request, params: SpectrogramParams) -> None:
         """Refuse what the model has no sound for; see `Family.check_inputs`."""
         parse_words(request.inputs.get("prompt", ""), tuple(spec.facts["words"]))
+
+    def script(self, spec: ModelSpec, request: Request, params: SpectrogramParams) -> Script:
+        """Return a U-Net of diffusers and how it is sampled; see `Family.script`."""
+        from models.audio.scripts import spectrogram_diffusion
+
+        words = parse_words(request.inputs["prompt"], tuple(spec.facts["words"]))
+        return spectrogram_diffusion.script(spec, request, params, words)
 
     def generate(
         self, spec: ModelSpec, request: Request, params: SpectrogramParams, loaded: Loaded, context: Context

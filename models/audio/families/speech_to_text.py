@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from models.params import ParamField
+    from models.scripts import Script
     from models.spec import ModelSpec
 
 _FRAMES_MAX = 1500  # of probabilities that are kept for drawing
@@ -178,6 +179,12 @@ class SpeechToText(Family[SpeechToTextParams]):
         """Refuse a request without a recording; see `Family.check_inputs`."""
         if not request.inputs.get("audio", "").startswith("sha256:"):
             raise BadInput("There is no recording. Record one, or upload a file.")
+
+    def script(self, spec: ModelSpec, request: Request, params: SpeechToTextParams) -> Script:
+        """Return a recogniser of transformers; see `Family.script`."""
+        from models.audio.scripts import speech_to_text
+
+        return speech_to_text.script(spec, request, params, FOUND_OUT, self.stored_above_bytes or 0)
 
     def generate(
         self, spec: ModelSpec, request: Request, params: SpeechToTextParams, loaded: Loaded, context: Context

@@ -23,6 +23,7 @@ from models.watching import follow
 
 if TYPE_CHECKING:
     from models.params import ParamField
+    from models.scripts import Script
     from models.spec import ModelSpec
 
 KEPT_STEPS = 50  # of the latents that can be looked at afterwards
@@ -163,6 +164,12 @@ class TextToAudio(SoundFamily[TextToAudioParams]):
         """Refuse an empty description; see `Family.check_inputs`."""
         if not plain_text.check_text(request.inputs.get("prompt", "")).strip():
             raise BadInput("The description is empty. Write what it should sound like, such as “soft rain”.")
+
+    def script(self, spec: ModelSpec, request: Request, params: TextToAudioParams) -> Script:
+        """Return a pipeline of diffusers, or MusicGen; see `Family.script`."""
+        from models.audio.scripts import text_to_audio
+
+        return text_to_audio.script(spec, request, params, self.stored_above_bytes or 0)
 
     def generate(
         self, spec: ModelSpec, request: Request, params: TextToAudioParams, loaded: Loaded, context: Context

@@ -141,6 +141,10 @@ class TextToSpeech(SoundFamily[SpeechParams]):
         InputField("rows", "rows", required=False, inline=True),
     )
     how_it_works: ClassVar[str] = _HOW_IT_WORKS
+    unscripted: ClassVar[str] = (
+        "Each kind of voice is called in a way of its own, sentence by sentence with settings of its own: there is no "
+        "script yet that does so with public libraries alone."
+    )
     stored_above_bytes: ClassVar[int | None] = 100_000_000
 
     def fields(self, spec: ModelSpec) -> tuple[ParamField, ...]:

@@ -27,6 +27,7 @@ from models.types import SEED_MAX, Output, Request, RunStats
 from models.watching import follow
 
 if TYPE_CHECKING:
+    from models.scripts import Script
     from models.spec import ModelSpec
 
 _OPENING = re.compile(r"\|:|:\||\|\||\[[12]|\||\(3|(?:[\^_=]?[A-Ga-g](?:,+|'+)?|z)(?:\d+)?(?:/\d*)?-?|\S")
@@ -201,6 +202,12 @@ class TuneLM(SoundFamily[TuneParams]):
         limit = spec.facts["context_length"]
         if len(words) + 5 >= limit:
             raise BadInput(f"The opening has {len(words)} notes and bars; at most {limit - 5} are allowed. Shorten it.")
+
+    def script(self, spec: ModelSpec, request: Request, params: TuneParams) -> Script:
+        """Return transformers' `generate()` and the synthesiser; see `Family.script`."""
+        from models.audio.scripts import tune_lm
+
+        return tune_lm.script(spec, request, params, opening(request.inputs.get("prompt", "")))
 
     def generate(
         self, spec: ModelSpec, request: Request, params: TuneParams, loaded: Loaded, context: Context

@@ -15,6 +15,7 @@ from models.params import Params, above, hint
 from models.types import SEED_MAX, Output, Request
 
 if TYPE_CHECKING:
+    from models.scripts import Script
     from models.spec import ModelSpec
 
 FREE = 0.7  # truncation from which on images differ as the model would have them
@@ -104,6 +105,12 @@ class GAN(Family[GANParams]):
     def check_inputs(self, spec: ModelSpec, request: Request, params: GANParams) -> None:
         """Refuse an empty prompt; see `Family.check_inputs`."""
         check_prompts(request, params.prompt_mix)
+
+    def script(self, spec: ModelSpec, request: Request, params: GANParams) -> Script:
+        """Return the generator's own source and one pass through it; see `Family.script`."""
+        from models.image.scripts import one_pass
+
+        return one_pass.gan(spec, request, params)
 
     def generate(
         self, spec: ModelSpec, request: Request, params: GANParams, loaded: Loaded, context: Context

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from models.params import ParamField
+    from models.scripts import Script
     from models.spec import ModelSpec
     from models.types import Output
 
@@ -119,6 +120,12 @@ class ImageClassifier(Family[ImageClassifierParams]):
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise WeightsError(f"{spec.id}: config.json is missing or damaged. {restore()}") from error
         return {**found, **({"styles": config["styles"]} if config.get("styles") else {})}
+
+    def script(self, spec: ModelSpec, request: Request, params: ImageClassifierParams) -> Script:
+        """Return a classifier of transformers; see `Family.script`."""
+        from models.image.scripts import classifier
+
+        return classifier.script(spec, request, params)
 
     def generate(
         self, spec: ModelSpec, request: Request, params: ImageClassifierParams, loaded: Loaded, context: Context

@@ -21,6 +21,7 @@ from models.stamps import TEXT_MAX_CHARS
 from models.types import Request
 
 if TYPE_CHECKING:
+    from models.scripts import Script
     from models.spec import ModelSpec
 
 Scheduler = Literal[
@@ -277,6 +278,12 @@ class TextToImage(Family[TextToImageParams]):
                 )
         if request.study == "steps" and "steps" not in request.inputs:
             raise BadInput("Input “steps” is missing: pass the sha256 reference of the run's “steps” output.")
+
+    def script(self, spec: ModelSpec, request: Request, params: TextToImageParams) -> Script:
+        """Return a pipeline of diffusers with the request's settings; see `Family.script`."""
+        from models.image.scripts import text_to_image
+
+        return text_to_image.script(spec, request, params, self.stored_above_bytes or 0)
 
     def generate(
         self, spec: ModelSpec, request: Request, params: TextToImageParams, loaded: Loaded, context: Context

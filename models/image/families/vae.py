@@ -17,6 +17,7 @@ from models.params import Params, above, hint
 from models.types import SEED_MAX, Output, Request
 
 if TYPE_CHECKING:
+    from models.scripts import Script
     from models.spec import ModelSpec
 
 COMPONENTS = 6
@@ -147,6 +148,12 @@ class VAE(Family[VAEParams]):
             if name not in request.inputs:
                 which = "a second image" if name == "image_to" else "an image"
                 raise BadInput(f"“{params.task}” needs {which}. Upload one, or choose the task “sample”.")
+
+    def script(self, spec: ModelSpec, request: Request, params: VAEParams) -> Script:
+        """Return the net's own source and a decoding; see `Family.script`."""
+        from models.image.scripts import one_pass
+
+        return one_pass.vae(spec, request, params, COMPONENTS)
 
     def generate(
         self, spec: ModelSpec, request: Request, params: VAEParams, loaded: Loaded, context: Context

@@ -25,6 +25,7 @@ from models.watching import follow
 
 if TYPE_CHECKING:
     from models.blobs import Blobs
+    from models.scripts import Script
     from models.spec import ModelSpec
 
 _HOW_IT_WORKS = """
@@ -163,6 +164,12 @@ class CausalLM(Family[CausalLMParams]):
         talk = conversations.talk_of(request, next((one.text for one in outputs if one.kind == "text"), ""))
         write = conversations.to_json if suffix == ".json" else conversations.to_markdown
         return write(talk).encode()
+
+    def script(self, spec: ModelSpec, request: Request, params: CausalLMParams) -> Script:
+        """Return transformers' `generate()` with the request's settings; see `Family.script`."""
+        from models.text.scripts import causal_lm
+
+        return causal_lm.script(spec, request, params)
 
     def count_tokens(self, spec: ModelSpec, data: dict[str, Any], blobs: Blobs | None = None) -> dict[str, Any]:
         """Count a text's tokens, the start token included: `{"text"}` → `{"tokens", "context_length", "problem"}`.

@@ -19,6 +19,7 @@ from models.watching import follow
 
 if TYPE_CHECKING:
     from models.params import ParamField
+    from models.scripts import Script
     from models.spec import ModelSpec
 
 _CONTEXT = 512  # tokens, of models that name none: what T5 was trained on
@@ -109,6 +110,13 @@ class Seq2SeqLM(Family[Seq2SeqParams]):
         """Forecast from the candidates that are followed at once; see `Family.run_bytes`."""
         size, context = spec.facts.get("vocabulary_size", 0), spec.facts.get("context_length", _CONTEXT)
         return 32_000_000 + self.needed_bytes(spec) // 2 + params.num_beams * (12 * size + 4000 * context)
+
+    def script(self, spec: ModelSpec, request: Request, params: Seq2SeqParams) -> Script:
+        """Return an encoder-decoder of transformers; see `Family.script`."""
+        from models.text.scripts import tasks as scripts
+
+        context = spec.facts.get("context_length", _CONTEXT)
+        return scripts.seq2seq(spec, request, params, context, self.stored_above_bytes or 0)
 
     def generate(
         self, spec: ModelSpec, request: Request, params: Seq2SeqParams, loaded: Loaded, context: Context

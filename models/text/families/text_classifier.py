@@ -18,6 +18,7 @@ from models.types import Request, RunStats
 
 if TYPE_CHECKING:
     from models.params import ParamField
+    from models.scripts import Script
     from models.spec import ModelSpec
 
 _CONTEXT = 512  # tokens, of models that name none
@@ -89,6 +90,13 @@ class TextClassifier(Family[ClassifierParams]):
         """Refuse an empty text; see `Family.check_inputs`."""
         if not plain_text.check_text(request.inputs["prompt"], "text").strip():
             raise BadInput("There is no text. Write or paste one, such as “What a lovely film!”")
+
+    def script(self, spec: ModelSpec, request: Request, params: ClassifierParams) -> Script:
+        """Return a classifier of transformers; see `Family.script`."""
+        from models.text.scripts import tasks as scripts
+
+        context, several = spec.facts.get("context_length", _CONTEXT), bool(spec.facts.get("several"))
+        return scripts.classifier(spec, request, params, context, self.stored_above_bytes or 0, several)
 
     def generate(
         self, spec: ModelSpec, request: Request, params: ClassifierParams, loaded: Loaded, context: Context

@@ -16,6 +16,7 @@ from models.text.task_settings import ZeroShotParams
 from models.types import Request, RunStats
 
 if TYPE_CHECKING:
+    from models.scripts import Script
     from models.spec import ModelSpec
 
 _HOW_IT_WORKS = """
@@ -89,6 +90,13 @@ class ZeroShotClassifier(Family[ZeroShotParams]):
             raise BadParam(f"labels: {len(labels)} given; give at least two, or turn “Several labels” on.")
         if "{}" not in params.template:
             raise BadParam(f"template is {params.template!r}; it must hold {{}} where the label stands.")
+
+    def script(self, spec: ModelSpec, request: Request, params: ZeroShotParams) -> Script:
+        """Return a model of inference of transformers; see `Family.script`."""
+        from models.text.scripts import tasks as scripts
+
+        context, labels = spec.facts["context_length"], clean(params.labels)
+        return scripts.zero_shot(spec, request, params, context, self.stored_above_bytes or 0, labels)
 
     def generate(
         self, spec: ModelSpec, request: Request, params: ZeroShotParams, loaded: Loaded, context: Context

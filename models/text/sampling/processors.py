@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -67,7 +67,9 @@ def build(
         elif name == "mirostat_tau":
             found.append(Mirostat(params, start, mu))
         else:
-            found.append(StageProcessor(name, params, start, seed, words, constraint, ends))
+            if name in stages.WORDS and words is None:
+                continue
+            found.append(StageProcessor(stages.stage(name), params, start, seed, words, constraint, ends))
     return found
 
 
@@ -75,10 +77,10 @@ class StageProcessor(LogitsProcessor):  # type: ignore[misc, unused-ignore]
     """Run one of our stages on a batch. It depends on the tokens so far alone, so repeated calls agree."""
 
     def __init__(
-        self, name: str, params: Mapping[str, Any], start: int, seed: int, words: Spelling | None,
-        constraint: Constraint | None, ends: Sequence[int],
+        self, stage: Callable[[Rows, Mapping[str, Any]], None], params: Mapping[str, Any], start: int, seed: int,
+        words: Spelling | None, constraint: Constraint | None, ends: Sequence[int],
     ) -> None:  # fmt: skip
-        self.name = name
+        self._stage = stage
         self._params = params
         self._start = start
         self._seed = seed
@@ -93,7 +95,7 @@ class StageProcessor(LogitsProcessor):  # type: ignore[misc, unused-ignore]
         rows.words = self._words
         rows.constraint = self._constraint
         rows.ends = self._ends
-        stages.apply(self.name, rows, self._params)
+        self._stage(rows, self._params)
         return torch.from_numpy(rows.x).to(scores.device)
 
 
@@ -119,7 +121,7 @@ class Mirostat(LogitsProcessor):  # type: ignore[misc, unused-ignore]
             for row in range(len(rows.history))
         ]
         rows.mu = np.array(moved) - 2 * float(self._params["mirostat_tau"]) + self._first
-        stages.apply("mirostat_tau", rows, self._params)
+        cuts.mirostat_tau(rows, self._params)
         return torch.from_numpy(rows.x).to(scores.device)
 
 

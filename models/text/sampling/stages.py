@@ -65,7 +65,12 @@ def beside(name: str) -> str:
     """Return the stage that reads a setting of `BESIDE`; "" for any other setting."""
     if name not in BESIDE:
         return ""
-    return next(stage for stage in STAGES if stage.split("_")[0] == name.split("_", maxsplit=1)[0])
+    return next(one for one in STAGES if one.split("_")[0] == name.split("_", maxsplit=1)[0])
+
+
+def stage(name: str) -> Stage:
+    """Return a stage by its name."""
+    return _STAGES[name]
 
 
 def apply(name: str, rows: Rows, params: Mapping[str, Any]) -> bool:

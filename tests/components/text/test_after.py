@@ -49,12 +49,27 @@ def table(data):
 
 
 def test_a_text_model_offers_what_its_facts_say(desk):
-    assert choices(desk.finished()) == ["Microscope", "Tipping points", "Attention", "Layers", "Tokens", "Make again"]
+    assert choices(desk.finished()) == [
+        "Microscope",
+        "Tipping points",
+        "Attention",
+        "Layers",
+        "Tokens",
+        "Show the code",
+        "Make again",
+    ]
     assert desk.looks() == []
 
 
 def test_a_recurrent_model_offers_its_state(recurrent):
-    assert choices(recurrent.finished()) == ["Microscope", "Tipping points", "State", "Tokens", "Make again"]
+    assert choices(recurrent.finished()) == [
+        "Microscope",
+        "Tipping points",
+        "State",
+        "Tokens",
+        "Show the code",
+        "Make again",
+    ]
 
 
 def test_a_run_that_kept_nothing_offers_its_tokens_alone(desk):

@@ -1,0 +1,271 @@
+"""Code that makes a result again: styles that come back as the same request, what is quoted, what is refused."""
+
+import ast
+import hashlib
+import json
+import os
+import shlex
+from types import SimpleNamespace
+
+import jsonschema
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+import models
+from models import coding
+from models import command_line as lines
+from models.__main__ import _asked
+from models.catalog import load_catalog
+from models.errors import BadInput, BadParam, PlaygroundError
+from models.settings import Settings
+from models.stamps import Recovered
+from models.store import Store
+from models.types import Request, Run
+
+CATALOG = load_catalog(Settings(), strict=False)
+NASTY = "Don't \"say\" '''no''' to \"\"\" {x} {{y}} \\n \\ $HOME `ls` %s\n\tü🙂 \u2028 -x"
+STORY = Request(model="text/story-gpt", inputs={"prompt": NASTY}, params={"temperature": 0.5}, seed=7)
+each = pytest.mark.parametrize("model", list(CATALOG))
+# the part of the public schema (nbformat 4.5) that says what a code or markdown cell is
+CELL = {
+    "type": "object", "required": ["id", "cell_type", "metadata", "source"],
+    "properties": {
+        "id": {"type": "string", "pattern": "^[a-zA-Z0-9-_]+$", "minLength": 1, "maxLength": 64},
+        "cell_type": {"enum": ["markdown", "code"]}, "metadata": {"type": "object"}, "source": {"type": "string"},
+        "execution_count": {"type": ["integer", "null"]}, "outputs": {"type": "array"},
+    },
+    "if": {"properties": {"cell_type": {"const": "code"}}}, "then": {"required": ["outputs", "execution_count"]},
+}  # fmt: skip
+BOOK = {
+    "type": "object", "required": ["metadata", "nbformat_minor", "nbformat", "cells"],
+    "properties": {"nbformat": {"const": 4}, "nbformat_minor": {"const": 5}, "cells": {"type": "array", "items": CELL}},
+}  # fmt: skip
+
+words = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=30)
+prompts = words.filter(str.strip)
+
+
+def values(item):
+    """Return values of a setting, as a request may hold them."""
+    if item.type == "choice":
+        found = st.sampled_from(item.choices)
+    elif item.type == "toggle":
+        found = st.booleans()
+    elif item.type == "tags":
+        found = st.lists(words, max_size=2)
+    elif item.type == "text":
+        found = words | st.just("")
+    elif item.type in ("integer", "seed"):
+        found = st.integers(int(item.ge), int(item.le))
+    else:
+        found = st.floats(item.ge, item.le)
+    return found | st.none() if item.optional else found
+
+
+@st.composite
+def requests(draw, model):
+    spec, family = CATALOG[model], CATALOG.family(model)
+    fields = [item for item in family.fields(spec) if item.type != "seed" or item.name != "seed"]
+    chosen = draw(st.lists(st.sampled_from(fields), unique_by=lambda item: item.name, max_size=6))
+    params = {item.name: draw(values(item)) for item in chosen}
+    inputs = {}
+    for item in family.inputs:
+        if item.type == "text" and (item.required or draw(st.booleans())):
+            usual = st.sampled_from(spec.examples) if spec.examples else prompts
+            inputs[item.name] = draw(prompts | usual if item.type == "text" else usual)
+        elif not item.is_text and (item.required or draw(st.booleans())):
+            inputs[item.name] = REF
+    if spec.facts.get("chat") and draw(st.booleans()):
+        said = [{"role": "user", "content": draw(prompts)}, {"role": "assistant", "content": draw(prompts)}]
+        inputs["messages"] = json.dumps(said)
+    request = Request(model=model, inputs=inputs, params=params, seed=draw(st.integers(0, 2**32 - 1)))
+    try:
+        CATALOG.validate(request)
+    except PlaygroundError:
+        assume(False)
+    return request
+
+
+UPLOAD = b"the bytes of an upload"
+REF = f"sha256:{hashlib.sha256(UPLOAD).hexdigest()}"
+SOME = settings(
+    max_examples=25, deadline=None,
+    suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)  # fmt: skip
+
+
+def told_by_shell(text, folder):
+    """Return the request that the lines of the shell style make in `folder`, as the command line reads them."""
+    *before, line = _commands(text)
+    for words in before:
+        command, template, value, arrow, file = words
+        assert (command, template, arrow) == ("printf", "%s", ">")
+        (folder / file).write_bytes(value.encode())
+    assert line[:4] == ["python", "-m", "models", "run"]
+    options = lines.parser("", **dict.fromkeys(("list", "show", "describe", "settings", "run", "sweep", "sensitivity",
+                                                "tipping"), lambda *_: 0)).parse_args(line[3:])  # fmt: skip
+    cwd = os.getcwd()
+    os.chdir(folder)
+    try:
+        return _asked(options, Settings())[1]
+    finally:
+        os.chdir(cwd)
+
+
+def _commands(text):
+    """Return the shell's commands: what stands in quotation marks may hold line ends."""
+    commands, held = [], ""
+    for line in text.split("\n"):
+        if not held and line.startswith("# "):
+            continue
+        held += ("\n" if held else "") + line
+        try:
+            if words := shlex.split(held):
+                commands.append(words)
+            held = ""
+        except ValueError:  # a quotation that is not closed yet
+            continue
+    assert not held
+    return commands
+
+
+def told_by_python(text):
+    """Return the request that a script of the style models makes, without what it runs."""
+    tree = ast.parse(text)
+    assignment = next(one for one in tree.body if isinstance(one, ast.Assign) and one.targets[0].id == "request")
+    made = {}
+    exec(compile(ast.Module([assignment], []), "script", "exec"), {"models": models}, made)
+    return made["request"]
+
+
+@each
+@SOME
+@given(st.data())
+def test_shell_and_python_come_back_as_the_same_request(model, tmp_path, monkeypatch, data):
+    monkeypatch.setenv("PLAYGROUND_DATA_DIR", str(tmp_path / "data"))
+    request = data.draw(requests(model))
+    for item in CATALOG.family(model).inputs:
+        if not item.is_text:
+            name = f"{item.name}.{item.accept[0]}" if item.accept else item.name
+            (tmp_path / name).write_bytes(UPLOAD)
+    current = CATALOG.current(request)
+    assert told_by_python(coding.write(CATALOG, Settings(), request, "models")) == current
+    assert told_by_shell(coding.write(CATALOG, Settings(), request, "cli"), tmp_path) == current
+
+
+def test_a_prompt_of_quotes_and_line_ends_stays_as_it_is():
+    for style in ("libraries", "notebook"):
+        text = coding.write(CATALOG, Settings(), STORY, style)
+        code = text if style == "libraries" else "\n".join(
+            cell["source"] for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"
+        )  # fmt: skip
+        found = next(
+            one for one in ast.parse(code).body if isinstance(one, ast.Assign) and one.targets[0].id == "PROMPT"
+        )
+        assert ast.literal_eval(found.value) == NASTY
+
+
+def test_a_notebook_is_of_the_public_schema_and_holds_the_script_in_cells():
+    book = json.loads(coding.write(CATALOG, Settings(), STORY, "notebook"))
+    jsonschema.validate(book, BOOK)
+    assert len({cell["id"] for cell in book["cells"]}) == len(book["cells"])
+    code = [cell["source"] for cell in book["cells"] if cell["cell_type"] == "code"]
+    script = coding.write(CATALOG, Settings(), STORY, "libraries")
+    assert all(line in script for cell in code for line in cell.split("\n"))
+    ast.parse("\n".join(code))
+
+
+@each
+def test_every_model_has_a_script_or_says_in_words_why_not(model):
+    spec, family = CATALOG[model], CATALOG.family(model)
+    inputs = {item.name: (spec.examples[0] if spec.examples else "a") if item.type == "text" else REF
+              for item in family.inputs if item.required}  # fmt: skip
+    why = coding.refusals(CATALOG, Request(model=model, inputs=inputs))
+    assert list(why) == list(coding.STYLES)
+    assert not why["models"] and not why["cli"]
+    for style in ("libraries", "notebook"):
+        if why[style]:
+            assert why[style].endswith("Choose the style “models” or “cli”.")
+        else:
+            assert "import models" not in coding.write(CATALOG, Settings(), Request(model=model, inputs=inputs), style)
+
+
+def test_the_head_says_under_what_the_run_was_made_and_what_differs_now():
+    facts = {
+        "revision": "f" * 64,
+        "versions": {"torch": "1.2.3+cpu"},
+        "threads": 3,
+        "device": "cpu",
+        "dtype": "float32",
+    }
+    text = coding.write(CATALOG, Settings(), STORY, "libraries", facts)
+    head = " ".join(ast.get_docstring(ast.parse(text)).split())
+    assert "torch==1.2.3 " in head
+    assert "The run was made on cpu, 3 threads, float32" in head
+    assert "trained again or changed since the run" in head
+    assert "torch.set_num_threads(3)" in text
+    now = coding.write(CATALOG, Settings(), STORY, "libraries")
+    assert "The playground that wrote this runs on cpu, 1 thread" in " ".join(now.split())
+    assert "trained again" not in now
+
+
+def test_what_cannot_be_written_is_a_sentence():
+    with pytest.raises(BadParam, match=r"no style “perl”\. Choose libraries, models, cli, notebook"):
+        models.code(STORY, "perl")
+    with pytest.raises(BadInput, match="looks into a result"):
+        models.code(STORY.model_copy(update={"study": "lens"}))
+    with pytest.raises(BadInput, match="does not say which model and seed"):
+        coding.requested(Recovered("another program"))
+
+
+@pytest.fixture
+def shell(tmp_path, monkeypatch, command):
+    monkeypatch.setenv("PLAYGROUND_DATA_DIR", str(tmp_path / "data"))
+    return lambda *arguments: command(*map(str, arguments))
+
+
+def test_the_command_takes_requests_saved_results_and_stored_runs(shell, tmp_path):
+    wanted = coding.write(CATALOG, Settings(), STORY, "cli")
+    full = CATALOG.full(STORY)
+    plain = {"model": STORY.model, "inputs": STORY.inputs, "params": STORY.params, "seed": 7}
+    for name, content in (("run.json", {**plain, "tokens": 3}), ("page.json", {"request": plain, "status": "done"})):
+        (tmp_path / name).write_text(json.dumps(content))
+        done = shell("code", tmp_path / name, "--style", "cli")
+        assert (done.returncode, done.stdout) == (0, wanted)
+    from models import plain_text
+
+    stamp = {"request": full.model_dump(), "revision": CATALOG[STORY.model].revision(), "threads": 1,
+             "versions": {"torch": "9.9"}, "device": "cpu", "dtype": "float32"}  # fmt: skip
+    output = plain_text.text_output("A text.", stamp)
+    (tmp_path / "story.txt").write_bytes(output.data)
+    store = Store(Settings(data_dir=tmp_path / "data"))
+    store.save_run(Run("run-1", "ann", "job", STORY, "done", 1.0, [output]))
+    store.close()
+    for named in (tmp_path / "story.txt", "run-1"):
+        done = shell("code", named, "--out", tmp_path / "again.py")
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        assert "torch==9.9 " in (tmp_path / "again.py").read_text()
+    run = SimpleNamespace(request=STORY, outputs=[output])
+    store = Store(Settings(data_dir=tmp_path / "data"))
+    assert coding.facts_of(run, store, Settings())["versions"] == {"torch": "9.9"}
+    store.path(output.sha256).unlink()
+    assert coding.facts_of(run, store, Settings()) is None
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [('{"a": 1}', "This JSON is not a request"), ("plain text", "settings"), ("", "empty")],
+)
+def test_a_file_that_is_no_request_is_told_so(shell, tmp_path, content, said):
+    (tmp_path / "file.json").write_text(content)
+    done = shell("code", tmp_path / "file.json")
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
+def test_a_name_of_nothing_is_told_so(shell):
+    done = shell("code", "nowhere")
+    assert done.returncode == 2
+    assert "“nowhere” is neither a file nor the id of a run" in done.stderr
