@@ -97,8 +97,9 @@ library = sa.Table(  # what each run is found by, and what its owner said of it;
     sa.Column("deleted_at", sa.Double, nullable=True),  # UTC seconds since the epoch; NULL: it is there
     sa.Index("library_by_owner", "owner", "created_at", "run_id"),
     sa.Index("library_by_model", "owner", "model", "created_at", "run_id"),
+    sa.Index("library_by_task", "owner", "task", "created_at", "run_id"),
     sa.Index("library_by_star", "owner", "starred", "created_at", "run_id"),
-    sa.Index("library_by_job", "job", "created_at", "run_id"),
+    sa.Index("library_by_job", "job", "owner", "created_at", "run_id"),
 )
 tags = sa.Table(
     "tags",

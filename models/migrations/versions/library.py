@@ -32,8 +32,9 @@ def upgrade() -> None:
     )
     op.create_index("library_by_owner", "library", ["owner", "created_at", "run_id"])
     op.create_index("library_by_model", "library", ["owner", "model", "created_at", "run_id"])
+    op.create_index("library_by_task", "library", ["owner", "task", "created_at", "run_id"])
     op.create_index("library_by_star", "library", ["owner", "starred", "created_at", "run_id"])
-    op.create_index("library_by_job", "library", ["job", "created_at", "run_id"])
+    op.create_index("library_by_job", "library", ["job", "owner", "created_at", "run_id"])
     op.create_table(
         "tags",
         sa.Column("run_id", sa.String(64), primary_key=True),
