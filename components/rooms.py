@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 _OWN = Path(__file__).resolve().parent
 BUILT_IN = ("text", "file")  # types of input that no room can declare
-_HOME = "start"  # the address of the Home page
+_OWN_PAGES = {"start": "the Home page", "runs": "the Runs page"}  # by address
 _AGAIN = "then restart the app."
 
 
@@ -131,7 +131,7 @@ class _Wrong(Exception):
 @cache
 def _find(folders: tuple[Path, ...]) -> _Found:
     found = _Found()
-    taken = {_HOME: "the Home page"}  # who has an address
+    taken = dict(_OWN_PAGES)  # who has an address
     for folder in folders:
         for file in sorted(folder.glob("*/page.py")):
             try:
