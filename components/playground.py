@@ -44,9 +44,11 @@ from models.amounts import size
 from models.errors import PlaygroundError
 from models.family import InputField
 from models.runtime import forecasts, job_view
-from models.runtime.job_view import STUDY, JobView
-from models.sweeps.spec import Sweep
-from models.types import Request, Run
+from models.runtime.job_view import JobView
+from models.sweeps.spec import CELLS_MOST, Sweep
+from models.types import STUDY, Request, Run
+
+LOOKED_THROUGH = 8  # jobs, for the newest that made something
 
 
 def show(name: str, script: str = "") -> None:
@@ -107,10 +109,10 @@ def _job_of(desk: Desk) -> JobView | None:
     found = [view for view in session.jobs.jobs_of(session.owner) if _is_of(desk, view)]
     if not found:
         with suppress(PlaygroundError):  # the list of earlier results says what is wrong with the store
-            runs = session.jobs.store.runs(session.owner, limit=run_list.READ)
+            runs = run_list.newest(desk, LOOKED_THROUGH)
             newest = next((run for run in runs if run.outputs and _is_of(desk, job_view.of_runs([run]))), None)
             if newest is not None:
-                found = [job_view.of_runs(session.jobs.store.runs(job=newest.job, limit=run_list.READ)[::-1])]
+                found = [job_view.of_runs(session.jobs.store.runs(job=newest.job, limit=CELLS_MOST)[::-1])]
     return next((view for view in found[-1:] if not view.finished or view.submitted_at >= since), None)
 
 

@@ -11,8 +11,8 @@ from components.escape import plain
 from components.session import Session
 from models.errors import PlaygroundError
 from models.events import count_words
-from models.runtime.job_view import STUDY, JobView
-from models.types import Output, Request, Run
+from models.runtime.job_view import JobView
+from models.types import STUDY, Output, Request, Run
 
 _ASKED: state.Slot[dict[str, str]] = state.slot("studies-asked", {})  # jobs by study
 _FOUND: state.Slot[dict[str, Run]] = state.slot("studies-found", {})

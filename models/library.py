@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from models import fulltext, records
 from models.errors import PlaygroundError
 from models.tables import library, runs, tags
-from models.types import Run
+from models.types import STUDY, Run
 
 log = logging.getLogger(__name__)
 MANY = 500  # values in one query
@@ -19,7 +19,7 @@ MANY = 500  # values in one query
 
 def place(connection: sa.Connection, run: Run) -> None:
     """Put a run into the library; what was said of an earlier one of its id stays. A look into a result is left out."""
-    if run.request.study:
+    if run.request.study or run.purpose == STUDY:
         return
     row: dict[str, Any] = {
         "owner": run.owner, "job": run.job, "model": run.request.model, "task": records.task_of(run),

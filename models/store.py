@@ -125,17 +125,20 @@ class Store(Shelf):
                     self.put_bytes(output.data)
 
     def runs(
-        self, owner: str | None = None, job: str | None = None, limit: int = 50, *, load: bool = False
-    ) -> list[Run]:
+        self, owner: str | None = None, job: str | None = None, limit: int = 50, *, load: bool = False,
+        models: Collection[str] | None = None,
+    ) -> list[Run]:  # fmt: skip
         """Return up to `limit` runs of an owner, of a job, or of all, the newest first, but for deleted ones.
 
-        Outputs keep their text; `load` fetches their bytes too (see `get_bytes`).
+        `models` are the only ones that are asked for. Outputs keep their text; `load` fetches their bytes too.
         """
         query = sa.select(_runs).where(~library.is_deleted()).order_by(*(column.desc() for column in _AGE)).limit(limit)
         if owner is not None:
             query = query.where(_runs.c.owner == owner)
         if job is not None:
             query = query.where(_runs.c.job == job)
+        if models is not None:
+            query = query.where(_runs.c.model.in_(models))
         return self._select(query, load)
 
     def run(self, run_id: str) -> Run | None:
