@@ -39,9 +39,22 @@ const onKey = (event) => {
   place.focus();
 };
 
+// Ctrl+Enter in the box of a sweep runs the sweep: it is the shortcut of Run, wherever it is pressed
+const onRun = (event) => {
+  const box = event.target.closest?.('[class*="-sweep-box"]');
+  if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || !box || !event.target.matches("input, textarea")) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  event.target.blur(); // what was written is taken first
+  setTimeout(() => box.querySelector('[class*="-sweep-run"] button:not(:disabled)')?.click());
+};
+
 export default function ({ parentElement }) {
   const page = parentElement.ownerDocument; // it outlives this component, which is mounted on every page
   page.removeEventListener("keydown", window.__playgroundTab);
   window.__playgroundTab = onKey;
   page.addEventListener("keydown", onKey);
+  page.removeEventListener("keydown", window.__playgroundRun, true);
+  window.__playgroundRun = onRun;
+  page.addEventListener("keydown", onRun, true);
 }
