@@ -269,3 +269,35 @@ def test_a_name_of_nothing_is_told_so(shell):
     done = shell("code", "nowhere")
     assert done.returncode == 2
     assert "“nowhere” is neither a file nor the id of a run" in done.stderr
+
+
+HUB = """
+id = "{room}/far"
+name = "Far"
+family = "{family}"
+summary = "It is elsewhere."
+architecture = "unknown"
+trained_on = "much"
+licence = "MIT"
+parameters = 1
+[weights]
+hub = "some-one/far.model"
+revision = "{revision}"
+size_bytes = 900000000
+[facts]
+context_length = 512
+vocabulary_size = 1000
+"""
+
+
+@pytest.mark.parametrize(("room", "family"), [("text", "causal_lm"), ("image", "text_to_image")])
+def test_weights_from_a_hub_are_named_with_their_pinned_revision(tmp_path, room, family):
+    revision = "0123456789" * 4
+    (tmp_path / "far.toml").write_text(HUB.format(room=room, family=family, revision=revision))
+    own = Settings(catalog_dirs=(tmp_path,), threads=2)
+    request = Request(model=f"{room}/far", inputs={"prompt": "a cat"})
+    text = coding.write(load_catalog(own), own, request)
+    ast.parse(text)
+    assert f"WEIGHTS = Path(snapshot_download('some-one/far.model', revision='{revision}'))" in text
+    assert "huggingface_hub" in ast.get_docstring(ast.parse(text)).replace("-", "_")
+    assert "torch.set_num_threads(2)" in text
