@@ -12,6 +12,8 @@
     python -m models settings story.txt
     python -m models quiz sweep.json --axis temperature --page http://127.0.0.1:8501/text
     python -m models votes --csv
+    python -m models runs --search "dragon" --starred
+    python -m models runs star RUN_ID
 
 `run` prints the text as it comes and, as its last line, one JSON object; `sweep` does so for each value of a setting;
 `sensitivity` moves each setting by a step, alone, and ranks what moved the result most, in units of seed noise;

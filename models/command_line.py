@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from models import quiz_command, shell, tipping
+from models import quiz_command, runs_command, shell, tipping
 from models.settings import Settings
 
 
@@ -41,6 +41,7 @@ def parser(description: str, **does: Callable[[argparse.Namespace, Settings], in
     saved.add_argument("--json", action="store_true", help="print one JSON object")
     saved.set_defaults(command=does["settings"])
     quiz_command.add(commands)
+    runs_command.add(commands)
     for name, given_as, told in (
         ("run", "MODEL", "generate once and print or save the result"),
         ("sweep", "MODEL|SPEC.json", "generate at several values of one setting, all else alike"),
