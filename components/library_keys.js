@@ -28,9 +28,10 @@ const onKey = (event) => {
 };
 
 export default function ({ parentElement }) {
-  const page = parentElement.ownerDocument; // as components/keyboard.js: it outlives what mounts it
+  // it outlives what mounts it, as that of components/keyboard.js does: without a list it finds no rows. A clean-up would
+  // take away what the next mount has just added
+  const page = parentElement.ownerDocument;
   page.removeEventListener("keydown", window.__playgroundRows);
   window.__playgroundRows = onKey;
   page.addEventListener("keydown", onKey);
-  return () => page.removeEventListener("keydown", onKey);
 }
