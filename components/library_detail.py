@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from components import desk as desks
-from components import job_drawing, library_row, library_state, look_closer, result, rooms, state
+from components import job_drawing, labelled, library_row, library_state, look_closer, result, rooms, state
 from components.escape import plain
 from models import labels
 from models.errors import PlaygroundError
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from components.session import Session
 
 WHOLE_MOST = 48  # runs of a job that are drawn at once
+NAME_CHARS = 60  # of a result that stands beside others
 
 
 def draw(session: Session, run_id: str) -> None:
@@ -152,9 +153,11 @@ def draw_compared(session: Session, ids: list[str]) -> None:
     _draw_back(library_state.compare, False)
     shown = session.jobs.store.found(session.owner, ids)
     st.header(f"{len(shown)} results side by side", anchor=False)
-    for column, one in zip(st.columns(max(1, len(shown))), shown, strict=True):
+    names = [one.title or name for one, name in zip(
+        shown, labelled.of_runs(session.catalog, [one.run for one in shown]), strict=True)]  # fmt: skip
+    for column, one, name in zip(st.columns(max(1, len(shown))), shown, names, strict=False):
         with column:
-            st.markdown(f"**{plain(library_row.title(session, one))}**")
+            st.markdown(f"**{plain(labels.shorten(name, NAME_CHARS))}**")
             try:
                 result.draw_made(session.jobs, one.run, f"compared-{one.run.id}")
             except PlaygroundError as error:
@@ -164,6 +167,7 @@ def draw_compared(session: Session, ids: list[str]) -> None:
     if not rows:
         st.caption("Made by the same model, prompt, settings and seed.")
         return
-    head = " | ".join(["What differs", *(plain(library_row.title(session, one))[:60] for one in shown)])
-    lines = [" | ".join(plain(part) or "–" for part in (name, *values)) for name, values in rows]
-    st.markdown("\n".join(f"| {line} |" for line in (head, " | ".join(["---"] * (len(shown) + 1)), *lines)))
+    head = ["What differs", *(labels.shorten(name, NAME_CHARS) for name in names)]
+    table = [head, ["---"] * len(head), *([name, *values] for name, values in rows)]
+    lines = [[part if part == "---" else plain(part) or "–" for part in line] for line in table]
+    st.markdown("\n".join(f"| {' | '.join(line)} |" for line in lines))

@@ -55,7 +55,7 @@ def draw(session: Session, found: Found, *, single: bool = False) -> None:
     """Draw a row. `single`: the run alone, though it was made with others."""
     run, many = found.run, found.count > 1 and not single
     with st.container(border=True, key=f"found-{run.id}"), st.container(horizontal=True, vertical_alignment="top"):
-        with st.container(width=TILE_PX, gap="small"):
+        with st.container(width=TILE_PX, gap="small", key=f"small-{run.id}"):
             output = labelled.first(run)
             if output is not None:
                 result.draw_tile(rooms.of(run.request.model), output, f"found-{run.id}-tile", session.jobs)

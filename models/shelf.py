@@ -74,10 +74,13 @@ class Shelf(Holding):
             rows = _found(connection, owner, counts, counts)
         return Page(tuple(rows), some[limit - 1][0] if len(some) > limit else None)
 
-    def found(self, owner: str, ids: Sequence[str]) -> list[Found]:
-        """Return runs of an owner by their ids, in that order; those that are not there, or deleted, are left out."""
+    def found(self, owner: str, ids: Sequence[str], *, deleted: bool = False) -> list[Found]:
+        """Return runs of an owner by their ids, in that order; what is not there is left out.
+
+        So is what was deleted, but for `deleted`.
+        """
         with self._read() as connection:
-            return [one for one in _found(connection, owner, ids) if one.deleted_at is None]
+            return [one for one in _found(connection, owner, ids) if deleted or one.deleted_at is None]
 
     def found_ids(self, owner: str, wanted: Filter, *, job: str | None = None, limit: int | None = None) -> list[str]:
         """Return the ids of all runs that are wanted, of one job or of all, the newest first."""
