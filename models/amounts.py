@@ -4,9 +4,13 @@ from __future__ import annotations
 
 
 def size(count: int) -> str:
-    """Say a number of bytes in powers of ten: "8.5 MB", "120 MB", "1.2 GB"."""
+    """Say a number of bytes in powers of ten: "740 bytes", "12 kB", "8.5 MB", "120 MB", "1.2 GB"."""
     if count >= 1e9:
         return f"{_short(count / 1e9)} GB"
+    if 0 < count < 1e3:
+        return f"{count} byte{'s' * (count != 1)}"
+    if 0 < count < 999_500:  # above, it is rounded to the next
+        return f"{_short(count / 1e3) if count < 1e4 else round(count / 1e3)} kB"
     return f"{_short(count / 1e6) if count < 1e8 else round(count / 1e6)} MB"
 
 
