@@ -8,9 +8,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from models.encodings import decode
 from models.errors import BadInput
 from models.plain_text import TEXT_MAX_BYTES
 
@@ -23,31 +25,8 @@ COLUMNS = "columns"  # what `check` leaves beside an upload
 TABLE_MAX_BYTES = 60_000_000
 ROWS_MOST = 200_000
 COLUMNS_MOST = 200
-_SAMPLE = 64_000  # bytes or characters from which encoding and separator are told
+_SAMPLE = 64_000  # characters from which the separator is told
 _SHOWN = 5  # rows for the page
-
-
-def decode(data: bytes, name: str = "file") -> tuple[str, str]:
-    """Return a file's text, without a byte order mark, and its encoding. Raises `BadInput` for what is none."""
-    for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
-        if data.startswith(mark):
-            try:
-                return _whole(data.decode(encoding), name), encoding.removesuffix("-sig")
-            except UnicodeDecodeError as error:
-                raise _unreadable(name) from error
-    try:
-        return _whole(data.decode("utf-8"), name), "utf-8"
-    except UnicodeDecodeError:
-        pass
-    from charset_normalizer import from_bytes
-
-    best = from_bytes(data[:_SAMPLE]).best()
-    try:
-        if best is None:
-            raise _unreadable(name)
-        return _whole(data.decode(best.encoding), name), str(best.encoding)
-    except (UnicodeDecodeError, LookupError) as error:
-        raise _unreadable(name) from error
 
 
 def read(data: bytes, name: str = "table") -> tuple[pd.DataFrame, str]:
@@ -58,11 +37,13 @@ def read(data: bytes, name: str = "table") -> tuple[pd.DataFrame, str]:
     if not text.strip():
         raise BadInput(f"The {name} is empty. Upload a CSV file whose first line names the columns.")
     try:
-        found = pd.read_csv(
-            io.StringIO(text), sep=_separator(text), dtype=str, keep_default_na=False, on_bad_lines="error",
-            nrows=ROWS_MOST + 1,
-        )  # fmt: skip
-    except (ValueError, csv.Error) as error:  # pandas's own are ValueErrors
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # a line longer than the header
+            found = pd.read_csv(
+                io.StringIO(text), sep=_separator(text), dtype=str, keep_default_na=False, on_bad_lines="error",
+                nrows=ROWS_MOST + 1, index_col=False,
+            )  # fmt: skip
+    except (ValueError, pd.errors.ParserWarning) as error:  # pandas's other errors are ValueErrors
         said = " ".join(str(error).split())[:160].rstrip(".")
         raise BadInput(
             f"The {name} cannot be read as CSV ({said}). Save it again as CSV, UTF-8, and upload that."
@@ -118,15 +99,3 @@ def _separator(text: str) -> str:
     except csv.Error:  # one column, most often
         first = text.splitlines()[0]
         return max(",;\t|", key=first.count)
-
-
-def _whole(text: str, name: str) -> str:
-    if "\0" in text:
-        raise BadInput(f"The {name} has null bytes, so it is not text. Save it as text, UTF-8, and upload that.")
-    return text
-
-
-def _unreadable(name: str) -> BadInput:
-    return BadInput(
-        f"The encoding of the {name} is unknown: it is neither UTF-8 nor one that could be guessed. Save it as UTF-8."
-    )

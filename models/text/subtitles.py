@@ -29,6 +29,9 @@ def cut(text: str, by: By, fits: Callable[[str], bool]) -> list[Part]:
     """
     if not is_srt(text):
         return parts.cut(text, by, fits)
+    if "\r\n" in text:  # the library gives lines that end in \n alone
+        plain = cut(text.replace("\r\n", "\n"), by, fits)
+        return [Part(part.before.replace("\n", "\r\n"), part.text) for part in plain]
     import srt
 
     try:
@@ -39,7 +42,7 @@ def cut(text: str, by: By, fits: Callable[[str], bool]) -> list[Part]:
     at, waiting = 0, ""
     for content in said:
         start = text.find(content, at) if content else -1
-        if start < 0:  # an empty cue, or one whose line ends the library changed
+        if start < 0:  # an empty cue
             continue
         waiting += text[at:start]
         talks = any(line.lstrip().startswith("-") for line in content.splitlines())

@@ -43,7 +43,7 @@ def words_of(tokenizer: Any, ids: Sequence[int]) -> Words:
     for end, token in enumerate(ids, 1):
         said = str(tokenizer.decode(ids[:end], skip_special_tokens=True)).rstrip("\ufffd")  # half of a character
         piece, before = (said[len(before) :], said) if said.startswith(before) else ("", before)
-        if texts and token not in special and texts[-1] and not (piece[:1].isspace() and piece.strip()):
+        if texts and token not in special and texts[-1] and not (piece[:1].isspace() and texts[-1].strip()):
             texts[-1] += piece
             counts[-1] += 1
         else:
