@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components import inputs, job_panel, opening, params_form, rooms, state
-from components.modality import Modality, RoomPage
+from components.modality import Modality, RoomPage, Segment
 from components.session import Session
 from models import lists
 from models.errors import PlaygroundError, PromptTooLong
@@ -44,6 +44,11 @@ class Desk:
     def prompt(self) -> state.Slot[str]:
         """Return the slot of the page's prompt box."""
         return state.at(inputs.prompt_key(self), "")
+
+    @property
+    def segment(self) -> Segment | None:
+        """Return the segment of the page that shows this model; None on a page without any."""
+        return self.page.segment_for(self.spec)
 
     def run(self, again: bool = False) -> None:
         """Freeze prompt and settings into a request and queue it; what is wrong becomes a notice."""

@@ -27,6 +27,7 @@ from components import (
     result,
     rooms,
     run_list,
+    segments,
     sensitivity_page,
     settings_box,
     state,
@@ -62,7 +63,8 @@ def show(name: str, script: str = "") -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.title(page.title, anchor=False)
         how = st.container(horizontal=True, width="content", gap="xsmall")
-    spec = model_picker.pick(session.catalog, page, room.place(page))
+    segment = segments.choose(session.catalog, page, room.place(page))
+    spec = model_picker.pick(session.catalog, page, room.place(page), segment)
     if spec is None:
         return
     desk = desks.of(session, room, spec.id)
@@ -82,6 +84,8 @@ def show(name: str, script: str = "") -> None:
     if mode is not None:
         mode.draw(desk)
         return
+    if segment is not None and segment.given is not None:
+        segment.given(desk)
     _draw_inputs(desk)
     _draw_run_line(desk, live)
     sweep = sweep_state.shown(desk, view, arrival.opened_at(desk))
@@ -136,7 +140,7 @@ def _draw_prompt(desk: Desk, item: InputField) -> None:
         desk.prompt.start(desk.spec.examples[0])  # first use needs one click
     st.text_area(
         item.label or item.name.replace("_", " ").capitalize(), key=desk.prompt.key, height=desk.room.prompt_px,
-        persist_state="session", placeholder=desk.room.placeholder,
+        persist_state="session", placeholder=(desk.segment or desk.room).placeholder,
         help=item.help or "What the model starts from. Markdown and HTML are shown as plain text.",
     )  # fmt: skip
     if desk.spec.examples:

@@ -42,7 +42,9 @@ class Catalog(Mapping[str, ModelSpec]):
         except KeyError:
             close = difflib.get_close_matches(model, list(self._specs), n=1)
             meant = f" Did you mean {close[0]}?" if close else ""
-            same = [one for one in self._specs if one.split("/")[0] == model.split("/")[0]] or list(self._specs)
+            same = [one for one in self._specs if one.split("/")[0] == model.split("/", maxsplit=1)[0]] or list(
+                self._specs
+            )
             raise UnknownModel(f"There is no model {model[:80]!r}.{meant} Available: {', '.join(same)}.") from None
 
     def __iter__(self) -> Iterator[str]:

@@ -54,7 +54,13 @@ def parser(description: str, **does: Callable[[argparse.Namespace, Settings], in
         made = commands.add_parser(name, help=told)
         made.add_argument("model", metavar=given_as)
         made.add_argument("--prompt", help="text to start from: the model's main text")
+        made.add_argument(
+            "--in", dest="file", metavar="FILE", help="the file to work on: a text, or what its ending says"
+        )
         made.add_argument("--input", action="append", default=[], metavar="NAME=FILE", help="file input, repeatable")
+        made.add_argument(
+            "--text", action="append", default=[], metavar="NAME=TEXT", help="input that is a few words, repeatable"
+        )
         made.add_argument(
             "--param", action="append", default=[], metavar="NAME=VALUE", help="setting, repeatable; see show"
         )
