@@ -117,8 +117,8 @@ FIXED = {
     "audio/digit-recogniser": ("bank",), "image/emoji-vae": ("mean", "spread", "basis"),
     "text/translate-en-fr": ("final_logits_bias",), "text/translate-fr-en": ("final_logits_bias",),
 }  # fmt: skip
-# what batch norm saw on average; its counters of batches are whole numbers, and nothing reads them
 SINES = "embed_positions.weight"  # of Marian: computed when it is loaded, in no file
+# what batch norm saw on average; its counters of batches are whole numbers, and nothing reads them
 AVERAGES, COUNTER = (".running_mean", ".running_var"), ".num_batches_tracked"
 
 
