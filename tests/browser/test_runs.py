@@ -1,6 +1,7 @@
 """What was made is found after the app's restart: by a word of its prompt, with a star, side by side, taken back."""
 
 from tests.browser.conftest import App, until
+from tests.browser.test_reach import faults
 
 PHONE = {"width": 390, "height": 844}
 
@@ -94,3 +95,20 @@ def phone(viewer):
         assert box is not None
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= PHONE["width"]
+
+
+def test_a_filled_list_and_an_open_run_are_reached_by_everybody(session):
+    viewer = session()
+    run(viewer, "a heron by the lake")
+    viewer.settled()
+    viewer.page.goto(viewer.app.url("runs"))
+    until(lambda: "a heron by the lake" in rows(viewer))
+    viewer.settled()
+    assert faults(viewer) == []
+    part(viewer, "open").click()
+    viewer.button("Use these settings").wait_for()
+    viewer.settled()
+    assert faults(viewer) == []
+    viewer.button("Use these settings").click()
+    viewer.page.get_by_role("textbox", name="Prompt", exact=True).wait_for()
+    assert viewer.page.get_by_role("textbox", name="Prompt", exact=True).input_value() == "a heron by the lake"

@@ -36,7 +36,7 @@ def test_it_stands_in_the_navigation_and_on_home(toy, monkeypatch):
 
     monkeypatch.setattr(st, "Page", Page)
     shell.run()
-    assert list(found) == ["Home", "Text", "Image", "Audio", "Dance", "Drill"]
+    assert list(found) == ["Home", "Text", "Image", "Audio", "Dance", "Drill", "Runs"]
     assert found["Dance"].is_file()
 
 
