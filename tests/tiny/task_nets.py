@@ -124,7 +124,7 @@ def write_task_models(folder: Path) -> Settings:
         words.save_pretrained(folder / name)
         entry = ENTRY.format(name=name, family=families.get(name, "text_classifier"))
         (folder / f"{name}.toml").write_text(entry, "utf-8")
-    for spec in (catalog := load_catalog(settings)).values():
+    for spec in (catalog := load_catalog(settings, strict=False)).values():  # others may stand beside them
         facts = tomlkit.dumps({"facts": catalog.family(spec.id).describe(spec)})
         spec.file.write_text(spec.file.read_text("utf-8") + facts, "utf-8")
     return settings

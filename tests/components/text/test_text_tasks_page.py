@@ -1,82 +1,12 @@
-"""The page "Text tasks" over tiny random models: its segments, what it shows of a result, files, bad input."""
-
-import json
+"""The page "Text tasks" over tiny random models: its segments, what it shows of a result, bad input."""
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
-from components import links, presence, presses, rooms, runtime, services
-from models.catalog import load_catalog
-from models.runtime.engine import LocalEngine
-from models.runtime.jobs import Jobs
-from models.settings import PACKAGE_DIR, Settings
-from models.store import Store
+from components import links, rooms, runtime
 from models.types import Request
 from tests.components.page_steps import messages, press, said, settle_all, widget
-from tests.components.toy_app import OWNER, ROOT
-from tests.tiny.task_nets import write_task_models
-
-PAGE = "pages/text_tasks.py"
-TRANSLATE, FEELINGS = "text/text_tasks-Translate-prompt", "text/text_tasks-Feelings and intentions-prompt"
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory):
-    """Return the settings of a catalogue of tiny random models."""
-    return write_task_models(tmp_path_factory.mktemp("tasks"))
-
-
-@pytest.fixture
-def jobs(tiny, tmp_path, monkeypatch):
-    """Return the jobs of an app whose catalogue has the tiny models beside the shipped ones."""
-    monkeypatch.setenv("PLAYGROUND_CATALOG_DIRS", json.dumps([str(PACKAGE_DIR / "catalog"), str(tiny.catalog_dirs[0])]))
-    monkeypatch.setenv("PLAYGROUND_OWNERS", "session")
-    settings = Settings(data_dir=tmp_path, threads=1)
-    jobs = Jobs(LocalEngine(settings), Store(settings), settings, lambda one: load_catalog(settings).validate(one))
-    monkeypatch.setattr(services, "jobs", lambda: jobs)
-    monkeypatch.setattr(presence, "session_id", lambda: OWNER)
-    monkeypatch.setattr(presses, "AGAIN_S", 0.0)
-    yield jobs
-    jobs.close()
-
-
-def opened(**query):
-    page = AppTest.from_file(ROOT / PAGE, default_timeout=60)
-    for name, value in query.items():
-        page.query_params[name] = value
-    page.run()
-    assert not page.exception, page.exception
-    return page
-
-
-def ran(jobs, page, text):
-    prompt = next(item for item in page.text_area if item.key in (TRANSLATE, FEELINGS))
-    prompt.set_value(text)
-    page.run()
-    press(page, "run")
-    return settle_all(jobs, OWNER, page)
-
-
-def shown(page, name):
-    """Return the data of the components that have a part of this name."""
-    found = [json.loads(item.proto.json) for item in page.get("bidi_component")]
-    return [one for one in found if name in one]
-
-
-def segment(page):
-    return next(item for item in page.get("button_group") if item.key == "text/text_tasks-segment")
-
-
-def model(page):
-    return next(item for item in page.selectbox if item.label == "Model")
-
-
-def look(jobs, page, name):
-    """Open a look into the newest result and wait for it."""
-    next(item for item in page.get("button_group") if item.key.endswith("-choice")).set_value(name)
-    page.run()
-    settle_all(jobs, OWNER, page)
-    return settle_all(jobs, OWNER, page)
+from tests.components.text.task_steps import FEELINGS, PAGE, TRANSLATE, look, model, opened, ran, segment, shown
+from tests.components.toy_app import OWNER
 
 
 def test_the_models_of_the_families_stand_on_this_page_and_not_on_text(jobs):
