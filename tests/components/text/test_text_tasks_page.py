@@ -3,6 +3,8 @@
 import pytest
 
 from components import links, rooms, runtime
+from models.catalog import Catalog, load_catalog
+from models.settings import Settings
 from models.types import Request
 from tests.components.page_steps import messages, press, said, settle_all, widget
 from tests.components.text.task_steps import FEELINGS, PAGE, TRANSLATE, look, model, opened, ran, segment, shown
@@ -13,7 +15,7 @@ def test_the_models_of_the_families_stand_on_this_page_and_not_on_text(jobs):
     catalog, room = runtime.catalog(), rooms.room("text")
     found = [[spec.id for spec in rooms.models_on(catalog, page)] for page in room.pages]
     names = ("bart", "bert", "both", "electra", "inference", "marian", "nairam", "t5")
-    assert sorted(found[1]) == [f"text/{one}" for one in names]
+    assert {f"text/{one}" for one in names} <= set(found[1])
     assert not set(found[0]) & set(found[1])
     assert "text/story-gpt" in found[0]
 
@@ -21,11 +23,12 @@ def test_the_models_of_the_families_stand_on_this_page_and_not_on_text(jobs):
 def test_a_segment_lists_its_own_models_and_keeps_its_own_prompt(jobs):
     page = opened()
     assert [item.value for item in page.title] == ["Text tasks"]
-    assert set(model(page).options) == {"marian", "nairam", "t5", "bart"}
+    assert {"marian", "nairam", "t5", "bart"} <= set(model(page).options)
     widget(page, "text_area", TRANSLATE).set_value("the dog")
     segment(page).set_value("Feelings and intentions")
     page.run()
-    assert set(model(page).options) == {"bert", "both", "electra", "inference"}
+    assert {"bert", "both", "electra", "inference"} <= set(model(page).options)
+    assert "marian" not in model(page).options
     assert widget(page, "text_area", FEELINGS).value == "the cat"  # its example
     model(page).set_value("text/electra")
     page.run()
@@ -46,7 +49,12 @@ def test_an_address_and_a_link_open_the_segment_of_their_model(jobs):
     assert widget(page, "text_area", TRANSLATE).value == "a sea"
 
 
-def test_without_models_each_segment_says_what_to_do(pages):
+def test_without_models_each_segment_says_what_to_do(pages, monkeypatch):
+    bare = load_catalog(Settings())
+    mine = ("seq2seq_lm", "text_classifier", "zero_shot_classifier")
+    monkeypatch.setattr(
+        runtime, "catalog", lambda: Catalog([one for one in bare.values() if one.family not in mine], bare.families)
+    )
     page = pages.open(PAGE)
     assert "There is no translator in the catalogue yet" in said(page)
     segment(page).set_value("Feelings and intentions")
