@@ -101,7 +101,7 @@ def test_a_csv_is_labelled_with_progress_and_downloaded(session, tasks, tmp_path
     viewer.sees("Right label and the model's")
     until(lambda: viewer.page.get_by_test_id("stVegaLiteChart").count() >= 2)
     with viewer.page.expect_download() as file:
-        viewer.button("Download").first.click()
+        viewer.page.get_by_role("button", name="Download", exact=True).click()
     lines = file.value.path().read_text("utf-8").splitlines()
     assert lines[0].startswith("id,review,stars,label,probability,p(")
     assert len(lines) == 3001
