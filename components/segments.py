@@ -23,9 +23,13 @@ def choose(catalog: Catalog, page: RoomPage, place: str) -> Segment | None:
     asked = model.get() if model.there else st.query_params.get(MODEL, "")
     if asked in specs and (its := page.segment_for(specs[asked])) is not None:  # however the model was set
         chosen.set(its.title)
-    titles = {one.title: one for one in page.segments}
+    # one without a model is left out, unless there is none at all: then each says what to do
+    there = [one for one in page.segments if any(page.segment_for(spec) == one for spec in specs.values())]
+    titles = {one.title: one for one in there or page.segments}
     if chosen.held() not in titles:
-        chosen.set(page.segments[0].title)
+        chosen.set(next(iter(titles)))
+    if len(titles) == 1:
+        return titles[chosen.get()]
     title = st.segmented_control(
         "Task", list(titles), key=chosen.key, required=True, label_visibility="collapsed", wrap=True,
         format_func=lambda one: f"{titles[one].icon} {one}", on_change=_go, args=(catalog, page, place),

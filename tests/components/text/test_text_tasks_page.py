@@ -64,6 +64,12 @@ def test_without_models_each_segment_says_what_to_do(pages, monkeypatch):
     assert not page.error
 
 
+def test_a_segment_without_models_is_left_out_where_another_has_some(pages):
+    page = pages.open(PAGE)  # as shipped: a translator
+    assert not [item for item in page.get("button_group") if item.key == "text/text_tasks-segment"]
+    assert model(page).options == ["English to French"]
+
+
 def test_a_translation_stands_beside_its_text_sentence_by_sentence(jobs):
     page = ran(jobs, opened(model="text/marian"), "# the cat sat.\n\n- a dog ran! the sea fell.")
     [data] = shown(page, "pairs")
