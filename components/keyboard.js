@@ -54,7 +54,8 @@ export default function ({ parentElement }) {
   page.removeEventListener("keydown", window.__playgroundTab);
   window.__playgroundTab = onKey;
   page.addEventListener("keydown", onKey);
-  page.removeEventListener("keydown", window.__playgroundRun, true);
+  // at the window, which hears a key before the page: Streamlit listens for its shortcuts there, from time to time anew
+  window.removeEventListener("keydown", window.__playgroundRun, true);
   window.__playgroundRun = onRun;
-  page.addEventListener("keydown", onRun, true);
+  window.addEventListener("keydown", onRun, true);
 }
