@@ -55,7 +55,7 @@ export default function ({ parentElement }) {
   window.__playgroundTab = onKey;
   page.addEventListener("keydown", onKey);
   // at the window, which hears a key before the page: Streamlit listens for its shortcuts there, from time to time anew
-  window.removeEventListener("keydown", window.__playgroundRun, true);
-  window.__playgroundRun = onRun;
+  window.removeEventListener("keydown", window.__playgroundSweep, true);
+  window.__playgroundSweep = onRun;
   window.addEventListener("keydown", onRun, true);
 }
