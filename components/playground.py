@@ -121,11 +121,12 @@ def _job_of(desk: Desk) -> JobView | None:
 
 
 def _is_of(desk: Desk, view: JobView) -> bool:
-    request = view.requests[0]
-    return (
-        rooms.page_of(desk.session.catalog, request.model) == desk.page and view.purpose != STUDY and not request.study
-        and not any(mode.keeps(view) for mode in desk.room.modes)
-    )  # fmt: skip
+    request, catalog = view.requests[0], desk.session.catalog
+    if rooms.page_of(catalog, request.model) != desk.page or view.purpose == STUDY or request.study:
+        return False
+    if request.model in catalog and desk.page.segment_for(catalog[request.model]) != desk.segment:
+        return False
+    return not any(mode.keeps(view) for mode in desk.room.modes)
 
 
 def _draw_inputs(desk: Desk) -> None:

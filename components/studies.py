@@ -92,7 +92,8 @@ def _look(session: Session, job_id: str, words: str) -> None:
         st.caption(words or _words(view))
         if not words:
             st.button(
-                "Stopping…" if view.stopping else "Stop", icon=":material/stop_circle:", key=job_panel.stop_key(job_id),
+                "Stopping…" if view.stopping else "Stop", icon=":material/stop_circle:",
+                key=state.key(job_panel.stop_key(job_id), "look"),  # the panel above may have one of this job, too
                 disabled=view.stopping, on_click=session.jobs.stop, args=(session.owner, job_id),
             )  # fmt: skip
 

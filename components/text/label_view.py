@@ -123,7 +123,7 @@ def _grid(confusion: dict[str, Any]) -> alt.LayerChart:
     data = alt.Data(values=rows)
     cells = alt.Chart(data).mark_rect().encode(
         x=x, y=y, tooltip=seen,
-        opacity=alt.Opacity("share:Q", legend=None, scale=alt.Scale(domain=[0, 1], range=[0.05, 1])),
+        opacity=alt.Opacity("share:Q", legend=None, scale=alt.Scale(domain=[0, 1], range=[0.05, 0.6])),
     )  # fmt: skip
     words = alt.Chart(data).mark_text().encode(x=x, y=y, text="told:N", tooltip=seen)
     layers = [cells, *([words] if len(rows) <= 150 else [])]

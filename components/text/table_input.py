@@ -86,5 +86,5 @@ def _restore(desk: Desk, item: InputField, given: Mapping[str, str]) -> None:
 
 TYPES = {
     "table": InputType(inputs.kept_ref, inputs.restore_ref, draw_table, sheets.check),
-    "column": InputType(_value, _restore, draw_column, beside=True),
+    "column": InputType(_value, _restore, draw_column),
 }

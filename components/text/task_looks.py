@@ -42,7 +42,7 @@ def draw_alignment(session: Session, run: Run, key: str) -> None:
     """Draw which words of a sentence each written word attends to."""
     st.caption(
         "Cross-attention: while it writes a word, the decoder attends to words of the text. The mean of all heads. "
-        "Choose a word: darker means more attention."
+        "Choose a word: a stronger colour means more attention."
     )
     pairs = _aligned(run)
     given = json.dumps([[one["source"], one["target"]] for one in pairs], ensure_ascii=False)

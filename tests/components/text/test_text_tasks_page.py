@@ -1,5 +1,7 @@
 """The page "Text tasks" over tiny random models: its segments, what it shows of a result, bad input."""
 
+import json
+
 import pytest
 
 from components import links, rooms, runtime
@@ -47,6 +49,20 @@ def test_an_address_and_a_link_open_the_segment_of_their_model(jobs):
     page = opened(r=link.partition("r=")[2])
     assert (segment(page).value, model(page).value) == ("Translate", "text/bart")
     assert widget(page, "text_area", TRANSLATE).value == "a sea"
+
+
+def test_a_result_is_shown_in_its_own_segment(jobs):
+    page = ran(jobs, opened(model="text/marian"), "the cat sat.")
+    assert shown(page, "pairs")
+    segment(page).set_value("Feelings and intentions")
+    page.run()
+    assert not shown(page, "pairs")
+    page = ran(jobs, page, "the cat")
+    assert page.get("vega_lite_chart")
+    segment(page).set_value("Translate")
+    page.run()
+    assert shown(page, "pairs")
+    assert not page.get("vega_lite_chart")
 
 
 def test_without_models_each_segment_says_what_to_do(pages, monkeypatch):
@@ -109,8 +125,10 @@ def test_a_text_of_another_script_or_language_is_told_before_run(jobs):
 def test_a_label_shows_the_whole_distribution_and_which_words_pushed_it(jobs):
     page = ran(jobs, opened(model="text/electra"), "the cat sat on the mat")
     scores = jobs.jobs_of(OWNER)[-1].runs[0].outputs[0].meta["scores"]
-    assert page.get("vega_lite_chart")
-    assert len(scores) == 3
+    spec = json.loads(page.get("vega_lite_chart")[0].proto.spec)
+    drawn = [row["said"] for layer in spec["layer"] for row in layer["data"]["values"] if "label" in row]
+    assert set(drawn) == {f"{chance:.1%}" for chance in scores.values()}
+    assert spec["config"]["text"]["color"] == "#23202e"  # the theme's own: Vega's black is unreadable in the dark
     page = look(jobs, page, "Reasons")
     [data] = shown(page, "pushes")
     assert data["words"] == ["the", "cat", "sat", "on", "the", "mat"]
