@@ -62,6 +62,14 @@ def draw_problems(catalog: Catalog) -> None:
         st.warning(plain(f"Left out of the models: {problem.message}"), icon=":material/warning:")
 
 
+def _location(spec: ModelSpec) -> str:
+    if spec.embedded:
+        return "in this repository; no download"
+    if spec.weights.package is None:
+        return "on the Hugging Face Hub"
+    return f"in the package {spec.weights.package} of the index; {'got' if spec.here else 'not got yet'}"
+
+
 def _card(spec: ModelSpec) -> None:
     st.markdown(f"**{plain(spec.name)}** `{spec.id}`")
     st.text(spec.summary)
@@ -72,11 +80,11 @@ def _card(spec: ModelSpec) -> None:
         "Size on disk": size(spec.weights_bytes()),
         "Trained on": spec.trained_on,
         "Licence": spec.licence,
-        "Location": "in this repository; no download" if spec.embedded else "on the Hugging Face Hub",
+        "Location": _location(spec),
     }
     for name, value in rows.items():
         st.markdown(f":gray[{name}]  \n{plain(value)}")
-    readme = spec.folder() / "README.md" if spec.embedded else None
+    readme = spec.folder() / "README.md" if spec.here else None
     if readme is not None and readme.exists():
         st.download_button(
             "Full card with samples", readme.read_bytes(), f"{spec.id.rsplit('/', 1)[-1]}-card.md", "text/markdown",

@@ -11,6 +11,7 @@ import streamlit as st
 from components import (
     arrival,
     elsewhere,
+    getting_box,
     guide,
     inputs,
     job_drawing,
@@ -40,6 +41,7 @@ from components import status_line as status
 from components.desk import Desk
 from components.escape import plain
 from components.example import example_run
+from components.modality import Segment
 from models import known
 from models.amounts import size
 from models.errors import PlaygroundError
@@ -81,9 +83,21 @@ def show(name: str, script: str = "") -> None:
         ways = partial(sweep_page.ways, desk) if mode is None else None
         params_form.draw(spec, desk.fields, desk.depends, desk.remember, ways, partial(presets_menu.draw, desk))
         status.draw(session.jobs, busy=live)
-    if mode is not None:
+    if not spec.here:
+        getting_box.draw(spec)
+    elif mode is not None:
         mode.draw(desk)
         return
+    else:
+        _draw_bench(desk, view, live, segment)
+    st.divider()
+    st.header("Earlier results", anchor=False)
+    run_list.draw(desk, shown=view.id if view is not None else "")
+
+
+def _draw_bench(desk: Desk, view: JobView | None, live: bool, segment: Segment | None) -> None:
+    """Draw what runs: inputs, Run and its kin, the result."""
+    session, room, page = desk.session, desk.room, desk.page
     if segment is not None and segment.given is not None:
         segment.given(desk)
     _draw_inputs(desk)
@@ -98,9 +112,6 @@ def show(name: str, script: str = "") -> None:
     _draw_result(desk, view, sweep, tried)
     if room.below is not None:
         room.below(desk)
-    st.divider()
-    st.header("Earlier results", anchor=False)
-    run_list.draw(desk, shown=view.id if view is not None else "")
 
 
 def _job_of(desk: Desk) -> JobView | None:

@@ -11,6 +11,7 @@ from models.catalog import Catalog, current_catalog
 from models.errors import PlaygroundError
 from models.runtime import forecasts, together
 from models.runtime.decoder import Decoder
+from models.runtime.gets import Gets
 from models.runtime.jobs import Jobs
 from models.runtime.tidying import Tidying
 from models.runtime.worker_client import WorkerEngine
@@ -53,6 +54,13 @@ def start(settings: Settings | None = None) -> Jobs:
 def start_decoder(settings: Settings | None = None) -> Decoder:
     """Return what reads uploads in a process of its own, which ends with this one."""
     return Decoder(settings or Settings())
+
+
+def start_gets(settings: Settings | None = None) -> Gets:
+    """Return what gets models in the background; what is under way ends with this process."""
+    gets = Gets(settings or Settings())
+    ending.when_asked(gets.close)
+    return gets
 
 
 def end(jobs: Jobs) -> None:

@@ -1,4 +1,5 @@
-"""The things that all sessions of an app share: its jobs, with the worker and the store, and what reads uploads.
+"""The things that all sessions of an app share: its jobs, with the worker and the store, what reads uploads, what
+gets models.
 
 No cache of Streamlit's holds them: any visitor's browser can ask the server to clear those, and then a second worker
 would wait for the lock of the first. Nor does a module of this package: the watcher of files, where a developer turned
@@ -15,6 +16,7 @@ from typing import Any, cast
 
 from models.errors import PlaygroundError
 from models.runtime.decoder import Decoder
+from models.runtime.gets import Gets
 from models.runtime.jobs import Jobs
 
 _HOLDER = "playground_held"
@@ -45,6 +47,17 @@ def decoder() -> Decoder:
         return runtime.start_decoder()
 
     return cast("Decoder", _held("decoder", start))
+
+
+def gets() -> Gets:
+    """Return what gets models in the background. Raises as `jobs` does."""
+
+    def start() -> Gets:
+        from components import runtime
+
+        return runtime.start_gets()
+
+    return cast("Gets", _held("gets", start))
 
 
 def _held(name: str, start: Callable[[], Any]) -> Any:

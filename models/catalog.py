@@ -140,7 +140,7 @@ def load_catalog(settings: Settings, *, strict: bool = True) -> Catalog:
             raise CatalogError(f"The catalogue folder {folder} does not exist. Check PLAYGROUND_CATALOG_DIRS.")
         for path in sorted(Path(folder).glob("*.toml")):
             try:
-                spec = _read(path, families, settings.weights_folder())
+                spec = _kept(_read(path, families), settings.weights_folder())
                 if spec.id in specs:
                     raise CatalogError(f"{path.name}: the id {spec.id!r} is taken by {specs[spec.id].file.name}.")
                 if taken := next((one for one in specs.values() if one.short_id == spec.short_id), None):
@@ -226,7 +226,14 @@ def _weight_places(spec: ModelSpec) -> Iterator[Path]:
             yield from (Path(parent, name) for name in inner)
 
 
-def _read(path: Path, families: Mapping[str, Family], weights: Path) -> ModelSpec:
+def _kept(spec: ModelSpec, weights: Path) -> ModelSpec:
+    """Return an entry with the folder in which its weights are kept once they are got."""
+    if spec.weights.sha256 is None:
+        return spec
+    return spec.model_copy(update={"kept": weights / f"{spec.short_id}-{spec.weights.sha256[:16]}"})
+
+
+def _read(path: Path, families: Mapping[str, Family]) -> ModelSpec:
     try:
         if (size := path.stat().st_size) > 4 * outside.TOML_MAX_CHARS:  # a character takes four bytes at most
             raise CatalogError(f"{path.name} has {size:,} bytes: too long for a catalogue entry. Shorten it.")
@@ -237,8 +244,6 @@ def _read(path: Path, families: Mapping[str, Family], weights: Path) -> ModelSpe
         raise CatalogError(f"{path.name} cannot be read as TOML: {error}.") from error
     try:
         spec = ModelSpec(**data, file=path)
-        if (pin := spec.weights.sha256) is not None:
-            spec = spec.model_copy(update={"kept": weights / f"{spec.short_id}-{pin[:16]}"})
     except (ValidationError, TypeError) as error:
         problems = error.errors() if isinstance(error, ValidationError) else []
         words = "; ".join(_sentence(problem) for problem in problems[:PROBLEMS_MAX]) or str(error)

@@ -71,7 +71,7 @@ def models_that_fit(catalog: Catalog, request: Request, room: int) -> list[str]:
     """Return ids of a room's models that load and run with their defaults in `room` bytes, the first in order."""
     wanted, found = catalog[request.model], []
     for spec in sorted(catalog.values(), key=lambda one: one.order):
-        if spec.modality != wanted.modality or spec.id == wanted.id or not spec.embedded:
+        if spec.modality != wanted.modality or spec.id == wanted.id or not spec.here:
             continue
         try:
             own = Request(model=spec.id, inputs=request.inputs)

@@ -264,8 +264,8 @@ class Registry:
             if "can't allocate memory" in str(error):
                 raise
             log.error("%s could not be loaded", model, exc_info=error)
-            advice = restore() if spec.embedded else f"Get {spec.weights.hub} again."
-            files = ", ".join(sorted(path.name for path in spec.weight_files())) if spec.embedded else "its files"
+            advice = restore() if spec.embedded else f"Get {spec.weights.hub or spec.id} again."
+            files = ", ".join(sorted(path.name for path in spec.weight_files())) if spec.here else "its files"
             raise WeightsError(
                 f"{model} could not be loaded: {files} or a file beside it is damaged or missing "
                 f"({type(error).__name__}). {advice} The log has the details."

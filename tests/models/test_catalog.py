@@ -43,7 +43,7 @@ def test_an_entry_is_read_with_its_weights_hashed(settings):
         ('path = "weights"', 'path = "weights"\n[params.steps]\nle = 99999', ["widens", "1 to 10000"]),
         ('path = "weights"', 'path = "weights"\n[params.speed]\nle = 9', ["params.speed", "no such setting", "step_s"]),
         ('path = "weights"', 'path = "nowhere"', ["nowhere", "missing"]),
-        ('path = "weights"', "", ["either path or hub"]),
+        ('path = "weights"', "", ["one of path, hub and package"]),
         ('path = "weights"', 'hub = "a/b"', ["revision"]),
         ('family = "odd"', 'family = "even"', ["'even'", "allowed: odd"]),
         ('id = "text/odd"', 'id = "image/odd"', ["text/"]),

