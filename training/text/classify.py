@@ -7,10 +7,10 @@ Reads top to bottom: targets, batches, loss, training, calibration, export. Each
 minutes; the card tells the mean of all, and the first ships. Interrupt it at any time: the next call continues from the
 checkpoints in `--work`.
 
-A net begins with the encoder that `training.text.encoder` pretrained. Its targets are half the label, half what a
-teacher without a net says of a sentence that it has not seen (distillation, Hinton et al. 2015). For two labels it also
-learns from sentences spliced by chance, which the teacher labels; for intents, sentences outside of all of them have
-the same share of each (Hendrycks et al. 2019). One temperature, fitted on sentences kept for it, makes the
+A net begins with the encoder that `training.text.encoder` pretrained. Its targets are the label and, for a share, what
+a teacher without a net says of a sentence that it has not seen (distillation, Hinton et al. 2015). For two labels it
+also learns from sentences spliced by chance, which the teacher labels; for intents, sentences outside of all of them
+have the same share of each (Hendrycks et al. 2019). One temperature, fitted on sentences kept for it, makes the
 probabilities honest (Guo et al. 2017): the last layer is divided by it.
 """
 
@@ -37,9 +37,9 @@ from training.text.labelled import TASKS, Labelled, Row, load, spliced, unlabell
 from training.text.task_cards import write_classifier
 
 BATCH_TOKENS = 2048
-LEARNING_RATE = 1e-3
+LEARNING_RATES = {"sentiment": 1e-3, "intent": 2.5e-3}
 WEIGHT_DECAY = 0.05
-TAUGHT = 0.5  # share of the teacher in a target
+TAUGHT = {"sentiment": 0.5, "intent": 0.3}  # share of the teacher in a target
 DROPOUT = 0.15
 OUTSIDE_REPEATS = 6  # how often a sentence outside of the labels comes in one pass
 FAR_OUTSIDE = 300  # sentences of other kinds of text in one pass
@@ -69,7 +69,7 @@ def main() -> None:
         threshold = calibrate(model, tokenizer, rows)
         marks = classifier_marks(predictor(model, tokenizer), rows, threshold)
         print(f"seed {own.seed}", json.dumps(marks), flush=True)
-        found.append((model, {**facts, "threshold": threshold}, marks))
+        found.append((model, {**facts, "threshold": threshold, "taught": TAUGHT[options.task]}, marks))
     model, facts, _ = found[0]
     write_weights(model, tokenizer, rows.labels, facts["threshold"], options.out)
     write_classifier(options, rows, model, facts, [marks for *_, marks in found], bool(begin))
@@ -109,7 +109,8 @@ def prepare(rows: Labelled, far: Sequence[str], options: argparse.Namespace) -> 
         np.save(file, teacher.unseen(rows.train, count))
     said = torch.from_numpy(np.load(file))
     numbers = torch.tensor([label for _, label in rows.train])
-    targets = (1 - TAUGHT) * F.one_hot(numbers, count).float() + TAUGHT * said
+    taught = TAUGHT[options.task]
+    targets = (1 - taught) * F.one_hot(numbers, count).float() + taught * said
     whole = teacher.fitted(rows.train, count) if count == 2 else None
 
     def more(choice: Any) -> tuple[list[str], torch.Tensor]:
@@ -180,7 +181,7 @@ def train(
     """Train one net until its minutes are used; return it with the averaged weights, and what a card says of it."""
     choice = loop.draws(options)
     model = make_model(tokenizer, rows.labels, begin).to(options.device).train()
-    optimizers = Optimizers(model, LEARNING_RATE, WEIGHT_DECAY, ("out_proj",))
+    optimizers = Optimizers(model, LEARNING_RATES[options.task], WEIGHT_DECAY, ("out_proj",))
     average = Average(model, 0.995)
     feed = Passes(tokenizer, study, choice)
     run = loop.Run(options, options.log_every, "tokens", decay_from=0.3, model=model, optimizers=optimizers,
