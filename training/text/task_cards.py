@@ -166,7 +166,8 @@ weights are a result of computing on this data and are released under Apache-2.0
 ## Training
 The targets are the label and, for a share of {taught}, what a linear classifier of words and letters says of a sentence
 that it has not seen (`training/text/teacher.py`). Merges of the tokenizer are dropped by chance (0.1). What ships is
-the moving average of the weights; the last layer is divided by the temperature that suits the calibration sentences best.
+the moving average of the weights; the last layer is divided by the temperature that suits the calibration sentences
+best.
 
 ![Accuracy on calibration sentences over minutes](curve.png)
 
