@@ -15,6 +15,7 @@ from components.escape import plain
 from components.notes import Note
 from components.sweep_state import Planned
 from models.errors import PlaygroundError
+from models.runtime import sweeping
 from models.runtime.job_view import JobView
 from models.settings import current
 from models.sweeps import kept, sensitivity, spec
@@ -78,7 +79,8 @@ def _cost(desk: Desk, budget_s: float) -> tuple[bool, str]:
     except PlaygroundError as error:
         return False, error.message
     left = planned.left
-    return True, sensitivity.cost_words(found, len(left), sweep_life.seconds(desk, left), budget_s)
+    seconds = sweeping.seconds(desk.session.catalog, [cell.request for cell in left], desk.session.jobs.rates)
+    return True, sensitivity.cost_words(found, len(left), seconds, budget_s)
 
 
 def _fitting(desk: Desk, request: Request, budget_s: float) -> tuple[Trial, Planned]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from models.sweeps import measured
 from models.sweeps.cells import Cell, Plan, words
 from models.sweeps.results import Results, of, state
 from models.sweeps.spec import INPUT, MODEL, SEED
@@ -63,6 +64,7 @@ def to_html(
         told=" · ".join([*same, f"{made} of {len(plan.cells)} cells"]),
         said=plan.said, rows=rows, columns=columns, panels=panels, spec=plan.sweep.to_json(),
         tabs=_axis(plan, tabs, 2), strip=_axis(plan, strip, 3), strip_words=strip, effects=effects,
+        rule=measured.rule([one.effect for one in effects]),
         nonce=secrets.token_urlsafe(16),
     )  # fmt: skip
 

@@ -105,13 +105,14 @@ def test_a_budget_makes_a_coarse_grid(shell, file, tmp_path):
 
 
 @pytest.mark.parametrize(("content", "options", "words"), [
-    (None, [], "cannot be read"), ("{}", [], "version v = None"), ("x", [], "is not valid JSON"),
+    (None, [], "cannot be read"), ("{}", [], "does not say its version"), ("x", [], "is not valid JSON"),
     ("good", [], "--out is missing"), ("good", ["--out", "FILE"], "is a file. Name a folder"),
     ("good", ["--out", "DIR", "--prompt", "x"], "--prompt does not go with a sweep's file"),
     ("good", ["--out", "DIR", "--budget-s", "-1"], "--budget-s is -1"),
     ("good", ["--out", "DIR", "--budget-s", "inf"], "--budget-s is inf"),
     ("good", ["--out", "x" * 300], "cannot be made (File name too long)"),
-    ("wild", ["--out", "DIR"], "temperature is 99"), ("lost", ["--out", "DIR"], "No file is stored"),
+    ("wild", ["--out", "DIR"], "temperature is 99"), ("wild", [], "temperature is 99"),
+    ("lost", ["--out", "DIR"], "No file is stored"),
 ])  # fmt: skip
 def test_what_cannot_run_is_a_sentence_and_makes_nothing(shell, file, tmp_path, content, options, words):
     path = file(("temperature", (0.5, 99.0) if content == "wild" else (0.5, 1.0)))
