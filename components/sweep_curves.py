@@ -39,7 +39,8 @@ def chart(
         ))) if numeric
         else alt.X("at:N", title=titles[along], sort=list(words[along]), axis=alt.Axis(labelAngle=0, labelLimit=90))
     )  # fmt: skip
-    title = f"{label}, {measure.unit}" if measure.unit else label
+    # a count is named by what it counts: "Words", not "Words, words"
+    title = label if measure.unit in ("", measure.label.lower()) else f"{label}, {measure.unit}"
     y = alt.Y("mean:Q", title=title, **_height(rows, measure))
     told = [alt.Tooltip("at:Q" if numeric else "at:N", title=titles[along]), alt.Tooltip("said:N", title=label),
             alt.Tooltip("seeds:N", title="From, to")]  # fmt: skip

@@ -43,9 +43,8 @@ def tell(
     seconds = sum(rates.seconds(work_of(catalog, cell.request)) for cell in left)
     told(sensitivity.cost_words(found, len(left), seconds, budget_s))
     begun, cached = time.monotonic(), len(made)
-    for result in sweeping.run(
-        engine, left, owner=whose.machine_owner(), job=uuid.uuid4().hex, stop=stop, budget_s=budget_s
-    ):  # fmt: skip
+    go = partial(sweeping.run, engine, owner=whose.machine_owner(), job=uuid.uuid4().hex, stop=stop)
+    for result in go(left, budget_s=budget_s):  # the time to spend begins behind the first, which loads the model
         assert result.run is not None
         if result.run.status == "done":
             rates.learn(work_of(catalog, result.cell.request), result.run)

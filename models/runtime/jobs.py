@@ -21,13 +21,13 @@ from models.runtime.calls import Calls
 from models.runtime.engine import Engine, StopSignal
 from models.runtime.forecasts import Rates, Work
 from models.runtime.job import Choose, Job, internal
-from models.runtime.job_view import FINISHED, STUDY, JobState, JobView
+from models.runtime.job_view import FINISHED, JobState, JobView
 from models.runtime.line import Line
 from models.runtime.turns import OPEN_MAX
 from models.settings import Settings
 from models.store import Store
 from models.sweeps.spec import PURPOSE
-from models.types import Request, Run
+from models.types import STUDY, Request, Run
 
 log = logging.getLogger(__name__)
 

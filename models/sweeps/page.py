@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.sweeps import measured
-from models.sweeps.cells import Cell, Plan, words
+from models.sweeps.cells import Cell, Plan, label, words
 from models.sweeps.results import Results, of, state
 from models.sweeps.spec import INPUT, MODEL, SEED
 from models.types import Output
@@ -40,6 +40,7 @@ def to_html(
         Path(__file__).with_name("page.html.j2").read_text("utf-8")
     )
     axes = [[words(catalog, plan.sweep, axis.name, value) for value in axis.values] for axis in plan.sweep.axes]
+    labels = [label(catalog, plan.sweep, axis.name) for axis in plan.sweep.axes]
     rows, columns, tabs, strip = [*axes, *[[""]] * (4 - len(axes))]
     panels = [
         [[[_cell(catalog, plan, results, place) for place in _places(plan, row, column, tab, len(strip))]
@@ -60,17 +61,17 @@ def to_html(
     ]
     made = sum(of(results, cell).run is not None for cell in plan.cells)
     return template.render(
-        title=title or f"{name}: {' × '.join(axis.name for axis in plan.sweep.axes)}",
+        title=title or f"{name}: {' × '.join(labels)}",
         told=" · ".join([*same, f"{made} of {len(plan.cells)} cells"]),
         said=plan.said, rows=rows, columns=columns, panels=panels, spec=plan.sweep.to_json(),
-        tabs=_axis(plan, tabs, 2), strip=_axis(plan, strip, 3), strip_words=strip, effects=effects,
+        tabs=_axis(labels, tabs, 2), strip=_axis(labels, strip, 3), strip_words=strip, effects=effects,
         rule=measured.rule([one.effect for one in effects]),
         nonce=secrets.token_urlsafe(16),
     )  # fmt: skip
 
 
-def _axis(plan: Plan, values: list[str], at: int) -> dict[str, Any] | None:
-    return {"label": plan.sweep.axes[at].name, "values": values} if at < len(plan.sweep.axes) else None
+def _axis(labels: Sequence[str], values: list[str], at: int) -> dict[str, Any] | None:
+    return {"label": labels[at], "values": values} if at < len(labels) else None
 
 
 def _places(plan: Plan, row: int, column: int, tab: int, strip: int) -> list[Cell]:

@@ -177,6 +177,7 @@ def test_of_times_no_effect_is_told(pages, grids):
     assert f"{tick:{y['axis']['format']}}" == alike[1]
     low, high = y["scale"]["domain"]
     assert low < tick < high
+    assert y["title"] == "Time, s"
 
 
 def test_curves_have_a_point_for_each_value_and_a_band_for_the_seeds(pages, grids):
@@ -187,6 +188,7 @@ def test_curves_have_a_point_for_each_value_and_a_band_for_the_seeds(pages, grid
     ]  # fmt: skip
     (chart,) = [json.loads(item.proto.spec) for item in page.get("vega_lite_chart")]
     assert encoded(chart)["x"]["axis"]["format"] == ".6~g"  # else 0.35 stands as 0.3
+    assert encoded(chart)["y"]["title"] == "Words"  # not "Words, words"
     assert "The band runs from the lowest seed to the highest." in said(page)
     (points,) = curves(choose(page, "A line for each", 1))
     assert sorted({point["line"] for point in points}) == ["seed 0", "seed 1", "seed 2", "seed 3"]

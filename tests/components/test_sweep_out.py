@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import zipfile
 from contextlib import nullcontext
 from dataclasses import replace
@@ -57,15 +58,15 @@ def store(tmp_path):
     return Store(Settings(data_dir=tmp_path / "data"))
 
 
-def downloads(monkeypatch, store, found, there):
-    """Return what each download makes, by the name of its file."""
-    made = {}
+def downloads(monkeypatch, store, found, there, said=None):
+    """Return what each download makes, by the name of its file; captions are added to `said`."""
+    made, said = {}, [] if said is None else said
     menu = nullcontext()
     menu.open = True
     monkeypatch.setattr(sweep_out.st, "popover", lambda *given, **more: menu)
     monkeypatch.setattr(sweep_out.st, "fragment", lambda draw, **more: draw)
     monkeypatch.setattr(sweep_out.sweep_measures, "known", lambda desk, wanted: True)
-    monkeypatch.setattr(sweep_out.st, "caption", lambda *given: None)
+    monkeypatch.setattr(sweep_out.st, "caption", said.append)
     monkeypatch.setattr(
         sweep_out.st, "download_button", lambda name, make, file, media_type, **more: made.update({file: make})
     )
@@ -73,6 +74,12 @@ def downloads(monkeypatch, store, found, there):
     jobs = SimpleNamespace(settings=SETTINGS, store=store)
     sweep_out.draw(SimpleNamespace(session=SimpleNamespace(jobs=jobs, catalog=CATALOG)), found, there, "key")
     return made
+
+
+def test_a_few_small_results_are_not_rounded_to_nothing(monkeypatch, store, swept):
+    downloads(monkeypatch, store, *swept, said := [])
+    (words,) = said
+    assert re.match(r"[1-9][\d.]* (bytes|kB) of results\.$", words)
 
 
 def test_the_table_is_the_one_of_the_zip_and_names_its_files(monkeypatch, store, swept):

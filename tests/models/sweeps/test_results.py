@@ -179,6 +179,15 @@ def test_a_page_of_few_axes_has_no_tabs_and_no_strip(many):
     assert page.count("Not made.") == len(found.cells)
 
 
+def test_the_page_speaks_in_labels_not_in_names_of_fields():
+    page = to_html(CATALOG, planned(("inputs.prompt", ("A", "B")), ("seed", (0, 1)), ("max_new_tokens", (3, 4)),
+                                    ("top_k", (3, 9))), {})  # fmt: skip
+    assert re.search("<h1>(.*?)</h1>", page)[1] == "Story GPT: Prompt × Seed × Length × Top-k"
+    assert 'aria-label="Length"' in page
+    assert '<label for="strip">Top-k</label>' in page
+    assert "inputs.prompt" not in page.split("<details>")[0]
+
+
 def test_the_page_tells_what_is_alike_in_all_cells_alone():
     told = re.compile(r'<p class="told">(.*?)</p>')
     page = to_html(CATALOG, planned(("temperature", (0.5, 1.0)), prompt="</p><img src=x>"), {})
