@@ -15,7 +15,6 @@ from components.escape import plain
 from components.notes import Note
 from components.sweep_state import Planned
 from models.errors import PlaygroundError
-from models.runtime import sweeping
 from models.runtime.job_view import JobView
 from models.settings import current
 from models.sweeps import kept, sensitivity, spec
@@ -79,14 +78,14 @@ def _cost(desk: Desk, budget_s: float) -> tuple[bool, str]:
     except PlaygroundError as error:
         return False, error.message
     left = planned.left
-    seconds = sweeping.seconds(desk.session.catalog, [cell.request for cell in left], desk.session.jobs.rates)
-    return True, sensitivity.cost_words(found, len(left), seconds, budget_s)
+    return True, sensitivity.cost_words(found, len(left), sweep_life.seconds(desk, left), budget_s)
 
 
 def _fitting(desk: Desk, request: Request, budget_s: float) -> tuple[Trial, Planned]:
     """Return the trial for which there is time, as `sensitivity.fitting` does."""
     found, planned = _found(desk, request, sensitivity.SEEDS_MOST)
-    seeds = sensitivity.seeds_fitting(found, budget_s, lambda cell: sweep_life.seconds(desk, [cell]))
+    each = sweep_life.seconds(desk, found.plan.distinct) / len(found.plan.distinct)
+    seeds = sensitivity.seeds_fitting(found, budget_s, lambda cell: each)
     return (found, planned) if seeds == sensitivity.SEEDS_MOST else _found(desk, request, seeds)
 
 

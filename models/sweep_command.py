@@ -55,7 +55,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
         shell.tell(sentence)
     if options.budget_s is not None and making.kept < len(cells):
         shell.tell(
-            f"The {options.budget_s:g} s begin when the first cell is made: libraries and model are loaded before it."
+            f"The {options.budget_s:g} s begin once the first cell is there: libraries and model are loaded with it."
         )
 
     def read_file(output: Output) -> bytes:

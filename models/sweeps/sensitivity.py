@@ -153,7 +153,7 @@ def seeds_fitting(found: Trial, budget_s: float, seconds: Callable[[Cell], float
 
 
 def cost_words(found: Trial, left: int, seconds: float, budget_s: float) -> str:
-    """Say what a trial takes: "21 settings × 4 seeds: 85 runs, 80 of them to make, about 40 s, at most 60 s"."""
+    """Say what a trial takes: "21 settings × 4 seeds: 85 runs, about 90 s in all, and it stops after 60 s"."""
     seeds = f"{len(found.seeds)} seed{'s' * (len(found.seeds) != 1)}"
     whole = len(found.plan.distinct)
     to_make = "all here already" if not left else f"{left:,} of them to make" if left < whole else ""

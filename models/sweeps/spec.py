@@ -162,7 +162,7 @@ def _fault(one: Any) -> str:
         return f"{where} is not known"
     short = kind.endswith("too_short")
     if short and not given:
-        return f"{where} is empty; it must have 1 or more"
+        return f"{where} is empty; at least one is needed"
     if short or kind.endswith("too_long"):
         limit = bounds.get("min_length" if short else "max_length")
         what = " characters" if isinstance(given, str) else ""

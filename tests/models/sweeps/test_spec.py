@@ -49,7 +49,7 @@ def test_any_sweep_comes_back_from_its_file(axes, seed):
     ("", "not valid JSON"), (b"\xff\xfe", "not text in UTF-8"), ("[1]", "cannot be used"), ("null", "cannot be used"),
     ("{\n}x", "line 2"), (changed(v=2), 'version v = 2; this playground reads "v": 1'),
     ("{}", "does not say its version"), (changed(v="1"), 'version v = "1"'), (changed(more=1), "more is not known"),
-    (changed(axes=[]), "axes is empty; it must have 1 or more"), (changed(request={}), "request.model is missing"),
+    (changed(axes=[]), "axes is empty; at least one is needed"), (changed(request={}), "request.model is missing"),
     (changed(axes=[{"name": "a", "values": [1]}] * 5), "axes has 5; it must have at most 4"),
     (changed(request={"model": "a/b", "inputs": {"\ud800": "x"}}), "request.inputs has a name"),
     (changed(request={"model": "a/b", "params": {"": 1}}), "request.params has a name that is empty"),
