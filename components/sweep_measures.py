@@ -173,7 +173,7 @@ def _scale(desk: Desk, plan: Plan, now: Look) -> str:
     if measure.takes == "pair":
         beside = _named(desk, plan, now.reference)
         said.append(
-            f"Each cell is compared with {beside}, of its own seed. To change that, choose another cell, press "
+            f"Each cell is compared with {beside} at the same seed. To change that, choose another cell, press "
             "Reference and then Difference."
         )
     if values:

@@ -20,8 +20,8 @@ def hint(**hints: Any) -> dict[str, Any]:
     `neutral_unless` holds, written as `shown_if` is; off (None), an empty text and an empty list never have one.
     `cost`: "each", the run's time grows in proportion to the number; "side", with its root; "limit", it is as long as
     it likes up to the number. `was=(least, most)`: the range of older requests; what lies outside of today's had the
-    effect of its nearest end and is taken for that. `counts`: it says how many outputs are made, and nothing of what
-    they are. Raises `TypeError` for any other hint.
+    effect of its nearest end and is taken for that. `counts`: it says how many outputs are made, or how
+    many answers are listed, and nothing of what they are. Raises `TypeError` for any other hint.
     """
     unknown = set(hints) - _HINTS
     if unknown:

@@ -66,8 +66,8 @@ class ParamField:
     `ge`, `le` and `step` are set for numbers; `optional` means that None ("off") is allowed; `default` is the
     model's own. `shown_if` maps another field's name to the values under which this one acts. At the values in
     `neutral` it has no effect, unless `neutral_unless` holds; `cost` says how the run's time follows it, `names` what
-    pages call its choices, `was` is the range of older requests, `counts` says that it is how many outputs are made
-    (see `hint`).
+    pages call its choices, `was` is the range of older requests, `counts` says that it is how many outputs are made,
+    or answers listed (see `hint`).
     """
 
     name: str

@@ -86,8 +86,8 @@ def trial(catalog: Catalog, request: Request, seeds: int = SEEDS_MOST) -> Trial:
     """Return what is run to find out what matters in a request; one seed alone where chance has no part in it.
 
     A setting that does nothing in the request is left out, one whose step makes no other request, and one that only
-    says how many outputs are made: that is nothing of a result. Raises `BadParam`
-    and `BadInput` for a request that cannot run, and `UnknownModel`.
+    says how many outputs are made or answers listed: that is nothing of a result. Raises `BadParam` and `BadInput` for
+    a request that cannot run, and `UnknownModel`.
     """
     request = catalog.current(request)
     values = {**catalog.validate(request).model_dump(mode="json"), SEED: request.seed}

@@ -144,7 +144,7 @@ def test_what_is_real_does_not_depend_on_what_is_shown_and_the_downloads_say_the
 def test_a_measure_of_pairs_takes_the_first_cell_of_the_same_seed_and_says_so(pages, grids):
     page = swept(pages, pages.open(PAGE), ("temperature", (0.4, 0.8, 1.2)), SEEDS)
     page = measured(choose(page, "Measure", "changed_words"))
-    assert "Each cell is compared with Temperature 0.4, of its own seed." in said(page)
+    assert "Each cell is compared with Temperature 0.4 at the same seed." in said(page)
     assert {row[0].replace("\\", "") for row in rows(page)} == {"Temperature 0.8 → 1.2"}
     assert not any("no value" in table for table in tables(page))
     assert "steps from the reference itself are left out" in said(page)

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from components import desk as desks
-from components import links, rooms, sweep_grid, sweep_needs, sweep_page, sweep_state
+from components import links, rooms, sweep_grid, sweep_page, sweep_state
 from components.owners import Owner
 from components.session import Session
 from components.sweep_grid import Wanted
@@ -14,7 +14,7 @@ from models.catalog import load_catalog
 from models.errors import BadInput
 from models.sweeps import cells, kept
 from models.sweeps.spec import Axis, Sweep
-from models.types import Output, Request, Run
+from models.types import Request
 from tests.components.page_steps import messages, owner, press, said, settle, widget
 from tests.models.runtime.world import until
 
@@ -348,69 +348,3 @@ def test_axes_of_another_version_are_left_out(pages, monkeypatch):
     pages.store.save_note(owner(pages), f"{MODEL}-sweep-axes", odd)
     assert labels(settle(pages, page))[:1] == ["Columns: Temperature"]
     assert labels(pages.open(PAGE))[:1] == ["Columns: Seed"]
-
-
-# -- which models are proposed, what is said of the disk, what was made before ----------------------------------------
-
-
-def options(page, key):
-    return next(item for item in page.multiselect if item.key == key).options
-
-
-def test_only_models_that_can_run_what_the_page_holds_are_proposed(pages):
-    model = "audio/folk-gpt"
-    page = pages.open("pages/audio.py")
-    widget(page, "selectbox", f"{model}-sweep-add").set_value("model")
-    page.run()
-    assert not page.exception, page.exception
-    # Digits Diffusion takes a text of the same name, and needs one
-    assert options(page, f"{model}-sweep-axis-model") == ["Folk GPT", "Folk LSTM"]
-    assert not widget(page, "button", "audio-sweep-run").disabled
-
-
-def test_a_model_without_a_setting_that_is_varied_is_not_proposed(pages):
-    found = cells.takes
-    known = load_catalog(pages.jobs.settings)
-    asked = Request(model=MODEL, inputs={"prompt": "A hen"})
-    assert found(known, asked, "text/story-lstm", ["temperature", "seed", "inputs.prompt"])
-    assert not found(known, asked, "text/story-lstm", ["guidance_of_nobody"])
-    assert not found(known, asked, "audio/folk-gpt")  # it never saw these words
-
-
-def test_the_disk_is_forecast_by_runs_of_about_that_length_or_not_at_all(pages):
-    page = pages.open(PAGE)
-    widget(page, "text_area", "text-prompt").set_value("A hen")
-    page.run()
-    page = write(vary(page, "seed"), "seed", "0, 1, 2, 3")
-    assert "on the disk" not in said(page)
-    settle(pages, press(page, "run"))
-    page.run()
-    assert "on the disk" in said(page)
-    page = write(vary(page, "max_new_tokens"), "max_new_tokens", "3, 200")
-    assert "on the disk" not in said(page)  # of three tokens nothing is known
-
-
-def kept_of(pages, runs, size_each, logits, shared=False):
-    """Return a stand-in for a desk whose owner made `runs`: each has a text, and logits beside it."""
-    made = []
-    for seed in range(runs):
-        request = Request(model=MODEL, inputs={"prompt": "A hen"}, params={"max_new_tokens": 10}, seed=seed)
-        outputs = [Output("text", 0, data=b"x" * (size_each - 4) + b"%04d" % seed),
-                   Output("view", 1, data=b"y" * (logits - 4) + b"%04d" % (0 if shared else seed))]  # fmt: skip
-        run = Run(f"{seed:032}", "me", "j", request, "done", float(seed), outputs)
-        pages.store.save_run(run)
-        made.append(request)
-    catalog = load_catalog(pages.jobs.settings)
-    return SimpleNamespace(session=SimpleNamespace(jobs=pages.jobs, catalog=catalog, owner="me"))
-
-
-@pytest.mark.parametrize(("shared", "logits_total"), [(False, 20 * 100_000), (True, 20 * 100_000 / 5)])
-def test_logits_that_are_pruned_or_shared_count_as_often_as_they_are_kept(pages, shared, logits_total):
-    desk = kept_of(pages, 5, 3000, 100_000, shared)
-    left = [SimpleNamespace(request=Request(model=MODEL, inputs={"prompt": "A hen"}, params={"max_new_tokens": 9},
-                                            seed=seed)) for seed in range(1000)]  # fmt: skip
-    room = sweep_needs.disk_bytes(desk, left)
-    assert 1000 * 3000 + logits_total < room < 1000 * 4000 + logits_total
-    several = [SimpleNamespace(request=one.request.model_copy(update={"params": {"num_variants": 4}})) for one in left]
-    assert sweep_needs.disk_bytes(desk, several) is None
-    assert sweep_needs.disk_bytes(desk, []) is None
