@@ -11,6 +11,7 @@ from components import sweep_out
 from models.amounts import size
 from models.params import counted
 from models.runtime.forecasts import work_of
+from models.runtime.tidying import THIN_KEEP_S
 from models.sweeps.cells import Cell
 from models.types import ASIDE, Output, Request, Run
 
@@ -20,14 +21,15 @@ if TYPE_CHECKING:
 
 LOOK_MOST = 200  # earlier runs that are looked at
 ALIKE_MOST = 20  # of them for one kind of cell
+NOTED = 1.5  # times what stays: so much is there for a while only
 ALIKE = 0.5  # binary orders of magnitude between two lengths that are about the same
 Kind = tuple[str, float, int]  # of a cell: its model, its amount of work, how many outputs it has
 
 
-def words(desk: Desk, found: Planned) -> list[str]:
+def words(desk: Desk, found: Planned, seconds: float) -> list[str]:
     """Say how much memory the largest cell asks for, and how much room what is left to make takes on the disk.
 
-    Of the disk nothing is said where nothing like it was made yet.
+    `seconds` is what that takes. Of the disk nothing is said where nothing like it was made yet.
     """
     jobs, plan = desk.session.jobs, found.plan
     if found.needs < 0:
@@ -37,8 +39,10 @@ def words(desk: Desk, found: Planned) -> list[str]:
     said = [f"up to {size(most)} of memory"] if most else []
     if most and budget and most > budget:
         said = [f"needs up to {size(most)} of memory; at most {size(budget)} is free for it: the cells above that fail"]
-    room = disk_bytes(desk, found.left)
-    return [*said, f"about {size(round(room, 1 - len(str(room))))} on the disk"] if room else said
+    if room := disk_bytes(desk, found.left, seconds):
+        in_all, stay = (size(round(one, 1 - len(str(one)))) for one in room)
+        said.append(f"about {in_all} on the disk" + (f", of which {stay} stay" if room[0] > NOTED * room[1] else ""))
+    return said
 
 
 def _needed(desk: Desk, request: Request) -> int:
@@ -48,11 +52,11 @@ def _needed(desk: Desk, request: Request) -> int:
     return int(family.needed_bytes(spec) + family.run_bytes(spec, request, params) + family.libraries_bytes)
 
 
-def disk_bytes(desk: Desk, left: Sequence[Cell]) -> int | None:
-    """Forecast what some cells take on the disk, by the owner's runs of about as much work; None where there are none.
+def disk_bytes(desk: Desk, left: Sequence[Cell], seconds: float) -> tuple[int, int] | None:
+    """Forecast what some cells take on the disk at most, and what stays, by the owner's runs of about as much work.
 
-    A file that several runs share is there once. Of what can be computed again (`ASIDE`) the newest
-    `Settings.keep_logits` stay.
+    None where there are none. A file that several runs share is there once. Of what can be computed again (`ASIDE`) the
+    newest `Settings.keep_logits` stay, and for some minutes what was made within them; all takes `seconds`.
     """
     if not left:
         return None
@@ -71,7 +75,9 @@ def disk_bytes(desk: Desk, left: Sequence[Cell]) -> int | None:
         stay += cells * _mean(desk, alike, aside=False)
         made_again += cells * _mean(desk, alike, aside=True)
         many += cells
-    return round(stay + made_again / many * min(many, jobs.settings.keep_logits))
+    kept = min(many, jobs.settings.keep_logits)
+    for_now = many * min(1.0, (THIN_KEEP_S + jobs.settings.prune_every_s) / max(seconds, 1.0))
+    return round(stay + made_again / many * max(kept, for_now)), round(stay + made_again / many * kept)
 
 
 def _kind(desk: Desk, request: Request) -> Kind:

@@ -152,7 +152,7 @@ def _cost(desk: Desk, budget_s: float) -> tuple[bool, list[str]]:
         return False, [error.message]
     catalog, jobs = desk.session.catalog, desk.session.jobs
     cost = sweeping.cost(catalog, found.plan, len(found.plan.distinct) - len(found.left), jobs.rates)
-    words = [cost.words, *sweep_needs.words(desk, found)]
+    words = [cost.words, *sweep_needs.words(desk, found, cost.seconds)]
     if budget_s and budget_s < cost.seconds:
         each = cost.seconds / max(1, cost.to_make)
         words.append(

@@ -166,8 +166,8 @@ def rule(told: Iterable[Effect]) -> str:
     steps, measures = len(every), len({one.measure for one in every})
     over = f"{steps} step{'s' * (steps != 1)}" + (f" of {measures} measures" if measures > 1 else "")
     return (
-        f"Real: larger than what seeds alone do, by a permutation test corrected over all {over}, shown or not. Where "
-        f"nothing has an effect, at most {noise.ALPHA:.0%} of sweeps show any."
+        f"Real means larger than what seeds alone do, by a permutation test corrected over all {over}, shown or not. "
+        f"Where nothing has an effect, at most {noise.ALPHA:.0%} of sweeps show any."
     )
 
 

@@ -76,8 +76,12 @@ def test_logits_that_are_pruned_or_shared_count_as_often_as_they_are_kept(pages,
     desk = kept_of(pages, 5, 3000, 100_000, shared)
     left = [SimpleNamespace(request=Request(model=MODEL, inputs={"prompt": "A hen"}, params={"max_new_tokens": 9},
                                             seed=seed)) for seed in range(1000)]  # fmt: skip
-    room = sweep_needs.disk_bytes(desk, left)
-    assert 1000 * 3000 + logits_total < room < 1000 * 4000 + logits_total
+    most, stay = sweep_needs.disk_bytes(desk, left, 1e6)
+    assert 1000 * 3000 + logits_total < stay < 1000 * 4000 + logits_total
+    assert most == stay
+    most, stay_too = sweep_needs.disk_bytes(desk, left, 60.0)  # all of them are there for some minutes
+    assert stay_too == stay
+    assert most == stay + logits_total / 20 * 980
     several = [SimpleNamespace(request=one.request.model_copy(update={"params": {"num_variants": 4}})) for one in left]
-    assert sweep_needs.disk_bytes(desk, several) is None
-    assert sweep_needs.disk_bytes(desk, []) is None
+    assert sweep_needs.disk_bytes(desk, several, 60.0) is None
+    assert sweep_needs.disk_bytes(desk, [], 60.0) is None
