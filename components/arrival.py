@@ -55,6 +55,7 @@ def read(session: Session, room: Modality, page: RoomPage) -> None:
         return
     done.add(place)
     given = st.query_params.to_dict()
+    given.pop(quiz_state.MARK, None)
     for key, text in links.current(session.catalog, given).items():
         if key.endswith(".seed"):
             state.notify(f"The address asks for a new seed (−1): {text} was drawn.", "info")

@@ -20,6 +20,7 @@ from components import (
     rooms,
     state,
     status_line,
+    sweep_life,
     sweep_state,
     sweep_tiles,
 )
@@ -123,7 +124,7 @@ def _draw_start(table: _Table, view: JobView | None) -> None:
     if left:
         session = table.desk.session
         works = [work_of(session.catalog, cell.request) for cell in left]
-        seconds = sum(map(session.jobs.rates.seconds, works))
+        seconds = sweep_life.seconds(table.desk, left)
         cost = SweepCost(
             len(needed), len(needed) - len(left), len(left), seconds, all(map(session.jobs.rates.knows, works))
         )

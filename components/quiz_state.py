@@ -1,4 +1,8 @@
-"""Which quiz stands on a page, and how far its owner is: kept for them, so that a reload goes on with it."""
+"""Which quiz stands on a page, and how far its owner is: kept for them, so that a reload goes on with it.
+
+It stands in the tab in which it was opened: a mark in the tab's address says which one it is. Another tab of the same
+owner is an ordinary page.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,9 @@ import uuid
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+import streamlit as st
+
+from components import state
 from components.notes import Note
 from models.errors import PlaygroundError
 from models.sweeps import quiz as quizzes
@@ -15,13 +22,17 @@ if TYPE_CHECKING:
     from components.session import Session
 
 NUMBERS_MOST = 1000  # of a note: what is more was not written here
+KEPT_MOST = 8  # quizzes of an owner on a page, in as many tabs; the oldest goes
+MARK = "sitting"  # of the tab's address
+MARK_CHARS = 8
+_HERE: state.Slot[dict[str, str]] = state.slot("quiz-here", {})  # by page, the mark of the quiz that stands there
 
 
 @dataclass(frozen=True)
 class Sitting:
     """Hold a quiz and how far it is: `asked` are the numbers of its rounds once it has begun, `job` makes its cells.
 
-    `id` names the sitting: going through it again is another one.
+    `id` names the sitting: going through it again is another one. `mark` is its tab's.
     """
 
     quiz: Quiz
@@ -29,6 +40,7 @@ class Sitting:
     asked: tuple[int, ...] = ()
     answers: tuple[tuple[int, ...], ...] = field(default=())
     job: str = ""
+    mark: str = ""
 
     @property
     def begun(self) -> bool:
@@ -42,9 +54,21 @@ class Sitting:
 
 
 def standing(session: Session, place: str) -> Sitting | None:
-    """Return the quiz that stands on a page, None for none, and for one of another version."""
-    kept = _note(session, place).get()
-    if not kept.get("quiz"):
+    """Return the quiz that stands on a page of this tab, None for none, and for one of another version."""
+    mark = _HERE.get().get(place) or st.query_params.get(MARK, "")
+    sitting = _kept(session, place, mark) if mark else None
+    if sitting is None:
+        st.query_params.pop(MARK, None)
+    elif st.query_params.get(MARK) != mark:  # after another page: a reload has to find it
+        st.query_params[MARK] = mark
+    if sitting is not None:
+        _HERE.held()[place] = mark
+    return sitting
+
+
+def _kept(session: Session, place: str, mark: str) -> Sitting | None:
+    kept = _note(session, place).get().get(mark)
+    if not isinstance(kept, dict) or not kept.get("quiz"):
         return None
     try:
         quiz = quizzes.read(str(kept["quiz"]))
@@ -52,12 +76,14 @@ def standing(session: Session, place: str) -> Sitting | None:
         answers = tuple(map(_numbers, _list(kept.get("answers"))))
     except PlaygroundError:
         return None
-    return Sitting(quiz, str(kept.get("id", "")), asked, answers, str(kept.get("job", "")))
+    return Sitting(quiz, str(kept.get("id", "")), asked, answers, str(kept.get("job", "")), mark)
 
 
 def open_quiz(session: Session, place: str, quiz: Quiz) -> None:
-    """Let a quiz stand on a page, not begun."""
-    _keep(session, place, Sitting(quiz))
+    """Let a quiz stand on a page of this tab, not begun."""
+    mark = uuid.uuid4().hex[:MARK_CHARS]
+    _keep(session, place, Sitting(quiz, mark=mark))
+    _HERE.held()[place] = mark
 
 
 def begin(session: Session, place: str, sitting: Sitting, rounds: tuple[int, ...]) -> None:
@@ -81,16 +107,26 @@ def made_by(session: Session, place: str, sitting: Sitting, job: str) -> None:
 
 
 def leave(session: Session, place: str) -> None:
-    """Let no quiz stand on a page."""
-    _note(session, place).set({})
+    """Let no quiz stand on a page of this tab."""
+    mark = _HERE.held().pop(place, "")
+    st.query_params.pop(MARK, None)
+    _set(session, place, mark, {})
 
 
 def _note(session: Session, place: str) -> Note[dict[str, Any]]:
-    return Note(session, f"{place}-quiz", {})
+    return Note(session, f"{place}-quizzes", {})
+
+
+def _set(session: Session, place: str, mark: str, content: dict[str, Any]) -> None:
+    note = _note(session, place)
+    note.look_again()  # other tabs write theirs
+    others = {name: one for name, one in note.get().items() if name != mark}
+    newest = list(others.items())[-(KEPT_MOST - 1) :]
+    note.set(dict(newest) | ({mark: content} if content else {}))
 
 
 def _keep(session: Session, place: str, sitting: Sitting) -> None:
-    _note(session, place).set({
+    _set(session, place, sitting.mark, {
         "quiz": sitting.quiz.to_json(), "id": sitting.id, "asked": list(sitting.asked),
         "answers": [list(one) for one in sitting.answers], "job": sitting.job,
     })  # fmt: skip

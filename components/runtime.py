@@ -9,7 +9,7 @@ from contextlib import suppress
 from components import ending, leaving, presence
 from models.catalog import Catalog, current_catalog
 from models.errors import PlaygroundError
-from models.runtime import forecasts, together
+from models.runtime import forecasts, reuse, together
 from models.runtime.decoder import Decoder
 from models.runtime.gets import Gets
 from models.runtime.jobs import Jobs
@@ -32,6 +32,7 @@ def start(settings: Settings | None = None) -> Jobs:
         engine, store, settings, lambda request: catalog(settings).validate(request), presence.is_there,
         lambda request: forecasts.work_of(catalog(settings), request),
         lambda requests: together.how_many(catalog(settings), requests),
+        reuse.made_before(store, lambda: catalog(settings)),
     )  # fmt: skip
     store.last = jobs.open_runs
     tidying = Tidying(store, settings, jobs.open_runs)

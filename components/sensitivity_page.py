@@ -84,7 +84,8 @@ def _cost(desk: Desk, budget_s: float) -> tuple[bool, str]:
 def _fitting(desk: Desk, request: Request, budget_s: float) -> tuple[Trial, Planned]:
     """Return the trial for which there is time, as `sensitivity.fitting` does."""
     found, planned = _found(desk, request, sensitivity.SEEDS_MOST)
-    seeds = sensitivity.seeds_fitting(found, budget_s, lambda cell: sweep_life.seconds(desk, [cell]))
+    each = sweep_life.seconds(desk, found.plan.distinct) / len(found.plan.distinct)
+    seeds = sensitivity.seeds_fitting(found, budget_s, lambda cell: each)
     return (found, planned) if seeds == sensitivity.SEEDS_MOST else _found(desk, request, seeds)
 
 

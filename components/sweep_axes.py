@@ -19,7 +19,7 @@ from models import labels
 from models.errors import BadParam, PlaygroundError
 from models.family import main_text
 from models.params import ParamField
-from models.sweeps import spec
+from models.sweeps import cells, spec
 from models.sweeps import values as sweep_values
 from models.sweeps.spec import AXES_MOST, CELLS_MOST, INPUT, MODEL, Axis, Sweep
 from models.types import Request
@@ -56,7 +56,8 @@ def choices(desk: Desk) -> dict[str, Choice]:
     # the seed is what most sweeps have
     fields = sorted(desk.fields, key=lambda item: item.type != "seed")
     settings = [Choice(item.name, item.label, item) for item in fields]
-    models = [Choice(MODEL, "Model")] if len(_models(desk)) > 1 else []
+    noted = any(isinstance(one, dict) and one.get("name") == MODEL for one in entries(desk).get())
+    models = [Choice(MODEL, "Model")] if noted or len(_proposed(desk)) > 1 else []
     return {one.name: one for one in (*texts, *settings[:1], *models, *settings[1:])}
 
 
@@ -67,6 +68,22 @@ def _models(desk: Desk) -> dict[str, str]:
         one.id: one.name for one in rooms.models_on(catalog, desk.page)
         if (other := main_text(catalog.family(one.id).inputs)) == main or (other and main and other.name == main.name)
     }  # fmt: skip
+
+
+def _proposed(desk: Desk) -> list[str]:
+    """Return the ids of the page's models that can run what the page holds, along what is varied; its own first.
+
+    While the page's own model cannot run it, as before a prompt is written, all that take the same text.
+    """
+    catalog, found = desk.session.catalog, [desk.spec.id, *(one for one in _models(desk) if one != desk.spec.id)]
+    names = [str(one["name"]) for one in entries(desk).get() if isinstance(one, dict) and one.get("name") != MODEL]
+    try:
+        request = desk.request()[0]
+        if not cells.takes(catalog, request, desk.spec.id):
+            return found
+    except PlaygroundError:
+        return found
+    return [one for one in found if one == desk.spec.id or cells.takes(catalog, request, one, names)]
 
 
 def entries(desk: Desk) -> Note[list[Entry]]:
@@ -99,7 +116,7 @@ def add(desk: Desk, name: str) -> str:
 def _starting(desk: Desk, choice: Choice) -> Entry:
     item = choice.item
     if choice.name == MODEL:
-        return {"values": list(_models(desk))[:3]}
+        return {"values": _proposed(desk)[:3]}
     if item is None:
         held = inputs.held(desk).get(choice.name.removeprefix(INPUT), "")
         return {"text": " ".join(held.split())}
@@ -196,7 +213,9 @@ def _draw_axis(desk: Desk, choice: Choice, entry: Entry, at: int) -> None:
         changed: Any = {"on_change": _take, "args": (desk, choice.name)}
         if choice.name == MODEL:
             models = _models(desk)
-            st.multiselect(named, list(models), key=key, format_func=models.__getitem__, **changed)
+            # what is chosen already stays in sight; what is wrong with it is said beside the cost
+            options = list(dict.fromkeys([*_proposed(desk), *(one for one in entry["values"] if one in models)]))
+            st.multiselect(named, options, key=key, format_func=models.__getitem__, **changed)
         elif item is not None and item.type in LISTED:
             options = [True, False] if item.type == "toggle" else [*([None] if item.optional else []), *item.choices]
             st.multiselect(

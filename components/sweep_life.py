@@ -10,7 +10,7 @@ import streamlit as st
 
 from components import job_panel, state, sweep_measures
 from components.sweep_state import Planned
-from models.runtime.forecasts import work_of
+from models.runtime import sweeping
 from models.runtime.job_view import JobView
 from models.sweeps import spec
 from models.sweeps.cells import Cell
@@ -63,8 +63,7 @@ def _alone(show: Show, view: JobView | None, every_s: float | None) -> None:
 
 def seconds(desk: Desk, left: Iterable[Cell]) -> float:
     """Return how many seconds cells take, by this machine's own timings."""
-    rates, catalog = desk.session.jobs.rates, desk.session.catalog
-    return sum(rates.seconds(work_of(catalog, cell.request)) for cell in left)
+    return sweeping.seconds(desk.session.catalog, [cell.request for cell in left], desk.session.jobs.rates)
 
 
 def draw_left(desk: Desk, found: Planned, what: str, name: str, go_on: Callable[[], None]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -38,7 +39,8 @@ class Look:
     """Hold what is measured of a sweep at the moment.
 
     `chosen` colours the grid and is drawn as curves, the `tabled` ones are told together. `values` are by measure and
-    cell; `pending`: more is being found out. `reference` is the cell that others are compared with.
+    cell, of all measures of which effects are told; so many values are `wanted`, and `known` of them so far.
+    `reference` is the cell that others are compared with.
     """
 
     offers: Mapping[str, Offer] = field(default_factory=dict)
@@ -46,8 +48,14 @@ class Look:
     tabled: tuple[Offer, ...] = ()
     values: Mapping[str, Numbers] = field(default_factory=dict)
     heat: list[float | None] | None = None
-    pending: bool = False
+    wanted: int = 0
+    known: int = 0
     reference: int = 0
+
+    @property
+    def pending(self) -> bool:
+        """Say whether more is being found out."""
+        return self.known < self.wanted
 
 
 def look(desk: Desk, plan: Plan, there: Mapping[int, Result], key: str, pin: int = -1) -> Look:
@@ -59,18 +67,32 @@ def look(desk: Desk, plan: Plan, there: Mapping[int, Result], key: str, pin: int
     offers = {one.name: one for one in measured.of_sweep(catalog, current(), plan, there)}
     if len(plan.cells) < 2 or not offers:
         return Look()
-    pinned = state.at(state.key(key, "measured-beside"), 0)
+    pinned = _pinned(key)
     if 0 <= pin < len(plan.cells):
         pinned.set(pin)
     chosen = offers.get(state.at(_chosen(key), "").get() or "")
+    if chosen is None:
+        return Look(offers, reference=pinned.get())
     also = [name for name in state.at(_also(key), list[str]()).get() if name in offers]
-    names: list[str] = list(dict.fromkeys([*([chosen.name] if chosen else []), *also]))
+    tabled = tuple(dict.fromkeys([chosen.name, *also]))
+    # what is real is told by all measures together: those that are looked at are measured first
+    names = dict.fromkeys([*tabled, *(one.name for one in offers.values() if one.measure.steady)])
     wanted = {name: measured.wanted(catalog, plan, there, offers[name], pinned.get()) for name in names}
-    whole = known(desk, [one for every in wanted.values() for one in every.values()])
-    found = {name: measured.numbers(every, values(desk)) for name, every in wanted.items()}
-    heat = measured.heat(plan, found[chosen.name]) if chosen is not None else None
-    tabled = tuple(offers[name] for name in names)
-    return Look(offers, chosen, tabled, found, heat, not whole, pinned.get())
+    every = [one for of_name in wanted.values() for one in of_name.values()]
+    whole = known(desk, every)
+    found = {name: measured.numbers(of_name, values(desk)) for name, of_name in wanted.items()}
+    so_far = len(every) if whole else sum(one.key in values(desk) for one in every)
+    heat = measured.heat(plan, found[chosen.name])
+    return Look(offers, chosen, tuple(offers[name] for name in tabled), found, heat, len(every), so_far, pinned.get())
+
+
+def _pinned(key: str) -> state.Slot[int]:
+    return state.at(state.key(key, "measured-beside"), 0)
+
+
+def reference(key: str) -> int:
+    """Return the number of the cell that others are compared with: the one that the reader chose, else the first."""
+    return _pinned(key).get()
 
 
 def _chosen(key: str) -> str:
@@ -132,14 +154,14 @@ def draw(desk: Desk, plan: Plan, now: Look, key: str) -> None:
             st.multiselect(
                 "Show effects on", others, key=_also(key), max_selections=TABLE_MOST - 1,
                 format_func=lambda name: now.offers[name].label, placeholder="More measures",
-                help="The more measures are shown, the more an effect has to stand out to count as real.",
+                help="Their steps stand in the same table. Which are real does not depend on what is shown.",
             )  # fmt: skip
     pending = False
     if now.chosen is not None:
         st.caption(plain(_scale(desk, plan, now)))
         if now.values[now.chosen.name]:
             _draw_curves(desk, plan, now, now.chosen, key)
-            pending = _draw_effects(desk, plan, now, key)
+            pending = not now.pending and _draw_effects(desk, plan, now, key)
     note_pending(key, now.pending or pending)
 
 
@@ -151,7 +173,8 @@ def _scale(desk: Desk, plan: Plan, now: Look) -> str:
     if measure.takes == "pair":
         beside = _named(desk, plan, now.reference)
         said.append(
-            f"The reference is {beside}; to change it, choose another cell, press Reference and then Difference."
+            f"Each cell is compared with {beside} at the same seed. To change that, choose another cell, press "
+            "Reference and then Difference."
         )
     if values:
         low, high = min(values.values()), max(values.values())
@@ -159,11 +182,12 @@ def _scale(desk: Desk, plan: Plan, now: Look) -> str:
             f"Colour: none at {measure.words(low)}, full at {measure.words(high)}." if low < high
             else f"All the same: {measure.words(low)}."
         )  # fmt: skip
+    elif measure.takes == "pair" and all(axis.name == SEED for axis in plan.sweep.axes):
+        said.append("Only seeds are varied, so no cell has another to compare with: vary a setting or a text, too.")
     elif not now.pending:
         said.append("No cell has a value yet.")
     if now.pending:
-        wanted = len(plan.distinct)
-        said.append(f"Measuring: {len(values):,} of {wanted:,} cells so far.")
+        said.append(f"Measuring: {now.known:,} of {now.wanted:,} values so far.")
     return " ".join(said)
 
 
@@ -211,30 +235,33 @@ def _draw_curves(desk: Desk, plan: Plan, now: Look, offer: Offer, key: str) -> N
 
 def _draw_effects(desk: Desk, plan: Plan, now: Look, key: str) -> bool:
     """Draw what the axes do to the measures chosen; say whether that is still being found out."""
-    given = {offer.name: now.values[offer.name] for offer in now.tabled if offer.measure.steady}
-    if not given:
+    tabled = {offer.name: offer for offer in now.tabled if offer.measure.steady}
+    if not tabled:
         st.caption("Time and memory depend on what ran before, too: no effects are shown on them.")
         return False
-    count = len(plan.cells) * len(given)
-    name = hashlib.sha256(
-        repr((key, sorted((one, sorted(of.items())) for one, of in given.items()))).encode()
-    ).hexdigest()
-    found = _measurer(desk).effects(name, count, lambda: measured.effects_asked(plan, given))
+    asked = measured.effects_asked(plan, now.offers, {name: of for name, of in now.values.items() if of})
+    name = hashlib.sha256(json.dumps((key, asked)).encode()).hexdigest()
+    found = _measurer(desk).effects(name, len(plan.cells) * len(asked["values"]), lambda: asked)
     if found is None:
         st.caption("Comparing with what seeds alone do …")
         return True
-    told = measured.tell(desk.session.catalog, plan, found, now.offers)
-    if not told:
-        return False
-    st.markdown("**Is it real?**")
-    st.markdown(_table(told[:FEW]))
-    if len(told) > FEW:
-        with st.expander(f"All {len(told)} steps"):
-            st.markdown(_table(told[FEW:]))
-    st.caption(
-        f"Bold: real, as it stands out from what seeds alone do (permutation test, corrected for the {len(told)} steps "
-        "here). Where nothing has an effect, 5% of sweeps at most show one."
-    )
+    told = measured.tell(desk.session.catalog, plan, (one for one in found if one.measure in tabled), now.offers)
+    if told:
+        st.markdown("**Is it real?**")
+        st.markdown(_table(told[:FEW]))
+        if len(told) > FEW:
+            with st.expander(f"All {len(told)} steps"):
+                st.markdown(_table(told[FEW:]))
+        st.caption(f"Bold: real. {measured.rule(found)}")
+    alike = [offer.label for name, offer in tabled.items() if now.values[name] and name not in asked["values"]]
+    if alike and now.tabled[0].label not in alike:  # of that one it is said above
+        st.caption(plain(f"The same in all cells: {', '.join(alike)}."))
+    left_out = [offer.label for name, offer in tabled.items() if offer.measure.takes == "pair" and now.values[name]]
+    if left_out:
+        st.caption(plain(
+            f"{' and '.join(left_out)}: steps from the reference itself are left out, as it is not compared with "
+            "itself. Three values or more have steps between the others."
+        ))  # fmt: skip
     return False
 
 

@@ -57,10 +57,12 @@ def draw(desk: Desk, plan: Plan, there: Mapping[int, Result], key: str) -> None:
     # of what failed the reason is told, as in a shell; its parts are no results
     told = {at: one if at in done else _bare(one) for at, one in there.items()}
 
+    reference = sweep_measures.reference(key)
+
     # as files are made, not as the page is drawn: a shell measures all, too, and what was measured before is known
     seen = cache(lambda: whole.measure(
         catalog, jobs.settings, jobs.store, plan, told, read, services.decoder().call,
-        size=lambda one: stored_bytes(desk, one),
+        size=lambda one: stored_bytes(desk, one), reference=reference,
     ))  # fmt: skip
 
     def page() -> bytes:
@@ -87,8 +89,7 @@ def draw(desk: Desk, plan: Plan, there: Mapping[int, Result], key: str) -> None:
         "Table (Parquet)": ("cells.parquet", "application/vnd.apache.parquet", partial(table, tables.to_parquet),
                             "One row for each cell, with measures."),
         "Effects (CSV)": (sweep_folder.EFFECTS, "text/csv", effects,
-                          "One row for each step of an axis and measure, compared with seeds: corrected over all "
-                          "measures together."),
+                          "One row for each step of an axis and measure, compared with seeds, as the page tells it."),
         "Sweep (JSON)": ("sweep.json", "application/json", lambda: plan.sweep.to_json().encode(),
                          "What is varied, without results: python -m models sweep sweep.json --out FOLDER runs it."),
     }  # fmt: skip
@@ -106,7 +107,7 @@ def draw(desk: Desk, plan: Plan, there: Mapping[int, Result], key: str) -> None:
             st.caption(f"{size(held)} of results.")
         if not menu.open:
             return
-        wanted = whole.wanted(catalog, jobs.settings, plan, told)
+        wanted = whole.wanted(catalog, jobs.settings, plan, told, reference)
         known = sweep_measures.known(desk, wanted)
         st.fragment(_draw_files, run_every=None if known else LOOK_S)(desk, wanted, known, files, key)
 

@@ -19,6 +19,7 @@ from components import (
     sweep_grid,
     sweep_life,
     sweep_measures,
+    sweep_needs,
     sweep_out,
     sweep_state,
     sweep_tiles,
@@ -27,7 +28,6 @@ from components.escape import plain
 from components.sweep_grid import Sent, Wanted
 from components.sweep_state import Planned
 from models import labels
-from models.amounts import size
 from models.errors import PlaygroundError
 from models.family import main_text
 from models.params import ParamField, in_effect
@@ -38,7 +38,7 @@ from models.sweeps import values as sweep_values
 from models.sweeps.cells import Cell, Plan
 from models.sweeps.results import Result
 from models.sweeps.spec import Sweep
-from models.types import Output, Request, Run
+from models.types import Output, Run
 
 if TYPE_CHECKING:
     from components.desk import Desk
@@ -152,40 +152,13 @@ def _cost(desk: Desk, budget_s: float) -> tuple[bool, list[str]]:
         return False, [error.message]
     catalog, jobs = desk.session.catalog, desk.session.jobs
     cost = sweeping.cost(catalog, found.plan, len(found.plan.distinct) - len(found.left), jobs.rates)
-    words = [cost.words, *_needs(desk, found, cost.to_make)]
+    words = [cost.words, *sweep_needs.words(desk, found, cost.seconds)]
     if budget_s and budget_s < cost.seconds:
         each = cost.seconds / max(1, cost.to_make)
         words.append(
             f"about {min(cost.to_make, max(1, int(budget_s / max(each, 1e-6)))):,} of them in {budget_s:,.0f} s"
         )
     return True, [*found.plan.said, " · ".join(words)]
-
-
-def _needs(desk: Desk, found: Planned, to_make: int) -> list[str]:
-    """Say how much memory the largest cell asks for, and how much room the results take on the disk."""
-    jobs, plan = desk.session.jobs, found.plan
-    if found.needs < 0:
-        found.needs = max((_needed(desk, cell.request) for cell in plan.distinct), default=0)
-    most = found.needs
-    budget = jobs.engine.state().budget_bytes or jobs.settings.memory_bytes or 0  # before a worker has said it
-    words = [f"up to {size(most)} of memory"] if most else []
-    if most and budget and most > budget:
-        words = [
-            f"needs up to {size(most)} of memory; at most {size(budget)} is free for it: the cells above that fail"
-        ]
-    models = {cell.request.model for cell in plan.distinct}
-    runs = [run for run in jobs.store.runs(desk.session.owner, limit=50) if run.request.model in models and run.outputs]
-    if runs and to_make:
-        held = sum(sweep_out.stored_bytes(desk, one) for run in runs for one in run.outputs) / len(runs)
-        words.append(f"about {size(round(held * to_make))} on the disk")
-    return words
-
-
-def _needed(desk: Desk, request: Request) -> int:
-    spec_, family = desk.session.catalog[request.model], desk.session.catalog.family(request.model)
-    params = desk.session.catalog.validate(request)
-    # the libraries that a first run imports too: the page does not know whether there was one
-    return int(family.needed_bytes(spec_) + family.run_bytes(spec_, request, params) + family.libraries_bytes)
 
 
 def run(desk: Desk) -> None:

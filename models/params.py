@@ -7,6 +7,7 @@ A family declares a `Params` class; `describe` turns it, narrowed by a catalogue
 from __future__ import annotations
 
 import difflib
+import math
 import operator
 import types
 import typing
@@ -20,33 +21,11 @@ from pydantic.fields import FieldInfo
 
 from models.conditions import Above, ShownIf, above, as_condition
 from models.errors import BadParam
+from models.hints import Cost, hint
 from models.types import SEED_MAX, is_number, is_text
 
-__all__ = ["Above", "ShownIf", "above"]  # a family declares with these; see models.conditions
+__all__ = ["Above", "ShownIf", "above", "hint"]  # a family declares with these; see models.conditions
 FieldType = Literal["number", "integer", "toggle", "choice", "tags", "text", "seed"]
-Cost = Literal["", "each", "side", "limit"]
-_HINTS = {"label", "step", "group", "advanced", "live", "log", "shown_if", "unit", "neutral", "neutral_unless", "cost",
-          "names", "was"}  # fmt: skip
-
-
-def hint(**hints: Any) -> dict[str, Any]:
-    """Build the `json_schema_extra` of a params field.
-
-    `label` (else made from the name), `step`, `group` (heading), `advanced` (folded away), `live` (a move redraws
-    the form), `log` (logarithmic slider), `unit`, `names` (from each choice to what pages call it), and
-    `shown_if={"other": [values]}`: the field acts, and is shown, only while every named field has one of the listed
-    values, or is `above` a number. At the value `neutral`, or one of a tuple of them, it has no effect, unless
-    `neutral_unless` holds, written as `shown_if` is; off (None), an empty text and an empty list never have one.
-    `cost`: "each", the run's time grows in proportion to the number; "side", with its root; "limit", it is as long as
-    it likes up to the number. `was=(least, most)`: the range of older requests; what lies outside of today's had the
-    effect of its nearest end and is taken for that. Raises `TypeError` for any other hint.
-    """
-    unknown = set(hints) - _HINTS
-    if unknown:
-        raise TypeError(f"unknown hint {sorted(unknown)}; allowed: {sorted(_HINTS)}")
-    if hints.get("cost", "") not in typing.get_args(Cost):
-        raise TypeError(f"cost is {hints['cost']!r}; allowed: each, side, limit")
-    return hints
 
 
 class Params(BaseModel):
@@ -87,7 +66,8 @@ class ParamField:
     `ge`, `le` and `step` are set for numbers; `optional` means that None ("off") is allowed; `default` is the
     model's own. `shown_if` maps another field's name to the values under which this one acts. At the values in
     `neutral` it has no effect, unless `neutral_unless` holds; `cost` says how the run's time follows it, `names` what
-    pages call its choices, `was` is the range of older requests (see `hint`).
+    pages call its choices, `was` is the range of older requests, `counts` says that it is how many outputs are made,
+    or answers listed (see `hint`).
     """
 
     name: str
@@ -113,6 +93,7 @@ class ParamField:
     cost: Cost = ""
     names: Mapping[str, str] = field(default_factory=dict)
     was: tuple[float, float] | None = None
+    counts: bool = False
 
 
 class Narrowing(BaseModel):
@@ -205,6 +186,11 @@ def values_in_effect(fields: Sequence[ParamField], values: Mapping[str, Any]) ->
         for item in fields
         if holds(item.shown_if) and not is_neutral(item, values[item.name])
     }
+
+
+def counted(fields: Sequence[ParamField], values: Mapping[str, Any]) -> int:
+    """Return how many outputs a run has by its settings that count them; `values` may leave defaults out."""
+    return math.prod(int(values.get(item.name, item.default) or 1) for item in fields if item.counts)
 
 
 def neutral_values(params: type[Params]) -> dict[str, Any]:
@@ -358,6 +344,7 @@ def _describe_field(name: str, info: FieldInfo) -> ParamField:
         "cost": extra.get("cost", ""),
         "was": extra.get("was"),
         "names": extra.get("names", {}),
+        "counts": bool(extra.get("counts", False)),
     }
     if kind in (int, float):
         if ge is None or le is None:

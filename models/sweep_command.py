@@ -55,7 +55,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
         shell.tell(sentence)
     if options.budget_s is not None and making.kept < len(cells):
         shell.tell(
-            f"The {options.budget_s:g} s begin when the first cell is made: libraries and model are loaded before it."
+            f"The {options.budget_s:g} s begin once the first cell is there: libraries and model are loaded with it."
         )
 
     def read_file(output: Output) -> bytes:
@@ -93,7 +93,8 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
         "effects": [one.to_plain() for one in seen.told],
     }  # fmt: skip
     if not options.json:
-        for sentence in _words(seen.told):
+        rule = measured.rule([one.effect for one in seen.told])
+        for sentence in (*_words(seen.told), *([rule] if rule else [])):
             shell.say(sentence)
         shell.say(_summary(counts, len(cells) - len(made), folder))
     shell.say(json.dumps(told, ensure_ascii=True))
@@ -108,6 +109,8 @@ def _planned(options: argparse.Namespace, settings: Settings) -> tuple[LocalEngi
     except OSError as error:
         raise BadInput(f"The file {file} cannot be read ({error.strerror}).") from error
     sweep = read(data, str(file))
+    engine = LocalEngine(settings)
+    found = plan(engine.catalog, sweep)
     if not options.out:
         raise BadInput("--out is missing: name the folder that the sweep's results go into.")
     folder = Path(options.out)
@@ -119,8 +122,6 @@ def _planned(options: argparse.Namespace, settings: Settings) -> tuple[LocalEngi
         raise BadInput(f"--out: {folder} is a file. Name a folder for the sweep's results.")
     if options.budget_s is not None and not 0 < options.budget_s < math.inf:
         raise BadInput(f"--budget-s is {options.budget_s:g}; it must be a number of seconds above 0.")
-    engine = LocalEngine(settings)
-    found = plan(engine.catalog, sweep)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -150,7 +150,7 @@ class Rates:
     def learn(self, work: Work, run: Run) -> None:
         """Take in a finished run of that work; one that was stopped, failed or tells no time teaches nothing."""
         spent = run.stats.get("seconds")
-        if not work.of or run.status != "done" or not is_number(spent):
+        if not work.of or run.status != "done" or not is_number(spent) or run.stats.get("made_before"):
             return
         assert spent is not None
         seconds = float(spent) - float(run.stats.get("load_s") or 0.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -114,9 +115,13 @@ class Job:
         """Return for how many seconds it has been set aside."""
         return self.rested_s + (0.0 if self.resting_since is None else now - self.resting_since)
 
+    def left_s(self, now: float) -> float:
+        """Return the seconds that are left of its budget."""
+        return math.inf if self.budget_s is None else self.budget_s - self.ran_s(now)
+
     def is_spent(self, now: float) -> bool:
         """Say whether its budget is used up; the first request is made whatever the budget is."""
-        return self.budget_s is not None and bool(self.runs) and self.ran_s(now) >= self.budget_s
+        return bool(self.runs) and self.left_s(now) <= 0
 
     def sorted(self, left: list[int]) -> list[int]:
         """Return the indices of the requests that are left, the next one first; where `choose` fails, as they are."""

@@ -37,7 +37,8 @@ LOOK_S = 0.5  # while a job waits
 
 class Jobs:
     """Queue, run and keep jobs. `validate` checks a request as the catalogue does; `alive` says whether a session is
-    still there; `weigh` says what a request asks for; `group` how many of the first of some may be made at once.
+    still there; `weigh` says what a request asks for; `group` how many of the first of some may be made at once;
+    `made_before` which of a job's requests need not be made.
     """
 
     def __init__(
@@ -45,13 +46,14 @@ class Jobs:
         validate: Callable[[Request], object], alive: Callable[[str], bool] = lambda session: True,
         weigh: Callable[[Request], Work] = lambda request: Work(),
         group: Callable[[Sequence[Request]], int] = lambda requests: 1,
+        made_before: Callable[[Job], Sequence[tuple[int, Run]]] = lambda job: (),
     ) -> None:  # fmt: skip
         self.engine = engine
         self.calls = Calls(engine)
         self.store = store
         self.settings = settings
         self.rates = Rates(settings.data_dir / "rates.json")
-        self._validate, self._weigh, self._group = validate, weigh, group
+        self._validate, self._weigh, self._group, self._made_before = validate, weigh, group, made_before
         self._attendance = Attendance(alive, settings.gone_after_s)
         self._guard = threading.Condition()
         self._jobs: dict[str, Job] = {}
@@ -247,6 +249,8 @@ class Jobs:
                 self._finish(job, state)
 
     def _run(self, job: Job) -> None:
+        for index, run in self._made_before(job):
+            self._add(job, index, run)
         while left := [index for index in range(len(job.requests)) if index not in job.made]:
             with self._guard:
                 self._let_pass(job)
@@ -256,7 +260,7 @@ class Jobs:
             with self._guard:
                 job.turn_to(left[0], time.time())
                 before, ran_s = len(job.runs), job.ran_s(time.monotonic())
-            if (many := self._at_once(job, left, ran_s)) > 1:
+            if (many := self._at_once(job, left)) > 1:
                 self._run_together(job, left[:many])
             else:
                 self._add(job, left[0], self._run_one(job, job.requests[left[0]]))
@@ -264,15 +268,15 @@ class Jobs:
                 runs, took_s = job.runs[before:], job.ran_s(time.monotonic()) - ran_s
             self.rates.learn_around(job.works[left[0]], runs, took_s)
 
-    def _at_once(self, job: Job, left: Sequence[int], ran_s: float) -> int:
+    def _at_once(self, job: Job, left: Sequence[int]) -> int:
         """Return how many of the requests that are left are made at once: no more than the job's budget leaves for."""
         ahead = job.ahead(left)
         many = self._group(ahead) if len(ahead) > 1 else 1
-        return self.rates.fitting([job.works[at] for at in left[:many]], (job.budget_s or float("inf")) - ran_s)
+        return self.rates.fitting([job.works[index] for index in left[:many]], job.left_s(time.monotonic()))
 
     def _run_together(self, job: Job, places: Sequence[int]) -> None:
         """Run some of a job's requests at once; each gets its run as it ends, if it does not begin after Stop."""
-        created_at, requests = time.time(), [job.requests[place] for place in places]
+        created_at, requests, broken = time.time(), [job.requests[place] for place in places], None
         try:
             for index, event in self.engine.generate_together(requests, job.stop):
                 place, error = places[index], event if isinstance(event, PlaygroundError) else None
@@ -291,13 +295,10 @@ class Jobs:
             raise
         except Exception as problem:
             log.exception("runs of %s failed", requests[0].model)
-            error = internal(problem)
-            for place in places:
-                if place not in job.made:
-                    self._add(job, place, job.run_of(job.requests[place], created_at, None, error))
+            broken = internal(problem)
         for place in places:
-            if place not in job.made and not job.stop.asked:
-                self._add(job, place, job.run_of(job.requests[place], created_at, None, None))
+            if place not in job.made and (broken or not job.stop.asked):
+                self._add(job, place, job.run_of(job.requests[place], created_at, None, broken))
 
     def _add(self, job: Job, index: int, run: Run) -> None:
         """Keep the run of one of a job's requests."""
@@ -314,8 +315,7 @@ class Jobs:
             job.made.add(index)
             job.preview = None
             job.version += 1
-            if run.error:
-                job.error = run.error
+            job.error = run.error or job.error
 
     def _let_pass(self, job: Job) -> None:
         """Wait before a request while a short run of somebody else goes first, as between two steps.

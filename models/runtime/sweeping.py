@@ -128,10 +128,15 @@ class SweepCost:
         return " · ".join(parts)
 
 
+def seconds(catalog: Catalog, requests: Sequence[Request], rates: Rates) -> float:
+    """Forecast what the queue takes for a sweep's requests, several at once where their family can."""
+    at_once = len(requests) > 1 and how_many(catalog, requests[:2]) > 1
+    return sum(rates.seconds(work_of(catalog, request), at_once) for request in requests)
+
+
 def cost(catalog: Catalog, plan: Plan, kept: int, rates: Rates) -> SweepCost:
     """Forecast a sweep of whose distinct cells `kept` are there already, by what this machine has measured."""
     works = [work_of(catalog, cell.request) for cell in plan.distinct]
     share = (len(works) - kept) / len(works) if works else 0.0
-    at_once = len(works) > 1 and how_many(catalog, [cell.request for cell in plan.distinct[:2]]) > 1
-    seconds = sum(rates.seconds(work, at_once) for work in works) * share
-    return SweepCost(len(plan.cells), kept, len(works) - kept, seconds, all(rates.knows(work) for work in works))
+    whole_s = seconds(catalog, [cell.request for cell in plan.distinct], rates)
+    return SweepCost(len(plan.cells), kept, len(works) - kept, whole_s * share, all(map(rates.knows, works)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -118,6 +118,15 @@ class _Model:
 def _model(catalog: Catalog, name: Any) -> _Model:
     spec = catalog[str(name)]
     return _Model(catalog, spec.id, catalog.family(spec.id).fields(spec))
+
+
+def takes(catalog: Catalog, request: Request, model: str, names: Iterable[str] = ()) -> bool:
+    """Say whether a model can make a request of another one as a cell of its sweep, along axes of these names."""
+    known = _model(catalog, model)
+    if any(True for name in names for _ in _axis_problems(Axis(name, ()), known)):
+        return False
+    base = catalog.current(request)
+    return not _problem(catalog, _request(known, base, {MODEL: known.id})[0])
 
 
 def _check_axes(sweep: Sweep, known: Mapping[str, _Model]) -> None:

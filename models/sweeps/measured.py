@@ -99,11 +99,6 @@ def heat(plan: Plan, values: Numbers) -> list[float | None]:
     ]  # fmt: skip
 
 
-def effects(plan: Plan, by_measure: Mapping[str, Numbers]) -> list[Effect]:
-    """Return what each step along each axis does, corrected over all the measures that are given together."""
-    return noise.effects({name: grid(plan, values) for name, values in by_measure.items()}, seed_axis(plan))
-
-
 def effects_apart(
     folder: Path | None, *, values: Mapping[str, Sequence[float | None]], shape: Sequence[int], seeds: int | None
 ) -> list[list[Any]]:
@@ -119,9 +114,15 @@ def effects_apart(
     ]
 
 
-def effects_asked(plan: Plan, by_measure: Mapping[str, Numbers]) -> dict[str, Any]:
-    """Return the options of `effects_apart` for a sweep."""
-    values = {name: [found.get(cell.number) for cell in plan.cells] for name, found in by_measure.items()}
+def effects_asked(plan: Plan, offers: Mapping[str, Offer], by_measure: Mapping[str, Numbers]) -> dict[str, Any]:
+    """Return the options of `effects_apart` for a sweep of which all that is on offer was measured.
+
+    One rule for page, files and shell: effects are told of every steady measure that differs anywhere, and corrected
+    over all of them, whichever are looked at. So where nothing has an effect, no more than `noise.ALPHA` of sweeps show
+    one anywhere, and what is real does not depend on what is chosen.
+    """
+    told = varying({name: found for name, found in by_measure.items() if offers[name].measure.steady})
+    values = {name: [found.get(cell.number) for cell in plan.cells] for name, found in told.items()}
     return {"values": values, "shape": list(plan.sweep.shape), "seeds": seed_axis(plan)}
 
 
@@ -157,6 +158,19 @@ class Told:
         return {"measure": self.offer.name, **known, "verdict": effect.verdict, "words": self.words}
 
 
+def rule(told: Iterable[Effect]) -> str:
+    """Say by which rule effects are told, the same on page, in files and in a shell; "" for none."""
+    every = list(told)
+    if not every:
+        return ""
+    steps, measures = len(every), len({one.measure for one in every})
+    over = f"{steps} step{'s' * (steps != 1)}" + (f" of {measures} measures" if measures > 1 else "")
+    return (
+        f"Real means larger than what seeds alone do, by a permutation test corrected over all {over}, shown or not. "
+        f"Where nothing has an effect, at most {noise.ALPHA:.0%} of sweeps show any."
+    )
+
+
 def tell(catalog: Catalog, plan: Plan, told: Iterable[Effect], by_name: Mapping[str, Offer]) -> list[Told]:
     """Return the words of effects, the real ones first, then the larger in units of seed noise."""
     found = []
@@ -177,9 +191,9 @@ def verdict(plan: Plan, effect: Effect) -> str:
         return noise.words(effect)
     shape, seeds = plan.sweep.shape, seed_axis(plan)
     tried = [many for at, many in enumerate(shape) if at != seeds and many > 1]
-    values, have = shape[effect.axis], 1 if seeds is None else shape[seeds]
-    needed = noise.seeds_needed(values, len(tried), math.prod(tried) // values)
-    missing = f"at least {needed} needed" if needed > have else "some results have no value"
+    have = 1 if seeds is None else shape[seeds]
+    needed = noise.seeds_needed(effect.values, len(tried), math.prod(tried) // shape[effect.axis])
+    missing = f"at least {needed} needed" if needed > have else "too many results have no value"
     return f"{noise.words(effect)} ({missing})"
 
 

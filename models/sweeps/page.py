@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from models.sweeps import measured
 from models.sweeps.cells import Cell, Plan, label, words
 from models.sweeps.results import Results, of, state
 from models.sweeps.spec import INPUT, MODEL, SEED
@@ -64,6 +65,7 @@ def to_html(
         told=" · ".join([*same, f"{made} of {len(plan.cells)} cells"]),
         said=plan.said, rows=rows, columns=columns, panels=panels, spec=plan.sweep.to_json(),
         tabs=_axis(labels, tabs, 2), strip=_axis(labels, strip, 3), strip_words=strip, effects=effects,
+        rule=measured.rule([one.effect for one in effects]),
         nonce=secrets.token_urlsafe(16),
     )  # fmt: skip
 

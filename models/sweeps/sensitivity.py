@@ -85,8 +85,9 @@ class Trial:
 def trial(catalog: Catalog, request: Request, seeds: int = SEEDS_MOST) -> Trial:
     """Return what is run to find out what matters in a request; one seed alone where chance has no part in it.
 
-    A setting that does nothing in the request is left out, and one whose step makes no other request. Raises `BadParam`
-    and `BadInput` for a request that cannot run, and `UnknownModel`.
+    A setting that does nothing in the request is left out, one whose step makes no other request, and one that only
+    says how many outputs are made or answers listed: that is nothing of a result. Raises `BadParam` and `BadInput` for
+    a request that cannot run, and `UnknownModel`.
     """
     request = catalog.current(request)
     values = {**catalog.validate(request).model_dump(mode="json"), SEED: request.seed}
@@ -97,7 +98,7 @@ def trial(catalog: Catalog, request: Request, seeds: int = SEEDS_MOST) -> Trial:
     base = Cell(0, (0, 0), request, 0)
     rows, nudges, still = [], list[Nudge](), []
     for item in acting:
-        if item.type == "seed":
+        if item.type == "seed" or item.counts:
             continue
         steps = nudged(item, values[item.name])
         step, there = next(
@@ -152,14 +153,14 @@ def seeds_fitting(found: Trial, budget_s: float, seconds: Callable[[Cell], float
 
 
 def cost_words(found: Trial, left: int, seconds: float, budget_s: float) -> str:
-    """Say what a trial takes: "21 settings × 4 seeds: 85 runs, 80 of them to make, about 40 s, at most 60 s"."""
+    """Say what a trial takes: "21 settings × 4 seeds: 85 runs, about 90 s in all, and it stops after 60 s"."""
     seeds = f"{len(found.seeds)} seed{'s' * (len(found.seeds) != 1)}"
     whole = len(found.plan.distinct)
     to_make = "all here already" if not left else f"{left:,} of them to make" if left < whole else ""
     time = (
         f"about {span(seconds)}"
         if seconds <= budget_s
-        else f"about {span(seconds)}, of which {span(budget_s)} are spent"
+        else f"about {span(seconds)} in all, and it stops after {span(budget_s)}"
     )
     settings = f"{len(found.nudges)} setting{'s' * (len(found.nudges) != 1)}"
     return ", ".join(part for part in (f"{settings} × {seeds}: {whole:,} runs", to_make, time if left else "") if part)

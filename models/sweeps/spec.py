@@ -93,7 +93,8 @@ def read(data: bytes | str, name: str = "The sweep file") -> Sweep:
     content = _content(data, name)
     version = content.get("v") if isinstance(content, dict) else None
     if isinstance(content, dict) and (type(version) is not int or version != VERSION):
-        raise BadInput(f"{name} has the version v = {_shown(version)}; this playground reads v = {VERSION}.")
+        given = "does not say its version" if version is None else f"has the version v = {_shown(version)}"
+        raise BadInput(f'{name} {given}; this playground reads "v": {VERSION}.')
     try:
         file = _File.model_validate(content)
     except ValidationError as error:
@@ -145,14 +146,35 @@ def _axis_faults(sweep: Sweep) -> Iterator[str]:
             yield f"{where} has an object among its values; a value is a number, a text, true, false, null or a list"
 
 
+_KINDS = {
+    "model": "an object with names and values", "dict": "an object with names and values", "list": "a list",
+    "string": "a text", "int": "a whole number", "float": "a number", "bool": "true or false",
+}  # fmt: skip
+
+
 def _fault(one: Any) -> str:
+    """Say in plain words what pydantic says of one part."""
     where = ".".join(str(part) for part in one["loc"]) or "it"
-    kind = one["type"]
+    kind, bounds, given = one["type"], one.get("ctx", {}), one["input"]
     if kind == "missing":
         return f"{where} is missing"
     if kind == "extra_forbidden":
         return f"{where} is not known"
-    return f"{where} is {_shown(one['input'])}; {one['msg'][:1].lower()}{one['msg'][1:]}"
+    short = kind.endswith("too_short")
+    if short and not given:
+        return f"{where} is empty; at least one is needed"
+    if short or kind.endswith("too_long"):
+        limit = bounds.get("min_length" if short else "max_length")
+        what = " characters" if isinstance(given, str) else ""
+        wanted = f"{limit:,} or more" if short else f"at most {limit:,}"
+        return f"{where} has {len(given):,}{what}; it must have {wanted}"
+    for name, said in (("ge", "or more"), ("le", "or less")):
+        if name in bounds:
+            return f"{where} is {_shown(given)}; it must be {bounds[name]:,} {said}"
+    if (name := kind.split("_", 1)[0]) in _KINDS:
+        return f"{where} is {_shown(given)}; it must be {_KINDS[name]}"
+    said = one["msg"].removeprefix("Value error, ")
+    return f"{where} is {_shown(given)}: {said[:1].lower()}{said[1:]}"
 
 
 def _refuse(name: str, faults: list[str]) -> NoReturn:
@@ -162,9 +184,10 @@ def _refuse(name: str, faults: list[str]) -> NoReturn:
 
 
 def _shown(value: Any) -> str:
+    """Return a value as it stands in a file of JSON, cut where it is long."""
     if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 200:
         return "a huge number"
-    return _short(repr(value))
+    return _short(json.dumps(value, ensure_ascii=False, default=repr))
 
 
 def _short(text: str) -> str:

@@ -29,43 +29,42 @@ Call = Callable[..., Any]  # a decoder's, or `measuring.here`
 
 @dataclass(frozen=True)
 class Measured:
-    """Hold what was measured of a sweep: `columns` by cell and name, and what its axes do (`told`).
-
-    Effects are corrected over all measures together, those that the page shows over the chosen ones alone.
-    """
+    """Hold what was measured of a sweep: `columns` by cell and name, and what its axes do (`told`)."""
 
     columns: dict[int, dict[str, float]] = field(default_factory=dict)
     told: list[Told] = field(default_factory=list)
 
 
-def wanted(catalog: Catalog, settings: Settings, plan: Plan, results: Results) -> list[Wanted]:
+def wanted(catalog: Catalog, settings: Settings, plan: Plan, results: Results, reference: int = 0) -> list[Wanted]:
     """Return all values that `measure` finds out."""
-    return [one for of_name in _wanted(catalog, settings, plan, results)[1].values() for one in of_name.values()]
+    of_names = _wanted(catalog, settings, plan, results, reference)[1]
+    return [one for of_name in of_names.values() for one in of_name.values()]
 
 
 def _wanted(
-    catalog: Catalog, settings: Settings, plan: Plan, results: Results
+    catalog: Catalog, settings: Settings, plan: Plan, results: Results, reference: int
 ) -> tuple[dict[str, Offer], dict[str, dict[int, Wanted]]]:
     """Return the measures by name, and which of their values can be had, by name and number of the cell."""
     offers = {one.name: one for one in measured.of_sweep(catalog, settings, plan, results)}
-    return offers, {name: measured.wanted(catalog, plan, results, offer) for name, offer in offers.items()}
+    return offers, {name: measured.wanted(catalog, plan, results, offer, reference) for name, offer in offers.items()}
 
 
 def measure(
     catalog: Catalog, settings: Settings, store: Store, plan: Plan, results: Results, read: Read, call: Call, *,
     size: Callable[[Output], int] = lambda output: len(output.data), said: Callable[[int, int], None] | None = None,
+    reference: int = 0,
 ) -> Measured:  # fmt: skip
     """Measure what there is of a sweep, each value once: heavy ones are kept in the store.
 
     `read` and `call` are those of `measuring.heavy`, `size` that of `measuring.cheap`; `said(known, wanted)` hears how
-    far it is. A sweep of one cell has effects on nothing.
+    far it is. `reference` is the number of the cell that others are compared with. A sweep of one cell has effects on
+    nothing.
     """
-    offers, found = _wanted(catalog, settings, plan, results)
+    offers, found = _wanted(catalog, settings, plan, results, reference)
     every = [one for of_name in found.values() for one in of_name.values()]
     values = measuring.values(store, every, read, call, size=size, said=said)
     by_name = {name: numbers for name, of_name in found.items() if (numbers := measured.numbers(of_name, values))}
-    steady = {name: numbers for name, numbers in by_name.items() if offers[name].measure.steady}
-    asked = measured.effects_asked(plan, measured.varying(steady))
+    asked = measured.effects_asked(plan, offers, by_name)
     try:
         effects = measured.effects_from(call(measured.effects_apart, said="sweep", **asked))
     except PlaygroundError as error:  # the values are there all the same

@@ -177,7 +177,7 @@ class CausalLMParams(Params):
     )  # fmt: skip
     num_variants: int = Field(
         1, ge=1, le=4, description="How many continuations are written for the same prompt, side by side.",
-        json_schema_extra=hint(label="Variants", neutral=1, group="Output", shown_if=_SAMPLING),
+        json_schema_extra=hint(label="Variants", neutral=1, counts=True, group="Output", shown_if=_SAMPLING),
     )  # fmt: skip
     stop: list[str] = Field(
         default_factory=list, max_length=4, description="The text ends where one of these strings appears; the "

@@ -36,7 +36,7 @@ class Seq2SeqParams(Params):
     alternatives: int = Field(
         1, ge=1, le=8, description="How many finished candidates of each part are shown with their scores, at most as "
                                    "many as beams. 1: the best alone.",
-        json_schema_extra=hint(label="Alternatives", group="Search", shown_if=_BEAMS),
+        json_schema_extra=hint(label="Alternatives", counts=True, group="Search", shown_if=_BEAMS),
     )  # fmt: skip
     do_sample: bool = Field(
         False, description="On: draws tokens by chance, so that each seed gives another text. Off: the likeliest text.",
@@ -112,7 +112,7 @@ class ClassifierParams(Params):
     )  # fmt: skip
     top_labels: int = Field(
         5, ge=1, le=20, description="How many of the likeliest labels are listed.",
-        json_schema_extra=hint(label="Labels listed", group="Answer"),
+        json_schema_extra=hint(label="Labels listed", counts=True, group="Answer"),
     )  # fmt: skip
 
 

@@ -40,7 +40,7 @@ def tells(viewer):
     return [value for value in VALUES if str(value) in text]
 
 
-def test_a_quiz_is_made_of_a_sweep_and_opens_by_its_link_in_another_browser(session):
+def test_a_quiz_is_made_of_a_sweep_and_opens_by_its_link_in_another_browser(session, app):
     link = quiz.link_to("http://x/text", Quiz(SWEEP, "order", "temperature", (), 7)).split("quiz=")[1]
     first = session().open("text", quiz=link)
     first.sees("Put in order: Temperature")
@@ -56,6 +56,10 @@ def test_a_quiz_is_made_of_a_sweep_and_opens_by_its_link_in_another_browser(sess
     assert second.page.evaluate("document.documentElement.scrollWidth <= 390")
     second.page.reload()
     second.sees("1 of 2")
+    tab = second.context.new_page()
+    tab.goto(app.url("text"))
+    tab.get_by_role("button", name="Run", exact=True).wait_for()  # an ordinary page
+    tab.close()
     second.button("Leave the quiz").click()
     second.button("Run").wait_for()
 

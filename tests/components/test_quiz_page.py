@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from components import rooms, sweep_page, sweep_tiles
+from components import quiz_state, rooms, sweep_page, sweep_tiles
 from components.modality import Tile
 from models.settings import Settings
 from models.sweeps import cells, quiz, votes
@@ -32,6 +32,11 @@ def packed(made):
 
 def opened_by_link(pages, made):
     return pages.open(PAGE, quiz=packed(made))
+
+
+def address(page):
+    """Return what a page's address says of the quiz that stands in its tab."""
+    return {name: page.query_params[name] for name in page.query_params if name == quiz_state.MARK}
 
 
 def everything(page):
@@ -124,11 +129,39 @@ def test_a_reload_goes_on_where_it_was_and_leaving_brings_the_page_back(pages):
     page.radio[0].set_value(0).run()
     next(one for one in page.button if one.label == "Next").click()
     page.run()
-    again = pages.open(PAGE)
+    again = pages.open(PAGE, **address(page))
     assert "2 of 6" in everything(again)
     press(again, "text-quiz-leave")
     assert again.text_area
+    assert not address(again)
     assert any("states" in json.loads(item.proto.json) for item in again.get("bidi_component"))  # the sweep's grid
+
+
+def test_a_quiz_stands_in_its_own_tab_alone(pages):
+    page = opened_by_link(pages, Quiz(SWEEP, "order", "temperature", (), 3))
+    other = pages.open(PAGE)
+    assert other.text_area
+    assert not messages(other)
+    second = opened_by_link(pages, Quiz(SWEEP, "guess", "temperature", (), 3))
+    press(second, "text-quiz-leave")
+    again = pages.open(PAGE, **address(page))
+    assert again.title[0].value.replace("\\", "") == "Put in order: Temperature"
+    assert not messages(again)
+
+
+def test_a_mark_of_no_quiz_is_an_ordinary_page(pages):
+    page = pages.open(PAGE, sitting="0f0f0f0f")
+    assert page.text_area
+    assert not messages(page)
+    assert not address(page)
+
+
+def test_of_many_quizzes_the_newest_are_kept(pages):
+    first = opened_by_link(pages, Quiz(SWEEP, "order", "temperature", (), 0))
+    for seed in range(quiz_state.KEPT_MOST):
+        last = opened_by_link(pages, Quiz(SWEEP, "order", "temperature", (), seed + 1))
+    assert pages.open(PAGE, **address(first)).text_area
+    assert not pages.open(PAGE, **address(last)).text_area
 
 
 def test_cells_that_are_there_are_not_made_again_and_some_questions_can_be_asked_without_the_rest(pages):
@@ -198,8 +231,10 @@ def test_a_link_that_cannot_be_opened_is_a_sentence_and_the_page_is_there(pages,
 def test_a_quiz_of_another_version_leaves_the_page_as_it_is(pages):
     page = pages.open(PAGE)
     press(page, "run")
-    pages.store.save_note(owner(pages), "text-quiz", {"quiz": '{"v": 7}', "asked": "x", "answers": 3})
-    assert pages.open(PAGE).text_area
+    kept = {"ab": {"quiz": '{"v": 7}', "asked": "x", "answers": 3}, "cd": 7}
+    pages.store.save_note(owner(pages), "text-quizzes", kept)
+    assert pages.open(PAGE, sitting="ab").text_area
+    assert pages.open(PAGE, sitting="cd").text_area
 
 
 # -- what a cell shows -------------------------------------------------------------------------------------------------

@@ -3,12 +3,14 @@
 import json
 import re
 import time
+from functools import partial
 
 import numpy as np
 import pytest
 
-from components import sweep_grid
-from models.sweeps import cells
+from components import result, sweep_grid, sweep_measures
+from models import measuring
+from models.sweeps import cells, kept, whole
 from models.sweeps.spec import Axis, Sweep
 from models.text.kept import Kept, pack
 from models.types import Request
@@ -61,6 +63,17 @@ def choose(page, label, value):
     return page
 
 
+def measured(page):
+    """Draw a page again until all that tells effects is measured, as its fragment does."""
+    limit = time.monotonic() + 60
+    while "Measuring: " in said(page) or "Comparing with what seeds alone do" in said(page):
+        assert time.monotonic() < limit
+        time.sleep(0.1)
+        page.run()
+    assert not page.exception, page.exception
+    return page
+
+
 def tables(page):
     """Return the tables of effects."""
     found = [item.value for item in page.markdown if item.value.startswith("| Step")]
@@ -89,19 +102,71 @@ def test_a_measure_colours_the_grid_and_tells_its_effects(pages, grids):
     assert grids["heat"][:4] == [0, pytest.approx(1 / 9), 0, pytest.approx(1 / 9)]
     assert grids["heat"][-1] == 1
     assert "none at 4 words, full at 13 words" in said(page)
+    page = measured(page)
     assert "Temperature 0.4 → 1.2 | words +8 words | **13.9 × seed noise**" in said(page)
+    assert "corrected over all " in said(page)
     page = choose(page, "Show effects on", ["distinct_1"])
-    assert "distinct-1" in said(page)
+    assert "The same in all cells: Distinct-1." in said(page)
+
+
+def rows(page):
+    """Return the steps that are told, and their verdicts, by the words of a change's measure."""
+    return {
+        tuple(part.strip() for part in line.split("|")[1:4])
+        for table in tables(page) for line in table.splitlines()[2:]
+    }  # fmt: skip
+
+
+def test_what_is_real_does_not_depend_on_what_is_shown_and_the_downloads_say_the_same(pages, grids):
+    page = swept(pages, pages.open(PAGE), ("temperature", (0.4, 0.8, 1.2)), SEEDS)
+    alone = rows(measured(choose(page, "Measure", "words")))
+    assert len(alone) == 3
+    others = ["characters", "bits_per_token", "changed_words"]
+    together = rows(measured(choose(page, "Show effects on", others)))
+    assert alone < together
+    again = rows(measured(choose(page, "Measure", "characters")))
+    assert {row for row in again if row[1].startswith("characters")} == {
+        row for row in together if row[1].startswith("characters")
+    }
+    me = owner(pages)
+    sweep = cells.plan(catalog(), Sweep(pages.engine.ran[-1].model_copy(update={"params": {}, "seed": 0}),
+                                        (Axis("temperature", (0.4, 0.8, 1.2)), Axis(*SEEDS))))  # fmt: skip
+    there = kept.found(sweep, kept.causes_of(catalog(), sweep), partial(pages.store.made, me))
+    assert len(there) == 12
+    read = partial(result.stored, pages.jobs)
+    told = whole.measure(catalog(), pages.jobs.settings, pages.store, sweep, there, read, measuring.here,
+                         size=lambda one: pages.store.path(f"sha256:{one.sha256}").stat().st_size).told  # fmt: skip
+    in_file = {(one.step, one.change, f"**{one.verdict}**" if one.effect.verdict == "real" else one.verdict)
+               for one in told}  # fmt: skip
+    assert together <= {tuple(map(sweep_measures._part, row[:2])) + row[2:] for row in in_file}
+
+
+def test_a_measure_of_pairs_takes_the_first_cell_of_the_same_seed_and_says_so(pages, grids):
+    page = swept(pages, pages.open(PAGE), ("temperature", (0.4, 0.8, 1.2)), SEEDS)
+    page = measured(choose(page, "Measure", "changed_words"))
+    assert "Each cell is compared with Temperature 0.4 at the same seed." in said(page)
+    assert {row[0].replace("\\", "") for row in rows(page)} == {"Temperature 0.8 → 1.2"}
+    assert not any("no value" in table for table in tables(page))
+    assert "steps from the reference itself are left out" in said(page)
+
+
+def test_where_only_seeds_are_varied_a_measure_of_pairs_says_what_to_do(pages, grids):
+    page = swept(pages, pages.open(PAGE), SEEDS)
+    page = measured(choose(page, "Measure", "changed_words"))
+    assert "Only seeds are varied, so no cell" in said(page)
+    assert "vary a setting or a text, too" in said(page)
 
 
 def test_with_fewer_seeds_nothing_is_said_to_be_real(pages, grids):
-    page = choose(swept(pages, pages.open(PAGE), ("temperature", (0.4, 1.2)), ("seed", (0, 1, 2))), "Measure", "words")
+    page = swept(pages, pages.open(PAGE), ("temperature", (0.4, 1.2)), ("seed", (0, 1, 2)))
+    page = measured(choose(page, "Measure", "words"))
     assert "too few seeds to tell (at least 6 needed)" in said(page)
     assert not any("**" in table for table in tables(page))
 
 
 def test_of_times_no_effect_is_told(pages, grids):
-    page = choose(swept(pages, pages.open(PAGE), ("temperature", (0.4, 1.2)), SEEDS), "Measure", "run_seconds")
+    page = swept(pages, pages.open(PAGE), ("temperature", (0.4, 1.2)), SEEDS)
+    page = measured(choose(page, "Measure", "run_seconds"))
     assert "no effects are shown" in said(page)
     assert grids["heat"] == [None] * 8  # all alike: no shade
     alike = re.search(r"All the same: ([\d.]+) s\.", said(page))
@@ -139,4 +204,4 @@ def test_a_heavy_measure_comes_from_another_process_and_is_kept(pages, grids):
         page.run()
     assert (grids["heat"][0], grids["heat"][-1]) == (1, 0)  # the warmer, the surer: as the logits say
     runs = [run.id for run in pages.store.runs(owner(pages)) if run.purpose == "sweep"]
-    assert {name for _, name in pages.store.measured(runs)} == {"bits_per_token/1"}
+    assert "bits_per_token/1" in {name for _, name in pages.store.measured(runs)}

@@ -101,17 +101,18 @@ def test_what_was_stopped_goes_on_where_it_was(shell, file, tmp_path, monkeypatc
 def test_a_budget_makes_a_coarse_grid(shell, file, tmp_path):
     code, told, said = shell(file(("seed", tuple(range(9)))), "--out", tmp_path / "out", "--budget-s", "1e-9")
     assert (code, told["computed"], told["waiting"]) == (0, 1, 8)
-    assert "begin when the first cell is made" in said
+    assert "begin once the first cell is there" in said
 
 
 @pytest.mark.parametrize(("content", "options", "words"), [
-    (None, [], "cannot be read"), ("{}", [], "version v = None"), ("x", [], "is not valid JSON"),
+    (None, [], "cannot be read"), ("{}", [], "does not say its version"), ("x", [], "is not valid JSON"),
     ("good", [], "--out is missing"), ("good", ["--out", "FILE"], "is a file. Name a folder"),
     ("good", ["--out", "DIR", "--prompt", "x"], "--prompt does not go with a sweep's file"),
     ("good", ["--out", "DIR", "--budget-s", "-1"], "--budget-s is -1"),
     ("good", ["--out", "DIR", "--budget-s", "inf"], "--budget-s is inf"),
     ("good", ["--out", "x" * 300], "cannot be made (File name too long)"),
-    ("wild", ["--out", "DIR"], "temperature is 99"), ("lost", ["--out", "DIR"], "No file is stored"),
+    ("wild", ["--out", "DIR"], "temperature is 99"), ("wild", [], "temperature is 99"),
+    ("lost", ["--out", "DIR"], "No file is stored"),
 ])  # fmt: skip
 def test_what_cannot_run_is_a_sentence_and_makes_nothing(shell, file, tmp_path, content, options, words):
     path = file(("temperature", (0.5, 99.0) if content == "wild" else (0.5, 1.0)))

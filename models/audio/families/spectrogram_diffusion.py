@@ -66,7 +66,7 @@ class SpectrogramParams(Params):
     )  # fmt: skip
     num_takes: int = Field(
         1, ge=1, le=4, description="How many takes. Take n uses seed + n − 1.",
-        json_schema_extra=hint(label="Takes", neutral=1, cost="each", group="Voice"),
+        json_schema_extra=hint(label="Takes", neutral=1, counts=True, cost="each", group="Voice"),
     )  # fmt: skip
     num_inference_steps: int = Field(
         20, ge=1, le=100, description="Number of denoising steps. Few: slurred or hissing; many: clear, slower.",

@@ -108,7 +108,7 @@ class TuneParams(Params):
     )  # fmt: skip
     num_variants: int = Field(
         1, ge=1, le=4, description="How many tunes. Tune n uses seed + n − 1.",
-        json_schema_extra=hint(label="Tunes", neutral=1, cost="each", group="Sampling"),
+        json_schema_extra=hint(label="Tunes", neutral=1, counts=True, cost="each", group="Sampling"),
     )  # fmt: skip
     instrument: Literal["plucked string", "whistle", "accordion", "organ", "fiddle"] = Field(
         "plucked string", description="What plays the melody.", json_schema_extra=hint(group="Sound"),

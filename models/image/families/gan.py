@@ -51,7 +51,7 @@ class GANParams(Params):
     )  # fmt: skip
     num_images: int = Field(
         1, ge=1, le=8, description="How many images. Image n uses seed + n − 1, as if run alone.",
-        json_schema_extra=hint(label="Images", neutral=1, cost="each", group="Style"),
+        json_schema_extra=hint(label="Images", neutral=1, counts=True, cost="each", group="Style"),
     )  # fmt: skip
     variation_strength: float = Field(
         0.0, ge=0.0, le=1.0, description="Blends this seed's noise with the variation seed's. 0.1: a close "

@@ -65,7 +65,7 @@ class ImageClassifierParams(Params):
 
     top_k: int = Field(
         5, ge=1, le=20, description="How many names are listed, the likeliest first.",
-        json_schema_extra=hint(label="Names listed", step=1, group="Reading"),
+        json_schema_extra=hint(label="Names listed", counts=True, step=1, group="Reading"),
     )  # fmt: skip
 
 

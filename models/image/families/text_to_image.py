@@ -109,7 +109,7 @@ class TextToImageParams(Params):
     )  # fmt: skip
     num_images: int = Field(
         1, ge=1, le=8, description="How many images. Image n uses seed + n − 1, as if run alone.",
-        json_schema_extra=hint(label="Images", neutral=1, cost="each", group="Size"),
+        json_schema_extra=hint(label="Images", neutral=1, counts=True, cost="each", group="Size"),
     )  # fmt: skip
     width: int = Field(
         512, ge=16, le=1024, description="Width of the image. Far from the training size, shapes repeat or break.",

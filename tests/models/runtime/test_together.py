@@ -129,6 +129,18 @@ def test_a_short_run_of_somebody_else_comes_between_two_batches(world):
     assert order == ["short", "d"]
 
 
+def test_no_more_are_made_at_once_than_end_in_what_is_left_of_a_budget(world):
+    world.jobs.rates.learn(Work("fake", 1.0), sized(2.0))  # each of them takes two seconds
+    world.finished("me", world.jobs.submit("me", [ask(one) for one in "abcde"], "sweep", 4.5))
+    assert world.engine.batches[0] == ["a", "b"]
+
+
+def sized(seconds):
+    run = Run(id="1", owner="", job="", request=ask("a"), status="done", created_at=0.0)
+    run.stats = {"seconds": seconds}
+    return run
+
+
 def test_what_was_done_at_once_is_learnt_as_the_part_that_it_took(tmp_path):
     rates, work = Rates(), Work("fake", 10.0, 10.0, 99.0)
     run = Run(id="1", owner="", job="", request=ask("a"), status="done", created_at=0.0)

@@ -54,6 +54,57 @@ def test_the_step_that_acts_is_told_and_the_others_are_not():
     assert words(step).endswith("× seed noise")
 
 
+@pytest.mark.parametrize("shape", [(3, 4), (5, 4), (2, 7), (4, 3, 5)])
+def test_of_two_steps_of_a_measure_along_an_axis_the_larger_is_never_the_less_sure(shape):
+    random = np.random.default_rng(6)
+    told = 0
+    for turn in range(40):
+        made = {name: random.normal(size=shape) * random.lognormal(size=(shape[0], *[1] * (len(shape) - 1)))
+                + random.normal(size=(shape[0], *[1] * (len(shape) - 1))) * 2 for name in "ab"}  # fmt: skip
+        found = effects(made, len(shape) - 1, seed=turn, draws=199)
+        for axis, measure in {(one.axis, one.measure) for one in found}:
+            steps = sorted(
+                (one for one in found if (one.axis, one.measure) == (axis, measure)), key=lambda one: one.ratio
+            )
+            assert [one.p for one in steps] == sorted((one.p for one in steps), reverse=True)
+            verdicts = [one.verdict for one in steps]
+            assert verdicts == sorted(verdicts)  # "noise" before "real", or "few" alone
+            told += len(set(verdicts)) > 1
+    assert told or shape[0] == 2
+
+
+def test_a_trend_that_every_seed_shows_is_real_in_each_of_its_steps_with_four_seeds():
+    random = np.random.default_rng(7)
+    made = np.array([[4.0], [8.0], [12.0]]) + np.array([0.0, 1.0, 0.0, 1.0]) + random.normal(size=(3, 4)) * 0.2
+    assert {one.verdict for one in effects({"a": made, "b": random.normal(size=(3, 4))}, 1) if one.measure == "a"} == {
+        "real"
+    }
+
+
+def test_the_values_at_which_a_measure_has_none_are_left_out_of_its_steps():
+    random = np.random.default_rng(8)
+    far = random.normal(size=(4, 6)) + np.array([[0.0], [0.0], [0.0], [30.0]])
+    far[0] = np.nan  # the reference of a measure of pairs
+    told = effects({"far": far, "words": random.normal(size=(4, 6))}, 1)
+    assert [(one.start, one.end, one.verdict) for one in told if one.measure == "far"] == [
+        (1, 2, "noise"), (2, 3, "real"), (1, 3, "real")
+    ]  # fmt: skip
+    assert [(one.start, one.end) for one in told if one.measure == "words"] == [(0, 1), (1, 2), (2, 3), (0, 3)]
+    assert effects({"far": far[[0, 3]]}, 1) == []  # the reference and one other value: nothing to compare
+
+
+def test_where_no_p_can_be_small_enough_there_are_too_few_seeds():
+    random = np.random.default_rng(9)
+    # of 2⁵ arrangements two are the most extreme ones: p is 2/32 at least
+    apart = random.normal(size=(2, 5)) + np.array([[0.0], [99.0]])
+    assert [one.verdict for one in effects({"a": apart}, 1)] == ["few"]
+    for values, axes, others in ((2, 1, 1), (2, 2, 1), (2, 2, 3), (3, 2, 1), (3, 1, 1), (4, 1, 1)):
+        seeds = seeds_needed(values, axes, others)
+        least = (2 if values == 2 else 2 * values) / math.factorial(values) ** (seeds * others)
+        assert axes * least <= ALPHA
+        assert seeds == 4 or axes * least * math.factorial(values) ** others > ALPHA
+
+
 def test_a_difference_is_paired_by_seed():
     seeds = np.array([0.0, 100.0, -50.0, 7.0, 30.0, -80.0])
     made = np.stack([seeds, seeds + 1, seeds + 1])

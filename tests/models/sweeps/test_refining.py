@@ -46,9 +46,9 @@ def words_apart(pairs):
 
 
 def made(found, rule, budget, apart=words_apart, group=lambda requests: 1):
-    """Return the cells that are made within a budget of so many runs, in their order."""
+    """Return the cells that are made within a budget of so many runs, in their order; time begins behind the first."""
     engine, refiner, done = Steps(rule), Refiner(found, apart), []
-    for result in sweeping.run(engine, coarse_first(found), budget_s=budget, clock=lambda: len(engine.ran),
+    for result in sweeping.run(engine, coarse_first(found), budget_s=budget - 1, clock=lambda: len(engine.ran),
                                choose=refiner.order, group=group):  # fmt: skip
         refiner.take(result.cell.number, result.run)
         done.append(result.cell)

@@ -70,6 +70,29 @@ def test_each_setting_that_acts_is_moved_alone_at_the_same_seeds():
     assert catalog().full(found.cell(temperature, 1).request) == catalog().full(warm)
 
 
+COUNTS = ("Variants", "Tunes", "Images", "Takes", "Alternatives", "Names listed", "Labels listed")
+
+
+@pytest.mark.parametrize("model", sorted(catalog()))
+def test_how_many_outputs_are_made_is_no_setting_of_a_result(model):
+    known = catalog()
+    fields = known.family(known[model].id).fields(known[model])
+    counts = {item.name for item in fields if item.counts}
+    # what a room calls its number of outputs is declared so: a new family that forgets it fails here
+    assert counts == {item.name for item in fields if item.label in COUNTS}
+    if model != MODEL:
+        return
+    found = sensitivity.trial(known, asked())
+    assert counts and not counts & {nudge.item.name for nudge in found.nudges}
+    assert not counts & {item.name for item in found.still}
+
+
+def test_a_model_that_has_no_other_setting_says_so():
+    asked = Request(model="image/emoji-judge", inputs={"image": "sha256:" + "0" * 64}, params={}, seed=0)
+    with pytest.raises(BadParam, match="has no setting here that can be moved by a step"):
+        sensitivity.trial(catalog(), asked)
+
+
 def test_where_a_step_ends_chance_its_result_is_made_once():
     found = sensitivity.trial(catalog(), asked(), seeds=4)
     at = next(at for at, nudge in enumerate(found.nudges) if nudge.item.name == "do_sample")
@@ -106,7 +129,7 @@ def test_seeds_are_as_many_as_the_time_allows_and_two_at_least():
     found = sensitivity.fitting(catalog(), asked(), 1, lambda cell: 1.0)
     assert len(found.seeds) == 2
     words = sensitivity.cost_words(found, 5, 30.0, 10.0)
-    assert words.endswith("5 of them to make, about 30 s, of which 10 s are spent")
+    assert words.endswith("5 of them to make, about 30 s in all, and it stops after 10 s")
     assert sensitivity.cost_words(found, 0, 0.0, 10.0).endswith("all here already")
 
 

@@ -47,12 +47,21 @@ def test_any_sweep_comes_back_from_its_file(axes, seed):
 
 @pytest.mark.parametrize(("data", "words"), [
     ("", "not valid JSON"), (b"\xff\xfe", "not text in UTF-8"), ("[1]", "cannot be used"), ("null", "cannot be used"),
-    ("{\n}x", "line 2"), (changed(v=2), "version v = 2; this playground reads v = 1"), ("{}", "version v = None"),
-    (changed(v="1"), "version v = '1'"), (changed(more=1), "more is not known"), (changed(axes=[]), "axes is"),
-    (changed(axes=[{"name": "a", "values": [1]}] * 5), "axes is"), (changed(request={}), "request.model is missing"),
+    ("{\n}x", "line 2"), (changed(v=2), 'version v = 2; this playground reads "v": 1'),
+    ("{}", "does not say its version"), (changed(v="1"), 'version v = "1"'), (changed(more=1), "more is not known"),
+    (changed(axes=[]), "axes is empty; at least one is needed"), (changed(request={}), "request.model is missing"),
+    (changed(axes=[{"name": "a", "values": [1]}] * 5), "axes has 5; it must have at most 4"),
     (changed(request={"model": "a/b", "inputs": {"\ud800": "x"}}), "request.inputs has a name"),
     (changed(request={"model": "a/b", "params": {"": 1}}), "request.params has a name that is empty"),
-    (changed(axes=[{"name": "a", "values": []}]), "axes.0.values"), (changed(axes=[{"name": "a"}]), "axes.0.values is"),
+    (changed(axes=[{"name": "a", "values": []}]), "axes.0.values is empty"),
+    (changed(axes=[{"name": "a"}]), "axes.0.values is missing"),
+    (changed(axes=3, request=[]), r"request is \[\]; it must be an object with names and values; axes is 3; it must"),
+    (changed(axes=[{"name": 3, "values": {}}]), "name is 3; it must be a text; axes.0.values is {}; it must be a list"),
+    (changed(axes=[{"name": "x" * 101, "values": [1]}]), "has 101 characters; it must have at most 100"),
+    (changed(request={"model": "a/b", "seed": -1}), "request.seed is -1; it must be 0 or more"),
+    (changed(request={"model": "a/b", "seed": "x"}), 'request.seed is "x"; it must be a whole number'),
+    (changed(request={"model": "a/b", "seed": 1.5}), "request.seed is 1.5; it must be a whole number"),
+    (changed(request={"model": "a/b", "inputs": {"prompt": None}}), "request.inputs.prompt is null; it must be a text"),
     (changed(axes=[{"name": "a", "values": [1]}, {"name": "a", "values": [2]}]), r"axes.1 \(a\) is there twice"),
     (changed(axes=[{"name": "inputs.", "values": ["x"]}]), "names no input"),
     (changed(axes=[{"name": "inputs.prompt", "values": [1]}]), "must have texts"),
@@ -66,6 +75,27 @@ def test_any_sweep_comes_back_from_its_file(axes, seed):
 def test_each_wrong_part_is_named(data, words):
     with pytest.raises(BadInput, match=words):
         spec.read(data)
+
+
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+TREES = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(
+        st.sampled_from(["v", "request", "axes", "name", "values", "model", "inputs", "params", "seed", "x"]), inner,
+        max_size=5), max_leaves=20,
+)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_no_word_of_the_library_that_checks_stands_in_a_sentence(data):
+    content = {**GOOD, **data.draw(st.dictionaries(st.sampled_from(["request", "axes"]), TREES, min_size=1))}
+    told = ""
+    try:
+        spec.read(json.dumps(content))
+    except PlaygroundError as error:
+        told = error.message
+    for word in ("instance", "Input", "input should", "List should", "String", "_File", "_Axis", "None"):
+        assert word not in told or word in json.dumps(content)
 
 
 def test_all_wrong_parts_are_told_up_to_a_limit():
@@ -86,14 +116,6 @@ def test_too_many_cells_are_refused_with_what_would_fit(shape, words):
     with pytest.raises(BadInput, match=words):
         spec.check_size(shape)
     spec.check_size((40, 50))
-
-
-LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
-TREES = st.recursive(
-    LEAVES, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(
-        st.sampled_from(["v", "request", "axes", "name", "values", "model", "inputs", "params", "seed", "x"]), inner,
-        max_size=5), max_leaves=20,
-)  # fmt: skip
 
 
 @settings(max_examples=300, deadline=None)
