@@ -41,19 +41,22 @@ class Sent:
 def draw(
     key: str, *, name: str, axes: Sequence[tuple[str, Sequence[str]]], states: Sequence[str], same: Sequence[int],
     sent: Sequence[Sent], chosen: int | None, live: bool, heat: Sequence[float | None] | None = None,
+    measure: str = "", marks: Sequence[str] | None = None,
     on_want: Callable[[], None], on_pick: Callable[[], None],
 ) -> None:  # fmt: skip
     """Draw the grid of a sweep `name`d so that what the reader set is found again.
 
     `axes` are labels with their values' words; `states` and `same` (the cell whose result it shows) are by cell, the
-    last axis turning fastest; `live`: those that wait will be made. `heat` colours cells, 0 … 1. The callbacks find
-    what was asked for with `wanted` and `picked`.
+    last axis turning fastest; `live`: those that wait will be made. `heat` colours cells, 0 … 1, by a
+    `measure` whose value is written into them: `marks`, "" for none. The callbacks find what was asked for with
+    `wanted` and `picked`.
     """
     data = {
         "id": name, "axes": [{"label": label, "values": list(values)} for label, values in axes],
         "states": "".join(CODES[one] for one in states), "same": list(same), "tiles": [_plain(one) for one in sent],
         "chosen": -1 if chosen is None else chosen, "live": live,
-        "heat": list(heat) if heat is not None else None,
+        "heat": list(heat) if heat is not None else None, "measure": measure,
+        "marks": list(marks) if marks is not None else None,
     }  # fmt: skip
     _component(key=key, data=data, on_want_change=on_want, on_pick_change=on_pick)
 

@@ -29,7 +29,7 @@ def draw(desk: Desk, view: JobView | None, key: str, show: Show) -> bool:
     """
     own = view is not None and view.purpose == spec.PURPOSE
     if own and view is not None and not view.finished:
-        job_panel.draw(desk.session, view.id, partial(_shown, show))
+        job_panel.draw(desk.session, view.id, partial(_shown, show), first=True)
         return False
     if own and view is not None:
         job_panel.draw_end(view)

@@ -38,7 +38,7 @@ class Look:
     """Hold what is measured of a sweep at the moment.
 
     `chosen` colours the grid and is drawn as curves, the `tabled` ones are told together. `values` are by measure and
-    cell; `pending`: more is being found out. `reference` is the cell that others are compared with.
+    cell, `marks` those of the chosen one in words, for each cell; `pending`: more is being found out. `reference` is the cell that others are compared with.
     """
 
     offers: Mapping[str, Offer] = field(default_factory=dict)
@@ -46,6 +46,7 @@ class Look:
     tabled: tuple[Offer, ...] = ()
     values: Mapping[str, Numbers] = field(default_factory=dict)
     heat: list[float | None] | None = None
+    marks: list[str] | None = None
     pending: bool = False
     reference: int = 0
 
@@ -69,8 +70,14 @@ def look(desk: Desk, plan: Plan, there: Mapping[int, Result], key: str, pin: int
     whole = known(desk, [one for every in wanted.values() for one in every.values()])
     found = {name: measured.numbers(every, values(desk)) for name, every in wanted.items()}
     heat = measured.heat(plan, found[chosen.name]) if chosen is not None else None
+    marks = _marks(plan, found[chosen.name], chosen) if chosen is not None else None
     tabled = tuple(offers[name] for name in names)
-    return Look(offers, chosen, tabled, found, heat, not whole, pinned.get())
+    return Look(offers, chosen, tabled, found, heat, marks, not whole, pinned.get())
+
+
+def _marks(plan: Plan, values: Numbers, chosen: Offer) -> list[str]:
+    found = (values.get(cell.same_as) for cell in plan.cells)
+    return ["" if value is None else chosen.measure.words(value) for value in found]
 
 
 def _chosen(key: str) -> str:
