@@ -85,7 +85,7 @@ def _take_quiz(session: Session, room: Modality, page: RoomPage) -> None:
             st.switch_page(its_page.script, query_params={quiz.QUERY: packed})
         quiz.rounds(cells.plan(session.catalog, asked.sweep), asked)
     except PlaygroundError as error:
-        state.notify(error.message, "warning")
+        state.notify(f"The quiz of this link cannot be shown. {error.message}", "warning")
         return
     quiz_state.open_quiz(session, room.place(page), asked)
 

@@ -14,6 +14,7 @@ from models.errors import PlaygroundError
 from models.types import Run
 
 NAME = "Show the code"
+HEIGHT_PX = 480
 _LABELS = {"libraries": "Public libraries", "models": "Playground", "cli": "Shell", "notebook": "Notebook"}
 _LANGUAGES = {"libraries": "python", "models": "python", "cli": "bash", "notebook": "json"}
 
@@ -46,7 +47,9 @@ def _draw(session: Session, run: Run, key: str) -> None:
         "Download code", text, name, coding.MEDIA_TYPES[name.rsplit(".", 1)[1]], icon=":material/download:",
         key=state.key(key, "code"), on_click="ignore",
     )  # fmt: skip
-    st.code(text, language=_LANGUAGES[style], wrap_lines=style == "cli", height=480 if style != "cli" else "content")
+    # what scrolls is the container: it holds the copy button, so it is reached by keyboard too
+    with st.container(height="content" if style == "cli" else HEIGHT_PX):
+        st.code(text, language=_LANGUAGES[style], wrap_lines=True)
 
 
 LOOK = Look(NAME, _fits, _draw)

@@ -8,8 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from components import inputs, job_panel, params_form, rooms, state
-from components.modality import Modality, RoomPage
+from components import inputs, job_panel, opening, params_form, rooms, state
+from components.modality import Modality, RoomPage, Segment
 from components.session import Session
 from models import lists
 from models.errors import PlaygroundError, PromptTooLong
@@ -27,7 +27,8 @@ _HELD: state.Slot[dict[str, str]] = state.slot("desks-held", {})  # what was kep
 class Desk:
     """Hold what the callbacks of one drawn page need: `fields` is the table of settings of the model `spec`.
 
-    `page` is the page that shows this model, `place` what the page's keys begin with.
+    `page` is the page that shows this model, `place` what the page's keys begin with. `away`: it is used on another
+    page, and what sets the page to something opens it.
     """
 
     session: Session
@@ -37,11 +38,17 @@ class Desk:
     spec: ModelSpec
     family: Family
     fields: tuple[ParamField, ...]
+    away: bool = False
 
     @property
     def prompt(self) -> state.Slot[str]:
         """Return the slot of the page's prompt box."""
         return state.at(inputs.prompt_key(self), "")
+
+    @property
+    def segment(self) -> Segment | None:
+        """Return the segment of the page that shows this model; None on a page without any."""
+        return self.page.segment_for(self.spec)
 
     def run(self, again: bool = False) -> None:
         """Freeze prompt and settings into a request and queue it; what is wrong becomes a notice."""
@@ -107,7 +114,10 @@ class Desk:
 
     def write(self, text: str, run: bool = False) -> None:
         """Put a text into the prompt box, and go on from it if `run`."""
+        if self.away:
+            state.at(state.model_key(self.place)).set(self.spec.id)
         self.prompt.set(text)
+        self._open()
         if run:
             self.run()
 
@@ -119,6 +129,7 @@ class Desk:
         try:
             self.session.submit([request])
             apply(self.session, self.page, request)
+            self._open()
         except PlaygroundError as error:
             state.notify(error.message)
 
@@ -127,8 +138,13 @@ class Desk:
         state.clear_notices()
         try:
             apply(self.session, self.page, request)
+            self._open()
         except PlaygroundError as error:
             state.notify(error.message, "warning")
+
+    def _open(self) -> None:
+        if self.away:
+            opening.ask(self.page.script)
 
     def remember(self) -> None:
         """Keep what the page holds for its owner, so that a reload or a new tab finds it; what fails is logged."""

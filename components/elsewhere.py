@@ -8,7 +8,8 @@ from components import job_panel, rooms
 from components.escape import plain
 from components.modality import RoomPage
 from components.session import Session
-from models.runtime.job_view import STUDY, JobView
+from models.runtime.job_view import JobView
+from models.types import STUDY
 
 _ONE = "One run at a time: wait for this one, or stop it, then press again."
 

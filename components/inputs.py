@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
 
 def prompt_key(desk: Desk) -> str:
-    """Return the key of a page's prompt: one for all its models, or one a family where the room says so."""
-    return state.prompt_key(desk.place, desk.family.name if desk.room.own_prompts else "")
+    """Return the key of a page's prompt: one for all its models, or for each segment, or family if the room says so."""
+    part = desk.family.name if desk.room.own_prompts else desk.segment.title if desk.segment is not None else ""
+    return state.prompt_key(desk.place, part)
 
 
 def ref_key(place: str, name: str) -> str:

@@ -23,6 +23,7 @@ _ENDS = {
 }  # fmt: skip
 ROW_PX = 40  # a button's height
 _REFUSED = state.slot("run-refused-for", "")  # a job
+WHOLE_FROM = 3  # runs of a job that are made before the rest is forecast from them
 WARM_UP_S = 12  # what importing the libraries takes on two weak cores
 
 
@@ -136,7 +137,9 @@ def words(view: JobView, engine: EngineState, now: float) -> str:
     if progress.stage == "decode":
         return f"Decoding latents to {named.decoded} · {since:.1f} s"
     many = len(view.requests) > 1
-    done = (f"run {view.index + 1} of {len(view.requests)} · " if many else "") + (count_words(progress) or "Working")
+    done = (f"run {view.index + 1} of {len(view.requests)}{_whole(view, now)} · " if many else "") + (
+        count_words(progress) or "Working"
+    )
     if not (view.steps_per_s and is_stepping(progress)):
         return f"{done} · {since:.1f} s"
     speed = _speed(view.steps_per_s, progress)
@@ -146,6 +149,14 @@ def words(view: JobView, engine: EngineState, now: float) -> str:
     rest = named.rest if _more_to_come(view) else ""
     digits = 0 if left >= 10 else 1
     return f"{done}{speed} · {since:.1f} s · about {left:.{digits}f} s left{rest}"
+
+
+def _whole(view: JobView, now: float) -> str:
+    """Say how long all of a job's runs take from here, once some of them told how long one takes."""
+    made, left = len(view.runs), len(view.requests) - len(view.runs)
+    if made < WHOLE_FROM or view.started_at is None:
+        return ""
+    return f", about {max(1.0, (now - view.started_at) / made * left):,.0f} s for all"
 
 
 def _speed(per_s: float, progress: Progress) -> str:

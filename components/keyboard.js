@@ -39,9 +39,23 @@ const onKey = (event) => {
   place.focus();
 };
 
+// Ctrl+Enter in the box of a sweep runs the sweep: it is the shortcut of Run, wherever it is pressed
+const onRun = (event) => {
+  const box = event.target.closest?.('[class*="-sweep-box"]');
+  if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || !box || !event.target.matches("input, textarea")) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  event.target.blur(); // what was written is taken first
+  setTimeout(() => box.querySelector('[class*="-sweep-run"] button:not(:disabled)')?.click());
+};
+
 export default function ({ parentElement }) {
   const page = parentElement.ownerDocument; // it outlives this component, which is mounted on every page
   page.removeEventListener("keydown", window.__playgroundTab);
   window.__playgroundTab = onKey;
   page.addEventListener("keydown", onKey);
+  // at the window, which hears a key before the page: Streamlit listens for its shortcuts there, from time to time anew
+  window.removeEventListener("keydown", window.__playgroundSweep, true);
+  window.__playgroundSweep = onRun;
+  window.addEventListener("keydown", onRun, true);
 }

@@ -1,4 +1,4 @@
-"""Have Tab go from a popover's button into what it shows, and back: everything is reached by keyboard alone."""
+"""Keys that Streamlit does not know: Tab goes from a popover's button into what it shows, Ctrl+Enter runs a sweep."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ _component = frontend.component("playground_keyboard", __file__, html="<span></s
 
 
 def draw() -> None:
-    """Listen for Tab on this page; nothing is seen of it."""
+    """Listen for them on this page; nothing is seen of it."""
     _component(key="keyboard", data={})

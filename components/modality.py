@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from components.session import Session
     from models.catalog import Catalog
     from models.runtime.job_view import JobView
+    from models.spec import ModelSpec
 
 
 def _need(held: object, name: str, good: bool, must: str) -> None:
@@ -30,11 +31,36 @@ def _need(held: object, name: str, good: bool, must: str) -> None:
 
 
 @dataclass(frozen=True)
+class Segment:
+    """Name a part of a page: the models made for one task. The choice among a page's segments stands above its models.
+
+    `fits(spec)` says whether a model belongs to it; `none` is the sentence where no model does, which says what to do.
+    `placeholder` is its prompt box's; its prompt is its own. `given(desk)` draws what stands above that.
+    """
+
+    title: str
+    icon: str
+    fits: Callable[[ModelSpec], bool]
+    none: str
+    placeholder: str = ""
+    given: Callable[[Desk], None] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be a segment."""
+        _need(self, "title", isinstance(self.title, str) and bool(self.title.strip()), "a text that can be read")
+        _need(self, "fits", callable(self.fits), "a function")
+        _need(self, "given", self.given is None or callable(self.given), "a function or None")
+        for name in ("icon", "none", "placeholder"):
+            _need(self, name, isinstance(getattr(self, name), str), "a text")
+
+
+@dataclass(frozen=True)
 class RoomPage:
     """Name one page of a room: its script under pages/ (or anywhere), its title, icon and words on Home.
 
     Pages of a `group` stand together in the navigation, by `order`. `families` are the names of the families whose
-    models run on it; empty: all that no other page of the room names, on the first page that says so.
+    models run on it; empty: all that no other page of the room names, on the first page that says so. `segments` part
+    its models by task; empty: they stand in one list.
     """
 
     script: Path
@@ -44,6 +70,7 @@ class RoomPage:
     group: str = "Create"
     order: int = 100
     families: tuple[str, ...] = ()
+    segments: tuple[Segment, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what cannot be a page."""
@@ -54,6 +81,14 @@ class RoomPage:
         _need(self, "order", isinstance(self.order, int) and not isinstance(self.order, bool), "a whole number")
         named = isinstance(self.families, tuple) and all(isinstance(one, str) and one for one in self.families)
         _need(self, "families", named, "a tuple of names of families")
+        parts = isinstance(self.segments, tuple) and all(type(one).__name__ == "Segment" for one in self.segments)
+        _need(self, "segments", parts, "a tuple of Segment")
+        if parts and len({one.title for one in self.segments}) < len(self.segments):
+            raise TypeError(f"RoomPage.segments of {self.title!r} have one title twice. Give each its own.")
+
+    def segment_for(self, spec: ModelSpec) -> Segment | None:
+        """Return the segment of a model of this page: the first that it fits, else the first; None without any."""
+        return next((one for one in self.segments if one.fits(spec)), next(iter(self.segments), None))
 
     @property
     def id(self) -> str:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from components import rooms, state
 from components.escape import plain
-from components.modality import RoomPage
+from components.modality import RoomPage, Segment
 from models.amounts import size
 from models.catalog import Catalog
 from models.spec import ModelSpec
@@ -14,13 +14,16 @@ from models.spec import ModelSpec
 MODEL = "model"  # the query parameter
 
 
-def pick(catalog: Catalog, page: RoomPage, place: str) -> ModelSpec | None:
+def pick(catalog: Catalog, page: RoomPage, place: str, segment: Segment | None = None) -> ModelSpec | None:
     """Draw the choice among a page's models with a line of facts; return the chosen one, None if there is none.
 
-    `place` is what the page's keys begin with.
+    `place` is what the page's keys begin with; with a `segment` its models alone are listed.
     """
-    specs = rooms.models_on(catalog, page)
+    specs = rooms.models_on(catalog, page, segment)
     draw_problems(catalog)
+    if not specs and segment is not None and not catalog.problems:
+        st.info(plain(segment.none), icon=":material/info:")
+        return None
     if not specs:
         st.error(
             "No model for this page could be loaded. The warnings above say why."
@@ -41,7 +44,7 @@ def pick(catalog: Catalog, page: RoomPage, place: str) -> ModelSpec | None:
             width=280,
         )  # fmt: skip
         spec = catalog[chosen]
-        if chosen != ids[0]:
+        if chosen != rooms.models_on(catalog, page)[0].id:  # what the page opens with
             st.query_params[MODEL] = chosen
         elif MODEL in st.query_params:
             del st.query_params[MODEL]

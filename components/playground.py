@@ -27,6 +27,7 @@ from components import (
     result,
     rooms,
     run_list,
+    segments,
     sensitivity_page,
     settings_box,
     state,
@@ -44,9 +45,11 @@ from models.amounts import size
 from models.errors import PlaygroundError
 from models.family import InputField
 from models.runtime import forecasts, job_view
-from models.runtime.job_view import STUDY, JobView
-from models.sweeps.spec import Sweep
-from models.types import Request, Run
+from models.runtime.job_view import JobView
+from models.sweeps.spec import CELLS_MOST, Sweep
+from models.types import STUDY, Request, Run
+
+LOOKED_THROUGH = 8  # jobs, for the newest that made something
 
 
 def show(name: str, script: str = "") -> None:
@@ -60,7 +63,8 @@ def show(name: str, script: str = "") -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.title(page.title, anchor=False)
         how = st.container(horizontal=True, width="content", gap="xsmall")
-    spec = model_picker.pick(session.catalog, page, room.place(page))
+    segment = segments.choose(session.catalog, page, room.place(page))
+    spec = model_picker.pick(session.catalog, page, room.place(page), segment)
     if spec is None:
         return
     desk = desks.of(session, room, spec.id)
@@ -80,6 +84,8 @@ def show(name: str, script: str = "") -> None:
     if mode is not None:
         mode.draw(desk)
         return
+    if segment is not None and segment.given is not None:
+        segment.given(desk)
     _draw_inputs(desk)
     _draw_run_line(desk, live)
     sweep = sweep_state.shown(desk, view, arrival.opened_at(desk))
@@ -106,19 +112,20 @@ def _job_of(desk: Desk) -> JobView | None:
     found = [view for view in session.jobs.jobs_of(session.owner) if _is_of(desk, view)]
     if not found:
         with suppress(PlaygroundError):  # the list of earlier results says what is wrong with the store
-            runs = session.jobs.store.runs(session.owner, limit=run_list.READ)
+            runs = run_list.newest(desk, LOOKED_THROUGH)
             newest = next((run for run in runs if run.outputs and _is_of(desk, job_view.of_runs([run]))), None)
             if newest is not None:
-                found = [job_view.of_runs(session.jobs.store.runs(job=newest.job, limit=run_list.READ)[::-1])]
+                found = [job_view.of_runs(session.jobs.store.runs(job=newest.job, limit=CELLS_MOST)[::-1])]
     return next((view for view in found[-1:] if not view.finished or view.submitted_at >= since), None)
 
 
 def _is_of(desk: Desk, view: JobView) -> bool:
-    request = view.requests[0]
-    return (
-        rooms.page_of(desk.session.catalog, request.model) == desk.page and view.purpose != STUDY and not request.study
-        and not any(mode.keeps(view) for mode in desk.room.modes)
-    )  # fmt: skip
+    request, catalog = view.requests[0], desk.session.catalog
+    if rooms.page_of(catalog, request.model) != desk.page or view.purpose == STUDY or request.study:
+        return False
+    if request.model in catalog and desk.page.segment_for(catalog[request.model]) != desk.segment:
+        return False
+    return not any(mode.keeps(view) for mode in desk.room.modes)
 
 
 def _draw_inputs(desk: Desk) -> None:
@@ -133,7 +140,7 @@ def _draw_prompt(desk: Desk, item: InputField) -> None:
         desk.prompt.start(desk.spec.examples[0])  # first use needs one click
     st.text_area(
         item.label or item.name.replace("_", " ").capitalize(), key=desk.prompt.key, height=desk.room.prompt_px,
-        persist_state="session", placeholder=desk.room.placeholder,
+        persist_state="session", placeholder=(desk.segment or desk.room).placeholder,
         help=item.help or "What the model starts from. Markdown and HTML are shown as plain text.",
     )  # fmt: skip
     if desk.spec.examples:

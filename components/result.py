@@ -6,12 +6,11 @@ import json
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from components import copy_link, keeping, labelled, links, rooms, state
+from components import copy_link, keeping, labelled, links, opening, rooms, state
 from components.escape import plain
 from components.modality import Act, Modality, Showing, Takes
 from models import labels
@@ -31,7 +30,6 @@ FINISH = {
 }  # fmt: skip
 
 TILE_CHARS = 80
-_OPENS: state.Slot[Path | None] = state.slot("take-opens", None)  # the script of the page that has what was taken
 
 
 def draw_outputs(
@@ -215,14 +213,14 @@ def draw_takes(desk: Desk, output: Output, key: str) -> None:
                 takes.label, icon=takes.icon, key=f"{takes.name}-{key}", on_click=_take,
                 args=(room, takes, desk, output), help=takes.help,
             )  # fmt: skip
-            if pressed and (there := _OPENS.pop()) is not None:
-                st.switch_page(there)
+            if pressed:
+                opening.follow()
 
 
 def _take(room: Modality, takes: Takes, desk: Desk, output: Output) -> None:
     """Take an output as input, and say which page is to be opened for it, if it is not the one at hand."""
     state.clear_notices()
-    _OPENS.pop()
+    opening.ask(None)
     try:
         model = takes.take(desk, output)
     except PlaygroundError as error:
@@ -230,8 +228,8 @@ def _take(room: Modality, takes: Takes, desk: Desk, output: Output) -> None:
         return
     here = desk.page if room.id == desk.room.id else room.page
     there = rooms.page_of(desk.session.catalog, model) if model is not None else here
-    if there != desk.page:
-        _OPENS.set(there.script)
+    if there != desk.page or desk.away:
+        opening.ask(there.script)
 
 
 def _draw_sharing(catalog: Catalog, run: Run, key: str) -> None:

@@ -22,14 +22,14 @@ from models.errors import PlaygroundError
 from models.family import is_room_name
 
 if TYPE_CHECKING:
-    from components.modality import InputType, Modality, RoomPage
+    from components.modality import InputType, Modality, RoomPage, Segment
     from models.catalog import Catalog
     from models.spec import ModelSpec
 
 log = logging.getLogger(__name__)
 _OWN = Path(__file__).resolve().parent
 BUILT_IN = ("text", "file")  # types of input that no room can declare
-_HOME = "start"  # the address of the Home page
+_OWN_PAGES = {"start": "the Home page", "runs": "the Runs page"}  # by address
 _AGAIN = "then restart the app."
 
 
@@ -70,12 +70,13 @@ def page_of(catalog: Catalog, model: str) -> RoomPage:
     return of(model).page_for(catalog[model].family if model in catalog else "")
 
 
-def models_on(catalog: Catalog, page: RoomPage) -> list[ModelSpec]:
-    """Return the models that run on a page, in the catalogue's order."""
+def models_on(catalog: Catalog, page: RoomPage, segment: Segment | None = None) -> list[ModelSpec]:
+    """Return the models that run on a page, or those of one segment of it, in the catalogue's order."""
     rooms = {room.id: room for room in every().values() if page in room.pages}
     return [
         spec for spec in catalog.values()
         if spec.modality in rooms and rooms[spec.modality].page_for(spec.family) == page
+        and (segment is None or page.segment_for(spec) == segment)
     ]  # fmt: skip
 
 
@@ -131,7 +132,7 @@ class _Wrong(Exception):
 @cache
 def _find(folders: tuple[Path, ...]) -> _Found:
     found = _Found()
-    taken = {_HOME: "the Home page"}  # who has an address
+    taken = dict(_OWN_PAGES)  # who has an address
     for folder in folders:
         for file in sorted(folder.glob("*/page.py")):
             try:

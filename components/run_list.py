@@ -11,33 +11,54 @@ import streamlit as st
 from components import job_drawing, labelled, look_closer, result, rooms
 from components.escape import plain
 from models.errors import PlaygroundError
+from models.finding import Filter
 from models.runtime import job_view
-from models.runtime.job_view import STUDY
 from models.types import Run
 
 if TYPE_CHECKING:
     from components.desk import Desk
 
 SHOWN = 20
-READ = 200  # a walk alone has up to 16 runs
+JOBS = 60  # the newest of a page, single runs or more at once
+WHOLE = 24  # a job of more runs is read when it is opened; a walk has up to 16
 MARKS = {"stopped": "stopped · ", "failed": "failed · "}
 
 
 def draw(desk: Desk, shown: str) -> None:
     """Draw the owner's runs of a page, the newest first, but for those of the job `shown` above."""
     try:
-        found = desk.session.jobs.store.runs(desk.session.owner, limit=READ)
+        runs = newest(desk)
     except PlaygroundError as error:
         st.warning(plain(error.message), icon=":material/warning:")
         return
     if said := desk.session.jobs.store.lost():
         st.warning(plain(said), icon=":material/warning:")
-    models = {run.request.model for run in found}
-    here = {model for model in models if rooms.page_of(desk.session.catalog, model) == desk.page}
-    runs = [run for run in found if run.request.model in here and not run.request.study and run.purpose != STUDY]
     if all(run.job == shown for run in runs):
         st.caption("Your results gather here, newest first. Nothing is lost when you run again.")
     (desk.room.earlier or draw_rows)(desk, runs, shown)
+
+
+def newest(desk: Desk, jobs: int = JOBS) -> list[Run]:
+    """Return the runs of the page's newest jobs, the newest first; of a large job its newest run alone.
+
+    What other pages made, and how much of it, has no part in it. Raises `PlaygroundError` where the store fails.
+    """
+    store, owner = desk.session.jobs.store, desk.session.owner
+    here = [one for one in store.kinds(owner).models if rooms.page_of(desk.session.catalog, one) == desk.page]
+    if not here:
+        return []
+    runs: list[Run] = []
+    for row in store.find(owner, Filter(models=tuple(here)), limit=jobs).rows:
+        few = 1 < row.count <= WHOLE
+        runs += store.runs(owner, job=row.run.job, limit=WHOLE) if few else [row.run]
+    return runs
+
+
+def _many(desk: Desk, row: Sequence[Run]) -> int:
+    """Return of how many runs a row is, those of a large job that were not read among them."""
+    if len(row) > 1 or job_drawing.drawer(desk.room, row[0].purpose) is None:
+        return len(row)
+    return len(desk.session.jobs.store.found_ids(desk.session.owner, Filter(), job=row[0].job))
 
 
 def draw_rows(desk: Desk, runs: Sequence[Run], shown: str) -> None:
@@ -46,13 +67,15 @@ def draw_rows(desk: Desk, runs: Sequence[Run], shown: str) -> None:
     named = labelled.of_runs(desk.session.catalog, [row[0] for row in rows], page_model=desk.spec.id)
     for row, name in zip(rows, named, strict=True):
         first = row[0]
-        title = name if len(row) == 1 else f"{len(row)} results · {name}"
+        many = _many(desk, row)
+        title = name if many == 1 else f"{many} results · {name}"
         fold = st.expander(plain(MARKS.get(first.status, "") + title), key=f"row-{first.id}", on_change="rerun")
         if not fold.open:  # twenty results that nobody sees are most of what a page costs
             continue
         with fold:
-            if len(row) > 1:
-                job_drawing.draw(desk, job_view.of_runs(row))
+            if many > 1:
+                whole = row if len(row) == many else desk.session.jobs.store.runs(job=first.job, limit=many)[::-1]
+                job_drawing.draw(desk, job_view.of_runs(whole))
             else:
                 draw_run(desk, first)
                 look_closer.draw(desk.session, first, f"row-after-{first.id}", remember=False)

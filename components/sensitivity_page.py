@@ -160,7 +160,7 @@ def draw(desk: Desk, asked: tuple[Request, int], view: JobView | None) -> None:
     key = state.key(
         desk.place, "sensitivity", hashlib.sha256(json.dumps(asked[0].canonical()).encode()).hexdigest()[:12]
     )
-    if sweep_life.draw(desk, view, key, partial(_draw_ranking, desk, found, planned, key)):
+    if sweep_life.draw(desk, view, key, partial(_draw_ranking, desk, found, planned, key), planned, "run"):
         sweep_life.draw_left(desk, planned, "run", "sensitivity-go-on", partial(_go_on, desk, found))
 
 

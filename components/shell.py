@@ -36,6 +36,7 @@ def _draw() -> None:
     found = [page for room in rooms.every().values() for page in room.pages]
     for one in sorted(found, key=lambda page: page.order):
         groups.setdefault(one.group, []).append(st.Page(one.script, title=one.title, icon=one.icon))
+    groups.setdefault("Library", []).append(st.Page(PAGES / "runs.py", title="Runs", icon=":material/history:"))
     page = st.navigation(groups)
     theme.apply()
     try:

@@ -116,12 +116,12 @@ def switch_of(setting: str) -> str:
     return f"{setting}.on"
 
 
-def prompt_key(place: str, family: str = "") -> str:
-    """Return the key of a page's prompt, which is never part of the address; with `family`, of that family's own.
+def prompt_key(place: str, part: str = "") -> str:
+    """Return the key of a page's prompt, which is never part of the address; with `part`, of that part's own.
 
     `place` is what the page's keys begin with (`Modality.place`): the room's id for its first page.
     """
-    return key(place, family, "prompt") if family else key(place, "prompt")
+    return key(place, part, "prompt") if part else key(place, "prompt")
 
 
 def input_key(place: str, name: str) -> str:

@@ -11,8 +11,8 @@ from components.escape import plain
 from components.session import Session
 from models.errors import PlaygroundError
 from models.events import count_words
-from models.runtime.job_view import STUDY, JobView
-from models.types import Output, Request, Run
+from models.runtime.job_view import JobView
+from models.types import STUDY, Output, Request, Run
 
 _ASKED: state.Slot[dict[str, str]] = state.slot("studies-asked", {})  # jobs by study
 _FOUND: state.Slot[dict[str, Run]] = state.slot("studies-found", {})
@@ -92,7 +92,8 @@ def _look(session: Session, job_id: str, words: str) -> None:
         st.caption(words or _words(view))
         if not words:
             st.button(
-                "Stopping…" if view.stopping else "Stop", icon=":material/stop_circle:", key=job_panel.stop_key(job_id),
+                "Stopping…" if view.stopping else "Stop", icon=":material/stop_circle:",
+                key=state.key(job_panel.stop_key(job_id), "look"),  # the panel above may have one of this job, too
                 disabled=view.stopping, on_click=session.jobs.stop, args=(session.owner, job_id),
             )  # fmt: skip
 

@@ -24,6 +24,7 @@ from models.types import Output
 
 if TYPE_CHECKING:
     from components.desk import Desk
+    from models.runtime.jobs import Jobs
 
 _File = tuple[str, str, Callable[[], bytes], str]  # name, media type, what makes it, hint
 MEASURED = ("Page", "All files", "Table", "Effects")  # what holds measures
@@ -33,10 +34,15 @@ MOST_BYTES = 100_000_000  # of results in a file that is made in the app's own m
 
 def stored_bytes(desk: Desk, output: Output) -> int:
     """Return how many bytes a result takes, 0 for one whose file was cleared."""
+    return stored_size(desk.session.jobs, output)
+
+
+def stored_size(jobs: Jobs, output: Output) -> int:
+    """Return how many bytes an output takes, 0 for one whose file was cleared."""
     if output.data or not output.sha256:
         return len(output.data or output.text.encode())
     with suppress(OSError):
-        return desk.session.jobs.store.path(f"sha256:{output.sha256}").stat().st_size
+        return jobs.store.path(f"sha256:{output.sha256}").stat().st_size
     return 0
 
 

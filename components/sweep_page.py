@@ -30,6 +30,7 @@ from components.sweep_state import Planned
 from models import labels
 from models.amounts import size
 from models.errors import PlaygroundError
+from models.family import main_text
 from models.params import ParamField, in_effect
 from models.runtime import sweeping
 from models.runtime.job_view import JobView
@@ -87,9 +88,14 @@ def _draw_last(desk: Desk, standing: Sweep | None) -> None:
 
 
 def _reopen(desk: Desk, sweep: Sweep) -> None:
+    state.clear_notices()
     sweep_state.show(desk, sweep)
-    if sweep.request.model == desk.spec.id:
+    if sweep.request.model != desk.spec.id:
+        return
+    if not sweep_axes.entries(desk).get():
         sweep_axes.set_to(desk, sweep)
+    else:
+        state.notify("The last sweep is shown. What you wrote in the box “Sweep” stayed as it is.", "info")
 
 
 def _box(desk: Desk) -> str:
@@ -235,7 +241,8 @@ def draw(desk: Desk, sweep: Sweep, view: JobView | None, full: Callable[[Run, st
     key = grid_key(desk, sweep)
     st.markdown(plain(_title(desk, found.plan)))
     chosen: state.Slot[int | None] = state.at(state.key(key, "chosen"))
-    if not sweep_life.draw(desk, view, key, partial(_draw_grid, desk, found, key, chosen)):
+    show = partial(_draw_grid, desk, found, key, chosen)
+    if not sweep_life.draw(desk, view, key, show, found, "cell"):
         return
     sweep_life.draw_left(desk, found, "cell", "sweep-go-on", partial(go_on, desk, sweep))
     with st.container(horizontal=True):
@@ -264,7 +271,21 @@ def _title(desk: Desk, plan: Plan) -> str:
     axes = " × ".join(
         f"{cells.label(desk.session.catalog, plan.sweep, axis.name)} ({len(axis.values)})" for axis in plan.sweep.axes
     )
-    return f"{len(plan.cells):,} cells: {axes}. All else is alike."
+    return f"{_subject(desk, plan)}{len(plan.cells):,} cells: {axes}. All else is alike."
+
+
+def _subject(desk: Desk, plan: Plan) -> str:
+    """Name model and prompt, but for what is varied: "Story GPT, “Once upon a time”: "."""
+    catalog, request = desk.session.catalog, plan.sweep.request
+    varied = {axis.name for axis in plan.sweep.axes}
+    main = main_text(catalog.family(request.model).inputs)
+    prompt = labels.prompt_of(catalog, request) if main and f"{spec.INPUT}{main.name}" not in varied else ""
+    parts = [
+        "" if spec.MODEL in varied else labels.model_name(catalog, request.model),
+        f"“{labels.shorten(prompt, labels.PROMPT_CHARS)}”" if prompt else "",
+    ]
+    said = ", ".join(part for part in parts if part)
+    return f"{said}: " if said else ""
 
 
 def _named(desk: Desk, plan: Plan, cell: Cell) -> str:

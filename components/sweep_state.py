@@ -62,6 +62,15 @@ class Planned:
             if number is not None:
                 self.there[number] = Result(self.plan.cells[number], run_)
 
+    def takes(self, view: JobView) -> bool:
+        """Say whether a job makes cells of this plan."""
+        return any(request.canonical() in self.numbers for request in view.requests)
+
+    @property
+    def failed(self) -> list[Cell]:
+        """Return the cells that were tried and failed."""
+        return [one.cell for one in self.there.values() if one.state == "failed"]
+
     @property
     def left(self) -> list[Cell]:
         """Return the cells that are still to be made whole."""

@@ -20,24 +20,27 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from models.errors import PlaygroundError
     from models.events import Event, Final, Preview, Progress
+    from models.finding import Filter
     from models.known import Unseen
     from models.runtime.engine import LocalEngine, StopSignal
     from models.settings import Settings
+    from models.shelf import Found
     from models.spec import ModelSpec
     from models.stamps import Recovered
     from models.sweeps.results import Result
     from models.types import Output, Request, Run
 
 __all__ = [
-    "Event", "Final", "Output", "PlaygroundError", "Preview", "Progress", "Recovered", "Request", "Run", "Settings",
-    "code", "generate", "get_model", "list_models", "new_seed", "read_settings", "sensitivity", "sweep",
-    "tipping_points", "unseen", "votes",
+    "Event", "Filter", "Final", "Output", "PlaygroundError", "Preview", "Progress", "Recovered", "Request", "Run",
+    "Settings", "code", "generate", "get_model", "list_models", "new_seed", "read_settings", "runs", "sensitivity",
+    "sweep", "tipping_points", "unseen", "votes",
 ]  # fmt: skip
 
 # imported when they are asked for: `python -m models` passes here before it can hear Ctrl+C
 _WHERE = {
-    "Event": "events", "Final": "events", "Output": "types", "PlaygroundError": "errors", "Preview": "events",
-    "Progress": "events", "Recovered": "stamps", "Request": "types", "Run": "types", "Settings": "settings",
+    "Event": "events", "Filter": "finding", "Final": "events", "Output": "types", "PlaygroundError": "errors",
+    "Preview": "events", "Progress": "events", "Recovered": "stamps", "Request": "types", "Run": "types",
+    "Settings": "settings",
 }  # fmt: skip
 
 
@@ -183,6 +186,25 @@ def votes() -> list[dict[str, Any]]:
     store = Store(Settings())
     try:
         return rows(store.votes(whose.machine_owner()))
+    finally:
+        store.close()
+
+
+def runs(wanted: Filter | None = None, limit: int = 50) -> list[Found]:
+    """Return up to `limit` runs that this machine's user made, here or on the pages, the newest first.
+
+    `wanted` narrows them, as `models.Filter(text="dragon", starred=True)`. Each has its `run`, `title`, `note`, `tags`
+    and `starred`; outputs have their text, their bytes are in the store. Raises `PlaygroundError` where that is out of
+    reach.
+    """
+    from models import whose
+    from models.finding import Filter
+    from models.settings import Settings
+    from models.store import Store
+
+    store, owner = Store(Settings()), whose.machine_owner()
+    try:
+        return store.found(owner, store.found_ids(owner, wanted or Filter(), limit=limit))
     finally:
         store.close()
 

@@ -7,6 +7,7 @@
     python -m models sweep sweep.json --out results --budget-s 30
     python -m models tipping text/story-gpt --prompt "Once upon a time" --setting temperature
     python -m models sensitivity text/story-gpt --prompt "Once upon a time" --budget-s 60
+    python -m models run text/story-gpt --in beginning.txt
     python -m models run text/story-chat --input messages=talk.json --prompt "And then?" --export talk.md
     python -m models describe text/story-gpt --write
     python -m models settings story.txt
@@ -15,6 +16,8 @@
     python -m models votes --csv
     python -m models check story.txt
     python -m models presets text/story-gpt
+    python -m models runs --search "dragon" --starred
+    python -m models runs star RUN_ID
 
 `run` prints the text as it comes and, as its last line, one JSON object; `sweep` does so for each value of a setting;
 `sensitivity` moves each setting by a step, alone, and ranks what moved the result most, in units of seed noise;
@@ -238,6 +241,14 @@ def _asked(options: argparse.Namespace, settings: Settings) -> tuple[LocalEngine
         item.name for item in fields.values() if item.type == "text"
     }
     inputs = given.inputs(options.prompt, options.input, family, texts, settings)
+    if options.file is not None:
+        read = given.whole_file(options.file, family, settings)
+        if twice := sorted(set(read) & set(inputs)):
+            raise BadInput(f"--in: {options.file} gives the {twice[0]} too. Leave out one of the two.")
+        inputs |= read
+        for item in family.inputs:
+            params |= given.params_for(item, params) if item.name in read else {}
+    inputs |= given.texts(options.text)
     if not options.bare:
         inputs = dict(family.usual_inputs(spec)) | inputs
     seed = drawn_seed() if options.seed == NEW_SEED else options.seed
@@ -275,7 +286,7 @@ def _generate(engine: LocalEngine, request: Request, options: argparse.Namespace
     full = catalog.validate(request).model_dump(mode="json")
     final, shown, broken = _follow(engine, request, options)
     if not options.json and broken is None:
-        rest = "\n\n".join(output.text for output in final.outputs if output.kind == "text")
+        rest = "\n\n".join(output.text for output in final.outputs if output.kind in ("text", "table"))
         shell.say(rest[len(shown) :] if rest.startswith(shown) else "\n" + rest)
     outputs = [outfile.header(output, options.full) for output in final.outputs]
     results = sum(output.kind not in ASIDE for output in final.outputs)

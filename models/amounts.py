@@ -19,5 +19,16 @@ def span(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} minutes"
 
 
+def ago(seconds: float) -> str:
+    """Say how long ago something was: "just now", "5 minutes ago", "yesterday", "12 days ago"."""
+    if seconds < 60:
+        return "just now"
+    for unit, length, most in (("minute", 60, 60), ("hour", 3600, 24), ("day", 86_400, 10**9)):
+        count = int(seconds // length)
+        if count < most:
+            return "yesterday" if (unit, count) == ("day", 1) else f"{count:,} {unit}{'s' * (count != 1)} ago"
+    raise AssertionError
+
+
 def _short(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0")

@@ -36,15 +36,16 @@ class Catalog(Mapping[str, ModelSpec]):
         self.families = families
 
     def __getitem__(self, model: str) -> ModelSpec:
-        """Return the model's spec. Raises `UnknownModel`, with the nearest id and the list."""
+        """Return the model's spec. Raises `UnknownModel`, with the nearest id and those of its kind."""
         try:
             return self._specs[model]
         except KeyError:
             close = difflib.get_close_matches(model, list(self._specs), n=1)
             meant = f" Did you mean {close[0]}?" if close else ""
-            raise UnknownModel(
-                f"There is no model {model[:80]!r}.{meant} Available: {', '.join(self._specs)}."
-            ) from None
+            same = [one for one in self._specs if one.split("/")[0] == model.split("/", maxsplit=1)[0]] or list(
+                self._specs
+            )
+            raise UnknownModel(f"There is no model {model[:80]!r}.{meant} Available: {', '.join(same)}.") from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._specs)

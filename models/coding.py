@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from models import device, readers, scripts
 from models.errors import BadInput, BadParam, PlaygroundError
 from models.family import Family, InputField, main_text
-from models.params import ParamField
+from models.params import ParamField, values_in_effect
 from models.scripts import Header
 from models.stamps import Recovered, file_name
 from models.types import ASIDE, Request, Run
@@ -49,13 +49,12 @@ def write(
         raise BadParam(f"There is no style “{style[:40]}”. Choose {', '.join(STYLES)}.")
     if request.study:
         raise BadInput("This request looks into a result. Code is written for the request that made the result.")
-    request = catalog.current(request)
+    request = known(catalog, request)
     spec, family = catalog[request.model], catalog.family(request.model)
     catalog.validate(request)
-    if style == "models":
-        return _models(family, request)
-    if style == "cli":
-        return _shell(spec, family, request)
+    if style in ("models", "cli"):
+        said = _said(spec, family, catalog.full(request).params, request)
+        return _models(family, said) if style == "models" else _shell(spec, family, said)
     script = family.script(spec, catalog.full(request), catalog.validate(request))
     changed = facts is not None and facts.get("revision") not in (None, spec.revision())
     if changed:
@@ -70,11 +69,26 @@ def refusals(catalog: Catalog, request: Request) -> dict[str, str]:
     """Return every style, in order, with the sentence why it cannot make a request's result, "" where it can."""
     spec, family = catalog[request.model], catalog.family(request.model)
     try:
+        request = known(catalog, request)
         family.script(spec, catalog.full(request), catalog.validate(request))
         why = ""
     except PlaygroundError as error:
         why = error.message
     return {style: why if style in _SCRIPTED else "" for style in STYLES}
+
+
+def known(catalog: Catalog, request: Request) -> Request:
+    """Return a request in today's form, without settings at rest that its family has and its model has not.
+
+    A run's stamp names all of its family's.
+    """
+    request = catalog.current(request)
+    family = catalog.family(request.model)
+    own = {item.name for item in family.fields(catalog[request.model])}
+    rest = {name: info.get_default(call_default_factory=True) for name, info in family.Params.model_fields.items()
+            if name not in own}  # fmt: skip
+    params = {name: value for name, value in request.params.items() if name not in rest or value != rest[name]}
+    return request.model_copy(update={"params": params})
 
 
 def code_name(request: Request, style: str) -> str:
@@ -110,6 +124,15 @@ def _header(spec: ModelSpec, family: Family, settings: Settings, facts: Mapping[
         int(facts["threads"]) if measured else device.threads_for(family.needed_bytes(spec), settings),
         str(facts.get("device", device.DEVICE)), str(facts.get("dtype", device.DTYPE)), measured,
     )  # fmt: skip
+
+
+def _said(spec: ModelSpec, family: Family, full: Mapping[str, Any], request: Request) -> Request:
+    """Return a request without the settings that it leaves at their default and that do not act: the same run."""
+    fields = family.fields(spec)
+    acting = values_in_effect(fields, {**full, "seed": request.seed})
+    usual = {item.name: item.default for item in fields if item.name not in acting}
+    kept = {name: value for name, value in request.params.items() if name not in usual or value != usual[name]}
+    return request.model_copy(update={"params": kept})
 
 
 def _uploads(family: Family, request: Request) -> dict[str, str]:
@@ -173,7 +196,7 @@ def _shell(spec: ModelSpec, family: Family, request: Request) -> str:
         if value is None:
             continue
         if item == main:
-            words.append(f"--prompt={value}")
+            words += [f"--prompt={value}"] if value.startswith("-") else ["--prompt", value]
         elif item.name in uploads:
             before.append(f"# {uploads[item.name]} is the file that was uploaded as {item.name}")
             words += ["--input", f"{item.name}={uploads[item.name]}"]

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from models import code_command, preset_command, quiz_command, receipt_command, shell, tipping
+from models import code_command, preset_command, quiz_command, receipt_command, runs_command, shell, tipping
 from models.settings import Settings
 
 
@@ -44,6 +44,7 @@ def parser(description: str, **does: Callable[[argparse.Namespace, Settings], in
     quiz_command.add(commands)
     receipt_command.add(commands)
     preset_command.add(commands)
+    runs_command.add(commands)
     for name, given_as, told in (
         ("run", "MODEL", "generate once and print or save the result"),
         ("sweep", "MODEL|SPEC.json", "generate at several values of one setting, all else alike"),
@@ -53,7 +54,13 @@ def parser(description: str, **does: Callable[[argparse.Namespace, Settings], in
         made = commands.add_parser(name, help=told)
         made.add_argument("model", metavar=given_as)
         made.add_argument("--prompt", help="text to start from: the model's main text")
+        made.add_argument(
+            "--in", dest="file", metavar="FILE", help="the file to work on: a text, or what its ending says"
+        )
         made.add_argument("--input", action="append", default=[], metavar="NAME=FILE", help="file input, repeatable")
+        made.add_argument(
+            "--text", action="append", default=[], metavar="NAME=TEXT", help="input that is a few words, repeatable"
+        )
         made.add_argument(
             "--param", action="append", default=[], metavar="NAME=VALUE", help="setting, repeatable; see show"
         )

@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-from models import outside, plain_text, shell
+from models import encodings, outside, plain_text, shell
 from models.amounts import size
 from models.errors import BadInput, BadParam
-from models.family import Family, main_text
+from models.family import Family, InputField, main_text
 from models.params import ParamField
 from models.settings import Settings
 from models.store import Store
@@ -50,6 +50,47 @@ def file_bytes(file: str) -> bytes:
         most = size(FILE_MAX_BYTES)
         raise BadInput(f"the file {file} is {size(held)}; at most {most} are read. Choose a smaller one.")
     return data
+
+
+def taken_by(file: str, family: Family) -> InputField | None:
+    """Return the input that a file is for: the upload or text that takes its ending, else the main text."""
+    ending = Path(file).suffix[1:].lower()
+    named = (item for item in family.inputs if ending and ending in item.accept)
+    return next(named, None) or main_text(family.inputs)
+
+
+def params_for(item: InputField, params: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings under which an input acts, where they are not given: the first value of each condition."""
+    asked = {name: values[0] for name, values in item.shown_if.items() if isinstance(values, tuple | list) and values}
+    return {name: value for name, value in asked.items() if name not in params}
+
+
+def whole_file(file: str, family: Family, settings: Settings) -> dict[str, str]:
+    """Return the input that is read from one file: `--in FILE`. A text may have any encoding. Raises `BadInput`."""
+    item = taken_by(file, family)
+    if item is None:
+        raise BadInput(f"--in: {family.title} takes no file. Give its inputs by --prompt and --input.")
+    try:
+        data = file_bytes(file)
+    except BadInput as error:
+        raise BadInput(f"--in: {error.message}") from error
+    if not item.is_text:
+        return {item.name: Store(settings).put_bytes(data)}
+    text, encoding = encodings.decode(data, f"file {file}")
+    if encoding != "utf-8":
+        shell.tell(f"--in: {file} was read as {encoding}.")
+    return {item.name: plain_text.check_text(text, item.name)}
+
+
+def texts(pairs: list[str]) -> dict[str, str]:
+    """Read `name=text` pairs: inputs that are written out. Raises `BadInput`."""
+    found = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals or not name:
+            raise BadInput(f"--text {pair!r} has no text; write it as name=text, such as column=review.")
+        found[name] = plain_text.check_text(text, name)
+    return found
 
 
 def inputs(

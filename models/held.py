@@ -51,7 +51,7 @@ def give_up(
     made = _made(connection, owner)
     uploads = [name for name in owned if name not in made]
     held = sum(sizes[name] for name in uploads)
-    needed = _named(connection, owner) | set(keep)
+    needed = needed_by(connection, owner) | set(keep)
     over, gone, light = held + more - most, list[str](), list[Path]()
     for name in [name for name in uploads if name not in needed]:
         if over > 0:
@@ -85,7 +85,7 @@ def _made(connection: sa.Connection, owner: str) -> set[str]:
     return found
 
 
-def _named(connection: sa.Connection, owner: str) -> set[str]:
+def needed_by(connection: sa.Connection, owner: str) -> set[str]:
     """Return the hashes that an owner's runs need, and that their pages hold."""
     rows = sa.select(used.c.sha256).join(runs, used.c.run_id == runs.c.id).where(runs.c.owner == owner)
     found = set(connection.execute(rows).scalars())

@@ -111,6 +111,50 @@ def moved_words(change: Change) -> str:
     return f"{setting_words(change.item, change.now)} → {value_words(change.item, change.then)}"
 
 
+def prompt_of(catalog: Catalog, request: Request) -> str:
+    """Return the main text of a request on one line, "" for none."""
+    return " ".join(_Told(catalog, Named(request)).prompt.split())
+
+
+def model_name(catalog: Catalog, model: str) -> str:
+    """Return a model's name; of one that is gone, the end of its id."""
+    spec = catalog.get(model)
+    return str(spec.name) if spec is not None else model.split("/", 1)[-1]
+
+
+def changed(catalog: Catalog, run: Run) -> list[str]:
+    """Return the settings of a run that differ from its model's defaults, as their sliders say them; no seed."""
+    told = _Told(catalog, Named(run.request, run))
+    return [
+        setting_words(item, told.values[item.name])
+        for item in told.fields.values()
+        if item.name != "seed" and item.name in told.values and told.values[item.name] != item.default
+    ]
+
+
+def differing(catalog: Catalog, runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
+    """Return what differs between runs: its name (model, input, setting, seed), and what each run has, "" for none."""
+    told = [_Told(catalog, Named(run.request, run)) for run in runs]
+    rows = [("Model", [one.model for one in told])]
+    names = dict.fromkeys(name for run in runs for name in run.request.inputs)
+    rows += [
+        (name.replace("_", " ").capitalize(), [_given(run.request.inputs.get(name, "")) for run in runs])
+        for name in names
+    ]
+    fields = {item.name: item for one in told for item in one.fields.values() if item.name != "seed"}
+    rows += [
+        (item.label, [value_words(one.fields[name], one.values[name])
+                      if name in one.fields and name in one.values else "" for one in told])
+        for name, item in fields.items()
+    ]  # fmt: skip
+    rows.append(("Seed", ["" if one.seed is None else str(one.seed) for one in told]))
+    return [(name, values) for name, values in rows if len(set(values)) > 1]
+
+
+def _given(text: str) -> str:
+    return f"file {text[7:15]}" if text.startswith("sha256:") else " ".join(text.split())
+
+
 def acting(fields: Sequence[ParamField], request: Request) -> dict[str, Any]:
     """Return the settings of a request that have an effect, the model's defaults among them, the seed too."""
     full = {**{item.name: item.default for item in fields}, **request.params, "seed": request.seed}
@@ -143,8 +187,7 @@ class _Told:
 
     @property
     def model(self) -> str:
-        spec = self.catalog.get(self.request.model)
-        return str(spec.name) if spec is not None else self.request.model.split("/", 1)[-1]
+        return model_name(self.catalog, self.request.model)
 
     @property
     def prompt(self) -> str:

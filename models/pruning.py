@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from models import library
 from models.blobs import Blobs
 from models.tables import causes as _causes
 from models.tables import files as _owned
@@ -66,8 +67,9 @@ class Pruning(Blobs):
         `max_bytes` is over artefact files and rows, `max_runs` over rows, `owner_bytes` over one owner's rows and what
         their runs need; runs older than `max_age_s` go whatever the size. Within all, nothing is dropped. Nothing
         younger than `keep_s` seconds goes: no run, and no upload whose run may still wait. What lies beside a file goes
-        first, however young: it can be made again. Runs whose ids are in `last`, or that a note of their owner names,
-        go after all others, and not for their age; those in `never` stay. `now` is UTC seconds since the epoch.
+        first, however young: it can be made again. Runs whose ids are in `last`, that a note of their owner names or
+        that have a star go after all others, and not for their age; those in `never` stay. `now` is UTC seconds since
+        the epoch.
         """
         now = time.time() if now is None else now
         before, oldest = now - keep_s, None if max_age_s is None else now - max_age_s
@@ -77,7 +79,7 @@ class Pruning(Blobs):
             needs: dict[str, list[str]] = {}
             for run_id, digest in connection.execute(sa.select(_used.c.run_id, _used.c.sha256)):
                 needs.setdefault(run_id, []).append(digest)
-            kept = {*last, *_named(connection)}
+            kept = {*last, *_named(connection), *library.starred(connection)}
         users = Counter(digest for digests in needs.values() for digest in digests)
         row_bytes = sum(row.record_bytes for row in rows)
         too_large = max_bytes is not None and row_bytes + sum(size for _, size, _ in files) > max_bytes
@@ -110,7 +112,7 @@ class Pruning(Blobs):
             victims.append(row.id)
         if victims:
             with self._write() as connection:
-                if new := _named(connection) - kept:  # kept by a person meanwhile
+                if new := (_named(connection) | library.starred(connection)) - kept:  # kept by a person meanwhile
                     victims = [run_id for run_id in victims if run_id not in new]
                 delete_runs(connection, victims)
         return self._sweep(before, len(victims), freed) if victims or too_large else Pruned()
@@ -185,7 +187,13 @@ class Pruning(Blobs):
 
 
 def delete_runs(connection: sa.Connection, ids: Sequence[str]) -> None:
-    """Delete the rows of runs, and what says which files they need."""
+    """Delete the rows of runs, and all that is known of them."""
+    clear_rows(connection, ids)
+    library.remove(connection, ids)
+
+
+def clear_rows(connection: sa.Connection, ids: Sequence[str]) -> None:
+    """Delete the rows of runs, and what says which files they need; what people said of them stays."""
     if ids:
         rows = [{"gone": run_id} for run_id in ids]
         connection.execute(_used.delete().where(_used.c.run_id == sa.bindparam("gone")), rows)

@@ -10,7 +10,6 @@ import uuid
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from models import measuring, whose
@@ -45,8 +44,7 @@ def tell(
     told(sensitivity.cost_words(found, len(left), seconds, budget_s))
     begun, cached = time.monotonic(), len(made)
     go = partial(sweeping.run, engine, owner=whose.machine_owner(), job=uuid.uuid4().hex, stop=stop)
-    # the libraries and the model are loaded by the first run: the time to spend begins behind it
-    for result in chain(go(left[:1]), go(left[1:], budget_s=budget_s)):
+    for result in go(left, budget_s=budget_s):  # the time to spend begins behind the first, which loads the model
         assert result.run is not None
         if result.run.status == "done":
             rates.learn(work_of(catalog, result.cell.request), result.run)

@@ -17,16 +17,20 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from models import library, migrating
 from models.blobs import REFERENCE, file_errors
 from models.errors import PlaygroundError
-from models.held import ROOM_BYTES, Holding
+from models.held import ROOM_BYTES
 from models.index import connect, identity, index_errors
-from models.pruning import delete_runs
+from models.pruning import clear_rows, delete_runs
+from models.records import record_of, run_from
 from models.settings import Settings
+from models.shelf import Shelf
 from models.tables import causes as _causes
 from models.tables import desks as _desks
 from models.tables import files as _owned
-from models.tables import files_of, migrate, own_files
+from models.tables import files_of, own_files
+from models.tables import library as _library
 from models.tables import measured as _measured
 from models.tables import notes as _notes
 from models.tables import runs as _runs
@@ -42,7 +46,7 @@ MANY = 500  # values in one query
 _AGE = (_runs.c.created_at, _runs.c.id)
 
 
-class Store(Holding):
+class Store(Shelf):
     """Keep runs and artefacts. Thread-safe; several processes may share one store.
 
     `source` is a `Settings`, or an SQL URL with `data_dir` beside it; an empty URL means SQLite in
@@ -99,23 +103,16 @@ class Store(Holding):
     def _save_run(self, run: Run) -> None:
         outputs = [self._stored(output) for output in run.outputs]
         made = {output.sha256 for output in outputs if output.sha256}
-        headers = [output.to_header() for output in outputs]
-        parts: dict[str, Any] = {
-            "request": run.request.model_dump(),
-            "outputs": headers,
-            "stats": run.stats,
-            "error": run.error,
-        }
-        if run.purpose:
-            parts["purpose"] = run.purpose
-        record = json.dumps(parts)
+        run = replace(run, outputs=outputs)
+        record = record_of(run)
         row = {
             "id": run.id, "owner": run.owner, "job": run.job, "model": run.request.model, "status": run.status,
             "created_at": run.created_at, "record": record, "record_bytes": len(record),
         }  # fmt: skip
         with self._write() as connection:
-            delete_runs(connection, [run.id])
+            clear_rows(connection, [run.id])
             connection.execute(_runs.insert(), row)
+            library.place(connection, run)
             if run.status == "done" and (cause := run.stats.get("cause")):
                 connection.execute(_causes.insert(), {"run_id": run.id, "cause": cause})
             own_files(connection, run.owner, made, run.created_at)
@@ -128,22 +125,25 @@ class Store(Holding):
                     self.put_bytes(output.data)
 
     def runs(
-        self, owner: str | None = None, job: str | None = None, limit: int = 50, *, load: bool = False
-    ) -> list[Run]:
-        """Return up to `limit` runs of an owner, of a job, or of all, the newest first.
+        self, owner: str | None = None, job: str | None = None, limit: int = 50, *, load: bool = False,
+        models: Collection[str] | None = None,
+    ) -> list[Run]:  # fmt: skip
+        """Return up to `limit` runs of an owner, of a job, or of all, the newest first, but for deleted ones.
 
-        Outputs keep their text; `load` fetches their bytes too (see `get_bytes`).
+        `models` are the only ones that are asked for. Outputs keep their text; `load` fetches their bytes too.
         """
-        query = sa.select(_runs).order_by(*(column.desc() for column in _AGE)).limit(limit)
+        query = sa.select(_runs).where(~library.is_deleted()).order_by(*(column.desc() for column in _AGE)).limit(limit)
         if owner is not None:
             query = query.where(_runs.c.owner == owner)
         if job is not None:
             query = query.where(_runs.c.job == job)
+        if models is not None:
+            query = query.where(_runs.c.model.in_(models))
         return self._select(query, load)
 
     def run(self, run_id: str) -> Run | None:
-        """Return one run, whoever's it is, without its outputs' bytes; None where there is none of that id."""
-        found = self._select(sa.select(_runs).where(_runs.c.id == run_id), load=False)
+        """Return one run, whoever's it is, without its outputs' bytes; None where there is none, or it was deleted."""
+        found = self._select(sa.select(_runs).where(_runs.c.id == run_id, ~library.is_deleted()), load=False)
         return found[0] if found else None
 
     def made(self, owner: str, causes: Collection[str]) -> dict[str, Run]:
@@ -156,12 +156,13 @@ class Store(Holding):
         for at in range(0, len(wanted), MANY):
             query = (
                 sa.select(_causes.c.cause, _runs).join(_runs, _runs.c.id == _causes.c.run_id)
-                .where(_runs.c.owner == owner, _causes.c.cause.in_(wanted[at : at + MANY])).order_by(*_AGE)
+                .where(_runs.c.owner == owner, _causes.c.cause.in_(wanted[at : at + MANY]), ~library.is_deleted())
+                .order_by(*_AGE)
             )  # fmt: skip
             with self._read() as connection:
                 rows = connection.execute(query).mappings().all()
             for row in rows:
-                run = _run_from(row)
+                run = run_from(row)
                 needed = [one.sha256 for one in run.outputs if one.kind not in ASIDE and one.sha256]
                 if all(self._file(one).exists() for one in needed):
                     found[row["cause"]] = run
@@ -215,7 +216,11 @@ class Store(Holding):
             connection.execute(_votes.update().where(_votes.c.owner == old).values(owner=new))
             own_files(connection, new, files_of(connection, old))
             connection.execute(_owned.delete().where(_owned.c.owner == old))
-            return connection.execute(_runs.update().where(_runs.c.owner == old).values(owner=new)).rowcount
+            connection.execute(_library.update().where(_library.c.owner == old).values(owner=new))
+            count = connection.execute(_runs.update().where(_runs.c.owner == old).values(owner=new)).rowcount
+        # who takes over could not have them forgotten there: the name would not be known any more
+        migrating.forget_in_copies(self._file_of_index, old)
+        return count
 
     def take_sessions(self, new: str) -> int:
         """Give an owner the runs of sessions, as all were before there were owners that last; return how many."""
@@ -224,6 +229,7 @@ class Store(Holding):
             theirs = sa.select(_owned.c.sha256).where(_owned.c.owner.not_like("%:%"))
             own_files(connection, new, set(connection.execute(theirs).scalars()))
             connection.execute(_owned.delete().where(_owned.c.owner.not_like("%:%"), _owned.c.owner != new))
+            connection.execute(_library.update().where(_library.c.owner.not_like("%:%")).values(owner=new))
             return connection.execute(_runs.update().where(sessions).values(owner=new)).rowcount
 
     def save_desk(self, owner: str, request: Request) -> None:
@@ -301,6 +307,7 @@ class Store(Holding):
             connection.execute(_votes.delete().where(_votes.c.owner == owner))
             connection.execute(_owned.delete().where(_owned.c.owner == owner))
         self._unlink(files)
+        migrating.forget_in_copies(self._file_of_index, owner, ids)
         return len(ids)
 
     def forget_idle(self, prefix: str, before: float) -> int:
@@ -337,7 +344,7 @@ class Store(Holding):
     def _select(self, query: sa.Select[Any], load: bool) -> list[Run]:
         with self._read() as connection:
             rows = connection.execute(query).mappings().all()
-        found = [_run_from(row) for row in rows]
+        found = [run_from(row) for row in rows]
         if load:
             for run in found:
                 run.outputs = [replace(o, data=self.get_bytes(o.sha256)) if o.sha256 else o for o in run.outputs]
@@ -357,8 +364,7 @@ class Store(Holding):
 
     def _make(self) -> None:
         """Make the tables that are missing, and know the index's file from then on."""
-        with index_errors(self._index), self._engine.execution_options(writes=True).begin() as connection:
-            migrate(connection, self._index)
+        migrating.open_index(self._engine, self._index, self._file_of_index, self.data_dir)
         self._known = identity(self._file_of_index)
 
     def _make_again(self) -> None:
@@ -374,18 +380,6 @@ class Store(Holding):
             self._make()
             self._lost_at = time.time()
             log.error("%s was removed while the app ran; a new one was made", self._file_of_index)
-
-
-def _run_from(row: sa.RowMapping) -> Run:
-    try:
-        record = json.loads(row["record"])
-        return Run(
-            id=row["id"], owner=row["owner"], job=row["job"], status=row["status"], created_at=row["created_at"],
-            request=Request(**record["request"]), outputs=[Output(**header) for header in record["outputs"]],
-            stats=record["stats"], error=record["error"], purpose=record.get("purpose", ""),
-        )  # fmt: skip
-    except (ValueError, TypeError, KeyError) as error:
-        raise PlaygroundError(f"The record of run {row['id']} is damaged and cannot be shown. Run it again.") from error
 
 
 def _uploads(request: Request) -> set[str]:

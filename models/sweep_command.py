@@ -53,6 +53,10 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     cells = making.cells
     for sentence in (*sweep.said, sweeping.cost(catalog, sweep, making.kept, rates).words):
         shell.tell(sentence)
+    if options.budget_s is not None and making.kept < len(cells):
+        shell.tell(
+            f"The {options.budget_s:g} s begin when the first cell is made: libraries and model are loaded before it."
+        )
 
     def read_file(output: Output) -> bytes:
         return output.data or store.get_bytes(output.sha256)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import math
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -25,6 +26,7 @@ from models.sweeps.order import coarse_first, middle_first
 from models.sweeps.refining import Refiner, apart_by
 from models.sweeps.results import Result
 from models.sweeps.spec import read
+from models.types import Request, Run
 
 
 def made(
@@ -43,9 +45,9 @@ def made(
 class Making:
     """Hold what a sweep lacks: `cells` in the order in which they are made, `kept` of them there already.
 
-    With `budget_s` coarse cells come first, then those between neighbours that differ most, and none is begun after so
-    many seconds. Raises `BadInput` for a file that a cell reads and the store does not have: it is told once, and not
-    by every cell.
+    With `budget_s` coarse cells come first, then those between neighbours that differ most, and none is begun so many
+    seconds after the first one was made. Raises `BadInput` for a file that a cell reads and the store does not have: it
+    is told once, and not by every cell.
     """
 
     def __init__(
@@ -67,10 +69,12 @@ class Making:
     def results(self, stop: StopSignal | None = None) -> Iterator[Result]:
         """Yield what came of each cell, as it ends; what was made is kept, and its time learnt from."""
         catalog = self._engine.catalog
+        taken, at_once, begun = 0.0, list[Run](), time.monotonic()  # of those that are made at once
         for result in sweeping.run(
             self._engine, self.cells, find=lambda request: self._made.get(self._causes[request.canonical()]),
             owner=whose.machine_owner(), job=uuid.uuid4().hex, stop=stop, budget_s=self._budget_s,
             group=partial(how_many, catalog), choose=None if self._budget_s is None else self._refiner.order,
+            fitting=self._fitting,
         ):  # fmt: skip
             run = result.run
             if run is not None:
@@ -78,4 +82,15 @@ class Making:
             if run is not None and not result.cached and run.status == "done":
                 self._rates.learn(work_of(catalog, run.request), run)
                 self._store.save_run(run)
+                at_once.append(run)
+            elif run is not None:
+                taken, at_once = 0.0, []
+            taken += time.monotonic() - begun
+            if run is not None and len(at_once) >= run.stats.get("together", 1):
+                self._rates.learn_around(work_of(catalog, run.request), at_once, taken)
+                taken, at_once = 0.0, []
             yield result
+            begun = time.monotonic()  # what is done with a result is no part of its making
+
+    def _fitting(self, requests: Sequence[Request], left_s: float) -> int:
+        return self._rates.fitting([work_of(self._engine.catalog, one) for one in requests], left_s)

@@ -1,4 +1,4 @@
-"""The tables of the run index, how they came to be, and whose the files are."""
+"""The tables of the run index as they are now, and whose the files are. What changes here needs a migration."""
 
 from __future__ import annotations
 
@@ -7,10 +7,6 @@ import time
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
-
-from models.errors import PlaygroundError
-
-SCHEMA_VERSION = 1
 
 _LONG = sa.Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
 
@@ -84,30 +80,35 @@ files = sa.Table(  # whose the artefact files are: what they gave, and what thei
     sa.Column("taken_at", sa.Double, nullable=False),  # UTC seconds since the epoch
     sa.Index("owned_files_by_sha256", "sha256"),
 )
+library = sa.Table(  # what each run is found by, and what its owner said of it; studies are not in it
+    "library",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True),  # the row of its words: see `models.fulltext`
+    sa.Column("run_id", sa.String(64), nullable=False, unique=True),
+    sa.Column("owner", sa.String(128), nullable=False),
+    sa.Column("job", sa.String(64), nullable=False),
+    sa.Column("model", sa.String(255), nullable=False),
+    sa.Column("task", sa.String(64), nullable=False),
+    sa.Column("seed", sa.BigInteger, nullable=False),
+    sa.Column("created_at", sa.Double, nullable=False),  # UTC seconds since the epoch, as of the run
+    sa.Column("starred", sa.Boolean, nullable=False),
+    sa.Column("title", sa.String(200), nullable=False),
+    sa.Column("note", _LONG, nullable=False),
+    sa.Column("deleted_at", sa.Double, nullable=True),  # UTC seconds since the epoch; NULL: it is there
+    sa.Index("library_by_owner", "owner", "created_at", "run_id"),
+    sa.Index("library_by_model", "owner", "model", "created_at", "run_id"),
+    sa.Index("library_by_task", "owner", "task", "created_at", "run_id"),
+    sa.Index("library_by_star", "owner", "starred", "created_at", "run_id"),
+    sa.Index("library_by_job", "job", "owner", "created_at", "run_id"),
+)
+tags = sa.Table(
+    "tags",
+    metadata,
+    sa.Column("run_id", sa.String(64), primary_key=True),
+    sa.Column("tag", sa.String(40), primary_key=True),
+    sa.Index("tags_by_tag", "tag", "run_id"),
+)
 REFERENCES = re.compile(r"sha256:([0-9a-f]{64})")
-
-
-def migrate(connection: sa.Connection, name: str) -> None:
-    """Make what is missing. A later version changes older tables here, step by step, by the number that it finds."""
-    schema.create(connection, checkfirst=True)
-    version = connection.execute(sa.select(sa.func.max(schema.c.version))).scalar()
-    if version is None:
-        connection.execute(schema.insert(), {"version": SCHEMA_VERSION})
-    elif version > SCHEMA_VERSION:
-        raise PlaygroundError(
-            f"The run index {name} was written by a newer version of the playground (schema {version}; this one reads "
-            f"up to {SCHEMA_VERSION}). Update the playground, or set PLAYGROUND_DATABASE_URL to another database.",
-            version=version,
-        )
-    listed = sa.inspect(connection).has_table(files.name)
-    metadata.create_all(connection)
-    if not listed:  # of before there was a list: what runs and pages name is counted as its owner's
-        rows = sa.select(runs.c.owner, used.c.sha256).join(used, used.c.run_id == runs.c.id)
-        found = {(whose, name) for whose, name in connection.execute(rows)}
-        for whose, content in connection.execute(sa.select(desks.c.owner, desks.c.content)):
-            found |= {(whose, name) for name in REFERENCES.findall(content)}
-        for whose in {whose for whose, _ in found}:
-            own_files(connection, whose, {name for other, name in found if other == whose})
 
 
 def files_of(connection: sa.Connection, owner: str) -> set[str]:

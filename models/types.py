@@ -18,6 +18,7 @@ ASIDE: frozenset[str] = frozenset({"steps", "view"})  # kinds for looking into a
 RunStatus = Literal["done", "stopped", "failed"]
 
 SEED_MAX = 2**32 - 1
+STUDY = "study"  # the purpose of a job that looks into the result of another
 PARTS_MAX = 200  # inputs of a request, and settings
 NEW_SEED = -1  # where a person writes a seed: draw a new one
 

@@ -8,7 +8,10 @@ import numpy as np
 import soundfile
 from PIL import Image
 
+from models import coding
+from models.settings import Settings
 from models.stamps import file_name
+from tests.tiny import final_of, results
 
 RUNNER = """
 import runpy, sys
@@ -27,10 +30,27 @@ assert not any(name.split(".")[0] in ("models", "components") for name in sys.mo
 def run_apart(folder, scripts):
     """Run the scripts one after another in `folder`, in one interpreter: its imports take most of the time."""
     done = subprocess.run(
-        [sys.executable, "-I", "-c", RUNNER, *scripts], cwd=folder, capture_output=True, text=True, timeout=170,
+        [sys.executable, "-I", "-c", RUNNER, *scripts], cwd=folder, capture_output=True, text=True, timeout=500,
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
+
+
+def written_beside(engine, requests, folder):
+    """Write each request's script into `folder`, beside the engine's models; return their names and what it makes.
+
+    The engine is closed: it has no more to make.
+    """
+    for spec in engine.catalog.values():
+        (folder / spec.folder().name).symlink_to(spec.folder())
+    scripts, made = [], {}
+    for request in requests:
+        scripts.append(f"{request.model.replace('/', '-')}-{request.seed}.py")
+        text = coding.write(engine.catalog, Settings(threads=1), request)
+        (folder / scripts[-1]).write_text(text, "utf-8")
+        made[request.model, request.seed] = (request, results(final_of(engine, request)))
+    engine.close()
+    return scripts, made
 
 
 def assert_same(folder, request, outputs):

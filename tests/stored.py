@@ -1,7 +1,10 @@
 """Runs and files for tests of the store."""
 
+import json
 import os
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 from models.plain_text import text_output
@@ -35,3 +38,52 @@ def age(store, seconds):
 
 def ids(runs):
     return [run.id for run in runs]
+
+
+# what a store of before there were migrations looks like, as SQLite had it
+OLD_SCHEMA = """
+CREATE TABLE playground_schema (version INTEGER NOT NULL);
+CREATE TABLE runs (id VARCHAR(64) NOT NULL, owner VARCHAR(128) NOT NULL, job VARCHAR(64) NOT NULL,
+    model VARCHAR(255) NOT NULL, status VARCHAR(16) NOT NULL, created_at DOUBLE NOT NULL, record TEXT NOT NULL,
+    record_bytes INTEGER NOT NULL, PRIMARY KEY (id));
+CREATE INDEX runs_by_job ON runs (job, created_at);
+CREATE INDEX runs_by_owner ON runs (owner, created_at);
+CREATE TABLE run_artifacts (run_id VARCHAR(64) NOT NULL, sha256 VARCHAR(64) NOT NULL, PRIMARY KEY (run_id, sha256));
+CREATE INDEX run_artifacts_by_sha256 ON run_artifacts (sha256);
+CREATE TABLE causes (run_id VARCHAR(64) NOT NULL, cause VARCHAR(64) NOT NULL, PRIMARY KEY (run_id));
+CREATE INDEX causes_by_cause ON causes (cause);
+CREATE TABLE measured (run_id VARCHAR(64) NOT NULL, name VARCHAR(255) NOT NULL, value DOUBLE,
+    PRIMARY KEY (run_id, name));
+CREATE TABLE desks (owner VARCHAR(128) NOT NULL, model VARCHAR(255) NOT NULL, content TEXT NOT NULL,
+    saved_at DOUBLE NOT NULL, PRIMARY KEY (owner, model));
+CREATE TABLE notes (owner VARCHAR(128) NOT NULL, name VARCHAR(255) NOT NULL, content TEXT NOT NULL,
+    saved_at DOUBLE NOT NULL, PRIMARY KEY (owner, name));
+CREATE TABLE votes (owner VARCHAR(128) NOT NULL, sitting VARCHAR(64) NOT NULL, pair INTEGER NOT NULL,
+    content TEXT NOT NULL, voted_at DOUBLE NOT NULL, PRIMARY KEY (owner, sitting, pair));
+CREATE TABLE owned_files (owner VARCHAR(128) NOT NULL, sha256 VARCHAR(64) NOT NULL, taken_at DOUBLE NOT NULL,
+    PRIMARY KEY (owner, sha256));
+CREATE INDEX owned_files_by_sha256 ON owned_files (sha256);
+INSERT INTO playground_schema VALUES (1);
+"""
+
+
+def make_old(folder, *runs, but=""):
+    """Make the index of before there were migrations, with these runs; `but` names a table that it lacks."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(folder / "runs.sqlite")) as connection, connection:
+        connection.executescript(OLD_SCHEMA)
+        for run in runs:
+            record = json.dumps({
+                "request": run.request.model_dump(), "outputs": [one.to_header() for one in run.outputs],
+                "stats": run.stats, "error": run.error,
+            })  # fmt: skip
+            row = (run.id, run.owner, run.job, run.request.model, run.status, run.created_at, record, len(record))
+            connection.execute("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+            for output in run.outputs:
+                connection.execute("INSERT OR IGNORE INTO run_artifacts VALUES (?, ?)", (run.id, output.sha256))
+                connection.execute(
+                    "INSERT OR IGNORE INTO owned_files VALUES (?, ?, ?)", (run.owner, output.sha256, run.created_at)
+                )
+        if but:
+            connection.execute(f"DROP TABLE {but}")
+    return folder / "runs.sqlite"

@@ -28,7 +28,8 @@ def draw(desk: Desk) -> None:
     """Draw the choice of two sounds, and what tells them apart; nothing while there are fewer than two."""
     session = desk.session
     try:
-        runs = session.jobs.store.runs(session.owner, limit=READ)
+        here = [one for one in session.jobs.store.kinds(session.owner).models if one.startswith(f"{desk.room.id}/")]
+        runs = session.jobs.store.runs(session.owner, limit=READ, models=here)
     except PlaygroundError:
         return  # the list of earlier results says what is wrong
     found = {f"{run.id}-{output.index}": (run, output) for run in runs for output in run.outputs if _sound(run, output)}

@@ -48,7 +48,7 @@ def fits(catalog: Catalog, run: Run) -> bool:
 def draw(session: Session, run: Run, key: str) -> None:
     """Draw the branches of a text, and one of them under the microscope."""
     spec = session.catalog[run.request.model]
-    runs = [*session.jobs.store.runs(session.owner, limit=READ), run]
+    runs = [*session.jobs.store.runs(session.owner, limit=READ, models=[run.request.model]), run]
     texts = written_from(list({one.id: one for one in runs}.values()), run.request)
     if not texts:
         return

@@ -11,7 +11,19 @@ from components import desk as desks
 from components import example, shell, state
 from components.escape import plain
 from components.modality import Act, InputType, Look, Modality, Mode, RoomPage, SettingsFile, Showing
-from components.text import chat, chat_lesson, insides, microscope_view, side_by_side, story_view, tipping_view
+from components.text import (
+    chat,
+    chat_lesson,
+    insides,
+    label_view,
+    microscope_view,
+    round_trip,
+    side_by_side,
+    story_view,
+    tasks_page,
+    tipping_view,
+    translation_view,
+)
 from models import labels
 from models.errors import PlaygroundError
 from models.plain_text import TEXT_ARTIFACT_MAX_BYTES
@@ -31,7 +43,18 @@ TILE_CHARS = 220
 
 
 def _draw(showing: Showing) -> None:
+    first = showing.of("text")[0]
+    if translation_view.fits(first):
+        translation_view.draw(first, f"translation-{showing.key}")
+        return
+    if label_view.fits(first):
+        label_view.draw(first, f"labels-{showing.key}")
+        return
     story_view.draw(showing.of("text"), f"story-{showing.key}", run=showing.key, live=showing.live)
+
+
+def _draw_table(showing: Showing) -> None:
+    label_view.draw_table(showing.of("table")[0], f"table-{showing.key}")
 
 
 def _draw_waiting(request: Request, key: str) -> None:
@@ -45,6 +68,8 @@ def _draw_tile(output: Output, read: Callable[[Output], bytes], key: str) -> Non
 
 
 def _draw_actions(act: Act) -> None:
+    if tasks_page.draws(act):
+        return
     st.button(
         "Continue", icon=":material/arrow_forward:", key=f"continue-{act.key}", on_click=act.desk.write,
         args=(act.output.text, True), help="Continues this text with the current settings.",
@@ -103,9 +128,10 @@ ROOM = Modality(
             "See temperature, top-p and every other setting at work, token by token.",
             order=10,
         ),
+        tasks_page.PAGE,
     ),
-    views={"text": _draw},
-    tiles={"text": _draw_tile},
+    views={"text": _draw, "table": _draw_table},
+    tiles={"text": _draw_tile, "table": _draw_tile},
     waiting=_draw_waiting,
     actions={"text": _draw_actions},
     looks=(
@@ -115,8 +141,9 @@ ROOM = Modality(
         Look("Layers", insides.fits_lens, insides.draw_lens),
         Look("State", insides.fits_state, insides.draw_state),
         Look("Tokens", insides.fits_tokens, insides.draw_tokens),
+        *tasks_page.LOOKS,
     ),
-    jobs={side_by_side.PURPOSE: side_by_side.draw_job},
+    jobs={side_by_side.PURPOSE: side_by_side.draw_job, round_trip.PURPOSE: round_trip.draw_job},
     modes=(Mode(chat.choose, _draw_chat, chat.apart),),
     welcome=_welcome,
     beside_run=side_by_side.draw_button,
@@ -124,6 +151,7 @@ ROOM = Modality(
     inputs={
         "messages": InputType(_nothing, chat.restore_messages, press="Press Enter in the box below."),
         "tokens": InputType(_nothing, lambda desk, item, given: None),
+        **tasks_page.INPUTS,
     },
     file=SettingsFile(
         "text",

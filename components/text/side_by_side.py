@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from components import job_panel, params_form, result, state
+from components import inputs, job_panel, params_form, result, state
 from components.desk import Desk
 from components.escape import plain
 from components.session import Session
@@ -28,10 +28,15 @@ _TURN = state.slot("side-by-side-turn", 0)  # a new popover, closed, once it run
 
 
 def members(catalog: Catalog, spec: ModelSpec) -> list[ModelSpec]:
-    """Return the models that can be put beside one another, `spec` first: those of its family."""
-    others = [one for one in catalog.values() if one.family == spec.family and one.id != spec.id]
+    """Return the models that can be put beside one another, `spec` first: those of its family that do the same."""
+    others = [one for one in catalog.values() if one.family == spec.family and one.id != spec.id and _alike(one, spec)]
     near = [one for one in others if spec.collection and one.collection == spec.collection]
     return [spec, *near, *(one for one in others if one not in near)]
+
+
+def _alike(one: ModelSpec, other: ModelSpec) -> bool:
+    """Say whether two models read and write the same languages, or know the same labels."""
+    return all(one.facts.get(name) == other.facts.get(name) for name in ("task", "languages", "label_names"))
 
 
 def build(
@@ -60,7 +65,7 @@ def draw_button(desk: Desk, disabled: bool) -> None:
     """Draw the choice of models and the button that runs them all."""
     session, spec = desk.session, desk.spec
     every = members(session.catalog, spec)
-    if len(every) < 2:
+    if len(every) < 2 or not any(inputs.is_main(desk, item.name) for item in inputs.wanted(desk)):
         return
     names = {one.id: one.name for one in every}
     with st.popover("Side by side", icon=":material/view_column:", disabled=disabled, key=f"{_TURN.key}-{_TURN.get()}"):

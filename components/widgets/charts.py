@@ -20,7 +20,10 @@ _OUTER = ("$schema", "description", "height")
 
 def draw(chart: alt.Chart | alt.LayerChart, key: str) -> None:
     """Draw a chart as wide as the page in the look of the app; its rows are `alt.Data(values=[…])`."""
-    st.vega_lite_chart(spec=layered(chart, checked=False), width="stretch", key=key)
+    spec = layered(chart, checked=False)
+    if ink := st.get_option(f"theme.{st.context.theme.type or 'light'}.textColor"):  # Vega writes in black
+        spec.setdefault("config", {})["text"] = {"color": ink}
+    st.vega_lite_chart(spec=spec, width="stretch", key=key)
 
 
 def layered(chart: alt.Chart | alt.LayerChart, *, checked: bool = True) -> dict[str, Any]:

@@ -6,12 +6,16 @@ import json
 import logging
 import math
 import os
+import statistics
 import threading
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from models.amounts import span
 from models.catalog import Catalog
@@ -20,8 +24,10 @@ from models.types import ASIDE, Request, Run, is_number
 
 log = logging.getLogger(__name__)
 DECAY = 0.8  # what an earlier run still counts after one more
-KEPT = 12  # runs of a model
+KEPT = 8  # runs of a model of about one amount of work
+SPREAD = 2.0  # two amounts that are at least so many times apart tell a fixed part from a part per unit
 TOGETHER = " together"  # follows the name of work that was done at once with other such work
+AROUND = " around"  # follows the name of work, for what a run takes beside its model: handed over, hashed, kept
 GUESS_S = 2.0  # a run with every setting at its default, on a machine that has measured nothing
 GUESS_PER_PARAMETER_S = 5e-8
 STUDY_S = 2.0
@@ -96,17 +102,18 @@ def work_of(catalog: Catalog, request: Request) -> Work:
 
 
 class Rates:
-    """Keep what a unit of each model's work takes on this machine, learnt from finished runs. Thread-safe.
+    """Keep what each model's work takes on this machine, learnt from finished runs. Thread-safe.
 
-    A rate is the mean over the last runs of seconds per unit of work, in which a run counts `DECAY` of what the one
-    after it counts, and less the more its work differs: small runs do not tell of large ones. They are kept in `file`;
-    one that is damaged or cannot be written costs no more than what was learnt.
+    A run takes a fixed part and a part per unit of work (`_fitted`), and what lies around it: `learn_around`. Of about
+    one amount of work the last `KEPT` runs are kept, so that a thousand short runs do not take the place of the long
+    ones. They are kept in `file`; one that is damaged or cannot be written costs no more than what was learnt.
     """
 
     def __init__(self, file: Path | None = None) -> None:
         self._file = file
         self._guard = threading.Lock()
         self._runs: dict[str, list[tuple[float, float]]] = _read(file) if file is not None else {}  # work, seconds
+        self._known: dict[tuple[str, float], float] = {}  # forecasts since something was learnt
 
     def knows(self, work: Work) -> bool:
         """Say whether anything was measured for this kind of work."""
@@ -121,14 +128,24 @@ class Rates:
         """
         names = (work.of + TOGETHER, work.of) if together else (work.of, work.of + TOGETHER)
         with self._guard:
-            found = list(next((self._runs[name] for name in names if name in self._runs), ()))
-        if not found:
-            return work.guess_s
-        rates, weights = 0.0, 0.0
-        for age, (amount, seconds) in enumerate(reversed(found)):
-            weight = DECAY**age / (1 + (2 * math.log2(amount / work.amount)) ** 2)
-            rates, weights = rates + weight * seconds / amount, weights + weight
-        return work.amount * rates / weights
+            name = next((name for name in names if name in self._runs), "")
+            if not name:
+                return work.guess_s
+            if (name, work.amount) not in self._known:
+                around = next((self._runs[one + AROUND] for one in names if one + AROUND in self._runs), ())
+                self._known[name, work.amount] = _fitted(self._runs[name], work.amount) + (
+                    statistics.median(seconds for _, seconds in around) if around else 0.0
+                )
+            return self._known[name, work.amount]
+
+    def fitting(self, works: Sequence[Work], left_s: float) -> int:
+        """Return how many of the first of some works that are done at once are forecast to end in time; 1 at least."""
+        spent = 0.0
+        for many, work in enumerate(works):
+            spent += self.seconds(work, len(works) > 1)
+            if spent > left_s:
+                return max(1, many)
+        return len(works)
 
     def learn(self, work: Work, run: Run) -> None:
         """Take in a finished run of that work; one that was stopped, failed or tells no time teaches nothing."""
@@ -146,10 +163,78 @@ class Rates:
         name, many = work.of, run.stats.get("together", 1)
         if many > 1:
             name, seconds = work.of + TOGETHER, seconds / many
+        self._note(name, amount, seconds)
+
+    def learn_around(self, work: Work, runs: Sequence[Run], took_s: float) -> None:
+        """Take in what some runs of that kind of work, made at once, or one, took in all: queued, made and kept.
+
+        Runs that had to load their model first, or did not end whole, teach nothing.
+        """
+        whole = all(run.status == "done" and is_number(run.stats.get("seconds")) for run in runs)
+        if not work.of or not runs or not whole or any(run.stats.get("load_s") for run in runs):
+            return
+        inside = [float(run.stats["seconds"]) for run in runs]
+        many = [run.stats.get("together", 1) for run in runs]
+        if max(many) > 1:  # in one part, or in several where memory is short
+            made = max(*inside, sum(seconds / at_once for seconds, at_once in zip(inside, many, strict=True)))
+        else:
+            made = sum(inside)
+        if took_s > made:
+            name = work.of + (TOGETHER if max(many) > 1 else "")
+            self._note(name + AROUND, 1.0, (took_s - made) / len(runs))
+
+    def _note(self, name: str, amount: float, seconds: float) -> None:
         with self._guard:
-            self._runs[name] = [*self._runs.get(name, ()), (amount, seconds)][-KEPT:]
+            self._runs[name] = _newest([*self._runs.get(name, ()), (amount, seconds)])
+            self._known = {}
             if self._file is not None:
                 _write(self._file, self._runs)
+
+
+def _band(amount: float) -> int:
+    """Return a number that amounts of work share which are about the same."""
+    return round(math.log2(amount))
+
+
+def _newest(runs: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return the last `KEPT` runs of each amount of work, in the order in which they came."""
+    seen: Counter[int] = Counter()
+    found = []
+    for amount, seconds in reversed(runs):
+        seen[_band(amount)] += 1
+        if seen[_band(amount)] <= KEPT:
+            found.append((amount, seconds))
+    return found[::-1]
+
+
+def _fitted(runs: Sequence[tuple[float, float]], amount: float) -> float:
+    """Return the seconds that an amount of work takes, by runs (amount, seconds) of any amounts.
+
+    A line with a fixed part and a part per unit, neither below 0, so that the sum of |log(line / measured)| over the
+    runs is least: one run that was disturbed moves it little. A run counts `DECAY` of what the next one of about its
+    amount counts, and less the more its amount differs from the one asked for. Amounts that lie closer together than
+    `SPREAD` do not tell the two parts apart: there is no fixed part then.
+    """
+    seen: Counter[int] = Counter()
+    weights = []
+    for one, _ in reversed(runs):
+        weights.append(DECAY ** seen[_band(one)] / (1 + (2 * math.log2(one / amount)) ** 2))
+        seen[_band(one)] += 1
+    # (runs,) each
+    x, y = np.array(runs, np.float64).T
+    weight = np.array(weights[::-1])
+    fixed, slope = np.zeros(len(x)), y / x
+    if x.max() >= SPREAD * x.min():
+        low, high = np.nonzero(x[None] >= SPREAD * x[:, None])
+        rise = (y[high] - y[low]) / (x[high] - x[low])
+        start = y[low] - rise * x[low]
+        good = (rise >= 0) & (start >= 0)
+        fixed = np.concatenate([fixed, start[good], y])
+        slope = np.concatenate([slope, rise[good], np.zeros(len(y))])
+    # (lines, runs): a line that is 0 nowhere, as no time is
+    loss = np.abs(np.log((fixed[:, None] + slope[:, None] * x) / y)) @ weight
+    best = int(loss.argmin())
+    return float(fixed[best] + slope[best] * amount)
 
 
 def _read(file: Path) -> dict[str, list[tuple[float, float]]]:
@@ -162,7 +247,7 @@ def _read(file: Path) -> dict[str, list[tuple[float, float]]]:
                 else []
             )
             if good:
-                found[name] = good[-KEPT:]
+                found[name] = _newest(good)
     return found
 
 

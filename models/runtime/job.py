@@ -15,9 +15,11 @@ from models.runtime.engine import StopSignal
 from models.runtime.forecasts import Work
 from models.runtime.job_view import JobState, JobView
 from models.runtime.turns import Open, Waiting
+from models.sweeps.spec import PURPOSE
 from models.types import Request, Run, RunStatus
 
 log = logging.getLogger(__name__)
+MOST_AT_ONCE = 64  # requests that are looked at for such as may be made together
 # the runs that there are and the indices of the requests that are left → those, the next one first
 Choose = Callable[[Sequence[Run], Sequence[int]], Sequence[int]]
 
@@ -126,6 +128,10 @@ class Job:
             log.exception("what comes next in job %s could not be told", self.id)
             return left
 
+    def ahead(self, left: Sequence[int]) -> list[Request]:
+        """Return the next requests, if they may end in another order than they were asked for: cells of a sweep."""
+        return [self.requests[index] for index in left[:MOST_AT_ONCE]] if self.purpose == PURPOSE else []
+
     def as_waiting(self, *, gone: bool = False) -> Waiting:
         """Return what the policy of turns needs to know of it while it waits."""
         return Waiting(self.id, self.owner, self.client, self.forecast_s, self.asked_at, gone)
@@ -153,3 +159,9 @@ class Job:
     def _go_on(self, now: float) -> None:
         if self.resting_since is not None:
             self.rested_s, self.resting_since = self.rested_s + now - self.resting_since, None
+
+
+def internal(problem: Exception) -> PlaygroundError:
+    """Return what a run is said to have ended by where something failed that nobody foresaw."""
+    kind = type(problem).__name__
+    return PlaygroundError(f"The run failed with an internal error ({kind}). Run it again; see worker.log.")

@@ -11,7 +11,6 @@ from models.types import Request, Run
 
 JobState = Literal["queued", "running", "done", "stopped", "failed"]
 FINISHED = ("done", "stopped", "failed")
-STUDY = "study"  # the purpose of a job that looks into the result of another
 
 
 @dataclass(frozen=True)

@@ -20,20 +20,19 @@ from models.runtime.attendance import Attendance
 from models.runtime.calls import Calls
 from models.runtime.engine import Engine, StopSignal
 from models.runtime.forecasts import Rates, Work
-from models.runtime.job import Choose, Job
-from models.runtime.job_view import FINISHED, STUDY, JobState, JobView
+from models.runtime.job import Choose, Job, internal
+from models.runtime.job_view import FINISHED, JobState, JobView
 from models.runtime.line import Line
 from models.runtime.turns import OPEN_MAX
 from models.settings import Settings
 from models.store import Store
 from models.sweeps.spec import PURPOSE
-from models.types import Request, Run
+from models.types import STUDY, Request, Run
 
 log = logging.getLogger(__name__)
 
 TICK_S = 0.1
 LOOK_S = 0.5  # while a job waits
-MOST_AT_ONCE = 64  # requests that are looked at for such as may be made together
 
 
 class Jobs:
@@ -254,15 +253,22 @@ class Jobs:
             if job.stop.asked or job.is_spent(time.monotonic()):
                 return
             left = job.sorted(left)
-            # only the cells of a sweep may end in another order than they were asked for
-            ahead = [job.requests[index] for index in left[:MOST_AT_ONCE]] if job.purpose == PURPOSE else []
-            many = self._group(ahead) if len(ahead) > 1 else 1
             with self._guard:
                 job.turn_to(left[0], time.time())
-            if many > 1:
+                before, ran_s = len(job.runs), job.ran_s(time.monotonic())
+            if (many := self._at_once(job, left, ran_s)) > 1:
                 self._run_together(job, left[:many])
             else:
                 self._add(job, left[0], self._run_one(job, job.requests[left[0]]))
+            with self._guard:
+                runs, took_s = job.runs[before:], job.ran_s(time.monotonic()) - ran_s
+            self.rates.learn_around(job.works[left[0]], runs, took_s)
+
+    def _at_once(self, job: Job, left: Sequence[int], ran_s: float) -> int:
+        """Return how many of the requests that are left are made at once: no more than the job's budget leaves for."""
+        ahead = job.ahead(left)
+        many = self._group(ahead) if len(ahead) > 1 else 1
+        return self.rates.fitting([job.works[at] for at in left[:many]], (job.budget_s or float("inf")) - ran_s)
 
     def _run_together(self, job: Job, places: Sequence[int]) -> None:
         """Run some of a job's requests at once; each gets its run as it ends, if it does not begin after Stop."""
@@ -285,7 +291,7 @@ class Jobs:
             raise
         except Exception as problem:
             log.exception("runs of %s failed", requests[0].model)
-            error = _internal(problem)
+            error = internal(problem)
             for place in places:
                 if place not in job.made:
                     self._add(job, place, job.run_of(job.requests[place], created_at, None, error))
@@ -350,7 +356,7 @@ class Jobs:
             error = problem
         except Exception as problem:
             log.exception("run of %s failed", request.model)
-            error = _internal(problem)
+            error = internal(problem)
         with self._guard:
             return job.run_of(request, created_at, final, error)
 
@@ -392,8 +398,3 @@ class Jobs:
                     self._stop(job)
             if all(job.owner != owner for job in self._jobs.values()):
                 gone.drop(owner)
-
-
-def _internal(problem: Exception) -> PlaygroundError:
-    kind = type(problem).__name__
-    return PlaygroundError(f"The run failed with an internal error ({kind}). Run it again; see worker.log.")

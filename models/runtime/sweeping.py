@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -32,6 +33,7 @@ def run(
     owner: str = "", job: str = "", stop: StopSignal | None = None, budget_s: float | None = None,
     clock: Clock = time.monotonic, group: Callable[[Sequence[Request]], int] = lambda requests: 1,
     choose: Callable[[Sequence[Cell]], Sequence[Cell]] | None = None,
+    fitting: Callable[[Sequence[Request], float], int] = lambda requests, left_s: len(requests),
 ) -> Iterator[Result]:  # fmt: skip
     """Yield what came of each cell: found by `find`, else run, in the order given.
 
@@ -39,10 +41,12 @@ def run(
 
     `group` says how many of the first of some requests may be made at once; their cells come as they end. A cell that
     fails gives a run with its error, and the next one follows. Stop ends the cells at hand with what they have and
-    makes no other; `budget_s` begins none that is not there already once so many seconds have passed.
+    makes no other. With `budget_s` the first one that is not there already is made alone, whatever it takes: libraries
+    and model are loaded by it. So many seconds after it no other is begun, nor more at once than `fitting` says end in
+    the seconds that are left.
     """
-    stop, until = stop or StopSignal(owner), None if budget_s is None else clock() + budget_s
-    left = list(cells)
+    stop, until = stop or StopSignal(owner), math.inf
+    left, first_made = list(cells), False
     if choose is not None:
         left.sort(key=lambda cell: find(cell.request) is None)
     while left:
@@ -52,14 +56,18 @@ def run(
         if kept is not None:
             yield Result(left.pop(0), kept, cached=True)
             continue
-        if stop.asked or (until is not None and clock() >= until):
+        if stop.asked or (first_made and clock() >= until):
             left.pop(0)
             continue
         next_ones = [cell.request for cell in itertools.takewhile(lambda one: find(one.request) is None, left[:NEXT])]
         many = group(next_ones)
+        if budget_s is not None:
+            many = fitting(next_ones[:many], until - clock()) if first_made else 1
         at_hand, left = left[:many], left[many:]
         for index, run_ in _made(engine, next_ones[:many], stop, owner, job):
             yield Result(at_hand[index], run_)
+        if not first_made and budget_s is not None:
+            first_made, until = True, clock() + budget_s
 
 
 def _made(

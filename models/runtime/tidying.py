@@ -40,9 +40,13 @@ class Tidying:
         self._ended.set()
 
     def once(self) -> Pruned:
-        """Look once: first what can be computed again goes, then runs beyond the limits. Raises `PlaygroundError`."""
+        """Look once: first what was deleted goes, then what can be computed again, then runs beyond the limits.
+
+        Raises `PlaygroundError`.
+        """
         settings, now, last = self._settings, self._clock(), tuple(self._open_now())
-        gone = self._store.thin(settings.keep_logits, keep_s=THIN_KEEP_S, last=last, now=now)
+        gone = self._store.drop_deleted(now)
+        gone += self._store.thin(settings.keep_logits, keep_s=THIN_KEEP_S, last=last, now=now)
         return gone + self._store.prune(
             settings.keep_bytes or None, owner_bytes=settings.keep_owner_bytes or None,
             max_age_s=settings.keep_days * _DAY_S if settings.keep_days else None, last=last, now=now,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -39,6 +41,13 @@ def meta(
         "top": [[readable(label), chance] for label, chance in list(scores.items())[:top]], "several": several,
         **({"parts": list(by_part)} if len(by_part) > 1 else {}),
     }  # fmt: skip
+
+
+def as_csv(scores: Mapping[str, float]) -> bytes:
+    """Return the distribution of one text as CSV: a label and its probability a line."""
+    file = io.StringIO()
+    csv.writer(file, lineterminator="\n").writerows([("label", "probability"), *scores.items()])
+    return file.getvalue().encode()
 
 
 def part_notes(read: int, total: int) -> list[str]:

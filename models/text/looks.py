@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from models import outside
 from models.errors import BadInput
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ RECURRENT = ("playground_lstm",)  # architectures (config.json) with a hidden an
 SHOWN = ("attention", "lens", "state")  # studies that only some models have; a model's fact `insides` names its own
 STUDIES = (*SHOWN, "rescore")
 SCORES = "scores"  # the study that computes a text's logits again, where they were cleared to save room
+ALIGNMENT, REASONS = "alignment", "reasons"  # studies of models that rewrite or label texts
+PAIRS_MOST = 60  # pairs of sentences in one look
 _ATTENDING = ("full_attention", "sliding_attention", "chunked_attention")
 _NAMES = {"attention": "attention", "lens": "logit lens", "state": "recurrent state"}
 _SIZE = 8  # bytes of a safetensors header's length, little-endian
@@ -47,6 +50,18 @@ def check_study(spec: ModelSpec, request: Request) -> None:
         raise BadInput(f"{spec.id} has no {_NAMES[request.study]}; it has {can}.")
     if "view" not in request.inputs:
         raise BadInput("Input “view” is missing: pass the sha256 reference of the run's “view” output.")
+
+
+def check_pairs(request: Request) -> list[tuple[str, str]]:
+    """Return the pairs of texts, source and what was made of it, that a look is for. Raises `BadInput`."""
+    try:
+        found = outside.read_json(request.inputs.get("pairs", ""))
+        pairs = [(str(source), str(target)) for source, target in found]
+    except (outside.Unreadable, TypeError, ValueError):
+        pairs = []
+    if not pairs or len(pairs) > PAIRS_MOST or not all(source.strip() and target.strip() for source, target in pairs):
+        raise BadInput(f"Input “pairs” must be JSON: a list of one to {PAIRS_MOST} pairs [source, target] of texts.")
+    return pairs
 
 
 def metadata(data: bytes) -> dict[str, str]:

@@ -33,6 +33,11 @@ class Seq2SeqParams(Params):
                            "better one is likely.",
         json_schema_extra=hint(label="Early stopping", group="Search", shown_if=_BEAMS, advanced=True),
     )  # fmt: skip
+    alternatives: int = Field(
+        1, ge=1, le=8, description="How many finished candidates of each part are shown with their scores, at most as "
+                                   "many as beams. 1: the best alone.",
+        json_schema_extra=hint(label="Alternatives", group="Search", shown_if=_BEAMS),
+    )  # fmt: skip
     do_sample: bool = Field(
         False, description="On: draws tokens by chance, so that each seed gives another text. Off: the likeliest text.",
         json_schema_extra=hint(label="Sampling", group="Sampling", live=True),
@@ -75,6 +80,11 @@ class Seq2SeqParams(Params):
                              "a line as fit.",
         json_schema_extra=hint(label="Read by", group="Text"),
     )  # fmt: skip
+    glossary: list[str] = Field(
+        [], max_length=50, description="Words that stay as they are, such as names. “cat = minet” puts one word for "
+                                       "another.",
+        json_schema_extra=hint(label="Glossary", group="Text"),
+    )  # fmt: skip
     prefix: str = Field(
         "", max_length=200, description="Words put before each part. Some models are told so what to do, such as "
                                         "“summarize: ”.",
@@ -83,8 +93,13 @@ class Seq2SeqParams(Params):
 
 
 class ClassifierParams(Params):
-    """Declare what is kept of the labels' probabilities."""
+    """Declare what gets a label, and what is kept of the labels' probabilities."""
 
+    by: Literal["text", "lines", "column"] = Field(
+        "text", description="What gets a label. Text: all of it one. Lines: each line its own. Column: each row of a "
+                            "table (CSV).",
+        json_schema_extra=hint(label="Label by", group="Input", live=True),
+    )  # fmt: skip
     threshold: float = Field(
         0.0, ge=0.0, le=1.0, description="Below this probability no label is given. High: only sure answers; 0: always "
                                          "one.",

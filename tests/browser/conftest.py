@@ -174,7 +174,13 @@ class Session:
         self.page.set_default_timeout(WAIT_MS)
         self.errors = []
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("console", self._stays_whole)
         self.page.on("request", self._stays_here)
+
+    def _stays_whole(self, message):
+        """Note a component of ours that broke: Streamlit draws the error in its place and goes on."""
+        if "BidiComponent Error" in message.text:
+            self.errors.append(message.text)
 
     def _stays_here(self, request):
         """Note a request to another host: a page needs none but its own server."""

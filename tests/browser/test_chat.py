@@ -98,7 +98,7 @@ def test_going_to_another_page_and_back_keeps_the_conversation(session):
     nav = talk.page.get_by_test_id("stSidebarNav")
     nav.get_by_role("link", name="Image").click()
     talk.page.get_by_role("heading", name="Image").wait_for()
-    nav.get_by_role("link", name="Text").click()
+    nav.get_by_role("link", name="Text", exact=True).click()
     talk.shows("one", answer("one"))
 
 

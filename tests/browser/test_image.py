@@ -142,6 +142,7 @@ def test_a_picture_dropped_back_restores_its_settings_and_its_bytes(session, tmp
     (tmp_path / "back.png").write_bytes(first)
     other = opened(session)
     other.page.get_by_text("Settings from a file").click()
+    other.settled()  # what is sent while the page is drawn anew may be dropped by the browser
     upload(other, tmp_path / "back.png", "Image with settings")
     other.sees("The prompt, settings and seed of the picture are set")
     assert other.page.get_by_role("textbox", name="Prompt", exact=True).first.input_value() == "sunflower"

@@ -149,6 +149,18 @@ def swept(session):
     return viewer
 
 
+def test_ctrl_enter_in_the_box_of_a_sweep_runs_the_sweep(session):
+    viewer = session().open("text", **{"story-gpt.max_new_tokens": 4})
+    viewer.button("Run").wait_for()
+    open_box(viewer)
+    vary(viewer, "Prompt", "A fox\nA hen")
+    lines = viewer.page.get_by_label("Columns: Prompt, one to a line")
+    lines.fill("A fox\nA hen\nAn owl")
+    lines.press("Control+Enter")
+    done(viewer, 3)
+    assert viewer.page.get_by_text("3 cells: Prompt (3).", exact=False).count() == 1
+
+
 def test_a_cell_opens_large_and_the_grid_is_walked_by_keyboard(swept):
     page = swept.page
     first = cells(swept).first

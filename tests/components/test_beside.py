@@ -1,11 +1,14 @@
 """Results beside one another on any page: kept ones, a setting at three values, comparisons among the earlier ones."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
-from components import setting_menu
-from models.types import Request
+from components import rooms, run_list, setting_menu
+from models.catalog import load_catalog
+from models.settings import Settings
+from models.types import Output, Request, Run
 from tests.components.page_steps import messages, owner, press, said, settle, stories, widget
 
 PAGE = "pages/text.py"
@@ -141,3 +144,24 @@ def test_rows_are_named_by_their_own_words_and_what_differs(pages):
     rows = [item.label.replace("\\", "") for item in page.expander if "word0" in item.label]
     assert rows == ["Temperature 1.2 · word0 word1 word2", "Temperature 0.8 · word0 word1 word2"]
     assert stories(page)
+
+
+def test_a_large_job_of_another_page_takes_no_result_away(pages):
+    """What a page lists is its own: hundreds of runs made elsewhere leave it as it is."""
+    owner = "ann"
+    for number in range(260):
+        request = Request(model="image/emoji-vae", inputs={"prompt": "x"}, seed=number)
+        pages.store.save_run(Run(f"i{number}", owner, "many", request, "done", 100.0 + number, purpose="sweep"))
+    pages.store.save_run(
+        Run("t", owner, "one", Request(model="text/story-gpt", inputs={"prompt": "A"}), "done", 1.0,
+            [Output("text", 0, "A story of old", b"A story of old", "text/plain", "", {"prompt_chars": 1})])
+    )  # fmt: skip
+    found = [run.id for run in newest_of(pages, "text/story-gpt", owner)]
+    assert found == ["t"]
+    assert [run.id for run in newest_of(pages, "image/emoji-vae", owner)] == ["i259"]  # of a large job the newest
+
+
+def newest_of(pages, model, owner):
+    catalog = load_catalog(Settings(), strict=False)
+    session = SimpleNamespace(owner=owner, jobs=SimpleNamespace(store=pages.store), catalog=catalog)
+    return run_list.newest(SimpleNamespace(session=session, page=rooms.page_of(catalog, model)))

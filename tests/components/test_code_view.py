@@ -21,7 +21,7 @@ def code(page):
 
 def test_a_result_shows_its_code_in_every_style(desk):
     page = desk.finished(temperature=0.5)
-    assert choices(page)[-1] == "Show the code"
+    assert "Show the code" in choices(page)
     assert not page.get("code")
     desk.open("Show the code")
     page = desk.draw()

@@ -2,8 +2,7 @@
 
 import hashlib
 
-from models.runtime.job_view import STUDY
-from models.types import Output, Request, Run
+from models.types import STUDY, Output, Request, Run
 from tests.components.image_desk import widget
 from tests.components.text.text_desk import STORY, TextDesk
 from tests.fakes import FakeEngine
@@ -13,7 +12,7 @@ def page():
     """Draw what a page draws under the newest text that was asked for."""
     from components import look_closer
     from components import session as sessions
-    from models.runtime.job_view import STUDY
+    from models.types import STUDY
 
     session = sessions.here()
     view = [one for one in session.jobs.jobs_of(session.owner) if one.purpose != STUDY][-1]

@@ -36,7 +36,7 @@ def test_it_stands_in_the_navigation_and_on_home(toy, monkeypatch):
 
     monkeypatch.setattr(st, "Page", Page)
     shell.run()
-    assert list(found) == ["Home", "Text", "Image", "Audio", "Dance", "Drill"]
+    assert list(found) == ["Home", "Text", "Text tasks", "Image", "Audio", "Dance", "Drill", "Runs"]
     assert found["Dance"].is_file()
 
 
@@ -45,7 +45,7 @@ def in_the_app(folder, script):
     app = AppTest.from_file(ROOT / "Home.py", default_timeout=30).run()
     assert not app.exception, app.exception
     labels = [link.proto.label for link in app.get("page_link")]
-    assert labels == ["**Text**", "**Image**", "**Audio**", "**Dance**", "**Drill**"]
+    assert labels == ["**Text**", "**Text tasks**", "**Image**", "**Audio**", "**Dance**", "**Drill**"]
     app.switch_page(str(folder / "rooms" / "dance" / script)).run()
     assert not app.exception, app.exception
     return app

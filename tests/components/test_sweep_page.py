@@ -11,6 +11,7 @@ from components.owners import Owner
 from components.session import Session
 from components.sweep_grid import Wanted
 from models.catalog import load_catalog
+from models.errors import BadInput
 from models.sweeps import cells, kept
 from models.sweeps.spec import Axis, Sweep
 from models.types import Request
@@ -187,14 +188,40 @@ def has_grid(page):
     return any("states" in json.loads(item.proto.json) for item in page.get("bidi_component"))
 
 
-def test_the_last_sweep_is_shown_again_with_its_axes_after_another_run(pages):
+def test_the_last_sweep_is_shown_again_after_another_run_and_what_is_being_written_stays(pages):
     page = swept(pages)
     assert not [item for item in page.button if item.key == "text-sweep-last"]
     page = settle(pages, press(write(page, "temperature", "0.7, 0.9"), "run"))
     assert not has_grid(page)
     page = press(page, "text-sweep-last")
     assert grid(page)["axes"][0]["values"] == ["Temperature 0.5", "Temperature 1"]
-    assert widget(page, "text_input", f"{MODEL}-sweep-axis-temperature").value == "0.5, 1"
+    assert widget(page, "text_input", f"{MODEL}-sweep-axis-temperature").value == "0.7, 0.9"
+    assert "What you wrote in the box “Sweep” stayed" in said(page)
+    page = settle(pages, press(press(page, f"{MODEL}-sweep-axis-temperature-remove"), "run"))
+    page = press(page, "text-sweep-last")
+    assert widget(page, "text_input", f"{MODEL}-sweep-axis-temperature").value == "0.5, 1"  # nothing was being written
+
+
+def test_how_much_of_a_sweep_is_there_is_said_whatever_job_made_it(pages):
+    pages.engine.hold_from = 2
+    page = write(vary(pages.open(PAGE), "seed"), "seed", "0, 1, 2, 3")
+    press(page, "text-sweep-run")
+    me = owner(pages)
+    until(lambda: len(pages.engine.ran) == 3)
+    pages.jobs.stop(me, pages.jobs.jobs_of(me)[-1].id)
+    page = settle(pages, page)
+    assert "2 of 4 cells are there" in said(page)
+    assert "Story GPT, “" in said(page)
+    pages.engine.hold_from = None
+    page = settle(pages, press(page, "text-sweep-go-on"))
+    assert "All 4 cells are there" in said(page)
+
+
+def test_cells_that_failed_are_tried_again_and_not_gone_on_with(pages):
+    pages.engine.fail_with = BadInput("It is too long.")
+    page = settle(pages, press(write(vary(pages.open(PAGE), "seed"), "seed", "0, 1"), "text-sweep-run"))
+    assert "0 of 2 cells are there, 2 failed" in said(page)
+    assert widget(page, "button", "text-sweep-go-on").label == "Try 2 cells again"
 
 
 def test_a_second_sweep_queues_behind_the_first(pages):

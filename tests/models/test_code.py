@@ -149,9 +149,19 @@ def test_shell_and_python_come_back_as_the_same_request(model, tmp_path, monkeyp
         if not item.is_text:
             name = f"{item.name}.{item.accept[0]}" if item.accept else item.name
             (tmp_path / name).write_bytes(UPLOAD)
-    current = CATALOG.current(request)
-    assert told_by_python(coding.write(CATALOG, Settings(), request, "models")) == current
-    assert told_by_shell(coding.write(CATALOG, Settings(), request, "cli"), tmp_path) == current
+    full = CATALOG.full(request)
+    for made in (request, full):  # what is at its default and does not act is left out: the same run
+        python = told_by_python(coding.write(CATALOG, Settings(), made, "models"))
+        shell = told_by_shell(coding.write(CATALOG, Settings(), made, "cli"), tmp_path)
+        assert python.params == shell.params
+        assert CATALOG.full(python) == CATALOG.full(shell) == full
+        assert not any(coding.refusals(CATALOG, made)[style] for style in ("models", "cli"))
+
+
+def test_what_acts_is_named_and_what_is_off_is_not():
+    line = coding.write(CATALOG, Settings(), CATALOG.full(STORY), "cli")
+    assert "--param temperature=0.5" in line and "--param top_p=0.95" in line  # the default, which may change one day
+    assert "top_k" not in line and "dry_base" not in line
 
 
 def test_a_prompt_of_quotes_and_line_ends_stays_as_it_is():
@@ -269,3 +279,35 @@ def test_a_name_of_nothing_is_told_so(shell):
     done = shell("code", "nowhere")
     assert done.returncode == 2
     assert "“nowhere” is neither a file nor the id of a run" in done.stderr
+
+
+HUB = """
+id = "{room}/far"
+name = "Far"
+family = "{family}"
+summary = "It is elsewhere."
+architecture = "unknown"
+trained_on = "much"
+licence = "MIT"
+parameters = 1
+[weights]
+hub = "some-one/far.model"
+revision = "{revision}"
+size_bytes = 900000000
+[facts]
+context_length = 512
+vocabulary_size = 1000
+"""
+
+
+@pytest.mark.parametrize(("room", "family"), [("text", "causal_lm"), ("image", "text_to_image")])
+def test_weights_from_a_hub_are_named_with_their_pinned_revision(tmp_path, room, family):
+    revision = "0123456789" * 4
+    (tmp_path / "far.toml").write_text(HUB.format(room=room, family=family, revision=revision))
+    own = Settings(catalog_dirs=(tmp_path,), threads=2)
+    request = Request(model=f"{room}/far", inputs={"prompt": "a cat"})
+    text = coding.write(load_catalog(own), own, request)
+    ast.parse(text)
+    assert f"WEIGHTS = Path(snapshot_download('some-one/far.model', revision='{revision}'))" in text
+    assert "huggingface_hub" in ast.get_docstring(ast.parse(text)).replace("-", "_")
+    assert "torch.set_num_threads(2)" in text

@@ -94,6 +94,9 @@ CASES = {
 }  # fmt: skip
 
 
+pytestmark = pytest.mark.timeout(600)  # one interpreter runs all scripts: minutes where other tests run beside it
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """Return each case's request, what the engine made, and the folder in which its script made the same again."""

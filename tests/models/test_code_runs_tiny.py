@@ -1,15 +1,10 @@
-"""Scripts of families whose models are fetched from elsewhere, run with tiny random models of their kinds."""
+"""Scripts of families whose models are fetched from elsewhere, run with tiny random models: texts and images."""
 
 import pytest
 
-from models import coding
-from models.settings import Settings
 from models.types import Request
-from tests.apart import assert_same, run_apart
-from tests.tiny import final_of, results
-from tests.tiny.audio_nets import recording
-from tests.tiny.ear_nets import ear_engine, listen
-from tests.tiny.music_nets import ask, music_engine
+from tests.apart import assert_same, run_apart, written_beside
+from tests.tiny.pipelines import draw, pipelines_engine
 from tests.tiny.task_nets import task_engine
 
 LONG = "the cat sat on the mat. is this good?\n- a dog ran to the sea and the rain fell! is it bad? the cat sat."
@@ -22,23 +17,20 @@ TASKS = {
     "labels of one's own": ("inference", {"labels": ["good", "bad"], "template": "it is {}.", "temperature": 2.0}),
     "labels of which several hold": ("inference", {"labels": ["good", "bad"], "several": True, "threshold": 0.1}),
 }  # fmt: skip
-MUSIC = {"audioldm": {"negative_prompt": "noise", "guidance_scale": 2.0}, "longcat": {}, "ace": {"lyrics": "la"},
-         "musicgen": {"temperature": 0.9, "top_k": 12, "loudness": "as it came"}}  # fmt: skip
-EARS = {"whisper": {"num_beams": 2}, "english": {"temperature": 1.2}, "moonshine": {"temperature": 1.2}}
+DRAWN = {
+    "sd": {"width": 64, "num_images": 2},
+    "sdxl": {"negative_prompt": "a dog", "guidance_scale": 3.0, "scheduler": "EulerDiscreteScheduler"},
+    "lcm": {"prompt_to": "a dog", "prompt_mix": 0.5},
+    "sd3": {"guidance_scale": 2.0, "scheduler": "FlowMatchEulerDiscreteScheduler"},
+    "flux": {"num_images": 2, "variation_strength": 0.3, "scheduler": "FlowMatchEulerDiscreteScheduler"},
+}
+CASES = [
+    *((f"text/{model}", seed) for seed, (model, _) in enumerate(TASKS.values())),
+    *((f"image/{kind}", 7) for kind in DRAWN),
+]  # fmt: skip
 
 
-def made_by(engine, requests, folder):
-    """Write the script of each request into `folder`, beside the models; return what the engine makes of each."""
-    catalog = engine.catalog
-    for spec in catalog.values():
-        (folder / spec.folder().name).symlink_to(spec.folder())
-    found = []
-    for request in requests:
-        name = f"{request.model.replace('/', '-')}-{request.seed}.py"
-        (folder / name).write_text(coding.write(catalog, Settings(threads=1), request), "utf-8")
-        found.append((name, request, results(final_of(engine, request))))
-    engine.close()
-    return found
+pytestmark = pytest.mark.timeout(600)  # one interpreter runs all scripts: minutes where other tests run beside it
 
 
 @pytest.fixture(scope="module")
@@ -46,26 +38,15 @@ def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("scripts")
     tasks = [Request(model=f"text/{model}", inputs={"prompt": LONG}, params=params, seed=seed)
              for seed, (model, params) in enumerate(TASKS.values())]  # fmt: skip
-    music = [ask(kind, seed=3, **params) for kind, params in MUSIC.items()]
-    ears = ear_engine(tmp_path_factory.mktemp("ears"))
-    (folder / "audio.wav").write_bytes(recording())
-    heard = [listen(ears, kind, recording(), 5, **params) for kind, params in EARS.items()]
-    found = [
-        *made_by(task_engine(tmp_path_factory.mktemp("tasks")), tasks, folder),
-        *made_by(music_engine(tmp_path_factory.mktemp("music"), *MUSIC), music, folder),
-        *made_by(ears, heard, folder),
-    ]
-    run_apart(folder, [name for name, _, _ in found])
-    return {(request.model, request.seed): (request, outputs) for _, request, outputs in found}, folder
-
-
-CASES = [
-    *((f"text/{model}", seed) for seed, (model, _) in enumerate(TASKS.values())),
-    *((f"audio/{kind}", 3) for kind in MUSIC), *((f"audio/{kind}", 5) for kind in EARS),
-]  # fmt: skip
+    # brackets weigh nothing where two encoders read the prompt
+    drawn = [draw(kind, "a (cat)" if "x" in kind else "a cat", 7, **params) for kind, params in DRAWN.items()]
+    scripts, texts = written_beside(task_engine(tmp_path_factory.mktemp("tasks")), tasks, folder)
+    more, images = written_beside(pipelines_engine(tmp_path_factory.mktemp("drawn")), drawn, folder)
+    run_apart(folder, [*scripts, *more])
+    return folder, {**texts, **images}
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_a_script_makes_what_the_run_made(made, case):
-    found, folder = made
+    folder, found = made
     assert_same(folder, *found[case])

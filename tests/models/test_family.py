@@ -26,7 +26,7 @@ PICTURES = {
     "image to image": {"image"}, "inpaint": {"image", "mask"}, "reconstruct": {"image"},
     "interpolate": {"image", "image_to"},
 }  # fmt: skip
-SUPPLIED = {"messages", "tokens", "rows", "file"}  # types that parts of a page, or studies, fill in
+SUPPLIED = {"messages", "tokens", "rows", "file", "pairs"}  # types that parts of a page, or studies, fill in
 
 
 class ToyParams(Params):
@@ -100,7 +100,7 @@ def test_inputs_act_by_task_and_setting(model):
     assert seen == {item.name for item in family.inputs if item.type not in SUPPLIED}
 
 
-@pytest.mark.parametrize("model", [model for model in CATALOG if model.startswith("text/")])
+@pytest.mark.parametrize("model", [spec.id for spec in CATALOG.values() if spec.family == "causal_lm"])
 def test_a_negative_prompt_is_asked_for_while_guidance_acts(model):
     fields = CATALOG.family(model).fields(CATALOG[model])
     values = {item.name: item.default for item in fields}
@@ -136,7 +136,7 @@ def test_a_mask_is_a_type_of_its_own_and_further_types_are_free():
     assert [InputField("x", kind).is_text for kind in ("text", "messages", "file", "clip")] == [True] + [False] * 3
     assert InputField("x", "verses", inline=True).is_text
     inline = {item.name for name in CATALOG.families for item in CATALOG.families[name].inputs if item.inline}
-    assert inline == {"messages", "forced", "rows"}  # what requests have always held as JSON
+    assert {"messages", "forced", "rows"} <= inline  # what requests have always held as JSON
 
 
 def test_the_main_text_is_the_one_that_says_so_else_the_text_named_prompt():

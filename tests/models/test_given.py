@@ -50,3 +50,40 @@ def test_a_file_that_is_larger_than_anything_that_is_taken_is_not_read(read, tmp
     )
     with pytest.raises(BadInput, match="at most 100 MB are read"):
         given.file_bytes("/dev/zero")
+
+
+WRITER = SimpleNamespace(
+    title="Writer",
+    inputs=(
+        InputField("prompt", shown_if={"by": ("text", "lines")}),
+        InputField("table", "table", accept=("csv",), shown_if={"by": ("column",)}),
+    ),
+)
+
+
+def test_a_file_is_taken_by_the_input_of_its_ending_else_as_the_main_text(tmp_path, capsys):
+    settings = Settings(data_dir=tmp_path / "data")
+    for name, data in (("a.csv", b"a,b"), ("a.txt", "Où est la forêt près du château ?".encode("cp1252"))):
+        (tmp_path / name).write_bytes(data)
+    assert given.whole_file(str(tmp_path / "a.csv"), WRITER, settings)["table"].startswith("sha256:")
+    assert given.whole_file(str(tmp_path / "a.txt"), WRITER, settings) == {
+        "prompt": "Où est la forêt près du château ?"
+    }
+    assert "was read as cp1252" in capsys.readouterr().err
+    with pytest.raises(BadInput, match="--in: the file .* cannot be read"):
+        given.whole_file(str(tmp_path / "b.txt"), WRITER, settings)
+    with pytest.raises(BadInput, match="takes no file"):
+        given.whole_file("a.txt", SimpleNamespace(title="Dice", inputs=()), settings)
+
+
+def test_the_settings_under_which_a_file_acts_are_set_unless_they_are_given():
+    prompt, table = WRITER.inputs
+    assert given.params_for(table, {}) == {"by": "column"}
+    assert given.params_for(table, {"by": "text"}) == {}
+    assert given.params_for(prompt, {}) == {"by": "text"}
+
+
+def test_a_few_words_are_an_input_too():
+    assert given.texts(["column=my review", "label=a=b"]) == {"column": "my review", "label": "a=b"}
+    with pytest.raises(BadInput, match="write it as name=text"):
+        given.texts(["column"])

@@ -31,10 +31,11 @@ from models.audio.families import spectrogram_diffusion, text_to_speech, tune_lm
 from models.image import comfy, foreign, makers, saved, webui  # noqa: E402
 from models.image.nets import word_bag  # noqa: E402
 from models.image.sampling import weights  # noqa: E402
-from models.text import conversations, layouts, prompts  # noqa: E402
+from models.text import conversations, glossary, languages, layouts, looks, parts, prompts, sheets, subtitles  # noqa: E402
 from models.text import saved as saved_texts  # noqa: E402
 from models.text import settings as text_settings  # noqa: E402
 from models.text.sampling import schema  # noqa: E402
+from models.types import Request  # noqa: E402
 
 SETTINGS = Settings()
 CATALOG = load_catalog(SETTINGS, strict=False)
@@ -118,6 +119,13 @@ PARSERS = {
     "sentences": (text_to_speech.sentences, SHORT),
     "words to say": (lambda text: spectrogram_diffusion.parse_words(text, ("zero", "one")), SHORT),
     "words that were heard": (after.words_of, SHORT),
+    "parts of a text": (lambda text: parts.cut(text, "sentences", lambda piece: True), SHORT),
+    "subtitles": (lambda text: subtitles.cut(f"1\n00:00:01,000 --> 00:00:02,000\n{text}", "lines", lambda piece: True),
+                  SHORT),
+    "a text's language": (lambda text: languages.warnings(text, ["en", "fr"]), SHORT),
+    "a glossary": (lambda text: glossary.places(text.split(), text[:20]), SHORT),
+    "a table": (lambda text: sheets.read(utf8(text)), SHORT),
+    "pairs to align": (lambda text: looks.check_pairs(Request(model="x/y", inputs={"pairs": text})), SHORT),
     "text in a widget": (escape.plain, SHORT),
     "a result's name": (lambda text: labels.shorten(text, 40), SHORT),
     "a file's name": (lambda text: stamps.file_name(text, 1), SHORT),

@@ -106,8 +106,10 @@ def test_a_store_of_before_knows_its_uploads(tmp_path):
     store = Store(Settings(data_dir=tmp_path))
     ref = store.take("ann", upload(1))
     store.save_run(run_with(ref))
-    with store._write() as connection:
-        connection.exec_driver_sql("DROP TABLE owned_files")
+    with store._write() as connection:  # as it was before there were migrations, and before files had owners
+        for name in ("owned_files", "library", "tags", "library_words", "alembic_version"):
+            connection.exec_driver_sql(f"DROP TABLE {name}")
+        connection.exec_driver_sql("UPDATE playground_schema SET version = 1")
     store.close()
     again = Store(Settings(data_dir=tmp_path, uploads_per_owner_bytes=50 * KB))
     with pytest.raises(BadInput, match="at most"):

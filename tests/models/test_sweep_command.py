@@ -99,8 +99,9 @@ def test_what_was_stopped_goes_on_where_it_was(shell, file, tmp_path, monkeypatc
 
 
 def test_a_budget_makes_a_coarse_grid(shell, file, tmp_path):
-    code, told, _ = shell(file(("seed", tuple(range(9)))), "--out", tmp_path / "out", "--budget-s", "1e-9")
-    assert (code, told["computed"], told["waiting"]) == (0, 0, 9)
+    code, told, said = shell(file(("seed", tuple(range(9)))), "--out", tmp_path / "out", "--budget-s", "1e-9")
+    assert (code, told["computed"], told["waiting"]) == (0, 1, 8)
+    assert "begin when the first cell is made" in said
 
 
 @pytest.mark.parametrize(("content", "options", "words"), [

@@ -10,6 +10,7 @@ import tomlkit
 from models.catalog import load_catalog
 from models.device import import_libraries
 from models.runtime.engine import LocalEngine
+from models.settings import Settings
 from tests.tiny import tiny_settings
 
 CONTEXT = 32
@@ -51,7 +52,7 @@ def tokenizer() -> Any:
 
 
 def writers(size: int) -> dict[str, Any]:
-    """Return a random Marian, T5 and BART; `size` is the vocabulary's."""
+    """Return a random Marian for each direction, T5 and BART; `size` is the vocabulary's."""
     import torch
     from transformers import (
         BartConfig,
@@ -69,11 +70,14 @@ def writers(size: int) -> dict[str, Any]:
               "max_position_embeddings": CONTEXT, "init_std": 0.6, "forced_eos_token_id": None,
               "bos_token_id": None}  # fmt: skip
     marian = MarianMTModel(MarianConfig(**ends, **layers))
-    marian.config.task, marian.config.languages = "translation", ["en", "fr"]
     t5 = T5Config(**ends, d_model=16, d_kv=8, d_ff=32, num_layers=1, num_heads=2, n_positions=CONTEXT,
                   initializer_factor=1.5)  # fmt: skip
-    return {"marian": marian, "t5": T5ForConditionalGeneration(t5),
-            "bart": BartForConditionalGeneration(BartConfig(**ends, **layers))}  # fmt: skip
+    found = {"marian": marian, "t5": T5ForConditionalGeneration(t5),
+             "bart": BartForConditionalGeneration(BartConfig(**ends, **layers))}  # fmt: skip
+    found["nairam"] = back = MarianMTModel(MarianConfig(**ends, **layers))
+    for one, languages in ((marian, ["en", "fr"]), (back, ["fr", "en"])):
+        one.config.task, one.config.languages = "translation", languages
+    return found
 
 
 def classifiers(size: int) -> dict[str, Any]:
@@ -103,18 +107,29 @@ def classifiers(size: int) -> dict[str, Any]:
             "inference": BertForSequenceClassification(inference)}  # fmt: skip
 
 
-def task_engine(folder: Path) -> LocalEngine:
-    """Write the models into `folder`, with the facts that their families read, and return an engine that has them."""
+def write_task_models(folder: Path) -> Settings:
+    """Write the models into `folder`, with the facts that their families read; return settings that have them alone."""
     settings = tiny_settings(folder)
     import_libraries(settings)
     words = tokenizer()
-    families = {"marian": "seq2seq_lm", "t5": "seq2seq_lm", "bart": "seq2seq_lm", "inference": "zero_shot_classifier"}
+    families = {
+        "marian": "seq2seq_lm",
+        "nairam": "seq2seq_lm",
+        "t5": "seq2seq_lm",
+        "bart": "seq2seq_lm",
+        "inference": "zero_shot_classifier",
+    }
     for name, model in {**writers(len(words)), **classifiers(len(words))}.items():
         model.half().save_pretrained(folder / name)
         words.save_pretrained(folder / name)
         entry = ENTRY.format(name=name, family=families.get(name, "text_classifier"))
         (folder / f"{name}.toml").write_text(entry, "utf-8")
-    for spec in (catalog := load_catalog(settings)).values():
+    for spec in (catalog := load_catalog(settings, strict=False)).values():  # others may stand beside them
         facts = tomlkit.dumps({"facts": catalog.family(spec.id).describe(spec)})
         spec.file.write_text(spec.file.read_text("utf-8") + facts, "utf-8")
-    return LocalEngine(settings)
+    return settings
+
+
+def task_engine(folder: Path) -> LocalEngine:
+    """Write the models into `folder` and return an engine that has them."""
+    return LocalEngine(write_task_models(folder))

@@ -120,6 +120,8 @@ def make_model(tokenizer: Any, hidden: int, encoder_layers: int, decoder_layers:
         forced_eos_token_id=None,
     )  # fmt: skip
     model = MarianMTModel(config)
+    for part in (model.get_encoder(), model.get_decoder()):  # sines: they are computed, and no file holds them
+        part.embed_positions.weight.requires_grad_(False)
     model.generation_config = GenerationConfig(
         num_beams=4, max_length=CONTEXT, bad_words_ids=[[pad]], decoder_start_token_id=pad, pad_token_id=pad,
         eos_token_id=tokenizer.eos_token_id,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from models.params import ParamField
+    from models.scripts import Script
     from models.spec import ModelSpec
 
 TEXT_MAX_CHARS = 5000
@@ -141,10 +142,6 @@ class TextToSpeech(SoundFamily[SpeechParams]):
         InputField("rows", "rows", required=False, inline=True),
     )
     how_it_works: ClassVar[str] = _HOW_IT_WORKS
-    unscripted: ClassVar[str] = (
-        "Each kind of voice is called in a way of its own, sentence by sentence with settings of its own: there is no "
-        "script yet that does so with public libraries alone."
-    )
     stored_above_bytes: ClassVar[int | None] = 100_000_000
 
     def fields(self, spec: ModelSpec) -> tuple[ParamField, ...]:
@@ -186,6 +183,16 @@ class TextToSpeech(SoundFamily[SpeechParams]):
                     f"There are settings for sentence {number + 1}, but only {count} sentences. Remove them (“Reset”)."
                 )
             row_params(self, spec, params, values)
+
+    def script(self, spec: ModelSpec, request: Request, params: SpeechParams) -> Script:
+        """Return a speaking model of transformers, its sentences in turn; see `Family.script`."""
+        from models.audio.scripts import text_to_speech
+
+        own, said = read_rows(request.inputs.get("rows", "")), []
+        for number, text in enumerate(sentences(request.inputs["prompt"])):
+            seed, settings = row_params(self, spec, params, own.get(number, {}))
+            said.append((text, (request.seed + number) % (SEED_MAX + 1) if seed is None else seed, settings))
+        return text_to_speech.script(spec, request, params, said, self.stored_above_bytes or 0)
 
     def generate(
         self, spec: ModelSpec, request: Request, params: SpeechParams, loaded: Loaded, context: Context

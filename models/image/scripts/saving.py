@@ -8,14 +8,21 @@ from models.scripts import Part
 from models.stamps import file_name
 
 if TYPE_CHECKING:
+    from models.spec import ModelSpec
     from models.types import Request
 
 PIXELS = "((pixels.float() / 2 + 0.5).clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()"
 IMPORTS = ("from PIL import Image",)
+_CHUNK, _BIG_BYTES = 4, 500_000_000  # as `models.image.sampling.drawing` has them, which needs torch
 UPLOADS = (
     "an uploaded image is a file beside this script; the playground first lays transparency on white and turns other "
     "colour spaces into sRGB, so give an opaque sRGB image of 8 bits."
 )
+
+
+def chunk(spec: ModelSpec) -> int:
+    """Return how many images the playground denoises together: single ones may differ from them in the last bit."""
+    return 1 if spec.weights_bytes() > _BIG_BYTES else _CHUNK
 
 
 def save(request: Request) -> Part:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from models.errors import BadInput
-from models.image.scripts.saving import IMPORTS, PIXELS, UPLOADS, generator, save
+from models.image.scripts import any_pipeline
+from models.image.scripts.saving import IMPORTS, PIXELS, UPLOADS, chunk, generator, save
 from models.scripts import Part, Script, constants, dtype, weights
 
 if TYPE_CHECKING:
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from models.spec import ModelSpec
     from models.types import Request
 
-CHUNK = 4  # images that the playground denoises together: single ones differ from them in the last bit
 _MARKS = "()[]\\<>"  # what may weigh words, or name add-on weights
 _SAMPLING = "models.image.sampling"
 # schedulers that run on their stored configuration as it is
@@ -26,7 +25,20 @@ def script(spec: ModelSpec, request: Request, params: TextToImageParams, above: 
 
     Raises `BadInput`.
     """
+    kind = config_of(spec, "model_index.json").get("_class_name")
+    if kind != "StableDiffusionPipeline":
+        alone = kind is None or "text_encoder_2" not in config_of(spec, "model_index.json")  # one reader may weigh
+        return any_pipeline.script(spec, request, params, above, alone)
     return _Writer(spec, request, params, above).script()
+
+
+def config_of(spec: ModelSpec, name: str) -> dict[str, Any]:
+    """Return a config of a model's folder, {} where it is not here."""
+    if not spec.embedded:
+        return {}
+    file = spec.folder() / name
+    found = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    return found if isinstance(found, dict) else {}
 
 
 class _Writer:
@@ -45,12 +57,6 @@ class _Writer:
 
     def script(self) -> Script:
         params, inputs = self.params, self.request.inputs
-        kind = self._config("model_index.json").get("_class_name")
-        if kind != "StableDiffusionPipeline":
-            raise BadInput(
-                f"The script is written for pipelines laid out as Stable Diffusion's; {self.spec.id} is "
-                f"{'another' if kind else 'not at hand to be looked at'}. Choose the style “models” or “cli”."
-            )
         folder, imports = weights(self.spec)
         self.imports += imports
         named: dict[str, Any] = {"PROMPT": inputs["prompt"]}
@@ -70,18 +76,10 @@ class _Writer:
             f"{folder}\n{constants(**named)}", parts, tuple(self.imports), tuple(self.carries), tuple(self.cannot)
         )
 
-    def _config(self, name: str) -> dict[str, Any]:
-        """Return a config of the model's folder, {} where it is not here."""
-        if not self.spec.embedded:
-            return {}
-        file = self.spec.folder() / name
-        found = json.loads(file.read_text("utf-8")) if file.exists() else {}
-        return found if isinstance(found, dict) else {}
-
     def _load(self) -> Part:
         params = self.params
         lines = [f"pipe = DiffusionPipeline.from_pretrained(WEIGHTS, dtype={dtype(self.spec, self.above)})"]
-        config = self._config("scheduler/scheduler_config.json")
+        config = config_of(self.spec, "scheduler/scheduler_config.json")
         stored = config.get("_class_name") == params.scheduler and (
             params.scheduler in _AS_STORED or config.get("algorithm_type") == "dpmsolver++"
         )
@@ -106,7 +104,7 @@ class _Writer:
 
     def _blends(self) -> bool:
         """Say whether diffusers' own inpainting does not take this U-Net: see `pipelines.blends_itself`."""
-        return self._config("unet/config.json").get("in_channels") not in (4, 9)
+        return config_of(self.spec, "unet/config.json").get("in_channels") not in (4, 9)
 
     def _start(self) -> Part:
         params = self.params
@@ -178,8 +176,9 @@ class _Writer:
             values["clip_skip"] = repr(params.clip_skip)
         if params.scheduler == "DDIMScheduler" and params.eta:
             values["eta"] = repr(params.eta)
-        lines = ["images = []", f"for first_number in range(0, IMAGES, {CHUNK}):  # {CHUNK} are denoised together",
-                 f"    numbers = range(first_number, min(first_number + {CHUNK}, IMAGES))",
+        many = chunk(self.spec)
+        lines = ["images = []", f"for first_number in range(0, IMAGES, {many}):  # {many} are denoised together",
+                 f"    numbers = range(first_number, min(first_number + {many}, IMAGES))",
                  f"    generators = [{generator()} for number in numbers]"]  # fmt: skip
         if start:
             lines += [

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from models import plain_text
@@ -12,9 +13,10 @@ from models.errors import BadInput, WeightsError, restore
 from models.events import Event, Final, Progress
 from models.family import Context, Family, InputField, Loaded, Modality
 from models.params import Params, ShownIf, limited
-from models.text import answers, parts, tasks
+from models.text import answers, parts, row_inputs, tasks
+from models.text.looks import REASONS
 from models.text.task_settings import ClassifierParams
-from models.types import Request, RunStats
+from models.types import Output, Request, RunStats
 
 if TYPE_CHECKING:
     from models.params import ParamField
@@ -28,7 +30,7 @@ flowchart LR
   A[your text] --> B[tokens]
   B --> C[encoder: each token sees all others]
   C --> D[one vector for the text]
-  D --> E[a logit for each label]
+  D --> E[head: a logit for each label]
   E --> F[probabilities]
 ```
 
@@ -39,7 +41,8 @@ fill gaps in text without labels, then they learn the labels from far fewer exam
 A probability is honest if, of all answers given with 80%, eight in ten are right; [temperature
 scaling](https://arxiv.org/abs/1706.04599) is the simplest way to get there. The model knows its labels and no other: a
 text about something else gets one of them all the same. Below the threshold it says that it is not sure. A long text is
-read in parts, and the mean of their probabilities is shown.
+read in parts, and the mean of their probabilities is shown. Which words pushed the answer is told by
+[integrated gradients](https://arxiv.org/abs/1703.01365).
 """
 
 
@@ -50,10 +53,11 @@ class TextClassifier(Family[ClassifierParams]):
     title: ClassVar[str] = "Text classifier"
     modality: ClassVar[Modality] = "text"
     Params: ClassVar[type[Params]] = ClassifierParams
-    saves: ClassVar[tuple[str, ...]] = ("txt", "md")
+    studies: ClassVar[Mapping[str, str]] = {REASONS: "explain"}
+    saves: ClassVar[tuple[str, ...]] = ("txt", "md", "csv")
     seed_shown_if: ClassVar[ShownIf] = {"top_labels": ()}  # there is no chance in it
     reentrant: ClassVar[bool] = True
-    inputs: ClassVar[tuple[InputField, ...]] = (InputField("prompt", label="Text", help="The text to put a label to."),)
+    inputs: ClassVar[tuple[InputField, ...]] = row_inputs.INPUTS
     how_it_works: ClassVar[str] = _HOW_IT_WORKS
     stored_above_bytes: ClassVar[int | None] = 100_000_000
 
@@ -88,7 +92,7 @@ class TextClassifier(Family[ClassifierParams]):
 
     def check_inputs(self, spec: ModelSpec, request: Request, params: ClassifierParams) -> None:
         """Refuse an empty text; see `Family.check_inputs`."""
-        if not plain_text.check_text(request.inputs["prompt"], "text").strip():
+        if params.by != row_inputs.COLUMN and not plain_text.check_text(request.inputs["prompt"], "text").strip():
             raise BadInput("There is no text. Write or paste one, such as “What a lovely film!”")
 
     def script(self, spec: ModelSpec, request: Request, params: ClassifierParams) -> Script:
@@ -98,15 +102,33 @@ class TextClassifier(Family[ClassifierParams]):
         context, several = spec.facts.get("context_length", _CONTEXT), bool(spec.facts.get("several"))
         return scripts.classifier(spec, request, params, context, self.stored_above_bytes or 0, several)
 
+    def save(self, request: Request, output: Output, ending: str) -> bytes:
+        """Return a text's whole distribution as CSV; a table is CSV already. See `Family.save`."""
+        return answers.as_csv(output.meta["scores"]) if ending == "csv" and "scores" in output.meta else output.data
+
+    def explain(
+        self, spec: ModelSpec, request: Request, params: ClassifierParams, loaded: Loaded, context: Context
+    ) -> Iterator[Event]:
+        """Look at which words pushed a label; see `models.text.looking.reasons`."""
+        from models.text.looking import reasons
+
+        yield from reasons.reasons(spec, request, loaded, context)
+
     def generate(
         self, spec: ModelSpec, request: Request, params: ClassifierParams, loaded: Loaded, context: Context
     ) -> Iterator[Event]:
         """Read the text part by part, one output; see `Family.generate`."""
-        from models.text.sampling import labelling
+        from models.text.sampling import labelling, row_labels
 
         work = labelling.Labelling(loaded.parts, spec.facts.get("context_length", _CONTEXT))
         labels = [loaded.parts["model"].config.id2label[at] for at in range(loaded.parts["model"].config.num_labels)]
         several = bool(spec.facts.get("several"))
+        if params.by != row_inputs.TEXT:
+            every = partial(labelling.shares, temperature=params.temperature, several=several)
+            yield from row_labels.run(
+                request, params, work, labels, lambda logits: every(logits)[0], every, several, context
+            )  # fmt: skip
+            return
         cut = [part.text for part in parts.cut(request.inputs["prompt"], "lines", work.fits) if part.text]
         found, weights, by_part = [], [], []
         for number, (logits, weight) in enumerate(labelling.each(work, cut, context.stopped)):
@@ -115,9 +137,11 @@ class TextClassifier(Family[ClassifierParams]):
             best = next(iter(answers.ranked(labels, list(found[-1])).items()))
             by_part.append({"text": cut[number][:80], "label": answers.readable(best[0]), "chance": best[1]})
             yield Progress("read", number + 1, len(cut), unit="parts")
-        stopped = len(found) < len(cut)
-        stats: RunStats = {"steps": len(found), "counted": "parts", "prompt_tokens": work.read, "stopped": stopped,
-                           "notes": answers.part_notes(len(found), len(cut))}  # fmt: skip
+        counted = "part" if len(found) == 1 else "parts"
+        stats: RunStats = {
+            "steps": len(found), "counted": counted, "prompt_tokens": work.read, "stopped": len(found) < len(cut),
+            "notes": answers.part_notes(len(found), len(cut)),
+        }  # fmt: skip
         if not found:
             yield Final((), stats)
             return

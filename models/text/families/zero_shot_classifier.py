@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from models import plain_text
@@ -11,11 +12,13 @@ from models.errors import BadInput, BadParam, WeightsError, restore
 from models.events import Event, Final, Progress
 from models.family import Context, Family, InputField, Loaded, Modality
 from models.params import Params, ShownIf
-from models.text import answers, parts, tasks
+from models.text import answers, parts, row_inputs, tasks
 from models.text.task_settings import ZeroShotParams
-from models.types import Request, RunStats
+from models.types import Output, Request, RunStats
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from models.scripts import Script
     from models.spec import ModelSpec
 
@@ -45,10 +48,10 @@ class ZeroShotClassifier(Family[ZeroShotParams]):
     title: ClassVar[str] = "Zero-shot classifier"
     modality: ClassVar[Modality] = "text"
     Params: ClassVar[type[Params]] = ZeroShotParams
-    saves: ClassVar[tuple[str, ...]] = ("txt", "md")
+    saves: ClassVar[tuple[str, ...]] = ("txt", "md", "csv")
     seed_shown_if: ClassVar[ShownIf] = {"top_labels": ()}  # there is no chance in it
     reentrant: ClassVar[bool] = True
-    inputs: ClassVar[tuple[InputField, ...]] = (InputField("prompt", label="Text", help="The text to put a label to."),)
+    inputs: ClassVar[tuple[InputField, ...]] = row_inputs.INPUTS
     how_it_works: ClassVar[str] = _HOW_IT_WORKS
     stored_above_bytes: ClassVar[int | None] = 100_000_000
 
@@ -83,7 +86,7 @@ class ZeroShotClassifier(Family[ZeroShotParams]):
 
     def check_inputs(self, spec: ModelSpec, request: Request, params: ZeroShotParams) -> None:
         """Refuse an empty text, too few labels and a hypothesis without a place for them; see `Family.check_inputs`."""
-        if not plain_text.check_text(request.inputs["prompt"], "text").strip():
+        if params.by != row_inputs.COLUMN and not plain_text.check_text(request.inputs["prompt"], "text").strip():
             raise BadInput("There is no text. Write or paste one, such as “What a lovely film!”")
         labels = clean(params.labels)
         if len(labels) < (1 if params.several else 2):
@@ -98,11 +101,15 @@ class ZeroShotClassifier(Family[ZeroShotParams]):
         context, labels = spec.facts["context_length"], clean(params.labels)
         return scripts.zero_shot(spec, request, params, context, self.stored_above_bytes or 0, labels)
 
+    def save(self, request: Request, output: Output, ending: str) -> bytes:
+        """Return a text's whole distribution as CSV; a table is CSV already. See `Family.save`."""
+        return answers.as_csv(output.meta["scores"]) if ending == "csv" and "scores" in output.meta else output.data
+
     def generate(
         self, spec: ModelSpec, request: Request, params: ZeroShotParams, loaded: Loaded, context: Context
     ) -> Iterator[Event]:
         """Read the text with each label's sentence, part by part, one output; see `Family.generate`."""
-        from models.text.sampling import labelling
+        from models.text.sampling import labelling, row_labels
 
         labels = clean(params.labels)
         sides = labelling.entailing(loaded.parts["model"].config.id2label)
@@ -114,19 +121,21 @@ class ZeroShotClassifier(Family[ZeroShotParams]):
             raise BadParam(
                 "The hypothesis with its longest label fills the model's context. Shorten template or labels."
             )
+        if params.by != row_inputs.TEXT:
+            yield from row_labels.run(request, params, work, labels, partial(_judged, params, sides), None,
+                                      params.several, context)  # fmt: skip
+            return
         cut = [part.text for part in parts.cut(request.inputs["prompt"], "lines", work.fits) if part.text]
         found, weights, by_part = [], [], []
         for number, (logits, weight) in enumerate(labelling.each(work, cut, context.stopped)):
-            if params.several:  # of each label: does it follow, or not?
-                found.append(labelling.shares(logits[:, sides], params.temperature, False)[:, 0])
-            else:
-                found.append(labelling.shares(logits[:, sides[0]], params.temperature, False))
+            found.append(_judged(params, sides, logits))
             weights.append(weight)
             best = next(iter(answers.ranked(labels, list(found[-1])).items()))
             by_part.append({"text": cut[number][:80], "label": best[0], "chance": best[1]})
             yield Progress("read", number + 1, len(cut), unit="parts")
+        counted = "part" if len(found) == 1 else "parts"
         stats: RunStats = {
-            "steps": len(found), "counted": "parts", "prompt_tokens": work.read, "stopped": len(found) < len(cut),
+            "steps": len(found), "counted": counted, "prompt_tokens": work.read, "stopped": len(found) < len(cut),
             "notes": answers.part_notes(len(found), len(cut)),
         }  # fmt: skip
         if not found:
@@ -136,6 +145,15 @@ class ZeroShotClassifier(Family[ZeroShotParams]):
         meta = answers.meta(scores, params.threshold, params.top_labels, params.several, by_part)
         text = answers.told(scores, params.threshold, params.several)
         yield Final((plain_text.text_output(text, context.stamp, 0, meta),), stats)
+
+
+def _judged(params: ZeroShotParams, sides: tuple[int, int], logits: np.ndarray) -> np.ndarray:
+    """Return the probability of each label from the logits of its sentence (labels × outputs)."""
+    from models.text.sampling import labelling
+
+    if params.several:  # of each label: does it follow, or not?
+        return labelling.shares(logits[:, sides], params.temperature, False)[:, 0]
+    return labelling.shares(logits[:, sides[0]], params.temperature, False)
 
 
 def clean(labels: list[str]) -> list[str]:

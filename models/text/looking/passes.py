@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -16,6 +15,7 @@ from models.errors import BadInput
 from models.events import Event, Final, Progress
 from models.text import looks, vocabulary
 from models.text.kept import Kept, unpack
+from models.text.sampling.aligning import private_copy as private_copy  # noqa: PLC0414
 from models.types import Output
 from models.watching import Interrupted, Watch, follow
 
@@ -86,12 +86,6 @@ def open_kept(spec: ModelSpec, request: Request, context: Context) -> tuple[Kept
     if len(ids) < 2:
         raise BadInput("This text has only one token: there is nothing to analyse. Write a longer one.")
     return kept, ids, mark
-
-
-def private_copy(model: Any) -> Any:
-    """Return a copy of a model's modules with shared weights: hooks and settings on it do not reach the original."""
-    shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
-    return copy.deepcopy(model, shared)
 
 
 def layers_of(spec: ModelSpec, model: Any) -> tuple[nn.Module, list[nn.Module]]:

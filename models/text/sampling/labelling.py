@@ -36,6 +36,14 @@ class Labelling:
         found: np.ndarray = self._model(**given).logits.float().numpy()
         return found
 
+    @torch.inference_mode()
+    def batch(self, pieces: Sequence[str]) -> np.ndarray:
+        """Return the logits of several pieces that fit, read at once, float32: pieces × labels. Nothing beside them."""
+        given = self._tokenizer(list(pieces), padding=True, return_tensors="pt")
+        self.read += int(given["attention_mask"].sum())
+        found: np.ndarray = self._model(**given).logits.float().numpy()
+        return found
+
     def weight(self, piece: str) -> int:
         """Return how much a piece counts among others: its tokens."""
         return max(1, len(self._tokenizer(piece, add_special_tokens=False)["input_ids"]))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from transformers import GenerationConfig, StoppingCriteriaList
 
+from models.text import glossary
+from models.text.sampling import aligning
 from models.watching import Interrupted, Watch
 
 if TYPE_CHECKING:
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
 # what a model's own generation_config.json may say: how its texts begin and end, and what it never writes
 _KEPT = ("decoder_start_token_id", "bos_token_id", "eos_token_id", "pad_token_id", "bad_words_ids",
          "forced_bos_token_id", "forced_eos_token_id", "suppress_tokens", "begin_suppress_tokens")  # fmt: skip
+LISTED = 300  # parts of a text of which words and alternatives are told: what a page can show
+_READ = ("input_ids", "attention_mask")
 _TOKEN_MOST = 30  # characters that a token has at most, on the average of a text: what is longer need not be counted
 
 
@@ -58,7 +63,8 @@ class BeamWatch(Watch):
 class Rewriting:
     """Write texts from texts with one model. `room` is how many tokens the context holds beside the first.
 
-    `read` and `tokens` count what was read and written, `cut_off` how many parts the length limit ended.
+    `read` and `tokens` count what was read and written, `cut_off` how many parts the length limit ended, `put` the
+    glossary words that were put in. `told` has what there is to say of the first `LISTED` parts, as plain JSON.
     """
 
     def __init__(
@@ -68,7 +74,10 @@ class Rewriting:
             loaded["model"], loaded["tokenizer"], params, context,
         )  # fmt: skip
         self.room = context - 1
-        self.read = self.tokens = self.cut_off = 0
+        self.read = self.tokens = self.cut_off = self.put = 0
+        self.told: list[dict[str, Any]] = []
+        self._entries = glossary.read(params.glossary)
+        self._private: Any = None
         self.watch = BeamWatch(self._said, stopped)
         self._config = self._configured()
 
@@ -93,12 +102,54 @@ class Rewriting:
         except Interrupted:
             self.tokens += self.watch.step
             return self.watch.text
-        ids = out[0, 1:].tolist()
-        ends = self._config.eos_token_id
-        ended = set(ids) & set(ends if isinstance(ends, list) else [ends])
+        written = [self._ended(row[1:].tolist()) for row in out]
+        ids = written[0]
         self.tokens += len(ids)
-        self.cut_off += not ended
-        return self._said(ids)
+        self.cut_off += not set(ids) & self._ends
+        text = self._said(ids)
+        if (self._entries or len(self.told) < LISTED) and ids:
+            text = self._tell(piece, text, {name: given[name] for name in _READ}, written)
+        return text
+
+    def _tell(self, piece: str, text: str, given: dict[str, Any], written: Sequence[list[int]]) -> str:
+        """Note confidence and alternatives of a part, put in the glossary's words, and return the text with them."""
+        ids, words = written[0], aligning.words_of(self._tokenizer, written[0])
+        said, put = list(words.texts), set[int]()
+        if "".join(said).strip().replace("\0", "\ufffd") != text:  # a tokenizer that spells parts otherwise
+            said = [text]
+            words = aligning.Words([text], [len(ids)])
+        entries = [one for one in self._entries if one.source.casefold() in piece.casefold()]
+        if entries:
+            if self._private is None:
+                self._private = aligning.private_copy(self._model)
+            source = aligning.words_of(self._tokenizer, given["input_ids"][0].tolist())
+            found = aligning.cross_attention(self._private, given, ids).mean(0)  # written × source
+            found = aligning.by_word(aligning.by_word(found, source.counts).T, words.counts).T
+            said, put = aligning.keep_words(entries, source, said, found)
+            self.put += len(put)
+            text = "".join(said).strip().replace("\0", "\ufffd")
+        if len(self.told) < LISTED:
+            logs = [aligning.log_probabilities(self._model, given, row) for row in written if row]
+            sure = np.exp(aligning.by_word(logs[0], words.counts)).round(4).tolist()
+            shown = [[word, None if at in put or at >= len(sure) else sure[at]] for at, word in enumerate(said)]
+            power = self._params.length_penalty
+            others = [
+                [self._said(row), round(float(log.sum() / len(row) ** power), 4)]
+                for row, log in zip([row for row in written if row], logs, strict=True)
+            ]
+            self.told.append({"source": piece, "target": text, "words": _trimmed(shown),
+                              **({"alternatives": others} if len(others) > 1 else {})})  # fmt: skip
+        return text
+
+    def _ended(self, ids: list[int]) -> list[int]:
+        """Return the tokens up to the end's, without the padding behind it."""
+        end = next((at for at, token in enumerate(ids) if token in self._ends), len(ids) - 1)
+        return ids[: end + 1]
+
+    @property
+    def _ends(self) -> set[int]:
+        ends = self._config.eos_token_id
+        return set(ends) if isinstance(ends, list) else {ends}
 
     def notes(self, total: int) -> list[str]:
         """Return what a person should be told of a finished run."""
@@ -106,6 +157,9 @@ class Rewriting:
         if self.cut_off:
             which = "The text was" if total == 1 else f"{self.cut_off:,} of {total:,} parts were"
             found.append(f"{which} cut off at the length limit. Raise Length.")
+        if self.put:
+            which = "A glossary word was" if self.put == 1 else f"{self.put:,} glossary words were"
+            found.append(f"{which} put where the model attended to it most: it had written something else.")
         return found
 
     def _said(self, ids: Any) -> str:
@@ -122,7 +176,18 @@ class Rewriting:
         beams = {"length_penalty": params.length_penalty, "early_stopping": params.early_stopping}
         return GenerationConfig(
             **kept, num_beams=params.num_beams, do_sample=params.do_sample, **(drawn if params.do_sample else {}),
-            **(beams if params.num_beams > 1 else {}), max_new_tokens=min(params.max_new_tokens, self.room),
+            **(beams if params.num_beams > 1 else {}),
+            num_return_sequences=min(params.alternatives, params.num_beams) if params.num_beams > 1 else 1,
+            max_new_tokens=min(params.max_new_tokens, self.room),
             min_new_tokens=params.min_new_tokens or None, no_repeat_ngram_size=params.no_repeat_ngram_size,
             repetition_penalty=params.repetition_penalty, use_cache=True,
         )  # fmt: skip
+
+
+def _trimmed(words: list[list[Any]]) -> list[list[Any]]:
+    """Return words without the space before the first and behind the last, and without those that say nothing."""
+    found = [list(word) for word in words if word[0]]
+    if found:
+        found[0][0] = found[0][0].lstrip()
+        found[-1][0] = found[-1][0].rstrip()
+    return [word for word in found if word[0]]

@@ -286,7 +286,8 @@ def test_a_store_out_of_reach_is_told_and_results_stay(pages, monkeypatch):
     def gone(*args, **kwargs):
         raise PlaygroundError("The run index is in use by another process. Try again in a moment.")
 
-    monkeypatch.setattr(pages.store, "runs", gone)
+    for name in ("runs", "find", "kinds"):
+        monkeypatch.setattr(pages.store, name, gone)
     monkeypatch.setattr(pages.store, "get_bytes", gone)
     page.run()
     assert not page.exception

@@ -58,19 +58,81 @@ def test_a_rate_is_learnt_from_what_was_done_without_the_load():
     rates.learn(task, ran(seconds=12.0, load_s=2.0))
     assert rates.knows(task)
     assert rates.seconds(Work("m", 50.0)) == pytest.approx(5.0)
-    rates.learn(task, ran(seconds=20.0))  # slower now: (0.8 · 0.1 + 0.2) / 1.8 s per unit
-    assert rates.seconds(Work("m", 1.0)) == pytest.approx(0.28 / 1.8)
+    rates.learn(task, ran(seconds=20.0))  # slower now
+    assert rates.seconds(Work("m", 1.0)) == pytest.approx(0.2)
+    rates.learn(task, ran(seconds=19.0))
+    rates.learn(task, ran(seconds=400.0))  # the machine was busy: one run moves it little
+    assert rates.seconds(task) == pytest.approx(20.0)
     for _ in range(KEPT):
         rates.learn(task, ran(seconds=50.0))
     assert rates.seconds(task) == pytest.approx(50.0)  # what was long ago is forgotten
 
 
-def test_small_runs_hardly_tell_of_large_ones():
+def test_a_fixed_part_and_a_part_per_unit_are_told_apart():
     rates = Rates()
-    rates.learn(Work("m", 1024.0), ran(seconds=102.4))
+    for amount in (1.0, 200.0, 10.0, 100.0):
+        rates.learn(Work("m", amount), ran(seconds=0.05 + 0.004 * amount))
+    for amount in (1.0, 3.0, 30.0, 400.0):
+        assert rates.seconds(Work("m", amount)) == pytest.approx(0.05 + 0.004 * amount, rel=1e-6)
+
+
+def test_a_thousand_short_runs_do_not_take_the_place_of_the_long_ones():
+    rates = Rates()
+    rates.learn(Work("m", 200.0), ran(seconds=1.0))
+    for _ in range(1000):
+        rates.learn(Work("m", 1.0), ran(seconds=0.05))
+    assert rates.seconds(Work("m", 1.0)) == pytest.approx(0.05)
+    assert rates.seconds(Work("m", 200.0)) == pytest.approx(1.0)
+    assert len(rates._runs["m"]) == KEPT + 1
+
+
+def test_no_part_is_below_nothing_and_amounts_that_are_about_the_same_tell_no_parts():
+    rates = Rates()
+    rates.learn(Work("m", 10.0), ran(seconds=2.0))
+    rates.learn(Work("m", 100.0), ran(seconds=1.0))  # more work, less time: the machine was busy before
+    for amount in (1.0, 10.0, 100.0, 1000.0):
+        assert rates.seconds(Work("m", amount)) > 0
+    near = Rates()
+    near.learn(Work("m", 99.0), ran(seconds=1.0))
+    near.learn(Work("m", 100.0), ran(seconds=1.001))
+    assert near.seconds(Work("m", 400.0)) == pytest.approx(4.0, rel=0.02)
+
+
+def test_what_lies_around_a_run_counts_once_for_each_whatever_its_length():
+    rates, task = Rates(), Work("m", 10.0)
+    one = ran(seconds=1.0)
+    rates.learn(task, one)
+    rates.learn_around(task, [one], 1.25)
+    assert rates.seconds(Work("m", 10.0)) == pytest.approx(1.25)
+    assert rates.seconds(Work("m", 20.0)) == pytest.approx(2.25)
+    four = [ran(seconds=2.0, together=4) for _ in range(4)]
+    for run in four:
+        rates.learn(task, run)
+    rates.learn_around(task, four, 2.4)
+    assert rates.seconds(task, together=True) == pytest.approx((2.0 + 0.4) / 4)
+    assert rates.seconds(task) == pytest.approx(1.25)
+    parts = [ran(seconds=2.0, together=2) for _ in range(4)]  # memory was short: two and two
+    others = Rates()
+    others.learn(task, parts[0])
+    others.learn_around(task, parts, 4.4)
+    assert others.seconds(task, together=True) == pytest.approx(1.1)
+
+
+@pytest.mark.parametrize(
+    "runs", [[], [ran(seconds=1.0, load_s=0.5)], [ran(seconds=1.0), ran(status="failed")], [ran(status="stopped")]]
+)
+def test_around_what_loaded_its_model_or_did_not_end_nothing_is_learnt(runs):
+    rates = Rates()
     rates.learn(Work("m", 1.0), ran(seconds=1.0))
-    assert rates.seconds(Work("m", 1024.0)) == pytest.approx(1024 * (0.8 * 0.1 + 1.0 / 401) / (0.8 + 1 / 401))
-    assert rates.seconds(Work("m", 1.0)) == pytest.approx((1.0 + 0.8 * 0.1 / 401) / (1 + 0.8 / 401))
+    rates.learn_around(Work("m", 1.0), runs, 99.0)
+    assert rates.seconds(Work("m", 1.0)) == pytest.approx(1.0)
+
+
+def test_so_many_are_done_at_once_as_end_in_the_seconds_that_are_left():
+    rates, eight = Rates(), [Work("m", 10.0)] * 8
+    rates.learn(Work("m", 10.0), ran(seconds=8.0, together=8))  # a second for each
+    assert [rates.fitting(eight, left_s) for left_s in (100.0, 8.0, 5.5, 0.5, -3.0)] == [8, 8, 5, 1, 1]
+    assert rates.fitting([], 9.0) == 0
 
 
 def test_a_length_that_was_not_used_up_counts_by_its_tokens():

@@ -4,7 +4,7 @@ import pytest
 
 from models.errors import BadParam, PlaygroundError, QueueFull
 from models.events import Progress
-from models.runtime.job_view import STUDY
+from models.types import STUDY
 from tests.fakes import FakeEngine, FakeWords
 from tests.models.runtime.world import World, ask, until
 from tests.stored import kept_run

@@ -21,6 +21,7 @@ from models.sweeps.results import Result
 from models.sweeps.spec import Axis, Sweep
 from models.types import Output, Request
 from tests.fakes import FakeWords
+from tests.models.runtime.scripted import Clock
 
 CATALOG = load_catalog(Settings(), strict=False)
 STORY = "text/story-gpt"
@@ -83,13 +84,48 @@ def test_stop_keeps_what_is_done_and_makes_no_more():
     assert [row["state"] for row in table] == ["waiting"] * 3
 
 
-def test_a_budget_begins_no_cell_once_it_is_spent_but_takes_what_is_there():
-    found = planned(("seed", (0, 1, 2, 3)))
-    now = iter([0.0, 1.0, 9.0, 11.0, 12.0, 13.0])
-    kept = ran(found)[3].run
-    made = list(run(FakeWords(), found.distinct, find=lambda request: kept if request.seed == 3 else None,
-                    budget_s=10, clock=lambda: next(now)))  # fmt: skip
-    assert [(one.cell.number, one.cached) for one in made] == [(0, False), (1, False), (3, True)]
+def test_a_budget_begins_behind_the_first_cell_and_takes_what_is_there():
+    found = planned(("seed", (0, 1, 2, 3, 4)))
+    clock, kept = Clock(0.0), ran(found)[3].run
+
+    class Slow(FakeWords):
+        def generate(self, request, stop=None):
+            clock.pass_s(6.0)
+            return super().generate(request, stop)
+
+    made = list(run(Slow(), found.distinct, find=lambda request: kept if request.seed == 3 else None,
+                    budget_s=10, clock=lambda: clock.now))  # fmt: skip
+    # the first one loads the model; of the 10 seconds behind it the second takes 6, and 4 are left for the third
+    assert [(one.cell.number, one.cached) for one in made] == [(0, False), (1, False), (2, False), (3, True)]
+
+
+def test_with_a_budget_no_more_are_made_at_once_than_end_in_what_is_left_of_it():
+    found = planned(("seed", tuple(range(12))))
+    clock, batches = Clock(0.0), []
+
+    class AtOnce(FakeWords):
+        def generate(self, request, stop=None):
+            batches.append(1)
+            clock.pass_s(2.0)
+            return super().generate(request, stop)
+
+        def generate_together(self, requests, stop=None):
+            batches.append(len(requests))
+            clock.pass_s(2.0 * len(requests))
+            for index, request in enumerate(requests):
+                for event in FakeWords.generate(self, request, stop):
+                    yield index, event
+
+    asked = []
+
+    def fitting(requests, left_s):
+        asked.append(left_s)
+        return max(1, min(len(requests), int(left_s // 2)))
+
+    made = list(run(AtOnce(), found.distinct, budget_s=15, clock=lambda: clock.now, fitting=fitting,
+                    group=lambda requests: min(4, len(requests))))  # fmt: skip
+    assert (batches, asked) == ([1, 4, 3, 1], [15.0, 7.0, 1.0])
+    assert len(made) == 9
 
 
 def test_the_table_is_csv_and_parquet():

@@ -1,0 +1,92 @@
+"""A row of the Runs page: a run small, with what made it, or the newest of several that were made together."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from components import labelled, library_state, result, rooms
+from components.escape import plain
+from models import labels
+from models.amounts import ago
+from models.shelf import Found
+from models.sweeps.spec import PURPOSE as SWEEP
+
+if TYPE_CHECKING:
+    from components.session import Session
+
+PROMPT_CHARS, SETTINGS_MOST, TILE_PX = 140, 4, 150
+_STATUS = {"stopped": "stopped", "failed": "failed"}
+
+
+def title(session: Session, found: Found) -> str:
+    """Return what a run is called: its name, else its prompt, else its model."""
+    run = found.run
+    prompt = labels.shorten(labels.prompt_of(session.catalog, run.request), PROMPT_CHARS)
+    return found.title or prompt or labels.model_name(session.catalog, run.request.model)
+
+
+def together(found: Found) -> str:
+    """Say of how many runs a row is, "" for one."""
+    if found.count < 2:
+        return ""
+    return f"Sweep of {found.count:,} cells" if found.run.purpose == SWEEP else f"{found.count:,} results of one job"
+
+
+def facts(session: Session, found: Found) -> str:
+    """Say what made a run, and when: model, seed, the settings that differ from their defaults."""
+    run = found.run
+    changed = labels.changed(session.catalog, run)
+    rest = len(changed) - SETTINGS_MOST
+    acts = "seed" in run.stats.get("in_effect", {"seed": 0})
+    return " · ".join(part for part in (
+        labels.model_name(session.catalog, run.request.model),
+        f"seed {run.request.seed}" if acts and found.count < 2 else "",
+        *(changed[:SETTINGS_MOST] if found.count < 2 else ()),
+        f"{rest} more setting{'s' * (rest != 1)}" if rest > 0 and found.count < 2 else "",
+        _STATUS.get(run.status, ""),
+        ago(max(0.0, time.time() - run.created_at)),
+    ) if part)  # fmt: skip
+
+
+def draw(session: Session, found: Found, *, single: bool = False) -> None:
+    """Draw a row. `single`: the run alone, though it was made with others."""
+    run, many = found.run, found.count > 1 and not single
+    with st.container(border=True, key=f"found-{run.id}"), st.container(horizontal=True, vertical_alignment="top"):
+        with st.container(width=TILE_PX, gap="small", key=f"small-{run.id}"):
+            output = labelled.first(run)
+            if output is not None:
+                result.draw_tile(rooms.of(run.request.model), output, f"found-{run.id}-tile", session.jobs)
+            else:
+                st.caption("Failed." if run.error else "Nothing was made.")
+        with st.container(width="stretch", gap="xsmall"):
+            name = title(session, found)
+            st.markdown(f"**{plain(f'{together(found)}: {name}' if many else name)}**")
+            st.caption(plain(facts(session, found)))
+            if found.tags or found.note:
+                tags = " ".join(f":gray-badge[{plain(tag)}]" for tag in found.tags)
+                st.markdown(" ".join(part for part in (tags, plain(labels.shorten(found.note, 80))) if part))
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                _draw_buttons(session, found, many)
+
+
+def _draw_buttons(session: Session, found: Found, many: bool) -> None:
+    run = found.run
+    st.button(
+        "Open", icon=":material/open_in_full:", key=f"found-open-{run.id}", on_click=library_state.open_run,
+        args=(run.id, many), help="Shows it in full, with all that can be done with it.",
+    )  # fmt: skip
+    st.button(
+        "Starred" if found.starred else "Star", key=f"found-star-{run.id}", type="tertiary",
+        icon=":material/star:" if found.starred else ":material/star_outline:",
+        on_click=library_state.star, args=(session, run.id, not found.starred),
+        help="Takes the star away." if found.starred else "What has a star is found by it, and cleared last.",
+    )  # fmt: skip
+    is_marked = run.id in library_state.marked()
+    st.button(
+        "Marked" if is_marked else "Mark", key=f"found-mark-{run.id}", type="tertiary",
+        icon=":material/check_box:" if is_marked else ":material/check_box_outline_blank:",
+        on_click=library_state.mark, args=(run.id,), help="Marked results can be compared, exported, deleted.",
+    )  # fmt: skip

@@ -1,0 +1,108 @@
+"""Files on the page "Text tasks": texts, subtitles and tables, good and bad, and what is drawn of a labelled table."""
+
+import pytest
+
+from tests.components.page_steps import press, said, settle_all, widget
+from tests.components.text.task_steps import FEELINGS, TRANSLATE, opened, shown
+from tests.components.toy_app import OWNER
+
+SRT = "1\n00:00:01,000 --> 00:00:02,000\nthe cat sat\n"
+CSV = "id;review;stars\n1;the cat sat on the mat;good\n2;a dog ran to the sea;bad\n3;;bad\n"
+
+
+def upload(page, label, name, data):
+    next(item for item in page.file_uploader if item.label == label).set_value((name, data, "text/plain"))
+    page.run()
+    assert not page.exception, page.exception
+    return page
+
+
+def by(page, value):
+    page = opened(model="text/electra") if page is None else page
+    next(item for item in page.selectbox if item.label == "Label by").set_value(value)
+    page.run()
+    assert not page.exception, page.exception
+    return page
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "text", "words"),
+    [
+        ("a.txt", "Où est la forêt près du château ?".encode("cp1252"), "Où est la forêt près du château ?", "cp1252"),
+        ("film.srt", SRT.encode("utf-16"), SRT, "subtitles: numbers and times stay, encoding utf-16"),
+    ],
+)
+def test_a_file_s_text_goes_into_the_prompt(jobs, name, data, text, words):
+    page = upload(opened(model="text/marian"), "Text or subtitles", name, data)
+    assert widget(page, "text_area", TRANSLATE).value == text
+    assert words in said(page)
+
+
+def test_subtitles_are_downloaded_as_subtitles(jobs):
+    page = upload(opened(model="text/marian"), "Text or subtitles", "film.srt", SRT.encode())
+    page = settle_all(jobs, OWNER, press(page, "run"))
+    assert [item.label for item in page.get("download_button")][:1] == ["Plain .srt"]
+    assert jobs.jobs_of(OWNER)[-1].runs[0].outputs[0].text.split("\n")[:2] == SRT.split("\n")[:2]
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [(b"", "is empty"), (b"a\0b", "null bytes"), (b"\xff\xfea", "encoding of the file is unknown"),
+     (b"a " * 600_000, "at most 1,000,000")],
+)  # fmt: skip
+def test_a_bad_file_is_a_sentence_and_the_prompt_stays(jobs, data, words):
+    page = opened(model="text/marian")
+    widget(page, "text_area", TRANSLATE).set_value("the dog")
+    page.run()
+    page = upload(page, "Text or subtitles", "a.txt", data)
+    assert words in page.error[0].value.replace("\\", "")
+    assert widget(page, "text_area", TRANSLATE).value == "the dog"
+
+
+def test_each_line_gets_a_label_in_a_table(jobs):
+    page = by(None, "lines")
+    widget(page, "text_area", FEELINGS).set_value("the cat sat\n\na dog ran")
+    page.run()
+    page = settle_all(jobs, OWNER, press(page, "run"))
+    [table] = shown(page, "rows")
+    assert [row[-1] for row in table["rows"]] == ["the cat sat", "a dog ran"]
+    assert "2 rows" in said(page)
+    assert "text/csv" in [output.media_type for output in jobs.jobs_of(OWNER)[-1].runs[0].outputs]
+
+
+def test_a_table_s_column_is_chosen_labelled_and_compared_with_right_labels(jobs):
+    page = by(None, "column")
+    assert FEELINGS not in [item.key for item in page.text_area]
+    press(page, "run")
+    assert "The table is missing" in said(page)
+    page = upload(page, "Table", "reviews.csv", CSV.encode())
+    assert "3 rows, 3 columns, encoding utf-8" in said(page)
+    columns = {item.label: item for item in page.selectbox if "Column" in item.label}
+    assert columns["Column with the texts"].value == "review"
+    assert columns["Column with the right labels"].value == ""
+    columns["Column with the right labels"].set_value("stars")
+    page.run()
+    page = settle_all(jobs, OWNER, press(page, "run"))
+    request = jobs.jobs_of(OWNER)[-1].requests[0]
+    assert (request.inputs["column"], request.inputs["label_column"]) == ("review", "stars")
+    assert "1 of them empty, without a label" in said(page)
+    assert "Right label and the model's" in said(page)
+    assert len(page.get("vega_lite_chart")) == 2  # labels counted, and the confusion matrix
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [(b"", "is empty"), (b"text\n", "no rows"), (b"text\na\0b\n", "null bytes"), (b'a,b\n"1,2\n', "as CSV")],
+)
+def test_a_bad_table_is_a_sentence_and_the_one_before_stays(jobs, data, words):
+    page = upload(by(None, "column"), "Table", "reviews.csv", CSV.encode())
+    page = upload(page, "Table", "bad.csv", data)
+    assert words in page.error[0].value.replace("\\", "")
+    assert "3 rows, 3 columns" in said(page)
+
+
+def test_a_link_that_names_a_column_which_is_not_there_falls_back(jobs):
+    page = upload(by(None, "column"), "Table", "reviews.csv", CSV.encode())
+    page = upload(page, "Table", "other.csv", b"a,b\n1,the cat sat\n")
+    columns = {item.label: item for item in page.selectbox if "Column" in item.label}
+    assert columns["Column with the texts"].value == "b"

@@ -1,0 +1,46 @@
+"""Scripts of families whose models are fetched from elsewhere, run with tiny random models: sounds, made and heard."""
+
+import pytest
+
+from tests.apart import assert_same, run_apart, written_beside
+from tests.tiny.audio_nets import recording
+from tests.tiny.ear_nets import ear_engine, listen
+from tests.tiny.music_nets import ask, music_engine
+from tests.tiny.voice_nets import speak, voice_engine
+
+MUSIC = {"audioldm": {"negative_prompt": "noise", "guidance_scale": 2.0}, "ace": {"lyrics": "la"},
+         "musicgen": {"temperature": 0.9, "top_k": 12, "loudness": "as it came"}}  # fmt: skip
+VOICES = {"voices": {"speaker": "1", "speaking_rate": 1.2}, "speecht5": {"voice_number": 3}, "bark": {},
+          "pocket": {"temperature": 0.5}}  # fmt: skip
+EARS = {"whisper": {"num_beams": 2}, "english": {"temperature": 1.2}, "moonshine": {"temperature": 1.2}}
+CASES = [(f"audio/{kind}", seed) for seed, kinds in ((3, MUSIC), (5, EARS), (6, VOICES)) for kind in kinds]
+
+
+pytestmark = pytest.mark.timeout(600)  # one interpreter runs all scripts: minutes where other tests run beside it
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("scripts")
+    (folder / "audio.wav").write_bytes(recording())
+    ears = ear_engine(tmp_path_factory.mktemp("ears"))
+    music = [ask(kind, seed=3, **params) for kind, params in MUSIC.items()]
+    heard = [listen(ears, kind, recording(), 5, **params) for kind, params in EARS.items()]
+    spoken = [speak(kind, "A cat sat. A dog ran, too!", 6, {"1": {"seed": 9}}, **params)
+              for kind, params in VOICES.items()]  # fmt: skip
+    scripts, found = [], {}
+    for engine, requests in (
+        (music_engine(tmp_path_factory.mktemp("music"), *MUSIC), music), (ears, heard),
+        (voice_engine(tmp_path_factory.mktemp("voices"), *VOICES), spoken),
+    ):  # fmt: skip
+        names, outputs = written_beside(engine, requests, folder)
+        scripts += names
+        found |= outputs
+    run_apart(folder, scripts)
+    return folder, found
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_a_script_makes_what_the_run_made(made, case):
+    folder, found = made
+    assert_same(folder, *found[case])

@@ -1,0 +1,93 @@
+"""`python -m models runs` and `models.runs`: the same store, the same words as on the page."""
+
+import json
+import zipfile
+
+import pytest
+
+import models
+from models import whose
+from models.settings import Settings
+from models.store import Store
+from models.types import Request
+from tests.stored import make_run
+
+OWNER = whose.machine_owner()
+WHALE, BOAT = "a" * 32, "ab" + "b" * 30
+
+
+@pytest.fixture
+def filled():
+    store = Store(Settings())
+    for name, prompt, seed in ((WHALE, "A whale", 1), (BOAT, "A boat", 2)):
+        request = Request(model="text/story-gpt", inputs={"prompt": prompt}, seed=seed)
+        store.save_run(make_run(name, f"{prompt} sang", owner=OWNER, request=request, job=name, created_at=float(seed)))
+    store.save_run(make_run("c" * 32, "SECRET", owner="cookie:else", created_at=9.0))
+    yield store
+    store.close()
+
+
+def test_runs_are_listed_newest_first_and_found_by_words(command, filled):
+    said = command("runs").stdout.splitlines()
+    assert [line[:12] for line in said] == [BOAT[:12], WHALE[:12]]
+    assert "A boat · seed 2" in said[0]
+    assert command("runs", "--search", "whale sang").stdout.startswith(WHALE[:12])
+    assert "Nothing fits" in command("runs", "--search", "secret").stdout
+    (line,) = command("runs", "--json", "--seed", "2", "--model", "text/story-gpt").stdout.splitlines()
+    assert json.loads(line)["request"]["inputs"] == {"prompt": "A boat"}
+    assert command("runs", "--limit", "1", "--json").stdout.count("\n") == 1
+
+
+def test_what_is_said_of_a_run_by_the_beginning_of_its_id(command, filled):
+    assert command("runs", "star", "ab").stdout == "1 run given a star.\n"
+    command("runs", "name", "ab", "My", "best")
+    command("runs", "tag", "ab", "talk", "sea")
+    command("runs", "note", "ab", "for the slides")
+    (found,) = models.runs(models.Filter(starred=True))
+    assert (found.run.id, found.title, found.tags, found.note) == (BOAT, "My best", ("sea", "talk"), "for the slides")
+    assert [one.run.id for one in models.runs(models.Filter(text="slides best sea"))] == [BOAT]
+    assert "[sea] [talk]" in command("runs", "--starred").stdout
+    assert json.loads(command("runs", "show", "ab").stdout)["title"] == "My best"
+    command("runs", "unstar", "ab")
+    assert models.runs(models.Filter(starred=True)) == []
+
+
+def test_deleted_runs_come_back(command, filled):
+    assert "runs restore takes it back" in command("runs", "delete", WHALE, BOAT).stdout
+    assert models.runs() == []
+    assert command("runs", "--deleted").stdout.count("deleted") == 2
+    command("runs", "restore", WHALE)
+    assert [one.run.id for one in models.runs()] == [WHALE]
+
+
+def test_the_export_is_a_zip(command, filled, tmp_path):
+    done = command("runs", "export", "--search", "boat", "--out", str(tmp_path / "runs.zip"))
+    assert done.stdout.startswith("1 run in")
+    with zipfile.ZipFile(tmp_path / "runs.zip") as archive:
+        assert sorted(archive.namelist()) == ["0001-story-gpt-seed2.txt", "runs.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("star",), "needs an id"),
+        (("star", "a"), "2 runs of yours have an id that begins with 'a'"),
+        (("delete", "c"), "No run of yours has the id 'c'"),
+        (("show", ""), "No run of yours"),
+        (("dance", "ab"), "runs dance ab is not known"),
+        (("export",), "needs --out"),
+        (("--limit", "0"), "--limit is 0; it must be at least 1"),
+        (("--search", "x" * 501), "--search has 501 characters; at most 500"),
+        (("name", "ab", "x" * 201), "A name has at most 200 characters"),
+    ],
+)
+def test_what_cannot_be_done_gets_a_sentence(command, filled, arguments, sentence):
+    done = command("runs", *arguments)
+    assert done.returncode == 2
+    assert sentence in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("words", ['"', "NEAR(", "\ud83d", "* OR", "-- ;"])
+def test_odd_words_find_nothing_and_break_nothing(command, filled, words):
+    assert command("runs", "--search", words).returncode == 0
