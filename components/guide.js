@@ -100,8 +100,12 @@ export default function ({ data, parentElement, setStateValue }) {
   const begun = before.job !== data.job, ended = data.ended && (begun || !before.ended);
   const pressed = free() || document.activeElement.closest(PRESSED);
   if (begun) leave();
-  // an answer may begin far above what was open, a grid far below it
-  if (begun && pressed && (innerWidth <= 640 || data.place === "chat" || (data.grid && !inSight(anchor)))) follow(data.job);
+  // an answer may begin far above what was open, a grid far below it; one in sight stays there while the page is drawn
+  const narrow = innerWidth <= 640;
+  if (begun && pressed && (narrow || data.place === "chat" || data.grid)) {
+    follow(data.job);
+    if (data.grid && !narrow && inSight(anchor)) held = anchor.getBoundingClientRect().top;
+  }
   if (data.place === "chat" && data.ended) leave(); // a finished answer stands above
   if (brought === data.job) {
     goal = anchor;

@@ -17,8 +17,9 @@ def draw(view: JobView | None, place: str = "result", *, grid: str = "") -> None
     """Mark where the result begins: a press of Run brings a narrow page there, and the focus once the job is over.
 
     In a "chat" the focus goes back to the box, where the next message is written. Where a `grid` follows (its
-    name, another at each press), a wide page is brought there too, if it lies out of sight. A page that hears nothing of its
-    living job for a while is drawn anew: Streamlit may drop what a run sent last, if a fragment begins at that moment.
+    name, another at each press), a wide page is brought there too, if it lies out of sight. A page that hears nothing
+    of its living job for a while is drawn anew: Streamlit may drop what a run sent last, if a fragment begins at that
+    moment.
     """
     ended = _ENDS[view.state] if view is not None and view.finished else ""
     said = f"{ended}. The result follows." if ended else ""

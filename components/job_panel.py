@@ -50,8 +50,8 @@ def stop_key(job_id: str) -> str:
 def draw(session: Session, job_id: str, show: Show | None = None, *, first: bool = False) -> None:
     """Draw a living job, looking again every `POLL_S` seconds; when it begins or ends, the whole page is drawn once.
 
-    `show` draws what there is so far, above the progress, or below it where that comes `first`; without it, that is drawn
-    below as a result is.
+    `show` draws what there is so far, above the progress, or below it where that comes `first`; without it, that is
+    drawn below as a result is.
     """
     view = session.jobs.view(session.owner, job_id)
     poll_s = every_s(view)

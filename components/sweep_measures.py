@@ -38,7 +38,8 @@ class Look:
     """Hold what is measured of a sweep at the moment.
 
     `chosen` colours the grid and is drawn as curves, the `tabled` ones are told together. `values` are by measure and
-    cell, `marks` those of the chosen one in words, for each cell; `pending`: more is being found out. `reference` is the cell that others are compared with.
+    cell, `marks` those of the chosen one in words, for each cell; `pending`: more is being found out. `reference` is
+    the cell that others are compared with.
     """
 
     offers: Mapping[str, Offer] = field(default_factory=dict)

@@ -1,10 +1,12 @@
 """A page of a sweep's grid as components draw it, with results that are made here; buttons let time pass.
 
 The address says what is shown: `kind`, `axes` (how many values each has), `made` (cells, or all), `late` (a job that
-waits), `measure`. The kind "cards" shows those of a quiz.
+waits), `measure`, `short` (the page is short for a while before the grid is drawn again). The kind "cards" shows
+those of a quiz.
 """
 
 import io
+import time
 import wave
 from itertools import product
 
@@ -103,11 +105,17 @@ if kind == "cards":
     quiz_cells.draw("cards", [Card("A", Tile("text", text=STORY * 9)), Card("B", Tile("text", text=STORY))])
     st.stop()
 st.header("Grid")
+guide.draw(None, grid=KEY)
+if query.get("short"):
+    st.html("<div style='height: 700px'>what stands above it</div>")
 if state.phase in ("queued", "running"):  # a living job's panel and what stands after it are different places
     with st.container():
         st.text(f"It is {state.phase}.")
         draw()
 else:
+    if query.get("short"):
+        st.text("It is done.")  # in the place of the panel
+        time.sleep(0.7)
     draw()
 for phase in ("running", "done"):
     if st.button(f"Let it be {phase}"):

@@ -45,6 +45,7 @@ def opened(session, options=None, **query):
     viewer.page.locator(".sweep .cell").first.wait_for()
     if "late" not in query:
         viewer.page.locator(".sweep .cell .text, .sweep .cell img").first.wait_for()
+    viewer.settled()
     return viewer
 
 
@@ -82,7 +83,10 @@ def test_a_long_prompt_is_shortened_in_sight_and_whole_in_words(session):
     assert long.locator(".value").evaluate(ways) == ["ltr", "isolate"]
     assert cell(viewer, 0).locator(".text").evaluate(ways) == ["rtl", "isolate"]
     assert f"\u2068“{HEBREW}”\u2069" in cell(viewer, 2).get_attribute("title")
-    part(viewer, ".acts button", ).filter(has_text="Transpose").click()
+    part(
+        viewer,
+        ".acts button",
+    ).filter(has_text="Transpose").click()
     assert part(viewer, ".head.column").first.bounding_box()["height"] < 90  # three lines
 
 
@@ -176,6 +180,19 @@ def test_sounds_play_by_key_and_on_hover_only_where_that_is_switched_on(session)
     until(lambda: page.evaluate(played) == 4)
 
 
+def test_a_place_that_a_script_alone_focuses_shows_no_ring_and_a_button_does(session):
+    viewer = opened(session, axes="2,2")
+    ring = "one => (one.focus(), getComputedStyle(one).outlineStyle)"
+    viewer.page.keyboard.press("Tab")  # from here on it is a keyboard's focus
+    assert viewer.page.get_by_role("region", name="Result").evaluate(ring) == "none"
+    assert cell(viewer, 0).evaluate(ring) == "solid"
+    cell(viewer, 0).press("Enter")
+    back = viewer.button("Back to the grid")
+    back.wait_for()
+    assert viewer.page.get_by_role("heading", name="Temperature 0, seed 0").evaluate(ring) == "none"
+    assert back.evaluate(ring) == "solid"
+
+
 def test_the_grid_moves_to_what_is_made_and_stays_where_it_was_left(session):
     middle = ",".join(map(str, (210, 211, 209, 190)))
     viewer = opened(session, axes="20,20", made=middle, late="1")
@@ -194,6 +211,28 @@ def test_the_grid_moves_to_what_is_made_and_stays_where_it_was_left(session):
     viewer.settled()
     until(lambda: part(viewer, ".table").evaluate(SCROLL) == left, 10)
     assert part(viewer, ".cell").first.inner_text() == "Not made."
+
+
+@pytest.mark.parametrize("scrolled", [False, True])
+def test_a_grid_that_is_mounted_anew_stays_where_it_was_seen_unless_the_reader_scrolls(session, scrolled):
+    viewer = opened(session, axes="20,20", made="210", late="1", short="1")
+    table, main = part(viewer, ".table"), viewer.page.locator("[data-testid='stMain']")
+    viewer.button("Let it be running").click()
+    viewer.page.get_by_text("It is running.").wait_for()
+    viewer.settled()
+    viewer.button("Let it be done").focus()
+    viewer.page.wait_for_timeout(300)  # it scrolls to it
+    at, top = table.bounding_box()["y"], main.evaluate("one => one.scrollTop")
+    viewer.page.keyboard.press("Enter")
+    until(lambda: main.evaluate("one => one.scrollTop") < top - 50, 10)  # there is no more of the page
+    if scrolled:
+        until(lambda: table.count() and abs(table.bounding_box()["y"] - at) < 2, 10)
+        viewer.page.mouse.move(20, 500)
+        viewer.page.mouse.wheel(0, -150)
+        until(lambda: abs(table.bounding_box()["y"] - at - 150) < 2, 10)
+    viewer.settled()
+    viewer.page.wait_for_timeout(500)
+    assert abs(table.bounding_box()["y"] - at - 150 * scrolled) < 2
 
 
 def test_a_grid_with_gaps_begins_at_the_first_cell_that_is_made(session):
