@@ -1,27 +1,19 @@
-// people's words go into textContent and attributes alone
+/* global WAITS, MADE, UNOPENED, element, value, isolated, dress, player */ // joined in front: sweep_cell.js
+// how cells are laid out, walked and asked for; what one shows is its own affair
 const ROLES = ["rows", "columns", "tabs", "strip"], NARROW = 560, ASK_MS = 120, LATE_MS = 1500, LATE_MOST = 4, PLAY_MS = 700, ANEW_MS = 5000;
-const WAITS = new Set([".", "-", "r"]), EMPTY = { ".": "Waiting …", "-": "Not made.", "x": "Stopped.", "f": "Failed.", "r": "Being made …" };
-const MADE = new Set(["c", "k", "s"]);
 const kept = new Map(); // what the reader set, by sweep: the component may be mounted anew
 const grids = new Map(); // how the grid of a sweep is gone back to, and where it stands noted
 addEventListener("playground:back", ({ detail }) => grids.get(detail)?.back());
 addEventListener("scroll", () => grids.forEach((one) => one.note()), { capture: true, passive: true });
 
-const element = (tag, given = {}, ...inside) => {
-  const made = Object.assign(document.createElement(tag), given);
-  made.append(...inside);
-  return made;
-};
-const value = (text, given = {}) => element("span", { textContent: text, dir: "auto", className: "value", ...given });
-// a word from right to left turns none of its neighbours round
-const isolated = (texts) => texts.map((text) => `\u2068${text}\u2069`).join(", ");
 const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 function build(root) {
   const part = (name) => root.querySelector("." + name);
   const bar = part("bar"), table = part("table"), one = part("one"), told = part("told");
-  const sound = new Audio(), mount = Math.random().toString(36).slice(2), tiles = new Map(), seen = new Set();
-  let heard = false, data = null, ui = null, say = null, drawn = "", asked = "", ask = 0, placed = false, placing = false, clock = 0, late = 0, lates = 0, film = 0;
+  const mount = Math.random().toString(36).slice(2), tiles = new Map(), seen = new Set();
+  const inform = (words) => { told.textContent = words; }, sound = player(inform);
+  let heard = false, data = null, ui = null, say = null, drawn = "", asked = "", ask = 0, placed = false, placing = false, refused = null, clock = 0, late = 0, lates = 0, film = 0;
 
   // what stands where
   const starting = (many) => ({
@@ -81,49 +73,23 @@ function build(root) {
 
   // one cell
   function fill(box, cell) {
-    const found = tile(cell), at = state(cell), mark = data.marks?.[cell] ?? "", named = mark && `${data.measure}: ${mark}`;
-    const which = `${found ? `${look()}/${found.v}` : `none ${at}`} ${named}`;
-    box.classList.toggle("chosen", cell === data.chosen);
-    box.classList.toggle("pinned", cell === ui.pin);
-    box.classList.toggle("same", data.same[cell] !== cell);
-    box.style.setProperty("--heat", data.heat ? data.heat[cell] ?? 0 : 0);
-    box.classList.toggle("heated", Boolean(data.heat) && data.heat[cell] !== null);
-    if (box.dataset.which === which) return;
-    box.dataset.which = which;
-    const inside = [];
-    if (found?.kind === "seen") inside.push(element("img", {
-      src: found.url, alt: "", loading: "lazy", className: found.small ? "small" : "", draggable: false,
-    }));
-    else if (found?.kind === "heard") inside.push(element("span", { className: "sound", textContent: "♪" }),
-      ...(found.text ? [element("span", { className: "text", textContent: found.text })] : []));
-    else if (found?.parts?.length) inside.push(element("span", { className: "text" }, ...found.parts.map(([how, text]) =>
-      element(how === "+" ? "ins" : how === "-" ? "del" : "span", { textContent: text }))));
-    else if (found && (found.text || !found.note)) inside.push(element("span", { className: "text", textContent: found.text }));
-    else if (!found) inside.push(element("span", { className: "note", textContent: EMPTY[at] ?? "…" }));
-    if (found?.url && found.kind === "heard" && found.cover) inside[0] = element("img", { src: found.cover, alt: "" });
-    if (found?.note) inside.push(element("span", { className: "note", textContent: found.note }));
-    if (mark) inside.push(element("span", { className: "mark", textContent: mark }));
-    for (const one of inside) one.dir = "auto";
-    box.replaceChildren(...inside);
-    box.style.setProperty("--less", (inside.length - 1) + Boolean(found?.note && found?.text)); // lines of a text that these take
-    const told = found?.text || found?.note || EMPTY[at] || (found ? found.kind : "…");
-    box.setAttribute("aria-label", `${words(cell)}: ${told}${named && ` · ${named}`}`);
-    box.title = isolated(parts(cell)) + (data.same[cell] !== cell ? " · the same as another cell" : "") + (named && ` · ${named}`);
-  }
-  const pin = (cell) => { ui.pin = ui.pin === cell ? -1 : cell; if (ui.pin < 0) ui.diff = false; redraw(); };
-  const open = (cell) => { ui.focus = cell; say("pick", cell); };
-
-  // sound by focus and space, and on hover where that is switched on
-  function play(cell) {
-    const found = tile(cell);
-    if (found?.kind !== "heard" || !found.url) return;
-    if (sound.dataset.cell === String(cell) && !sound.paused) return;
-    sound.dataset.cell = cell; sound.src = found.url;
-    sound.play().catch((error) => { // another one may have come in between
-      if (error.name === "NotAllowedError") told.textContent = "Press a cell once: the browser plays no sound before.";
+    const mark = data.marks?.[cell] ?? "";
+    dress(box, {
+      found: tile(cell), at: state(cell), look: look(), parts: parts(cell), mark, named: mark && `${data.measure}: ${mark}`,
+      chosen: cell === data.chosen, pinned: cell === ui.pin, same: data.same[cell] !== cell, heat: data.heat?.[cell] ?? null,
     });
   }
-  const hush = () => { sound.pause(); sound.dataset.cell = ""; };
+  const pin = (cell) => { ui.pin = ui.pin === cell ? -1 : cell; if (ui.pin < 0) ui.diff = false; redraw(); };
+  const open = (cell) => {
+    const why = UNOPENED[state(cell)] ?? "";
+    ui.focus = cell;
+    refused = why ? cell : null;
+    inform(why);
+    if (!why) say("pick", cell);
+  };
+
+  const play = (cell) => sound.play(cell, tile(cell)); // by focus and space, and on hover where that is switched on
+  const hush = sound.hush;
 
   function makeCell(cell, watched = watch) {
     const box = element("button", { type: "button", className: "cell", tabIndex: -1 });
@@ -335,7 +301,7 @@ function build(root) {
     const lines = [...table.children].map((line) => [...line.children]), y = lines.findIndex((line) => line.includes(event.target));
     if (y < 0) return;
     const here = event.target, x = lines[y].indexOf(here), cell = here.dataset.cell;
-    if (event.key === " " && cell) { event.preventDefault(); if (sound.paused) play(ui.focus); else sound.pause(); return; }
+    if (event.key === " " && cell) { event.preventDefault(); sound.toggle(ui.focus, tile(ui.focus)); return; }
     if (event.key === "p" && cell) { pin(Number(cell)); return; }
     if (event.key === "Delete" && here.hide) { here.hide(); return; }
     const cells = lines.flat().filter((one) => one.dataset.cell);
@@ -373,6 +339,7 @@ function build(root) {
       tiles.clear(); asked = ""; placed = false;
       grids.set(data.id, { back, note });
     }
+    if (refused !== null && !UNOPENED[state(refused)]) { refused = null; inform(""); }
     let more = false;
     for (const found of data.tiles) if (found.mount === mount) {
       tiles.set(`${found.look}/${found.cell}`, found);

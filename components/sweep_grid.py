@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from components import frontend, state
+from components import frontend, state, sweep_cell
 from components.modality import Tile
+from components.sweep_cell import url_of
 
-_component = frontend.component("playground_sweep_grid", __file__)
+_component = frontend.component("playground_sweep_grid", __file__, shared=(sweep_cell,))
 ASK_MOST = 400  # cells at a time
 CODES = {"waiting": ".", "running": "r", "computed": "c", "cached": "k", "same": "s", "failed": "f", "stopped": "x"}
 
@@ -90,8 +90,3 @@ def _plain(sent: Sent) -> dict[str, Any]:
         "text": tile.text, "parts": [list(part) for part in tile.parts], "note": tile.note, "small": tile.small,
         "url": url_of(tile.media_type, tile.data), "cover": url_of("image/png", tile.cover),
     }  # fmt: skip
-
-
-def url_of(media_type: str, data: bytes) -> str:
-    """Return data as an address that holds it, "" for none."""
-    return f"data:{media_type};base64,{base64.b64encode(data).decode()}" if data else ""

@@ -242,14 +242,14 @@ def draw(desk: Desk, sweep: Sweep, view: JobView | None, full: Callable[[Run, st
     st.markdown(plain(_title(desk, found.plan)))
     chosen: state.Slot[int | None] = state.at(state.key(key, "chosen"))
     show = partial(_draw_grid, desk, found, key, chosen)
-    if not sweep_life.draw(desk, view, key, show, found, "cell"):
-        return
-    sweep_life.draw_left(desk, found, "cell", "sweep-go-on", partial(go_on, desk, sweep))
-    with st.container(horizontal=True):
-        sweep_out.draw(desk, found.plan, found.there, key)
-        quiz_make.draw(desk, found.plan, key)
+    still = sweep_life.draw(desk, view, key, show, found, "cell")
+    if still:
+        sweep_life.draw_left(desk, found, "cell", "sweep-go-on", partial(go_on, desk, sweep))
+        with st.container(horizontal=True):
+            sweep_out.draw(desk, found.plan, found.there, key)
+            quiz_make.draw(desk, found.plan, key)
     at = chosen.get()
-    if at is None and len(found.plan.cells) <= FEW:
+    if at is None and still and len(found.plan.cells) <= FEW:
         at = 0
     result = results.of(found.there, found.plan.cells[at]) if at is not None and at < len(found.plan.cells) else None
     if result is not None and result.run is not None:

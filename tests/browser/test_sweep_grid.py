@@ -213,6 +213,25 @@ def test_the_grid_moves_to_what_is_made_and_stays_where_it_was_left(session):
     assert part(viewer, ".cell").first.inner_text() == "Not made."
 
 
+def test_a_cell_that_is_not_there_says_why_it_does_not_open(session):
+    viewer = opened(session, axes="2,2", made="1", late="1")
+    told = part(viewer, ".told")
+    cell(viewer, 1).click()
+    assert told.inner_text() == "This cell waits to be made. Press it again once it is there."
+    viewer.button("Let it be running").click()
+    until(lambda: not told.inner_text())  # it is there
+    viewer.settled()
+    viewer.button("Let it be done").click()
+    viewer.page.get_by_text("It is running.").wait_for(state="detached")
+    viewer.settled()
+    cell(viewer, 0).click()
+    assert "“Go on” makes what is left" in told.inner_text()
+    assert viewer.button("Back to the grid").count() == 0
+    cell(viewer, 1).click()
+    viewer.button("Back to the grid").wait_for()
+    assert not told.inner_text()
+
+
 @pytest.mark.parametrize("scrolled", [False, True])
 def test_a_grid_that_is_mounted_anew_stays_where_it_was_seen_unless_the_reader_scrolls(session, scrolled):
     viewer = opened(session, axes="20,20", made="210", late="1", short="1")
