@@ -4,7 +4,7 @@ const ROLES = ["rows", "columns", "tabs", "strip"], NARROW = 560, ASK_MS = 120, 
 const kept = new Map(); // what the reader set, by sweep: the component may be mounted anew
 const grids = new Map(); // how the grid of a sweep is gone back to, and where it stands noted
 addEventListener("playground:back", ({ detail }) => grids.get(detail)?.back());
-addEventListener("scroll", () => grids.forEach((one) => one.note()), { capture: true, passive: true });
+addEventListener("scroll", () => grids.forEach((one) => one.noteScroll()), { capture: true, passive: true });
 
 const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
@@ -314,7 +314,11 @@ function build(root) {
     to.focus();
     to.scrollIntoView({ block: "nearest", inline: "nearest" });
   });
-  const note = () => { if (root.isConnected) Object.assign(ui, { top: root.getBoundingClientRect().top, seenAt: performance.now() }); };
+  const height = () => document.querySelector('[data-testid="stMain"]')?.scrollHeight;
+  const note = () => {
+    if (root.isConnected) Object.assign(ui, { top: root.getBoundingClientRect().top, of: height(), seenAt: performance.now() });
+  };
+  const noteScroll = () => { if (ui.of === height()) note(); }; // a page that just became shorter was moved by nobody
   new ResizeObserver(() => {
     if (data && drawn !== JSON.stringify([data.id, narrow()])) redraw();
     else if (data && !placed) place(); // it had no room yet
@@ -337,7 +341,7 @@ function build(root) {
       ui = kept.get(data.id) ?? { id: data.id, ...starting(data.axes.length) };
       kept.set(data.id, ui);
       tiles.clear(); asked = ""; placed = false;
-      grids.set(data.id, { back, note });
+      grids.set(data.id, { back, noteScroll });
     }
     if (refused !== null && !UNOPENED[state(refused)]) { refused = null; inform(""); }
     let more = false;
