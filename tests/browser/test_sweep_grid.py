@@ -5,10 +5,12 @@ from urllib.parse import urlencode
 
 import pytest
 
+from models.sweeps.page import to_html
 from tests.browser.conftest import until
 from tests.browser.sweep_grid_app import HEBREW, LONG
 from tests.browser.test_image_components import Demo
 from tests.browser.test_sweeps import FOCUSED, NOTE_PLAYED
+from tests.models.sweeps.test_results import CATALOG, planned
 
 PLACE = "one => { const { x, y } = one.getBoundingClientRect(); return [Math.round(x), Math.round(y)]; }"
 SCROLL = "one => [one.scrollLeft, one.scrollTop]"
@@ -68,6 +70,22 @@ def test_headings_stay_in_sight_when_the_table_scrolls(session):
     x, y = corner.evaluate(PLACE)
     on_top = "(one, [x, y]) => one.getRootNode().elementFromPoint(x, y).className"
     assert table.evaluate(on_top, [x + 9, y + 9]) == "head corner"
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
+def test_the_page_of_a_sweep_scrolls_as_a_whole_and_its_headings_stay(browser, width, scheme):
+    sweep = planned(("temperature", [at / 10 for at in range(3, 15)]), ("top_k", range(1, 41)), ("seed", (0, 1)))
+    page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    page.set_content(to_html(CATALOG, sweep, {}))
+    title, tabs, column = page.locator("h1"), page.get_by_role("tablist"), page.get_by_role("columnheader").nth(9)
+    row = page.get_by_role("rowheader").nth(9)
+    page.evaluate("scrollTo(900, 0)")
+    assert 0 < title.bounding_box()["x"] == tabs.bounding_box()["x"] < 40
+    assert title.bounding_box()["width"] < width
+    page.evaluate("scrollTo(900, 250)")
+    assert column.bounding_box()["y"] == 0
+    assert row.bounding_box()["x"] == 0
+    page.close()
 
 
 def test_a_long_prompt_is_shortened_in_sight_and_whole_in_words(session):
