@@ -1,8 +1,9 @@
 // the result's anchor knows the job that it stood for last, by the page it is on: a reload moves nothing
 const known = new Map();
 const SETTLED_MS = 3000; // after a job's end its buttons come in, and the page grows
+const SIGHT = 0.5; // of a wide page's height: what begins above that is in sight
 const ENABLED_MS = 300; // until the box of a chat takes messages again
-const PRESSED = '[data-testid="stButton"], [data-testid="stTextArea"], [data-testid="stChatInput"]';
+const PRESSED = '[data-testid="stButton"], [data-testid="stTextArea"], [data-testid="stChatInput"], [data-testid^="stMenuButton"]';
 
 const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 // a button that was switched off while it had the focus leaves it to nobody
@@ -13,13 +14,51 @@ const write = () => {
 
 // a narrow page is brought to the result as far as there is anything below to scroll, and further while it grows, until
 // the reader scrolls
-let brought = "", goal = null;
-const bring = () => goal?.scrollIntoView({ block: "start", behavior: still() ? "auto" : "smooth" });
+let brought = "", goal = null, held = null;
+const bring = () => {
+  if (held === null) goal?.scrollIntoView({ block: "start", behavior: still() ? "auto" : "smooth" });
+  else document.querySelector('[data-testid="stMain"]')?.scrollBy(0, goal.getBoundingClientRect().top - held);
+};
 const growth = new ResizeObserver(bring);
-const leave = () => { brought = ""; goal = null; growth.disconnect(); };
-for (const moved of ["wheel", "touchmove", "keydown"]) {
+const leave = () => { brought = ""; goal = held = null; growth.disconnect(); };
+const follow = (job) => {
+  leave();
+  brought = job;
+  const column = document.querySelector('[data-testid="stMainBlockContainer"]');
+  if (column) growth.observe(column);
+};
+for (const moved of ["wheel", "touchmove", "keydown", "pointerdown"]) {
   addEventListener(moved, leave, { capture: true, passive: true });
 }
+const settle = (job) => setTimeout(() => { if (brought === job) leave(); }, SETTLED_MS);
+// a part that is mounted anew while its page grows again stays where it was seen, "top" px below the window's edge
+addEventListener("playground:hold", ({ detail }) => {
+  if (brought) return; // a goal is followed already
+  follow("hold");
+  ({ part: goal, top: held } = detail);
+  bring();
+  settle("hold");
+});
+const inSight = (one) => {
+  const { top } = one.getBoundingClientRect();
+  return top >= 0 && top < SIGHT * innerHeight;
+};
+
+// what was opened from a grid, often far below it
+const openings = new Map(); // how many there were of each grid: a page that is drawn again opens nothing
+const showOpened = (data, box) => {
+  const head = box.querySelector("h2"), name = `cell of ${data.of}`, before = openings.get(data.of) ?? 0;
+  box.hidden = false;
+  head.textContent = head.title = data.name;
+  box.querySelector("button").onclick = () => { leave(); dispatchEvent(new CustomEvent("playground:back", { detail: data.of })); };
+  openings.set(data.of, data.count);
+  if (data.count <= before) return;
+  follow(name);
+  goal = box;
+  bring();
+  head.focus({ preventScroll: true });
+  settle(name);
+};
 
 // a living job is heard of again and again; where nothing comes any more (a message was lost on the way, and with it the
 // page's habit of looking), the page is drawn anew, less often each time
@@ -38,6 +77,11 @@ addEventListener("playground:late", () => ask?.()); // a part of the page that g
 
 export default function ({ data, parentElement, setStateValue }) {
   const said = parentElement.querySelector(".announced"), anchor = parentElement.querySelector(".anchor");
+  if (data.place === "opened") {
+    anchor.hidden = true;
+    showOpened(data, parentElement.querySelector(".opened"));
+    return;
+  }
   if (data.place === "progress") {
     hear(true);
     late = LATE_MS;
@@ -56,16 +100,17 @@ export default function ({ data, parentElement, setStateValue }) {
   const begun = before.job !== data.job, ended = data.ended && (begun || !before.ended);
   const pressed = free() || document.activeElement.closest(PRESSED);
   if (begun) leave();
-  if (begun && pressed && (innerWidth <= 640 || data.place === "chat")) { // an answer may begin far above what was open
-    brought = data.job;
-    const column = document.querySelector('[data-testid="stMainBlockContainer"]');
-    if (column) growth.observe(column);
+  // an answer may begin far above what was open, a grid far below it; one in sight stays there while the page is drawn
+  const narrow = innerWidth <= 640;
+  if (begun && pressed && (narrow || data.place === "chat" || data.grid)) {
+    follow(data.job);
+    if (data.grid && !narrow && inSight(anchor)) held = anchor.getBoundingClientRect().top;
   }
   if (data.place === "chat" && data.ended) leave(); // a finished answer stands above
   if (brought === data.job) {
     goal = anchor;
     bring();
-    if (ended) setTimeout(() => { if (brought === data.job) leave(); }, SETTLED_MS);
+    if (ended) settle(data.job);
   }
   if (!ended || !(free() || document.activeElement.disabled)) return;
   if (data.place === "chat") setTimeout(write, ENABLED_MS);

@@ -13,17 +13,29 @@ _ENDS = {"done": "Done", "stopped": "Stopped", "failed": "Failed"}
 QUARTERS = ("Started", "A quarter is done", "Half is done", "Three quarters are done")
 
 
-def draw(view: JobView | None, place: str = "result") -> None:
+def draw(view: JobView | None, place: str = "result", *, grid: str = "") -> None:
     """Mark where the result begins: a press of Run brings a narrow page there, and the focus once the job is over.
 
-    In a "chat" the focus goes back to the box, where the next message is written. A page that hears nothing of its
-    living job for a while is drawn anew: Streamlit may drop what a run sent last, if a fragment begins at that moment.
+    In a "chat" the focus goes back to the box, where the next message is written. Where a `grid` follows (its
+    name, another at each press), a wide page is brought there too, if it lies out of sight. A page that hears nothing
+    of its living job for a while is drawn anew: Streamlit may drop what a run sent last, if a fragment begins at that
+    moment.
     """
     ended = _ENDS[view.state] if view is not None and view.finished else ""
     said = f"{ended}. The result follows." if ended else ""
+    job = view.id if view is not None else ""
     _component(key="result-anchor", data={
-        "place": place, "job": view.id if view is not None else "", "ended": ended, "said": said, "beat": time.time(),
+        "place": place, "job": f"{job} {grid}" if grid else job, "grid": bool(grid),
+        "ended": ended or ("Done" if grid and not job else ""), "said": said, "beat": time.time(),
     }, on_late_change=lambda: None)  # fmt: skip
+
+
+def draw_opened(name: str, grid: str, count: int) -> None:
+    """Draw the name of what was opened from a `grid` (its key), with the way back; the page is brought there.
+
+    `count` says how often something was opened from it: the page stays where it is while that does not rise.
+    """
+    _component(key=state.key(grid, "opened"), data={"place": "opened", "name": name, "of": grid, "count": count})
 
 
 def say(view: JobView) -> None:

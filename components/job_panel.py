@@ -47,14 +47,15 @@ def stop_key(job_id: str) -> str:
     return state.key("stop", job_id)
 
 
-def draw(session: Session, job_id: str, show: Show | None = None) -> None:
+def draw(session: Session, job_id: str, show: Show | None = None, *, first: bool = False) -> None:
     """Draw a living job, looking again every `POLL_S` seconds; when it begins or ends, the whole page is drawn once.
 
-    `show` draws what there is so far, above the progress; without it, that is drawn below as a result is.
+    `show` draws what there is so far, above the progress, or below it where that comes `first`; without it, that is
+    drawn below as a result is.
     """
     view = session.jobs.view(session.owner, job_id)
     poll_s = every_s(view)
-    st.fragment(_draw, run_every=poll_s)(session, job_id, poll_s, show)
+    st.fragment(_draw, run_every=poll_s)(session, job_id, poll_s, show, first)
 
 
 def every_s(view: JobView | None) -> float:
@@ -64,15 +65,30 @@ def every_s(view: JobView | None) -> float:
     return min(FAR_POLL_S, max(QUEUE_POLL_S, view.place / 4))
 
 
-def _draw(session: Session, job_id: str, poll_s: float, show: Show | None) -> None:
+def _draw(session: Session, job_id: str, poll_s: float, show: Show | None, first: bool = False) -> None:
     view = session.jobs.view(session.owner, job_id)
     # a fragment keeps its pace until the page is drawn: once when it begins, and where it should look twice as often
     if view is None or view.finished or every_s(view) <= poll_s / 2:
         st.rerun()
         return
     guide.say(view)
-    if show is not None:
+    if show is not None and not first:
         show(view)
+        _draw_progress(session, view)
+        return
+    _draw_progress(session, view)
+    (show or _draw_so_far)(view)
+
+
+def _draw_so_far(view: JobView) -> None:
+    if view.preview is not None:
+        result.draw_outputs(None, view.preview.outputs, view.id, live=True, request=view.requests[view.index])
+    else:
+        result.draw_waiting(view.requests[view.index], view.id)
+
+
+def _draw_progress(session: Session, view: JobView) -> None:
+    job_id = view.id
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(share(view.progress), text=words(view, session.jobs.engine.state(), time.time()))
         forced = view.stopping and view.progress is not None and view.progress.stage == "load"
@@ -89,12 +105,6 @@ def _draw(session: Session, job_id: str, poll_s: float, show: Show | None) -> No
             else "Stops now; finished parts are kept.",
             on_click=session.jobs.stop, args=(session.owner, job_id),
         )  # fmt: skip
-    if show is not None:
-        return
-    if view.preview is not None:
-        result.draw_outputs(None, view.preview.outputs, view.id, live=True, request=view.requests[view.index])
-    else:
-        result.draw_waiting(view.requests[view.index], view.id)
 
 
 def draw_end(view: JobView) -> None:

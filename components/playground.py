@@ -108,7 +108,6 @@ def _draw_bench(desk: Desk, view: JobView | None, live: bool, segment: Segment |
     sensitivity_page.draw_form(desk)
     state.draw_notices()
     elsewhere.draw(session, page, view.id if view is not None else "")
-    guide.draw(view)
     _draw_result(desk, view, sweep, tried)
     if room.below is not None:
         room.below(desk)
@@ -248,14 +247,16 @@ def _draw_result(
     """Draw the newest job, or sweep; kept results stand beside a run, and above what has several."""
     mine = {run.id for run in view.runs} if view is not None else set()
     kept = [run for run in keeping.runs(desk) if run.id not in mine]
-    if tried is not None:
-        sensitivity_page.draw(desk, tried, view)
-        return
-    if sweep is not None:
+    if tried is None and sweep is not None:  # what is kept would stand between its mark and its grid
         if view is not None and not view.finished:
             owners.draw_loss(desk.session.known)
         kept_view.draw(desk, keeping.runs(desk), among=sweep.request)
+        guide.draw(view, grid=f"{sweep_page.grid_key(desk, sweep)} {sweep_state.noted_at(desk)}")
         sweep_page.draw(desk, sweep, view, partial(_draw_cell, desk))
+        return
+    guide.draw(view)
+    if tried is not None:
+        sensitivity_page.draw(desk, tried, view)
         return
     if view is None:
         kept_view.draw(desk, kept)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from components import frontend
 from components.modality import Tile
-from components.sweep_grid import url_of
+from components.sweep_cell import url_of
 
 _component = frontend.component("playground_quiz_cells", __file__, html='<div class="cells"></div>')
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from components import frontend, state
+from components import frontend, state, sweep_cell
 from components.modality import Tile
+from components.sweep_cell import url_of
 
-_component = frontend.component("playground_sweep_grid", __file__)
+_component = frontend.component("playground_sweep_grid", __file__, shared=(sweep_cell,))
 ASK_MOST = 400  # cells at a time
 CODES = {"waiting": ".", "running": "r", "computed": "c", "cached": "k", "same": "s", "failed": "f", "stopped": "x"}
 
@@ -41,19 +41,22 @@ class Sent:
 def draw(
     key: str, *, name: str, axes: Sequence[tuple[str, Sequence[str]]], states: Sequence[str], same: Sequence[int],
     sent: Sequence[Sent], chosen: int | None, live: bool, heat: Sequence[float | None] | None = None,
+    measure: str = "", marks: Sequence[str] | None = None,
     on_want: Callable[[], None], on_pick: Callable[[], None],
 ) -> None:  # fmt: skip
     """Draw the grid of a sweep `name`d so that what the reader set is found again.
 
     `axes` are labels with their values' words; `states` and `same` (the cell whose result it shows) are by cell, the
-    last axis turning fastest; `live`: those that wait will be made. `heat` colours cells, 0 … 1. The callbacks find
-    what was asked for with `wanted` and `picked`.
+    last axis turning fastest; `live`: those that wait will be made. `heat` colours cells, 0 … 1, by a
+    `measure` whose value is written into them: `marks`, "" for none. The callbacks find what was asked for with
+    `wanted` and `picked`.
     """
     data = {
         "id": name, "axes": [{"label": label, "values": list(values)} for label, values in axes],
         "states": "".join(CODES[one] for one in states), "same": list(same), "tiles": [_plain(one) for one in sent],
         "chosen": -1 if chosen is None else chosen, "live": live,
-        "heat": list(heat) if heat is not None else None,
+        "heat": list(heat) if heat is not None else None, "measure": measure,
+        "marks": list(marks) if marks is not None else None,
     }  # fmt: skip
     _component(key=key, data=data, on_want_change=on_want, on_pick_change=on_pick)
 
@@ -87,8 +90,3 @@ def _plain(sent: Sent) -> dict[str, Any]:
         "text": tile.text, "parts": [list(part) for part in tile.parts], "note": tile.note, "small": tile.small,
         "url": url_of(tile.media_type, tile.data), "cover": url_of("image/png", tile.cover),
     }  # fmt: skip
-
-
-def url_of(media_type: str, data: bytes) -> str:
-    """Return data as an address that holds it, "" for none."""
-    return f"data:{media_type};base64,{base64.b64encode(data).decode()}" if data else ""

@@ -30,7 +30,7 @@ def draw(desk: Desk, view: JobView | None, key: str, show: Show, found: Planned,
     """
     own = view is not None and view.purpose == spec.PURPOSE and bool(found.takes(view))
     if own and view is not None and not view.finished:
-        job_panel.draw(desk.session, view.id, partial(_shown, show))
+        job_panel.draw(desk.session, view.id, partial(_shown, show), first=True)
         return False
     found.take(view if own else None)
     _draw_made(found, view if own else None, what)

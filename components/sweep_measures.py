@@ -39,8 +39,8 @@ class Look:
     """Hold what is measured of a sweep at the moment.
 
     `chosen` colours the grid and is drawn as curves, the `tabled` ones are told together. `values` are by measure and
-    cell, of all measures of which effects are told; so many values are `wanted`, and `known` of them so far.
-    `reference` is the cell that others are compared with.
+    cell, of all measures of which effects are told, `marks` those of the chosen one in words, for each cell; so many
+    values are `wanted`, and `known` of them so far. `reference` is the cell that others are compared with.
     """
 
     offers: Mapping[str, Offer] = field(default_factory=dict)
@@ -48,6 +48,7 @@ class Look:
     tabled: tuple[Offer, ...] = ()
     values: Mapping[str, Numbers] = field(default_factory=dict)
     heat: list[float | None] | None = None
+    marks: list[str] | None = None
     wanted: int = 0
     known: int = 0
     reference: int = 0
@@ -82,8 +83,15 @@ def look(desk: Desk, plan: Plan, there: Mapping[int, Result], key: str, pin: int
     whole = known(desk, every)
     found = {name: measured.numbers(of_name, values(desk)) for name, of_name in wanted.items()}
     so_far = len(every) if whole else sum(one.key in values(desk) for one in every)
-    heat = measured.heat(plan, found[chosen.name])
-    return Look(offers, chosen, tuple(offers[name] for name in tabled), found, heat, len(every), so_far, pinned.get())
+    return Look(
+        offers, chosen, tuple(offers[name] for name in tabled), found, heat=measured.heat(plan, found[chosen.name]),
+        marks=_marks(plan, found[chosen.name], chosen), wanted=len(every), known=so_far, reference=pinned.get(),
+    )  # fmt: skip
+
+
+def _marks(plan: Plan, values: Numbers, chosen: Offer) -> list[str]:
+    found = (values.get(cell.same_as) for cell in plan.cells)
+    return ["" if value is None else chosen.measure.words(value) for value in found]
 
 
 def _pinned(key: str) -> state.Slot[int]:

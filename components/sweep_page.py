@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from components import (
+    guide,
     inputs,
     params_form,
     quiz_make,
@@ -210,23 +211,33 @@ def draw(desk: Desk, sweep: Sweep, view: JobView | None, full: Callable[[Run, st
         st.warning(plain(f"This sweep cannot be shown: {error.message}"), icon=":material/warning:")
         return
     found.look(desk, older_s=sweep_life.LOOK_S)
-    key = state.key(desk.place, "sweep-grid", hashlib.sha256(sweep.to_json().encode()).hexdigest()[:12])
+    key = grid_key(desk, sweep)
     st.markdown(plain(_title(desk, found.plan)))
     chosen: state.Slot[int | None] = state.at(state.key(key, "chosen"))
     show = partial(_draw_grid, desk, found, key, chosen)
-    if not sweep_life.draw(desk, view, key, show, found, "cell"):
-        return
-    sweep_life.draw_left(desk, found, "cell", "sweep-go-on", partial(go_on, desk, sweep))
-    with st.container(horizontal=True):
-        sweep_out.draw(desk, found.plan, found.there, key)
-        quiz_make.draw(desk, found.plan, key)
+    still = sweep_life.draw(desk, view, key, show, found, "cell")
+    if still:
+        sweep_life.draw_left(desk, found, "cell", "sweep-go-on", partial(go_on, desk, sweep))
+        with st.container(horizontal=True):
+            sweep_out.draw(desk, found.plan, found.there, key)
+            quiz_make.draw(desk, found.plan, key)
     at = chosen.get()
-    if at is None and len(found.plan.cells) <= FEW:
+    if at is None and still and len(found.plan.cells) <= FEW:
         at = 0
     result = results.of(found.there, found.plan.cells[at]) if at is not None and at < len(found.plan.cells) else None
     if result is not None and result.run is not None:
-        st.markdown(f"**{plain(_named(desk, found.plan, found.plan.cells[at or 0]))}**")
+        guide.draw_opened(_named(desk, found.plan, found.plan.cells[at or 0]), key, _picks(key).get())
         full(result.run, state.key(key, "full"))
+
+
+def grid_key(desk: Desk, sweep: Sweep) -> str:
+    """Return the key of a sweep's grid, which is its name in the browser too."""
+    return state.key(desk.place, "sweep-grid", hashlib.sha256(sweep.to_json().encode()).hexdigest()[:12])
+
+
+def _picks(key: str) -> state.Slot[int]:
+    """Return how often a cell of the grid under `key` was opened."""
+    return state.at(state.key(key, "picks"), 0)
 
 
 def _title(desk: Desk, plan: Plan) -> str:
@@ -282,6 +293,7 @@ def _draw_grid(
     sweep_grid.draw(
         key, name=key, axes=axes, states=states, same=[cell.same_as for cell in plan.cells],
         sent=_tiles(desk, plan, there, want), chosen=chosen.get(), heat=look.heat,
+        measure=look.chosen.label if look.chosen is not None else "", marks=look.marks,
         live=view is not None and not view.finished, on_want=lambda: None, on_pick=partial(_pick, key, chosen),
     )  # fmt: skip
     sweep_measures.draw(desk, plan, look, key)
@@ -297,6 +309,7 @@ def _pick(key: str, chosen: state.Slot[int | None]) -> None:
     at = sweep_grid.picked(key)
     if at is not None:
         chosen.set(at)
+        _picks(key).set(_picks(key).get() + 1)
         _PICKED.set(True)
 
 

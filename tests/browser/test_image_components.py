@@ -22,11 +22,13 @@ from tests.browser.conftest import ROOT, App, free_port, until
 class Demo(App):
     """The page of the components, as its own app on a free port of 127.0.0.1."""
 
+    script = "tests/browser/image_components_app.py"
+
     def __init__(self, folder):
         self.port = free_port()
         self.log = (folder / "demo.log").open("wb")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "tests/browser/image_components_app.py",
+            [sys.executable, "-m", "streamlit", "run", self.script,
              "--server.port", str(self.port), "--server.address", "127.0.0.1",
              "--server.headless", "true", "--server.fileWatcherType", "none"],
             cwd=ROOT, env=dict(os.environ), stdout=self.log, stderr=self.log,

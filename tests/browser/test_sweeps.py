@@ -121,8 +121,14 @@ def test_a_sweep_of_pictures_is_stopped_and_goes_on_after_the_app_was_killed(ses
         second.close()
 
 
-def test_cells_are_filled_as_they_come_and_the_middle_of_a_large_grid_is_in_view(session):
-    viewer = session().open("text", **{"story-gpt.max_new_tokens": 60})
+def in_sight(viewer, part):
+    """Say whether a part of the page is in the window, with room for more below it."""
+    box = part.bounding_box() if part.count() == 1 else None
+    return box is not None and 0 < box["y"] < 0.6 * viewer.page.viewport_size["height"]
+
+
+def test_cells_are_filled_as_they_come_and_run_stop_and_go_on_stay_with_the_grid(session):
+    viewer = session(viewport={"width": 1280, "height": 800}).open("text", **{"story-gpt.max_new_tokens": 60})
     viewer.button("Run").wait_for()
     open_box(viewer)
     vary(viewer, "Seed", ", ".join(map(str, range(20))))
@@ -130,8 +136,25 @@ def test_cells_are_filled_as_they_come_and_the_middle_of_a_large_grid_is_in_view
     start(viewer)
     until(lambda: filled(viewer) >= 3, 60)  # long before the end
     assert viewer.button("Stop").count() == 1
-    assert viewer.page.locator(".sweep .table").evaluate("one => [one.scrollLeft > 0, one.scrollTop > 0]") == [True] * 2
-    viewer.button("Stop").click()
+    table, stop = viewer.page.locator(".sweep .table"), viewer.button("Stop")
+    assert table.evaluate("one => [one.scrollLeft > 0, one.scrollTop > 0]") == [True] * 2
+    until(lambda: in_sight(viewer, table))  # Run brought the page there
+    assert in_sight(viewer, stop)
+    assert stop.bounding_box()["y"] < table.bounding_box()["y"]
+    viewer.page.locator(".sweep .cell:has(.text)").first.click()
+    back = viewer.button("Back to the grid")  # it opens while the others are made
+    until(lambda: in_sight(viewer, back))
+    back.click()
+    until(lambda: in_sight(viewer, table))
+    assert stop.count() == 1
+    left = table.evaluate("one => [one.scrollLeft, one.scrollTop]")
+    stop.click()
+    viewer.sees(re.compile("Go on: "))
+    until(lambda: table.count() == 1 and table.evaluate("one => [one.scrollLeft, one.scrollTop]") == left)
+    until(lambda: in_sight(viewer, table), 10)
+    viewer.button(re.compile("Go on: ")).click()  # below it: Stop was drawn far above the window
+    until(lambda: in_sight(viewer, stop))
+    stop.click()
     viewer.sees(re.compile("Go on: "))
     assert "Not made." in viewer.page.locator(".sweep .table").inner_text()
 
@@ -236,6 +259,7 @@ def test_tunes_are_heard_from_the_grid(session):
     start(viewer)
     until(lambda: viewer.page.locator(".sweep .table .cell img").count() == 2, 120)
     viewer.page.evaluate(NOTE_PLAYED)
+    viewer.button("Play on hover").click()
     cells(viewer).nth(1).hover()
     until(lambda: viewer.page.evaluate("window.played.length") == 1)
     assert viewer.page.evaluate("window.played[0]") == "data:audio/mpeg;"

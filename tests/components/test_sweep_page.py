@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from components import desk as desks
-from components import links, rooms, sweep_grid, sweep_page, sweep_state
+from components import links, rooms, state, sweep_grid, sweep_page, sweep_state
 from components.owners import Owner
 from components.session import Session
 from components.sweep_grid import Wanted
@@ -246,6 +246,24 @@ def test_after_stop_what_is_not_made_does_not_wait(pages):
     assert grid(page)["live"]
     pages.jobs.stop(owner(pages), pages.jobs.jobs_of(owner(pages))[-1].id)
     assert not grid(settle(pages, page))["live"]
+
+
+def test_a_cell_that_is_there_opens_while_the_others_are_made(pages):
+    def is_open(page):
+        return any(item.key.startswith("sweep-use-") for item in page.button)
+
+    pages.engine.hold_from = 1
+    page = press(write(vary(pages.open(PAGE), "seed"), "seed", "0, 1, 2"), "text-sweep-run")
+    until(lambda: len(pages.engine.ran) == 2)
+    page.run()
+    assert not is_open(page)
+    data = grid(page)
+    page.session_state[state.key(data["id"], "chosen")] = data["states"].index("c")
+    page.run()
+    assert grid(page)["live"]
+    assert is_open(page)
+    pages.jobs.stop(owner(pages), pages.jobs.jobs_of(owner(pages))[-1].id)
+    assert is_open(settle(pages, page))
 
 
 def test_what_is_kept_stands_above_a_sweep(pages):
