@@ -14,6 +14,7 @@ from models.blobs import Blobs
 from models.catalog import load_catalog
 from models.device import import_libraries
 from models.events import is_stepping
+from models.family import acting_inputs
 from models.params import describe, in_effect
 from models.runtime.engine import LocalEngine, StopSignal
 from models.settings import Settings
@@ -56,7 +57,8 @@ def quick(model, seed=1, **longer):
     spec, family = CATALOG[model], CATALOG.family(model)
     names = {item.name for item in family.fields(spec)}
     inputs = {}
-    for item in family.inputs:
+    fields = family.fields(spec)
+    for item in acting_inputs(family.inputs, fields, {one.name: one.default for one in fields}):
         if item.name == "prompt":
             inputs["prompt"] = spec.examples[0]
         elif item.required:

@@ -31,7 +31,7 @@ def test_a_segment_lists_its_own_models_and_keeps_its_own_prompt(jobs):
     page.run()
     assert {"bert", "both", "electra", "inference"} <= set(model(page).options)
     assert "marian" not in model(page).options
-    assert widget(page, "text_area", FEELINGS).value == "the cat"  # its example
+    assert widget(page, "text_area", FEELINGS).value == "wake me up at seven tomorrow"  # its example
     model(page).set_value("text/electra")
     page.run()
     segment(page).set_value("Translate")
@@ -80,10 +80,13 @@ def test_without_models_each_segment_says_what_to_do(pages, monkeypatch):
     assert not page.error
 
 
-def test_a_segment_without_models_is_left_out_where_another_has_some(pages):
-    page = pages.open(PAGE)  # as shipped: a translator
+def test_a_segment_without_models_is_left_out_where_another_has_some(pages, monkeypatch):
+    whole = load_catalog(Settings())
+    alone = Catalog([one for one in whole.values() if one.family != "text_classifier"], whole.families)
+    monkeypatch.setattr(runtime, "catalog", lambda: alone)
+    page = pages.open(PAGE)
     assert not [item for item in page.get("button_group") if item.key == "text/text_tasks-segment"]
-    assert model(page).options == ["English to French"]
+    assert "English to French" in model(page).options
 
 
 def test_a_translation_stands_beside_its_text_sentence_by_sentence(jobs):
