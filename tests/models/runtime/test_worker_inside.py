@@ -164,7 +164,7 @@ def test_a_run_asked_for_while_it_warms_up_begins_when_it_is_ready(tmp_path, mon
 
 
 def test_a_worker_says_that_it_is_ready_before_anybody_asks(inside):
-    until(lambda: inside.states()[-1]["phase"] == "ready")
+    until(lambda: inside.states() and inside.states()[-1]["phase"] == "ready")  # the first may not have come yet
     assert inside.states()[-1] | {"since": 0} == {
         "op": "state", "phase": "ready", "since": 0, "loaded": [], "used_bytes": 0, "budget_bytes": 1000,
     }  # fmt: skip
