@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from pydantic import ValidationError
 
@@ -36,6 +36,7 @@ _TRACKING = re.compile(
     re.IGNORECASE,
 )
 REQUEST = "r"
+SHARED = "s"  # a token: see `models.sharing`
 FORMER_JOB = "job"  # by which a reload once found its run again; in old addresses
 
 
@@ -45,6 +46,14 @@ def link_to(base_url: str, request: Request) -> str | None:
     content = {"v": VERSION, **request.model_dump(), "inputs": texts}
     link = f"{base_url.split('?', maxsplit=1)[0]}?{urlencode({REQUEST: outside.packed(content)})}"
     return link if len(link) <= LINK_MAX_CHARS else None
+
+
+def to_shared(url: str, token: str, base: str = "") -> str:
+    """Return the address of what is shared, from that of any page; `base` is the path under which the app is served."""
+    here = urlsplit(url)
+    path = "/".join(part for part in (base.strip("/"), "shared") if part)
+    host = f"{here.scheme}://{here.netloc}" if here.netloc else ""
+    return f"{host}/{path}?{urlencode({SHARED: token})}"
 
 
 def read_request(packed: str) -> Request:
