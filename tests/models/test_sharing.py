@@ -226,7 +226,8 @@ def test_what_is_shared_goes_last_when_space_is_short_as_long_as_its_link_is_ope
 def test_a_damaged_link_and_a_damaged_run_say_so(store):
     made = store.share("ann", ["one"])
     for content in ("", "{", "[]", "{}", '{"kind": "run"}', '{"kind": "x", "runs": ["one"]}',
-                    '{"kind": "run", "runs": 5}', '{"kind": "run", "runs": [5]}', '{"kind": "request", "request": {"seed": -5}}',
+                    '{"kind": "run", "runs": 5}', '{"kind": "run", "runs": [5]}',
+                    '{"kind": "request", "request": {"seed": -5}}',
                     "[" * 5000, json.dumps({"kind": "sweep", "runs": ["one"], "cells": ["a"]})):  # fmt: skip
         with store._write() as connection:
             connection.execute(shares.update().values(content=content))
