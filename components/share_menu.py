@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from components.session import Session
 
 DAYS: dict[str, float | None] = {"Never": None, "After a day": 1.0, "After a week": 7.0, "After a month": 30.0}
+_OPEN = state.slot("share-open", "")  # the key of what is open
 RESULT, SETTINGS = "The result", "Its settings alone"
 PROMPT_CHARS = 60
 QR_PX = 220
@@ -77,30 +78,37 @@ def has_uploads(request: Request) -> bool:
 
 
 def draw_run(session: Session, run: Run, key: str) -> None:
-    """Draw the menu that shares a run, or its settings alone."""
-    with _menu(key) as menu:
-        if not _is_open(menu):
-            return
+    """Draw the button that shares a run, or its settings alone."""
+
+    def inside() -> None:
         chosen = st.segmented_control(
-            "Share", (RESULT, SETTINGS), default=RESULT, required=True, key=state.key(key, "what"), wrap=True
+            "What", (RESULT, SETTINGS), default=RESULT, required=True, key=state.key(key, "what"), wrap=True
         )
         settings = chosen == SETTINGS
         _draw(session, of_settings(run) if settings else of_run(run), state.key(key, "settings" if settings else "run"))
 
+    _draw_button(key, inside)
+
 
 def draw(session: Session, asked: Asked, key: str) -> None:
-    """Draw the menu that shares something."""
-    with _menu(key) as menu:
-        if _is_open(menu):
-            _draw(session, asked, key)
+    """Draw the button that shares something."""
+    _draw_button(key, lambda: _draw(session, asked, key))
 
 
-def _menu(key: str) -> Any:
-    return st.popover("Share", icon=":material/share:", on_change="rerun", key=state.key(key, "menu"))
+def _draw_button(key: str, inside: Callable[[], None]) -> None:
+    """Draw the button, and what it opens: it stays open when the page is drawn again, as when a job ends."""
+    st.button("Share", icon=":material/share:", key=state.key(key, "share"), on_click=_OPEN.set, args=(key,),
+              help="Makes a link that shows this to anybody, with a QR code. It can be revoked.")  # fmt: skip
+    if _OPEN.get() == key:
+        st.dialog("Share", width="medium", on_dismiss=_close)(inside)()
 
 
-def _is_open(menu: Any) -> bool:
-    return bool(menu.open)
+def _close() -> None:
+    _OPEN.set("")
+
+
+def _is_open(box: Any) -> bool:
+    return bool(box.open)
 
 
 def _draw(session: Session, asked: Asked, key: str) -> None:
@@ -173,7 +181,7 @@ def draw_link(session: Session, share: Share, key: str) -> None:
     st.caption(until(share))
     st.image(qr_code(link), width=QR_PX, alt="QR code of the link")
     st.download_button(
-        "QR code", partial(qr_png, link), "qr-code.png", "image/png", icon=":material/qr_code_2:",
+        "Download QR code", partial(qr_png, link), "qr-code.png", "image/png", icon=":material/qr_code_2:",
         key=state.key(key, "qr"), on_click="ignore", help="A PNG to show or print, as in a classroom.",
     )  # fmt: skip
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from components import desk as desks
 from components import rooms, state
 from components.escape import plain
 from models.errors import PlaygroundError
@@ -20,8 +21,8 @@ TEXT_CHARS = 4000
 def draw(session: Session, run: Run, uploads: frozenset[str], key: str) -> None:
     """Draw the inputs of a run; `uploads` are the references that may be read."""
     request = run.request
-    known = session.catalog.family(request.model).inputs if request.model in session.catalog else ()
-    items = {item.name: item for item in known}
+    desk = desks.of(session, rooms.of(request.model), request.model) if request.model in session.catalog else None
+    items = {item.name: item for item in desk.family.inputs} if desk is not None else {}
     for name, value in request.inputs.items():
         item = items.get(name)
         label = (item.label if item is not None else "") or name.replace("_", " ").capitalize()
@@ -30,11 +31,11 @@ def draw(session: Session, run: Run, uploads: frozenset[str], key: str) -> None:
             kind = rooms.input_type(item.type, rooms.of(request.model).id) if item is not None else None
             try:
                 data = session.jobs.store.get_bytes(value)
+                if desk is not None and kind is not None and kind.shown is not None:
+                    kind.shown(desk, value)
             except PlaygroundError as error:
                 st.caption(plain(error.message))
                 continue
-            if kind is not None and kind.shown is not None:
-                kind.shown(data, state.key(key, "input", name))
             st.download_button(
                 f"Download the {label.lower()}", data, name, key=state.key(key, "file", name),
                 icon=":material/download:", on_click="ignore",

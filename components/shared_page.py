@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +59,7 @@ def show() -> None:
     shown = [replace(run, owner=session.owner) for run in opened.runs.values()]
     title = _title(session, shown[0].request)
     st.set_page_config(page_title=f"{title} · shared")
-    st.caption(f"{ICON} Shared with you, to be read. Nothing runs until you press something.")
+    st.caption(f"{ICON} Shared, read-only. Nothing runs until you press something.")
     st.header(plain(title), anchor=False)
     state.draw_notices()
     if len(shown) < len(share.runs):
@@ -87,10 +88,13 @@ def _title(session: Session, request: Request) -> str:
 
 def _draw_run(session: Session, opened: Opened, run: Run) -> None:
     key = state.key("shared", run.id)
-    _draw_differences(session, run.request, run.stats.get("made_with", {}))
-    desk = desks.of(session, rooms.of(run.request.model), run.request.model) if _is_here(session, run.request) else None
-    with st.container(horizontal=True):
+    here, made_with = _is_here(session, run.request), run.stats.get("made_with", {})
+    made = f"{datetime.fromtimestamp(run.created_at, labelled.zone()):%d %B %Y}"
+    st.caption(plain(f"{labels.model_name(session.catalog, run.request.model)} · {made}"))
+    if here:
         _draw_try(session, run, opened.uploads, key)
+    else:
+        _draw_differences(session, run.request, made_with)
     try:
         result.draw_made(session.jobs, run, key)
     except PlaygroundError as error:  # a file of it was cleared from the store
@@ -100,8 +104,10 @@ def _draw_run(session: Session, opened: Opened, run: Run) -> None:
         st.caption(f":material/info: {plain(note)}")
     if run.outputs:
         result.draw_files(session, run, key)
+    if here:
+        _draw_differences(session, run.request, made_with)
     shared_inputs.draw(session, run, opened.uploads, key)
-    if desk is not None and run.outputs and not run.error:
+    if here and run.outputs and not run.error:
         look_closer.draw(session, run, state.key(key, "look"), remember=False)
 
 
