@@ -24,13 +24,14 @@ from components import (
     opening,
     result,
     rooms,
+    shared_differences,
     shared_inputs,
     shared_sweep,
     state,
 )
 from components import session as sessions
 from components.escape import plain
-from models import labels, receipts
+from models import labels
 from models.errors import PlaygroundError
 from models.sharing import Opened
 from models.types import Request, Run
@@ -88,13 +89,13 @@ def _title(session: Session, request: Request) -> str:
 
 def _draw_run(session: Session, opened: Opened, run: Run) -> None:
     key = state.key("shared", run.id)
-    here, made_with = _is_here(session, run.request), run.stats.get("made_with", {})
+    here = shared_differences.is_here(session, run.request)
     made = f"{datetime.fromtimestamp(run.created_at, labelled.zone()):%d %B %Y}"
     st.caption(plain(f"{labels.model_name(session.catalog, run.request.model)} · {made}"))
     if here:
         _draw_try(session, run, opened.uploads, key)
     else:
-        _draw_differences(session, run.request, made_with)
+        shared_differences.draw(session, [run])
     try:
         result.draw_made(session.jobs, run, key)
     except PlaygroundError as error:  # a file of it was cleared from the store
@@ -105,7 +106,7 @@ def _draw_run(session: Session, opened: Opened, run: Run) -> None:
     if run.outputs:
         result.draw_files(session, run, key)
     if here:
-        _draw_differences(session, run.request, made_with)
+        shared_differences.draw(session, [run])
     shared_inputs.draw(session, run, opened.uploads, key)
     if here and run.outputs and not run.error:
         look_closer.draw(session, run, state.key(key, "look"), remember=False)
@@ -118,50 +119,14 @@ def _draw_compared(session: Session, opened: Opened, shown: Sequence[Run]) -> No
         _draw_try(session, run, opened.uploads, state.key("shared", run.id))
 
     library_detail.draw_beside(session, shown, names, "shared", below)
-    models = dict.fromkeys(run.request.model for run in shown)
-    for model in models:
-        run = next(one for one in shown if one.request.model == model)
-        _draw_differences(session, run.request, run.stats.get("made_with", {}), several=len(models) > 1)
-
-
-# -- what differs here -------------------------------------------------------------------------------------------------
-
-
-def _is_here(session: Session, request: Request) -> bool:
-    return request.model in session.catalog
-
-
-def differences(session: Session, request: Request, made_with: Mapping[str, Any]) -> list[str]:
-    """Say what differs on this machine from what made a result; nothing where a run would come out the same."""
-    if not _is_here(session, request):
-        return [f"The model {request.model} is not here: its result is shown, and it cannot be tried."]
-    try:
-        now = receipts.here(session.catalog, session.jobs.settings, request.model)
-    except PlaygroundError as error:
-        return [error.message]
-    return list(receipts.changes(made_with, now, ("there", "here")))
-
-
-def _draw_differences(
-    session: Session, request: Request, made_with: Mapping[str, Any], *, several: bool = False
-) -> None:
-    found = differences(session, request, made_with)
-    of = f"{labels.model_name(session.catalog, request.model)}: " if several else ""
-    if not found:
-        st.caption(plain(
-            f"{of}Model, versions and processor here are those that made it: the same request gives the same bytes."
-        ))  # fmt: skip
-        return
-    lines = "\n".join(f"- {plain(one)}" for one in found)
-    st.info(f"{plain(of)}What differs here, so that a run may come out differently:\n\n{lines}",
-            icon=":material/difference:")  # fmt: skip
+    shared_differences.draw(session, shown)
 
 
 # -- try it ------------------------------------------------------------------------------------------------------------
 
 
 def _draw_try(session: Session, run: Run, uploads: frozenset[str], key: str) -> None:
-    if not _is_here(session, run.request):
+    if not shared_differences.is_here(session, run.request):
         return
     page = rooms.page_of(session.catalog, run.request.model)
     pressed = st.button(
@@ -186,14 +151,14 @@ def _try(session: Session, request: Request, uploads: frozenset[str], made_with:
         f"This page was opened from what somebody shared: its prompt and settings are below. "
         f"{inputs.press(desk, request.inputs)}", "info",
     )  # fmt: skip
-    for said in (refused, inputs.missing(desk), *differences(session, request, made_with)):
+    for said in (refused, inputs.missing(desk), *shared_differences.of(session, request, made_with)):
         if said:
             state.notify(said, "warning")
 
 
 def _fill(session: Session, request: Request, made_with: Mapping[str, Any]) -> None:
     """Open the model's page with a request that was too long for an address; say why not where that cannot be."""
-    if not _is_here(session, request):
+    if not shared_differences.is_here(session, request):
         _draw_nothing(f"This link asks for the model {request.model}, which is not here.")
         if prompt := labels.prompt_of(session.catalog, request):
             st.code(prompt, language=None, wrap_lines=True)

@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from components import desk as desks
-from components import making_again, opening, result, rooms, state, sweep_axes, sweep_out, sweep_page
+from components import (
+    making_again,
+    opening,
+    result,
+    rooms,
+    shared_differences,
+    state,
+    sweep_axes,
+    sweep_out,
+    sweep_page,
+)
 from components.escape import plain
 from components.sweep_state import Planned
 from models.errors import PlaygroundError
@@ -57,6 +67,7 @@ def draw(session: Session, share: Share, shown: Sequence[Run]) -> bool:
     chosen = sweep_page.draw_kept(desk, found, key)
     with st.container(horizontal=True):
         sweep_out.draw(desk, plan, there, key)
+    shared_differences.draw(session, shown)
     _draw_audit(desk, found, key)
     one = results.of(there, plan.cells[chosen]).run if chosen is not None else None
     if chosen is not None and one is not None:
@@ -101,7 +112,8 @@ def _draw_audit(desk: Desk, found: Planned, key: str) -> None:
         receipt = making_again.receipt(desk.session, one.run)
         if receipt is None:  # on its way, which is drawn: one at a time
             return
-        st.markdown(f"{plain(name)}: **{verdict(receipt)}**. {plain(receipt.sentence)}")
+        said = "every byte of the result is the same" if receipt.identical else receipt.sentence
+        st.markdown(f"{plain(name)}: **{verdict(receipt)}** · {plain(said)}")
         lines = [*receipt.differences, *receipt.made_with]
         if lines and not receipt.identical:
             st.markdown("\n".join(f"- {plain(line)}" for line in lines))
