@@ -191,7 +191,7 @@ class InputType:
     that no run decodes it again; what it returns is plain JSON.
     Inputs whose type is `beside` stand in columns. `uses` names settings on which the widget depends. `press` is the
     sentence that says how a request that has such an input is started, where that is not by Run. `shown(desk,
-    ref)` draws a stored upload to be looked at, where nothing can be changed.
+    value)` draws what a request carries of it, to be looked at where nothing can be changed.
     """
 
     value: Callable[[Desk, InputField], str | None]

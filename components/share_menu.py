@@ -77,7 +77,7 @@ def has_uploads(request: Request) -> bool:
     return any(value.startswith("sha256:") for value in request.inputs.values())
 
 
-def draw_run(session: Session, run: Run, key: str) -> None:
+def draw_run(session: Session, run: Run, key: str, label: str = "Share") -> None:
     """Draw the button that shares a run, or its settings alone."""
 
     def inside() -> None:
@@ -87,7 +87,7 @@ def draw_run(session: Session, run: Run, key: str) -> None:
         settings = chosen == SETTINGS
         _draw(session, of_settings(run) if settings else of_run(run), state.key(key, "settings" if settings else "run"))
 
-    _draw_button(key, inside)
+    _draw_button(key, inside, label)
 
 
 def draw(session: Session, asked: Asked, key: str) -> None:
@@ -95,9 +95,9 @@ def draw(session: Session, asked: Asked, key: str) -> None:
     _draw_button(key, lambda: _draw(session, asked, key))
 
 
-def _draw_button(key: str, inside: Callable[[], None]) -> None:
+def _draw_button(key: str, inside: Callable[[], None], label: str = "Share") -> None:
     """Draw the button, and what it opens: it stays open when the page is drawn again, as when a job ends."""
-    st.button("Share", icon=":material/share:", key=state.key(key, "share"), on_click=_OPEN.set, args=(key,),
+    st.button(label, icon=":material/share:", key=state.key(key, "share"), on_click=_OPEN.set, args=(key,),
               help="Makes a link that shows this to anybody, with a QR code. It can be revoked.")  # fmt: skip
     if _OPEN.get() == key:
         st.dialog("Share", width="medium", on_dismiss=_close)(inside)()

@@ -26,9 +26,9 @@ def draw(session: Session, run: Run, uploads: frozenset[str], key: str) -> None:
     for name, value in request.inputs.items():
         item = items.get(name)
         label = (item.label if item is not None else "") or name.replace("_", " ").capitalize()
+        kind = rooms.input_type(item.type, rooms.of(request.model).id) if item is not None else None
         if value in uploads:
             st.markdown(f"**{plain(label)}**")
-            kind = rooms.input_type(item.type, rooms.of(request.model).id) if item is not None else None
             try:
                 data = session.jobs.store.get_bytes(value)
                 if desk is not None and kind is not None and kind.shown is not None:
@@ -44,4 +44,7 @@ def draw(session: Session, run: Run, uploads: frozenset[str], key: str) -> None:
             st.caption(plain(f"{label}: a file that is not here any more."))
         elif value.strip() and (item is None or item.is_text):
             st.markdown(f"**{plain(label)}**")
-            st.code(value[:TEXT_CHARS], language=None, wrap_lines=True)
+            if desk is not None and kind is not None and kind.shown is not None:
+                kind.shown(desk, value)
+            else:
+                st.code(value[:TEXT_CHARS], language=None, wrap_lines=True)

@@ -264,3 +264,18 @@ def test_a_sweep_whose_grid_cannot_be_drawn_here_is_shown_side_by_side(pages):
     page = pages.open(PAGE, s=token)
     assert "grid cannot be drawn here" in said(page)
     assert len(stories(page)) == 3
+
+
+def test_the_turns_before_a_shared_answer_are_shown(pages):
+    turns = [{"role": "user", "content": "Hello <b>you</b>"}, {"role": "assistant", "content": "A fox"}]
+    request = Request(model="text/story-chat", inputs={"prompt": "And then?", "messages": json.dumps(turns)})
+    run = make_run("e" * 32, "It ran.", owner=OWNER, request=request)
+    pages.store.save_run(run)
+    page = pages.open(PAGE, s=shared(pages, run))
+    told = [json.loads(item.proto.json) for item in page.get("bidi_component")]
+    assert [one["text"] for one in told if "looks" in one] == ["Hello <b>you</b>", "A fox"]
+    assert "And then?" in [item.value for item in page.code]
+    broken = make_run("f" * 32, "x", owner=OWNER,
+                      request=request.model_copy(update={"inputs": {"prompt": "A", "messages": "{"}}))  # fmt: skip
+    pages.store.save_run(broken)
+    assert "must be a JSON list" in said(pages.open(PAGE, s=shared(pages, broken)))

@@ -292,7 +292,7 @@ def test_a_link_of_plain_writing_opens_in_write(pages):
 
 
 def test_a_conversation_too_long_for_a_link_says_so(pages):
-    page = send(pages, pages.open(PAGE, **TALKER), "long " * 400)
+    page = send(pages, pages.open(PAGE, **TALKER), " ".join(str(number**3) for number in range(700)))
     assert links(page) == [""]
 
 
