@@ -154,7 +154,9 @@ def _make(session: Session, asked: Asked, key: str) -> None:
 
 
 def _kept(session: Session) -> str:
-    """Say how long results stay where nobody signs in; "" where they stay."""
+    """Say how long results stay where nobody signs in, or that nobody else reaches this app; "" for neither."""
+    if session.known.kind == "machine" and owners.on_loopback():
+        return "This app listens to this computer alone: the link opens here, and nowhere else."
     if session.known.kind not in ("cookie", "session"):
         return ""
     if session.known.lasting:

@@ -10,12 +10,21 @@ from components import desk as desks
 from components import rooms, state
 from components.escape import plain
 from models.errors import PlaygroundError
-from models.types import Run
+from models.types import Request, Run
 
 if TYPE_CHECKING:
     from components.session import Session
 
 TEXT_CHARS = 4000
+
+
+def take(session: Session, request: Request, uploads: frozenset[str]) -> str:
+    """Count the files that came with a request as the reader's own, too; return why not, "" for nothing."""
+    try:
+        session.jobs.store.own(session.owner, *(uploads & set(request.inputs.values())))
+    except PlaygroundError as error:  # the reader has too much
+        return error.message
+    return ""
 
 
 def draw(session: Session, run: Run, uploads: frozenset[str], key: str) -> None:

@@ -66,7 +66,7 @@ def show() -> None:
     if len(shown) < len(share.runs):
         gone = len(share.runs) - len(shown)
         st.info(f"{gone:,} of {len(share.runs):,} results were deleted.", icon=":material/info:")
-    if share.kind == "sweep" and shared_sweep.draw(session, share, shown):
+    if share.kind == "sweep" and shared_sweep.draw(session, share, shown, opened.uploads):
         return
     if share.kind == "run":
         _draw_run(session, opened, shown[0])
@@ -141,11 +141,7 @@ def _draw_try(session: Session, run: Run, uploads: frozenset[str], key: str) -> 
 def _try(session: Session, request: Request, uploads: frozenset[str], made_with: Mapping[str, Any]) -> None:
     """Have the model's page opened with everything filled in; the files that came with it are the reader's own then."""
     desk = replace(desks.of(session, rooms.of(request.model), request.model), away=True)
-    refused = ""
-    try:
-        session.jobs.store.own(session.owner, *(uploads & set(request.inputs.values())))
-    except PlaygroundError as error:
-        refused = error.message
+    refused = shared_inputs.take(session, request, uploads)
     desk.restore(request)
     state.notify(
         f"This page was opened from what somebody shared: its prompt and settings are below. "
@@ -165,4 +161,4 @@ def _fill(session: Session, request: Request, made_with: Mapping[str, Any]) -> N
         return
     _try(session, request, frozenset(), made_with)
     opening.follow()
-    state.draw_notices()
+    _draw_nothing("These settings cannot be opened here.")

@@ -12,11 +12,13 @@ import streamlit as st
 
 from components import desk as desks
 from components import (
+    inputs,
     making_again,
     opening,
     result,
     rooms,
     shared_differences,
+    shared_inputs,
     state,
     sweep_axes,
     sweep_out,
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
 AUDITED = 2
 
 
-def draw(session: Session, share: Share, shown: Sequence[Run]) -> bool:
+def draw(session: Session, share: Share, shown: Sequence[Run], uploads: frozenset[str]) -> bool:
     """Draw the sweep of a link; False where its grid cannot be drawn here, which is said."""
     try:
         sweep = spec.read(share.sweep, "The shared sweep")
@@ -59,7 +61,8 @@ def draw(session: Session, share: Share, shown: Sequence[Run]) -> bool:
     key = state.key("shared", "grid", hashlib.sha256(share.token.encode()).hexdigest()[:12])
     pressed = st.button(
         "Try it yourself", icon=":material/tune:", type="primary", key=state.key(key, "try"), on_click=_try,
-        args=(desk, sweep), help=f"Opens the {desk.page.title} page with this sweep filled in. It starts nothing.",
+        args=(desk, sweep, uploads),
+        help=f"Opens the {desk.page.title} page with this sweep filled in. It starts nothing.",
     )  # fmt: skip
     if pressed:
         opening.follow()
@@ -77,13 +80,17 @@ def draw(session: Session, share: Share, shown: Sequence[Run]) -> bool:
     return True
 
 
-def _try(desk: Desk, sweep: Sweep) -> None:
+def _try(desk: Desk, sweep: Sweep, uploads: frozenset[str]) -> None:
+    refused = shared_inputs.take(desk.session, sweep.request, uploads)
     desk.restore(sweep.request)
     sweep_axes.set_to(desk, sweep)
     state.at(sweep_page.box_key(desk)).set(True)
     state.notify(
         "This page was opened from a shared sweep: what it varies is filled in. Press “Run the sweep”.", "info"
     )
+    for said in (refused, inputs.missing(desk)):
+        if said:
+            state.notify(said, "warning")
 
 
 # -- the audit ---------------------------------------------------------------------------------------------------------

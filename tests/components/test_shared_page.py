@@ -10,9 +10,11 @@ from PIL import Image
 
 from components import presence, share_menu, shared_sweep
 from models import receipts
+from models import tables as shares_of
 from models.catalog import load_catalog
 from models.finding import Filter
 from models.sharing import KEEP_ENDED_S
+from models.shelf import Found
 from models.sweeps import cells
 from models.sweeps.spec import Axis, Sweep
 from models.types import Request
@@ -279,3 +281,29 @@ def test_the_turns_before_a_shared_answer_are_shown(pages):
                       request=request.model_copy(update={"inputs": {"prompt": "A", "messages": "{"}}))  # fmt: skip
     pages.store.save_run(broken)
     assert "must be a JSON list" in said(pages.open(PAGE, s=shared(pages, broken)))
+
+
+def test_before_one_shares_it_is_said_what_is_seen_and_how_long(pages):
+    picture = pages.store.take(READER, b"a picture")
+    request = Request(model="image/emoji-diffusion", inputs={"prompt": "heart", "image": picture})
+    run = make_run("a" * 32, "x", owner=READER, request=request, created_at=time.time())
+    pages.store.save_run(run)
+    page = pages.open("pages/runs.py", run=run.id)
+    press(page, f"share-run-{run.id}-share")
+    assert "gets the files that you uploaded for it" in said(page)
+    assert "deleted after you close or reload this page, and the link with them" in said(page)
+
+
+def test_what_is_deleted_meanwhile_cannot_be_shared_and_says_so(pages):
+    run = save(pages, owner=READER)
+    page = pages.open("pages/runs.py", run=run.id)
+    press(page, f"share-run-{run.id}-share")
+    with pages.store._write() as connection:
+        connection.execute(shares_of.library.update().values(owner="carl"))
+        connection.execute(shares_of.runs.update().values(owner="carl"))
+    with pytest.MonkeyPatch.context() as patch:  # the page still shows what it showed
+        patch.setattr(pages.store, "found", lambda *given, **more: [Found(run)])
+        press(page, f"share-run-{run.id}-share")
+        press(page, next(key for key in keys(page) if key.endswith("-run-make")))
+        assert "cannot be shared" in said(page)
+    assert pages.store.shared(READER) == []
