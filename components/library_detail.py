@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -10,19 +10,22 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from components import desk as desks
-from components import job_drawing, labelled, library_row, library_state, look_closer, result, rooms, state
+from components import job_drawing, labelled, library_row, library_state, look_closer, result, rooms, share_menu, state
 from components.escape import plain
 from models import labels
 from models.errors import PlaygroundError
 from models.finding import Filter
 from models.runtime import job_view
+from models.sharing import COMPARED_MOST
 from models.shelf import NOTE_MAX_CHARS, TITLE_MAX_CHARS, Found
+from models.types import Run
 
 if TYPE_CHECKING:
     from components.desk import Desk
     from components.session import Session
 
 WHOLE_MOST = 48  # runs of a job that are drawn at once
+ACROSS = 4  # results side by side
 NAME_CHARS = 60  # of a result that stands beside others
 
 
@@ -61,6 +64,8 @@ def _draw_job(session: Session, found: Found, ids: list[str]) -> None:
             f"Delete all {len(ids):,}", icon=":material/delete:", key="library-delete-job",
             on_click=library_state.delete, args=(session, ids), help="For ten minutes it can be undone.",
         )  # fmt: skip
+        if 1 < len(shown) <= COMPARED_MOST:
+            share_menu.draw(session, share_menu.of_runs([one.run for one in shown]), state.key("job", found.run.job))
     if len(ids) > WHOLE_MOST:
         st.caption(f"The newest {WHOLE_MOST} of {len(ids):,}. Search to find others.")
     st.subheader("One by one", anchor=False)
@@ -155,15 +160,31 @@ def draw_compared(session: Session, ids: list[str]) -> None:
     st.header(f"{len(shown)} results side by side", anchor=False)
     names = [one.title or name for one, name in zip(
         shown, labelled.of_runs(session.catalog, [one.run for one in shown]), strict=True)]  # fmt: skip
-    for column, one, name in zip(st.columns(max(1, len(shown))), shown, names, strict=False):
-        with column:
-            st.markdown(f"**{plain(labels.shorten(name, NAME_CHARS))}**")
-            try:
-                result.draw_made(session.jobs, one.run, f"compared-{one.run.id}")
-            except PlaygroundError as error:
-                st.warning(plain(error.message), icon=":material/warning:")
-            st.button("Open", key=f"compared-open-{one.run.id}", on_click=library_state.open_run, args=(one.run.id,))
-    rows = labels.differing(session.catalog, [one.run for one in shown])
+    with st.container(horizontal=True):
+        if len(shown) > 1:
+            share_menu.draw(session, share_menu.of_runs([one.run for one in shown]), state.key("library", "compared"))
+
+    def below(run: Run) -> None:
+        st.button("Open", key=f"compared-open-{run.id}", on_click=library_state.open_run, args=(run.id,))
+
+    draw_beside(session, [one.run for one in shown], names, "compared", below)
+
+
+def draw_beside(
+    session: Session, runs: Sequence[Run], names: Sequence[str], key: str, below: Callable[[Run], None]
+) -> None:
+    """Draw runs side by side, each with what stands below it, above a table of only what differs."""
+    across = min(ACROSS, max(1, len(runs)))
+    for start in range(0, len(runs), across):
+        for column, run, name in zip(st.columns(across), runs[start:], names[start:], strict=False):
+            with column:
+                st.markdown(f"**{plain(labels.shorten(name, NAME_CHARS))}**")
+                try:
+                    result.draw_made(session.jobs, run, f"{key}-{run.id}")
+                except PlaygroundError as error:
+                    st.warning(plain(error.message), icon=":material/warning:")
+                below(run)
+    rows = labels.differing(session.catalog, runs)
     if not rows:
         st.caption("Made by the same model, prompt, settings and seed.")
         return

@@ -17,6 +17,7 @@ from components import (
     owners,
     result,
     rooms,
+    share_menu,
     state,
 )
 from components import session as sessions
@@ -96,6 +97,7 @@ def _draw_list(session: Session) -> None:
     asked = library_state.wanted()
     page = store.find(owner, asked, library_state.begins(asked), library_state.ROWS)
     _draw_line(session, asked)
+    share_menu.draw_list(session)
     if not page.rows:
         st.info("Nothing fits. Use fewer or shorter words, or clear the filters.", icon=":material/search_off:")
         st.button("Clear search and filters", key="library-clear-all", on_click=library_state.clear)

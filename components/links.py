@@ -1,8 +1,9 @@
 """Addresses: bounded settings in the page's own, and a link that carries a whole request.
 
 The bound settings travel as `?story-gpt.temperature=1.2`, kept up to date by the widgets. A copied link carries
-`?r=…`: model, prompt, every acting setting and seed as JSON in URL-safe base64, with a version. Nothing in an address
-tells whose results to show: whoever has it has what it says, and no more.
+`?r=…`: model, prompt, every acting setting and seed as JSON in URL-safe base64, with a version; compressed where it
+would be too long. `?s=…` on the page of what is shared names what lies in the store (`models.sharing`). Nothing in an
+address tells whose results to show: whoever has it has what it says, and no more.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from pydantic import ValidationError
 
@@ -36,6 +37,7 @@ _TRACKING = re.compile(
     re.IGNORECASE,
 )
 REQUEST = "r"
+SHARED = "s"  # a token: see `models.sharing`
 FORMER_JOB = "job"  # by which a reload once found its run again; in old addresses
 
 
@@ -43,8 +45,21 @@ def link_to(base_url: str, request: Request) -> str | None:
     """Return the address that opens the page with this request, or None where it would be too long to share."""
     texts = {name: value for name, value in request.inputs.items() if not value.startswith("sha256:")}
     content = {"v": VERSION, **request.model_dump(), "inputs": texts}
-    link = f"{base_url.split('?', maxsplit=1)[0]}?{urlencode({REQUEST: outside.packed(content)})}"
-    return link if len(link) <= LINK_MAX_CHARS else None
+    for squeezed in (False, True):  # a plain one is read by versions of before, too
+        link = (
+            f"{base_url.split('?', maxsplit=1)[0]}?{urlencode({REQUEST: outside.packed(content, squeezed=squeezed)})}"
+        )
+        if len(link) <= LINK_MAX_CHARS:
+            return link
+    return None
+
+
+def to_shared(url: str, token: str, base: str = "") -> str:
+    """Return the address of what is shared, from that of any page; `base` is the path under which the app is served."""
+    here = urlsplit(url)
+    path = "/".join(part for part in (base.strip("/"), "shared") if part)
+    host = f"{here.scheme}://{here.netloc}" if here.netloc else ""
+    return f"{host}/{path}?{urlencode({SHARED: token})}"
 
 
 def read_request(packed: str) -> Request:

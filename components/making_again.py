@@ -31,20 +31,26 @@ def draw(session: Session, run: Run, key: str) -> None:
         st.button("Run again and compare", icon=":material/fact_check:", key=state.key(key, "ask"),
                   on_click=partial(asked.set, True))  # fmt: skip
         return
+    if (found := receipt(session, run)) is None:
+        return
+    icon = "check_circle" if found.alike else "difference"
+    (st.success if found.alike else st.warning)(plain(found.sentence), icon=f":material/{icon}:")
+    lines = [*found.differences, *found.made_with]
+    if lines:
+        st.markdown("\n".join(f"- {plain(line)}" for line in lines))
+
+
+def receipt(session: Session, run: Run) -> Receipt | None:
+    """Return what came of making a run again; None while it is on its way, or failed, which is drawn."""
     told = _TOLD.held()
     if run.id not in told:
         again = studies.made(session, run, run.request, "again", load=False)
         if again is None:
-            return
+            return None
         told[run.id] = _compared(session, run, again)
         for old in list(told)[:-KEPT]:
             del told[old]
-    receipt = told[run.id]
-    icon = "check_circle" if receipt.alike else "difference"
-    (st.success if receipt.alike else st.warning)(plain(receipt.sentence), icon=f":material/{icon}:")
-    lines = [*receipt.differences, *receipt.made_with]
-    if lines:
-        st.markdown("\n".join(f"- {plain(line)}" for line in lines))
+    return told[run.id]
 
 
 def _compared(session: Session, run: Run, again: Run) -> Receipt:

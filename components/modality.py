@@ -190,7 +190,8 @@ class InputType:
     little, without a closure. The files that it leaves in `folder` are kept beside the upload under their names, so
     that no run decodes it again; what it returns is plain JSON.
     Inputs whose type is `beside` stand in columns. `uses` names settings on which the widget depends. `press` is the
-    sentence that says how a request that has such an input is started, where that is not by Run.
+    sentence that says how a request that has such an input is started, where that is not by Run. `shown(desk,
+    value)` draws what a request carries of it, to be looked at where nothing can be changed.
     """
 
     value: Callable[[Desk, InputField], str | None]
@@ -202,6 +203,7 @@ class InputType:
     hold: Callable[[Desk, InputField], str | None] | None = None
     recall: Callable[[Desk, InputField, Mapping[str, str]], None] | None = None
     press: str = ""
+    shown: Callable[[Desk, str], None] | None = None
 
 
 @dataclass(frozen=True)

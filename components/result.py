@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from components import copy_link, keeping, labelled, links, opening, rooms, state
+from components import copy_link, keeping, labelled, links, opening, rooms, share_menu, state
 from components.escape import plain
 from components.modality import Act, Modality, Showing, Takes
 from models import labels
@@ -23,6 +23,7 @@ from models.types import ASIDE, Output, Request, Run
 
 if TYPE_CHECKING:
     from components.desk import Desk
+    from components.session import Session
 
 FINISH = {
     "eos": "ended by itself", "length": "length limit reached", "stop string": "stop sequence found",
@@ -163,16 +164,31 @@ def draw_actions(desk: Desk, run: Run, key: str, brief: bool = False) -> None:
         if (act := rooms.of(run.request.model).actions.get(output.kind)) is not None:
             act(Act(desk, run, output, own))
         draw_takes(desk, output, own)
-        st.download_button(
-            "Download", partial(stored, desk.session.jobs, output),  # read when pressed, not at each draw
-            file_name(run.request.model, run.request.seed, output.index, output.media_type),
-            output.media_type, icon=":material/download:", key=f"download-{own}", on_click="ignore",
-            help="The file does not contain the settings that made it: keep them by “Settings”."
-            if output.index in run.stats.get("bare", [])
-            else "The file also contains the settings that made it.",
-        )  # fmt: skip
+        _draw_download(desk.session.jobs, run, output, own)
         if not brief:
-            _draw_sharing(desk.session.catalog, run, key)
+            _draw_link(run, key)
+            _draw_settings(desk.session.catalog, run, key)
+            share_menu.draw_run(desk.session, run, state.key("share", key))
+
+
+def draw_files(session: Session, run: Run, key: str) -> None:
+    """Draw what a reader may take along of a run: its files, of several the chosen one, and its settings."""
+    output = _chosen(session.catalog, run, key)
+    with st.container(horizontal=True, key=f"files-{key}"):
+        if output is not None:
+            _draw_download(session.jobs, run, output, f"{key}-{output.index}")
+        _draw_settings(session.catalog, run, key)
+
+
+def _draw_download(jobs: Jobs, run: Run, output: Output, key: str) -> None:
+    st.download_button(
+        "Download", partial(stored, jobs, output),  # read when pressed, not at each draw
+        file_name(run.request.model, run.request.seed, output.index, output.media_type),
+        output.media_type, icon=":material/download:", key=f"download-{key}", on_click="ignore",
+        help="The file does not contain the settings that made it: keep them by “Settings”."
+        if output.index in run.stats.get("bare", [])
+        else "The file also contains the settings that made it.",
+    )  # fmt: skip
 
 
 def _chosen(catalog: Catalog, run: Run, key: str) -> Output | None:
@@ -232,16 +248,19 @@ def _take(room: Modality, takes: Takes, desk: Desk, output: Output) -> None:
         opening.ask(there.script)
 
 
-def _draw_sharing(catalog: Catalog, run: Run, key: str) -> None:
+def _draw_link(run: Run, key: str) -> None:
     uploads = any(value.startswith("sha256:") for value in run.request.inputs.values())
     copy_link.draw(
         links.link_to(st.context.url or "", run.request), f"link-{key}-{run.id}",
         hint="Copies a link that opens this page with the same prompt, settings and seed.",
         said="Copied. Anyone with the link can read the prompt."
         + (" It carries no files: whoever opens it must add the starting file." if uploads else ""),
-        too_long=f"This prompt is too long for a link (at most {links.LINK_MAX_CHARS:,} characters in all). Download "
-        "the result instead: its settings are inside.",
+        too_long=f"This prompt is too long for a link (at most {links.LINK_MAX_CHARS:,} characters in all). Press "
+        "Share: it makes a short link to the result, or to its settings alone.",
     )  # fmt: skip
+
+
+def _draw_settings(catalog: Catalog, run: Run, key: str) -> None:
     with st.popover("Settings", icon=":material/data_object:"):
         rows = [f"- {plain(labels.setting_words(item, value))} · `{item.name}`"
                 for item, value in in_effect(catalog, run)]  # fmt: skip

@@ -15,6 +15,7 @@ from components import (
     inputs,
     params_form,
     quiz_make,
+    share_menu,
     state,
     sweep_axes,
     sweep_grid,
@@ -26,6 +27,7 @@ from components import (
     sweep_tiles,
 )
 from components.escape import plain
+from components.share_menu import Asked
 from components.sweep_grid import Sent, Wanted
 from components.sweep_state import Planned
 from models import labels
@@ -55,7 +57,7 @@ FEW = 4  # cells of which the first is open from the start
 def draw_form(desk: Desk, standing: Sweep | None) -> None:
     """Draw the box in which a sweep is made; `standing` is the one that the page shows."""
     box = st.expander("Sweep: vary settings, seeds, prompts, models", icon=":material/grid_on:", on_change="rerun",
-                      key=_box(desk))  # fmt: skip
+                      key=box_key(desk))  # fmt: skip
     if not _is_open(box):
         return
     with box:
@@ -98,7 +100,8 @@ def _reopen(desk: Desk, sweep: Sweep) -> None:
         state.notify("The last sweep is shown. What you wrote in the box “Sweep” stayed as it is.", "info")
 
 
-def _box(desk: Desk) -> str:
+def box_key(desk: Desk) -> str:
+    """Return the key of the box in which a page's sweep is made."""
     return state.key(desk.place, "sweep-box")
 
 
@@ -136,7 +139,7 @@ def vary(desk: Desk, name: str) -> None:
     """Open the box of the sweep with one more axis, and values to start from; what is varied already stays."""
     state.clear_notices()
     said = sweep_axes.add(desk, name)
-    state.at(_box(desk)).set(True)
+    state.at(box_key(desk)).set(True)
     state.notify(said, "info")
 
 
@@ -212,7 +215,7 @@ def draw(desk: Desk, sweep: Sweep, view: JobView | None, full: Callable[[Run, st
         return
     found.look(desk, older_s=sweep_life.LOOK_S)
     key = grid_key(desk, sweep)
-    st.markdown(plain(_title(desk, found.plan)))
+    st.markdown(plain(title(desk, found.plan)))
     chosen: state.Slot[int | None] = state.at(state.key(key, "chosen"))
     show = partial(_draw_grid, desk, found, key, chosen)
     still = sweep_life.draw(desk, view, key, show, found, "cell")
@@ -221,12 +224,13 @@ def draw(desk: Desk, sweep: Sweep, view: JobView | None, full: Callable[[Run, st
         with st.container(horizontal=True):
             sweep_out.draw(desk, found.plan, found.there, key)
             quiz_make.draw(desk, found.plan, key)
+            _draw_share(desk, found, key)
     at = chosen.get()
     if at is None and still and len(found.plan.cells) <= FEW:
         at = 0
     result = results.of(found.there, found.plan.cells[at]) if at is not None and at < len(found.plan.cells) else None
     if result is not None and result.run is not None:
-        guide.draw_opened(_named(desk, found.plan, found.plan.cells[at or 0]), key, _picks(key).get())
+        guide.draw_opened(named(desk, found.plan, found.plan.cells[at or 0]), key, _picks(key).get())
         full(result.run, state.key(key, "full"))
 
 
@@ -240,7 +244,20 @@ def _picks(key: str) -> state.Slot[int]:
     return state.at(state.key(key, "picks"), 0)
 
 
-def _title(desk: Desk, plan: Plan) -> str:
+def _draw_share(desk: Desk, found: Planned, key: str) -> None:
+    """Draw the menu that shares a sweep with what there is of it, if there is anything."""
+    made = {number: one.run for number, one in sorted(found.there.items()) if one.run is not None and one.outputs}
+    if made:
+        runs = list(made.values())
+        share_menu.draw(desk.session, Asked(
+            "sweep", f"this sweep with {len(runs):,} result{'s' * (len(runs) != 1)}, its prompts and settings",
+            tuple(run.id for run in runs), tuple(made), found.plan.sweep.to_json(),
+            uploads=any(share_menu.has_uploads(run.request) for run in runs),
+        ), state.key(key, "share"))  # fmt: skip
+
+
+def title(desk: Desk, plan: Plan) -> str:
+    """Say what a sweep varies, and of what."""
     axes = " × ".join(
         f"{cells.label(desk.session.catalog, plan.sweep, axis.name)} ({len(axis.values)})" for axis in plan.sweep.axes
     )
@@ -261,11 +278,21 @@ def _subject(desk: Desk, plan: Plan) -> str:
     return f"{said}: " if said else ""
 
 
-def _named(desk: Desk, plan: Plan, cell: Cell) -> str:
+def named(desk: Desk, plan: Plan, cell: Cell) -> str:
+    """Return the values of a cell in words."""
     return ", ".join(
         cells.words(desk.session.catalog, plan.sweep, axis.name, axis.values[at], cell.request.model)
         for axis, at in zip(plan.sweep.axes, cell.place, strict=True)
     )
+
+
+def draw_kept(desk: Desk, found: Planned, key: str) -> int | None:
+    """Draw the grid of a sweep that is kept as it is, and return the cell that was chosen in it, None for none."""
+    chosen: state.Slot[int | None] = state.at(state.key(key, "chosen"))
+    every_s = sweep_measures.every_s(key)
+    st.fragment(_draw_grid, run_every=every_s)(desk, found, key, chosen, None, every_s)
+    at = chosen.get()
+    return at if at is not None and at < len(found.plan.cells) else None
 
 
 def _draw_grid(

@@ -11,12 +11,15 @@ import base64
 import binascii
 import json
 import tomllib
+import zlib
 from typing import Any
 
 DEPTH_MAX = 100  # lists and objects within one another
 JSON_MAX_CHARS = 8_000_000
 TOML_MAX_CHARS = 200_000
 LINK_MAX_CHARS = 2000
+UNSQUEEZED_MAX_BYTES = 100_000  # of a link
+_SQUEEZED = "~"  # begins what is compressed: base64 does not have it
 _PARTS_MAX = 64  # of one dotted key: the library's time grows with their square
 
 
@@ -66,19 +69,34 @@ def read_toml(text: str, *, most: int = TOML_MAX_CHARS) -> dict[str, Any]:
     return checked
 
 
-def packed(content: Any) -> str:
-    """Return JSON as a part of an address, in URL-safe base64, which `unpacked` reads."""
-    body = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
-    return base64.urlsafe_b64encode(body.encode()).decode().rstrip("=")
+def packed(content: Any, *, squeezed: bool = False) -> str:
+    """Return JSON as a part of an address, in URL-safe base64, which `unpacked` reads; `squeezed`: compressed first."""
+    body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+    if squeezed:
+        body = zlib.compress(body, 9)
+    return _SQUEEZED * squeezed + base64.urlsafe_b64encode(body).decode().rstrip("=")
 
 
 def unpacked(text: str) -> Any:
     """Return the JSON in a part of an address. Raises `Unreadable`."""
+    squeezed, text = text.startswith(_SQUEEZED), text.removeprefix(_SQUEEZED)
     try:
         body = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except (binascii.Error, ValueError) as error:  # a character beyond ASCII
         raise Unreadable("is not base64") from error
-    return read_json(body)
+    return read_json(_whole(body) if squeezed else body)
+
+
+def _whole(body: bytes) -> bytes:
+    """Return what was compressed, at most `UNSQUEEZED_MAX_BYTES`: a few bytes may stand for any number of them."""
+    reader = zlib.decompressobj()
+    try:
+        found = reader.decompress(body, UNSQUEEZED_MAX_BYTES)
+    except zlib.error as error:
+        raise Unreadable("is not compressed text") from error
+    if not reader.eof:
+        raise Unreadable(f"is cut off, or longer than {UNSQUEEZED_MAX_BYTES:,} bytes")
+    return found
 
 
 def is_deep(value: Any) -> bool:

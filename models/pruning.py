@@ -24,6 +24,7 @@ from models.tables import files as _owned
 from models.tables import measured as _measured
 from models.tables import notes as _notes
 from models.tables import runs as _runs
+from models.tables import shares as _shares
 from models.tables import used as _used
 
 KEEP_S = 3600.0
@@ -67,9 +68,9 @@ class Pruning(Blobs):
         `max_bytes` is over artefact files and rows, `max_runs` over rows, `owner_bytes` over one owner's rows and what
         their runs need; runs older than `max_age_s` go whatever the size. Within all, nothing is dropped. Nothing
         younger than `keep_s` seconds goes: no run, and no upload whose run may still wait. What lies beside a file goes
-        first, however young: it can be made again. Runs whose ids are in `last`, that a note of their owner names or
-        that have a star go after all others, and not for their age; those in `never` stay. `now` is UTC seconds since
-        the epoch.
+        first, however young: it can be made again. Runs whose ids are in `last`, that a note of their owner or an open
+        link names, or that have a star go after all others, and not for their age; those in `never` stay. `now` is UTC
+        seconds since the epoch.
         """
         now = time.time() if now is None else now
         before, oldest = now - keep_s, None if max_age_s is None else now - max_age_s
@@ -203,8 +204,11 @@ def clear_rows(connection: sa.Connection, ids: Sequence[str]) -> None:
 
 
 def _named(connection: sa.Connection) -> set[str]:
-    """Return the ids of runs that owners' pages keep: those that a note names."""
-    contents = connection.execute(sa.select(_notes.c.content)).scalars()
+    """Return the ids of runs that owners' pages keep, and of those that a link still shows: those that these name."""
+    now = time.time()
+    ended = _shares.c.revoked_at.is_not(None) | (_shares.c.expires_at.is_not(None) & (_shares.c.expires_at <= now))
+    asked = sa.union_all(sa.select(_notes.c.content), sa.select(_shares.c.content).where(~ended))
+    contents = connection.execute(asked).scalars()
     return {run_id for content in contents for run_id in _RUN_ID.findall(content)}
 
 

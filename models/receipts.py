@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from models import measuring
+from models import device, measuring
 from models.measuring import Read, Wanted
 from models.types import ASIDE, Output, Run
 
@@ -107,13 +107,26 @@ def _measured(
     return said, [value for offer, value in known if offer.measure.apart]
 
 
-def changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
-    """Say what differs in what made two runs: "torch: 2.12.0 then, 2.13.0 now"."""
+def here(catalog: Catalog, settings: Settings, model: str) -> dict[str, Any]:
+    """Return what a run of a model would be made with on this machine now, as `made_with` notes it. No torch.
+
+    Raises `UnknownModel`.
+    """
+    spec = catalog[model]
+    threads = device.threads_for(catalog.family(model).needed_bytes(spec), settings)
+    return {"revision": spec.revision(), "versions": device.versions(), "device": device.DEVICE,
+            "dtype": device.DTYPE, "threads": threads, "cpu": device.cpu()}  # fmt: skip
+
+
+def changes(
+    then: Mapping[str, Any], now: Mapping[str, Any], words: tuple[str, str] = ("then", "now")
+) -> tuple[str, ...]:
+    """Say what differs in what made two runs: "torch: 2.12.0 then, 2.13.0 now". `words` are those for the two."""
     if not then:
         return ("What it was made with was not noted then.",)
     before, after = _flat(then), _flat(now)
     return tuple(
-        f"{_WORDS.get(name, name)}: {_short(before.get(name))} then, {_short(after.get(name))} now"
+        f"{_WORDS.get(name, name)}: {_short(before.get(name))} {words[0]}, {_short(after.get(name))} {words[1]}"
         for name in {**before, **after} if before.get(name) != after.get(name)
     )  # fmt: skip
 

@@ -6,6 +6,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,9 +23,10 @@ from models.store import Store
 
 if TYPE_CHECKING:
     from models.settings import Settings
+    from models.sharing import Share
     from models.types import Output
 
-ID_CHARS, PROMPT_CHARS = 12, 50
+ID_CHARS, PROMPT_CHARS, LINK_RUNS = 12, 50, 4
 WORDS = {"star": "given a star", "unstar": "without a star now", "delete": "deleted", "restore": "back",
          "name": "named", "note": "noted", "tag": "tagged"}  # fmt: skip
 Change = Callable[[Store, str, list[str], list[str]], int]
@@ -45,8 +47,8 @@ def add(commands: Any) -> None:
     told = commands.add_parser("runs", help="list what was made before, or change what is said of it")
     told.add_argument(
         "does", nargs="*", metavar="WHAT",
-        help="star|unstar|delete|restore ID …, name|note ID TEXT, tag ID TAG …, show ID, export (with --out); "
-        "nothing: list. The beginning of an ID is enough",
+        help="star|unstar|delete|restore ID …, name|note ID TEXT, tag ID TAG …, show ID, export (with --out), "
+        "share ID … (several: side by side), shared, revoke LINK; nothing: list. The beginning of an ID is enough",
     )  # fmt: skip
     told.add_argument("--search", default="", metavar="WORDS", help="words of prompts, results, names, notes, tags")
     told.add_argument("--model", action="append", default=[], metavar="MODEL", help="of this model, repeatable")
@@ -58,6 +60,8 @@ def add(commands: Any) -> None:
     told.add_argument("--deleted", action="store_true", help="those too that were deleted in the last ten minutes")
     told.add_argument("--limit", type=int, default=20, metavar="N", help="at most so many (default 20)")
     told.add_argument("--out", metavar="FILE.zip", help="of export: the file")
+    told.add_argument("--days", type=float, metavar="N", help="of share: the link is open so long (default: for good)")
+    told.add_argument("--page", default="", metavar="URL", help="of share and shared: where the app is reached")
     told.add_argument("--json", action="store_true", help="print one JSON object a line")
     told.set_defaults(command=_runs)
 
@@ -70,13 +74,20 @@ def _runs(options: argparse.Namespace, settings: Settings) -> int:
             return _change(store, does, given)
         if does == "show" and len(given) == 1:
             return _show(store, given[0])
+        if does == "share" and given:
+            return _share(store, given, options)
+        if does == "shared" and not given:
+            return _shared(store, options)
+        if does == "revoke" and len(given) == 1:
+            return _revoke(store, given[0])
         if does in ("list", "export") and not given:
             return (_export if does == "export" else _list)(store, settings, options)
     finally:
         store.close()
     raise BadInput(
         f"runs {' '.join(options.does)[:80]} is not known. Write runs alone to list, or runs with one of "
-        f"{', '.join([*CHANGES, 'show'])} and an id, or runs export --out FILE.zip."
+        f"{', '.join([*CHANGES, 'show', 'share'])} and an id, runs shared, runs revoke LINK, or runs export "
+        "--out FILE.zip."
     )
 
 
@@ -145,6 +156,52 @@ def _export(store: Store, settings: Settings, options: argparse.Namespace) -> in
     shell.write_file(Path(options.out), export.zipped(found, partial(_read, store)))
     shell.say(f"{len(found)} run{'s' * (len(found) != 1)} in {options.out}.")
     return 0
+
+
+def _share(store: Store, given: list[str], options: argparse.Namespace) -> int:
+    owner = whose.machine_owner()
+    ids = [_whole(store, owner, one) for one in given]
+    made = store.share(owner, ids, "run" if len(ids) == 1 else "comparison", days=options.days)
+    shell.say(_told(made, options) if options.json else f"{_address(made, options)}  {_until(made)}")
+    return 0
+
+
+def _shared(store: Store, options: argparse.Namespace) -> int:
+    found = store.shared(whose.machine_owner())
+    for one in found:
+        runs = " ".join(run_id[:ID_CHARS] for run_id in one.runs[:LINK_RUNS])
+        more = f" and {len(one.runs) - LINK_RUNS:,} more" if len(one.runs) > LINK_RUNS else ""
+        told = f"{_address(one, options)}  {one.kind:10} {_until(one)}  {runs}{more}".rstrip()
+        shell.say(_told(one, options) if options.json else told)
+    if not found and not options.json:
+        shell.say("No link is open. python -m models runs share ID makes one.")
+    return 0
+
+
+def _revoke(store: Store, link: str) -> int:
+    token = link.rsplit("=", 1)[-1]
+    if not store.revoke(whose.machine_owner(), token):
+        raise BadInput(f"No open link of yours is {link[:80]!r}: python -m models runs shared lists them.")
+    shell.say("Revoked: whoever opens it from now on is told so.")
+    return 0
+
+
+def _address(share: Share, options: argparse.Namespace) -> str:
+    return f"{options.page.rstrip('/')}/shared?s={share.token}"
+
+
+def _until(share: Share) -> str:
+    if share.expires_at is None:
+        return "open until you revoke it"
+    return f"open until {datetime.fromtimestamp(share.expires_at):%d %B %Y, %H:%M}"
+
+
+def _told(share: Share, options: argparse.Namespace) -> str:
+    """Return a link as a JSON object: times in UTC seconds since the epoch, null for never."""
+    return json.dumps({
+        "link": _address(share, options), "token": share.token, "kind": share.kind, "runs": share.runs,
+        "created_at": share.created_at, "expires_at": share.expires_at,
+    })  # fmt: skip
 
 
 def _read(store: Store, output: Output) -> bytes:

@@ -16,9 +16,10 @@ import sqlalchemy as sa
 from models import finding, fulltext, library
 from models.errors import BadInput, PlaygroundError
 from models.finding import Filter, Place
-from models.held import Holding, needed_by
+from models.held import needed_by
 from models.pruning import Pruned, delete_runs
 from models.records import run_from
+from models.sharing import Sharing
 from models.tables import files, runs, used
 from models.tables import library as _library
 from models.tables import tags as _tags
@@ -63,7 +64,7 @@ class Kinds:
     tags: tuple[str, ...]
 
 
-class Shelf(Holding):
+class Shelf(Sharing):
     """Find an owner's runs, and keep what the owner says of them."""
 
     def find(self, owner: str, wanted: Filter, after: Place | None = None, limit: int = 20) -> Page:

@@ -34,6 +34,7 @@ from models.tables import library as _library
 from models.tables import measured as _measured
 from models.tables import notes as _notes
 from models.tables import runs as _runs
+from models.tables import shares as _shares
 from models.tables import used as _used
 from models.tables import votes as _votes
 from models.types import ASIDE, Output, Request, Run
@@ -213,7 +214,8 @@ class Store(Shelf):
             mine = _notes.c.owner == old
             connection.execute(_notes.update().where(mine, _notes.c.name.not_in(named)).values(owner=new))
             connection.execute(_notes.delete().where(mine))
-            connection.execute(_votes.update().where(_votes.c.owner == old).values(owner=new))
+            for held in (_votes, _shares):
+                connection.execute(held.update().where(held.c.owner == old).values(owner=new))
             own_files(connection, new, files_of(connection, old))
             connection.execute(_owned.delete().where(_owned.c.owner == old))
             connection.execute(_library.update().where(_library.c.owner == old).values(owner=new))
@@ -229,7 +231,8 @@ class Store(Shelf):
             theirs = sa.select(_owned.c.sha256).where(_owned.c.owner.not_like("%:%"))
             own_files(connection, new, set(connection.execute(theirs).scalars()))
             connection.execute(_owned.delete().where(_owned.c.owner.not_like("%:%"), _owned.c.owner != new))
-            connection.execute(_library.update().where(_library.c.owner.not_like("%:%")).values(owner=new))
+            for held in (_library, _shares):
+                connection.execute(held.update().where(held.c.owner.not_like("%:%")).values(owner=new))
             return connection.execute(_runs.update().where(sessions).values(owner=new)).rowcount
 
     def save_desk(self, owner: str, request: Request) -> None:
@@ -305,6 +308,7 @@ class Store(Shelf):
             connection.execute(_desks.delete().where(_desks.c.owner == owner))
             connection.execute(_notes.delete().where(_notes.c.owner == owner))
             connection.execute(_votes.delete().where(_votes.c.owner == owner))
+            connection.execute(_shares.delete().where(_shares.c.owner == owner))
             connection.execute(_owned.delete().where(_owned.c.owner == owner))
         self._unlink(files)
         migrating.forget_in_copies(self._file_of_index, owner, ids)
@@ -321,6 +325,7 @@ class Store(Shelf):
             sa.select(_notes.c.owner, _notes.c.saved_at.label("at")),
             sa.select(_votes.c.owner, _votes.c.voted_at.label("at")),
             sa.select(_owned.c.owner, _owned.c.taken_at.label("at")),
+            sa.select(_shares.c.owner, _shares.c.created_at.label("at")),
         ).subquery()
         idle = (
             sa.select(newest.c.owner).where(newest.c.owner.startswith(prefix, autoescape=True))

@@ -108,6 +108,17 @@ tags = sa.Table(
     sa.Column("tag", sa.String(40), primary_key=True),
     sa.Index("tags_by_tag", "tag", "run_id"),
 )
+shares = sa.Table(  # what owners share by a link
+    "shares",
+    metadata,
+    sa.Column("token", sa.String(64), primary_key=True),  # what the link carries: nobody guesses it
+    sa.Column("owner", sa.String(128), nullable=False),
+    sa.Column("content", _LONG, nullable=False),  # JSON: see `models.sharing`
+    sa.Column("created_at", sa.Double, nullable=False),  # UTC seconds since the epoch, as those below
+    sa.Column("expires_at", sa.Double, nullable=True),  # NULL: never
+    sa.Column("revoked_at", sa.Double, nullable=True),  # NULL: it is open
+    sa.Index("shares_by_owner", "owner", "created_at"),
+)
 REFERENCES = re.compile(r"sha256:([0-9a-f]{64})")
 
 

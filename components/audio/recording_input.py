@@ -66,4 +66,9 @@ def _draw_example(desk: Desk, item: InputField) -> None:
     )  # fmt: skip
 
 
-TYPES = {"audio": InputType(inputs.kept_ref, inputs.restore_ref, draw, uploads.check)}
+def _show(desk: Desk, ref: str) -> None:
+    """Draw an upload to be listened to."""
+    st.audio(desk.session.jobs.store.get_bytes(ref))
+
+
+TYPES = {"audio": InputType(inputs.kept_ref, inputs.restore_ref, draw, uploads.check, shown=_show)}

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from components.desk import Desk
 
 MASKED = 256  # px
+SHOWN_PX = 256
 PAINTED = 1024  # px: what is painted on travels to the browser, and the mask back
 UPLOAD_MB = UPLOAD_MAX_BYTES // 1_000_000  # the browser says so before it sends what is too large
 _TASK = "task"
@@ -188,7 +189,13 @@ def _restore(desk: Desk, item: InputField, given: Mapping[str, str]) -> None:
     inputs.restore_ref(desk, item, given)
 
 
+def _show(desk: Desk, ref: str) -> None:
+    """Draw an upload to be looked at."""
+    data = desk.session.jobs.store.get_bytes(ref)
+    st.image(_fitted(ref, _own_size(ref, data), data), alt="The image that was uploaded", width=SHOWN_PX)
+
+
 TYPES = {
-    "image": InputType(inputs.kept_ref, _restore, draw_picture, uploads.check, beside=True),
-    "mask": InputType(inputs.kept_ref, _restore, draw_mask, uploads.check, uses=("width", "height")),
+    "image": InputType(inputs.kept_ref, _restore, draw_picture, uploads.check, beside=True, shown=_show),
+    "mask": InputType(inputs.kept_ref, _restore, draw_mask, uploads.check, uses=("width", "height"), shown=_show),
 }

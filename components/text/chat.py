@@ -250,7 +250,7 @@ def draw(chat: Chat) -> None:
     chat_head.draw(tree, shown(), chat_tools.system_effect(chat.spec))
     way = chat.way()
     chat_tools.draw_line(
-        chat.session.jobs, chat.spec, tree, shown(), chat.begin, chat.walk, chat.bring_in, locked=talking,
+        chat.session, chat.spec, tree, shown(), chat.begin, chat.walk, chat.bring_in, locked=talking,
         trims=bool(params_form.values(chat.spec, chat.fields).get("cut_prompt")),
     )  # fmt: skip
     asked = read(living.requests[0])[1] if living is not None and talking else ()

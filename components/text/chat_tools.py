@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from components import copy_link, links, state
+from components import copy_link, links, share_menu, state
 from components.escape import plain
 from components.session import Session
 from components.text import chat_files
@@ -77,7 +77,7 @@ def check_length(jobs: Jobs, spec: ModelSpec, request: Request) -> None:
 
 
 def draw_line(
-    jobs: Jobs, spec: ModelSpec, tree: Tree, way: Way, begin: Callable[[], None], walk: Callable[[Way], None],
+    session: Session, spec: ModelSpec, tree: Tree, way: Way, begin: Callable[[], None], walk: Callable[[Way], None],
     bring_in: Callable[[], None], *, locked: bool, trims: bool,
 ) -> None:  # fmt: skip
     """Draw the line of tools and the meter; `trims` says that a long conversation loses its oldest turns."""
@@ -98,10 +98,10 @@ def draw_line(
                         type="primary" if one == way[: len(one)] else "secondary",
                     )  # fmt: skip
         if way:
-            _draw_share(tree, way)
+            _draw_share(session, tree, way)
         chat_files.draw_import(bring_in, locked=locked)
         if way:
-            _draw_meter(jobs, spec, way, trims)
+            _draw_meter(session.jobs, spec, way, trims)
 
 
 def _draw_meter(jobs: Jobs, spec: ModelSpec, way: Way, trims: bool) -> None:
@@ -129,7 +129,7 @@ def _json(content: object) -> str:
     return json.dumps(content, ensure_ascii=False)
 
 
-def _draw_share(tree: Tree, way: Way) -> None:
+def _draw_share(session: Session, tree: Tree, way: Way) -> None:
     with st.popover("Share", icon=":material/link:"):
         makers = tree.makers.get(way, [])
         system = system_of(tree, way) if makers else SYSTEM.get().strip()
@@ -141,8 +141,9 @@ def _draw_share(tree: Tree, way: Way) -> None:
                 links.link_to(st.context.url or "", request), f"chat-link-{makers[-1].run.id}",
                 hint="Copies a link to this conversation.", said="Copied. Anyone with the link can read it all.",
                 too_long=f"This conversation is too long for a link (at most {links.LINK_MAX_CHARS:,} characters in "
-                "all). Download it instead.",
+                "all). Press “Share the answer”, or download it.",
             )  # fmt: skip
+            share_menu.draw_run(session, makers[-1].run, state.key("chat-share", makers[-1].run.id), "Share the answer")
         chat_files.draw_downloads(tree, way, system)
 
 

@@ -18,6 +18,7 @@ from models import labels
 from models.catalog import Catalog
 from models.runtime.job_view import JobView
 from models.stamps import file_name
+from models.text.prompts import read_messages
 from models.types import Output, Request
 
 ASKED, ANSWERED = ":material/person:", ":material/auto_stories:"
@@ -51,6 +52,14 @@ def say(text: str, key: str, *, asked: bool = False, live: bool = False, run: st
     """Draw one message's text. `run` names the job whose end is told in the tab's title."""
     looks = f"{'asked' if asked else 'told'} {'live' if live else ''}"
     _component(key=f"said-{key}", data={"text": text, "looks": looks, "live": live, "run": run})
+
+
+def show(desk: Desk, messages: str) -> None:
+    """Draw the turns before a prompt, to be read. Raises `BadInput` for what is none."""
+    for number, one in enumerate(read_messages(messages) or ()):
+        answered = one["role"] == "assistant"
+        with st.chat_message("assistant" if answered else "user", avatar=ANSWERED if answered else ASKED):
+            say(one["content"], key_of(("shown", str(number), messages)), asked=not answered)
 
 
 def draw_question(tree: Tree, way: Way, acts: Acts, *, edit_key: str = "", locked: bool = False) -> None:

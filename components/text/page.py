@@ -14,6 +14,7 @@ from components.modality import Act, InputType, Look, Modality, Mode, RoomPage, 
 from components.text import (
     chat,
     chat_lesson,
+    chat_view,
     insides,
     label_view,
     microscope_view,
@@ -149,7 +150,9 @@ ROOM = Modality(
     beside_run=side_by_side.draw_button,
     below=_draw_below,
     inputs={
-        "messages": InputType(_nothing, chat.restore_messages, press="Press Enter in the box below."),
+        "messages": InputType(
+            _nothing, chat.restore_messages, press="Press Enter in the box below.", shown=chat_view.show,
+        ),
         "tokens": InputType(_nothing, lambda desk, item, given: None),
         **tasks_page.INPUTS,
     },

@@ -2,10 +2,13 @@
 
 import base64
 import json
+import random
+import zlib
 
 import pytest
 
 from components import links, rooms
+from models import outside
 from models.catalog import current_catalog
 from models.errors import PlaygroundError
 from models.settings import Settings
@@ -70,8 +73,39 @@ def test_a_link_may_be_so_long_and_no_longer():
     room = links.LINK_MAX_CHARS - len(links.link_to("", request))
     longest = links.link_to("h" * room, request)
     assert len(longest) == links.LINK_MAX_CHARS
-    assert links.link_to("h" * (room + 1), request) is None  # the address before it counts
     assert links.read_request(longest.split("?r=")[1]) == request
+    squeezed = links.link_to("h" * (room + 1), request)  # the address before it counts
+    assert len(squeezed) < len(longest)
+    assert links.read_request(squeezed.split("?r=")[1]) == request
+    assert links.link_to("h" * links.LINK_MAX_CHARS, request) is None
+
+
+def test_a_text_that_is_too_long_for_a_plain_link_is_compressed_and_read_back():
+    words = random.Random(7)
+    told = " ".join(words.choice(("the", "a fox", "ran é", "over", "hills", "and 🐉")) for _ in range(900))
+    request = Request(model="text/story-gpt", inputs={"prompt": told}, seed=7)
+    link = links.link_to("http://here/text", request)
+    assert len(told) > 4000
+    assert len(link) <= links.LINK_MAX_CHARS
+    assert links.read_request(link.split("?r=")[1]) == request
+    chance = "".join(chr(words.randrange(0x4E00, 0x9FFF)) for _ in range(2000))
+    assert links.link_to("", request.model_copy(update={"inputs": {"prompt": chance}})) is None
+
+
+def squeezed(data):
+    return "~" + base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["~", "~@@@", "~~", squeezed(b""), squeezed(b"no"), squeezed(zlib.compress(b"{}")[:-3]),
+     squeezed(zlib.compress(b"{")), squeezed(zlib.compress(b"[" * 50_000)), squeezed(zlib.compress(b" " * 10_000_000))],
+)  # fmt: skip
+def test_a_damaged_compressed_link_is_a_sentence(text):
+    with pytest.raises(PlaygroundError, match="This link is damaged and cannot be opened"):
+        links.read_request(text[: links.LINK_MAX_CHARS])
+    with pytest.raises(outside.Unreadable):
+        outside.unpacked(text)
 
 
 def packed(**changes):

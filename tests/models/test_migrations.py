@@ -99,7 +99,7 @@ def test_a_copy_of_before_is_kept_and_only_the_last_two(tmp_path, opened):
         opened(tmp_path).close()
         assert kept_run(Store("", tmp_path), "one")
         with closing(sqlite3.connect(file)) as connection, connection:  # as if it were old again
-            for name in ("library", "tags", "library_words", "alembic_version"):
+            for name in ("library", "tags", "library_words", "shares", "alembic_version"):
                 connection.execute(f"DROP TABLE {name}")
             connection.execute("UPDATE playground_schema SET version = 1")
     copies = migrating.copies(file)

@@ -120,7 +120,7 @@ def test_a_store_of_before_there_was_a_list_gives_its_owners_what_their_runs_and
     his = store.runs("bob")[0].outputs[0].sha256
     store.save_desk("cid", Request(model="text/fake", inputs={"image": given}))
     with store._write() as connection:  # before there were migrations, too
-        for name in ("owned_files", "library", "tags", "library_words", "alembic_version"):
+        for name in ("owned_files", "library", "tags", "library_words", "shares", "alembic_version"):
             connection.exec_driver_sql(f"DROP TABLE {name}")
         connection.exec_driver_sql("UPDATE playground_schema SET version = 1")
     again = Store("", store.data_dir)

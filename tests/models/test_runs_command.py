@@ -1,6 +1,7 @@
 """`python -m models runs` and `models.runs`: the same store, the same words as on the page."""
 
 import json
+import re
 import zipfile
 
 import pytest
@@ -50,6 +51,30 @@ def test_what_is_said_of_a_run_by_the_beginning_of_its_id(command, filled):
     assert json.loads(command("runs", "show", "ab").stdout)["title"] == "My best"
     command("runs", "unstar", "ab")
     assert models.runs(models.Filter(starred=True)) == []
+
+
+def test_runs_are_shared_listed_and_revoked(command, filled):
+    said = command("runs", "share", "ab", "--days", "7", "--page", "http://host:8501/").stdout
+    assert re.match(r"http://host:8501/shared\?s=[0-9a-f]{32}  open until \d", said)
+    both = json.loads(command("runs", "share", WHALE, BOAT, "--json").stdout)
+    assert (both["kind"], both["runs"], both["expires_at"]) == ("comparison", [WHALE, BOAT], None)
+    assert both["link"] == f"/shared?s={both['token']}"
+    lines = command("runs", "shared").stdout.splitlines()
+    assert len(lines) == 2
+    assert lines[0].endswith(f"comparison open until you revoke it  {WHALE[:12]} {BOAT[:12]}")
+    assert [one.runs for one in filled.shared(OWNER)] == [(WHALE, BOAT), (BOAT,)]
+    assert "told so" in command("runs", "revoke", both["link"]).stdout
+    assert filled.open_share(both["token"]).state == "revoked"
+    told = command("runs", "revoke", both["token"])
+    assert "No open link of yours" in told.stderr
+    command("runs", "revoke", said.split("s=")[1][:32])
+    assert "No link is open" in command("runs", "shared").stdout
+
+
+def test_what_is_somebody_elses_is_not_shared(command, filled):
+    assert "No run of yours" in command("runs", "share", "c" * 32).stderr
+    assert "more than 0 and at most 3,650 days" in command("runs", "share", "ab", "--days", "0").stderr
+    assert filled.shared(OWNER) == []
 
 
 def test_deleted_runs_come_back(command, filled):

@@ -273,7 +273,7 @@ class TestIndex:
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         assert {name for name in tables if not name.startswith("library_words")} == {
             "playground_schema", "alembic_version", "runs", "desks", "notes", "owned_files", "causes", "measured",
-            "votes", "library", "tags",
+            "votes", "library", "tags", "shares",
         }  # fmt: skip
 
     def test_a_file_that_is_no_database_gets_a_sentence_and_is_left_alone(self, tmp_path):
