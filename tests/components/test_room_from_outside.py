@@ -28,8 +28,9 @@ def test_it_stands_in_the_navigation_and_on_home(toy, monkeypatch):
     found = {}
 
     class Page:
-        def __init__(self, script, *, title, icon, default=False):
-            found[title] = Path(script)
+        def __init__(self, script, *, title, icon, default=False, visibility="visible"):
+            if visibility == "visible":
+                found[title] = Path(script)
 
         def run(self):
             pass
