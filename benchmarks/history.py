@@ -83,6 +83,7 @@ def measure(url: str, folder: Path, count: int) -> dict[str, tuple[float, float]
         "search: two words": lambda: store.find(OWNER, Filter(text="dragon queen")),
         "search: one letter": lambda: store.find(OWNER, Filter(text="d")),
         "search: a word that none has": lambda: store.find(OWNER, Filter(text="elephant")),
+        "search: how many have a word": lambda: store.count(OWNER, Filter(text="dragon"), 10_000),
         "compare four": lambda: store.found(OWNER, four),
         "filter: modality": lambda: store.find(OWNER, Filter(rooms=("room1",))),
         "filter: a seed that none has": lambda: store.find(OWNER, Filter(seed=5555)),

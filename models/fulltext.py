@@ -77,8 +77,8 @@ def remove(connection: sa.Connection, numbers: Collection[int]) -> None:
         )
 
 
-def matching(connection: sa.Connection, text: str) -> sa.Select[Any] | None:
-    """Return the query for the numbers of runs that have every word of a text, in whatever part; None for no word.
+def matching(connection: sa.Connection, text: str) -> sa.ColumnElement[bool] | None:
+    """Return the condition on `table` that a run has every word of a text, in whatever part; None for no word.
 
     A word stands for all that begin with it. The text is data: no mark in it means anything, and nothing in it raises.
     """
@@ -87,14 +87,35 @@ def matching(connection: sa.Connection, text: str) -> sa.Select[Any] | None:
         return None
     if connection.dialect.name == "sqlite":
         query = " ".join('"' + word.replace('"', '""') + '"*' for word in asked)
-        return sa.select(words.c.rowid).where(sa.literal_column(words.name).op("MATCH")(query))
+        return sa.literal_column(words.name).op("MATCH", return_type=sa.Boolean())(query)
     if connection.dialect.name == "postgresql":
         # as in FTS5: what stands in one word is a phrase, the last of it a beginning
         phrases = (" <-> ".join(f"'{word}'" for word in _words_of(one)) for one in asked)
         wanted = sa.cast(sa.literal(" & ".join(f"({one}:*)" for one in phrases), sa.Text), postgresql.TSQUERY)
-        return sa.select(vectors.c.rowid).where(vectors.c.every.op("@@")(wanted))
-    found = [sa.or_(*(words.c[name].icontains(word, autoescape=True) for name in PARTS)) for word in asked]
-    return sa.select(words.c.rowid).where(*found)
+        return vectors.c.every.op("@@", return_type=sa.Boolean())(wanted)
+    found = (sa.or_(*(words.c[name].icontains(word, autoescape=True) for name in PARTS)) for word in asked)
+    return sa.and_(*found)
+
+
+def first(connection: sa.Connection, fits: sa.ColumnElement[bool], most: int) -> list[int]:
+    """Return the numbers of runs for which a condition of `matching` holds, at most so many: any of them."""
+    of = table(connection)
+    if connection.dialect.name == "postgresql":  # it would read the whole table for a word that it takes for frequent
+        connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+    found = list(connection.execute(sa.select(of.c.rowid).where(fits).limit(most)).scalars())
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL enable_seqscan = on")
+    return found
+
+
+def among(connection: sa.Connection, fits: sa.ColumnElement[bool], numbers: Collection[int]) -> set[int]:
+    """Return those of the runs for which a condition of `matching` holds."""
+    if not numbers:
+        return set()
+    of = table(connection)
+    # FTS5 would begin anew for each of them; a range it goes through once
+    here = of.c.rowid.between(min(numbers), max(numbers)) if of is words else of.c.rowid.in_(numbers)
+    return set(connection.execute(sa.select(of.c.rowid).where(fits, here)).scalars()) & set(numbers)
 
 
 def _value(to: sa.Table, text: str) -> Any:

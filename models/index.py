@@ -16,6 +16,7 @@ from models.errors import PlaygroundError
 BUSY_TIMEOUT_S = 15.0
 CHECK = "Check PLAYGROUND_DATABASE_URL (or the secret [connections.runs])"
 SERVER = "Check that the database server runs, then try again."
+INDEXES = "indexes.txt"  # in a data folder: the indexes whose files lie there
 CONNECT_S = 5  # to reach a server
 _ONE_WRITER = 7_237_421  # the number of the lock that a writer holds in PostgreSQL: ours among those of one database
 # a server that went without a word is given up after about a minute, not after hours
@@ -63,6 +64,22 @@ def called(url: str, data_dir: Path) -> str:
         return f"{parsed.get_backend_name()[:8]}://{parsed.host or ''}:{parsed.port or ''}/{parsed.database or ''}"
     file = Path(parsed.database or ":memory:")
     return str(file.relative_to(data_dir) if file.is_relative_to(data_dir) else file)
+
+
+def is_alone(url: str, data_dir: Path) -> bool:
+    """Note in `data_dir` that an index has its files there, and say whether it is the only one that ever had.
+
+    Who names another database keeps the folder, and may name the one before again: its runs must find their files.
+    """
+    name, noted = called(url, data_dir), data_dir / INDEXES
+    with file_errors(noted):
+        there = set(noted.read_text("utf-8").splitlines()) if noted.exists() else set()
+        if (data_dir / "runs.sqlite").exists():  # of before there was this list
+            there.add("runs.sqlite")
+        if name not in there:
+            with noted.open("a", encoding="utf-8") as file:
+                file.write(f"{name}\n")
+    return not there - {name}
 
 
 def _parsed(url: str) -> sa.URL:

@@ -70,10 +70,10 @@ class TestWords:
     def test_another_database_without_such_an_index_finds_parts_of_words(self, store, monkeypatch):
         with store._read() as connection:
             monkeypatch.setattr(connection.dialect, "name", "other", raising=False)
-            query = fulltext.matching(connection, "100% small_ drag")
-            assert query is not None
+            fits = fulltext.matching(connection, "100% small_ drag")
+            assert fits is not None
             monkeypatch.undo()
-            assert "LIKE" in str(query.compile(connection))
+            assert "LIKE" in str(fits.compile(connection))
 
     def test_names_notes_and_tags_are_searched_and_what_is_changed_is_found_no_longer(self, store):
         assert store.rename("ann", "boat", "  My   best  one ") == 1
@@ -221,6 +221,35 @@ class TestPages:
     def test_a_look_into_a_result_is_no_row(self, store):
         store.save_run(make_run("study", request=Request(model="text/m", study="steps")))
         assert names(store) == []
+
+    @pytest.mark.parametrize("few", [0, 500])  # many runs have the words, or few
+    def test_a_search_finds_the_same_whichever_way_it_goes(self, store, monkeypatch, few):
+        monkeypatch.setattr(finding, "FEW", few)
+        monkeypatch.setattr(finding, "AT_ONCE", 2)
+        for number in range(30):
+            words = "a dragon sleeps" if number % 3 else "a boat"
+            save(store, f"run-{number:02}", words, at=1000.0 + number // 4, job=f"job-{number // 5}", seed=number % 2)
+        save(store, "old-of-job-5", "a dragonfly", at=1.0, job="job-5")
+        save(store, "his", "a dragon", at=5000.0, job="job-5", owner="bob")
+        store.delete("ann", ["run-29"])
+        asked = Filter(text="drag")
+        whole = store.find("ann", asked).rows
+        assert [(found.run.id, found.count) for found in whole] == [
+            ("run-28", 4), ("run-23", 3), ("run-19", 3), ("run-14", 4), ("run-08", 3), ("run-04", 3),
+        ]  # fmt: skip
+        place, found = None, []
+        while True:
+            page = store.find("ann", asked, place, 1)
+            found += [one.run.id for one in page.rows]
+            if page.next is None:
+                break
+            place = page.next
+        assert found == [one.run.id for one in whole]
+        assert store.count("ann", asked, 100) == len(store.found_ids("ann", asked)) == 20
+        assert store.count("ann", Filter(text="drag", seed=1), 100) == 9
+        assert names(store, text="drag", seed=1)[:2] == ["run-25", "run-23"]
+        assert names(store, text="drag elephant") == names(store, text="!") == []
+        assert store.count("ann", Filter(text="!"), 100) == store.count("ann", Filter(text="elephant"), 100) == 0
 
     @pytest.mark.sqlite
     def test_the_first_page_reads_an_index_and_sorts_nothing(self, store):

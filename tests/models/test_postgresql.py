@@ -123,7 +123,7 @@ def test_the_index_of_words_is_used(url, opened):
     for number in range(3):
         store.save_run(make_run(f"run-{number}", f"a dragon w{number}"))
     with store._read() as connection:
-        query = fulltext.matching(connection, "w2")
+        query = sa.select(fulltext.vectors.c.rowid).where(fulltext.matching(connection, "w2"))
         connection.exec_driver_sql("SET enable_seqscan = off")
         plan = "\n".join(row[0] for row in connection.execute(
             sa.text("EXPLAIN " + str(query.compile(connection, compile_kwargs={"literal_binds": True})))
