@@ -16,7 +16,7 @@ from models import fulltext
 from models.tables import library, tags
 
 TEXT_MAX_CHARS = 500
-FEW = 500  # runs that have the words of a search, and are looked at one by one
+FEW = 2000  # runs that have the words of a search, and are looked at one by one
 AT_ONCE, AT_ONCE_MOST = 64, 2048  # runs that are looked at together where more have them
 MANY = 500  # values in one query
 _COLUMNS = (library.c.created_at, library.c.run_id, library.c.number, library.c.job)
