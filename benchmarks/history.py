@@ -73,6 +73,7 @@ def measure(url: str, folder: Path, count: int) -> dict[str, tuple[float, float]
     if url:  # as the server does by itself, some time later
         with store._engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
             connection.exec_driver_sql("VACUUM ANALYZE")
+    store.close()  # as after a start of the app
     print(f"{count:,} runs in {time.perf_counter() - begun:.0f} s", file=sys.stderr, flush=True)
     four = [f"{count * part // 5:032x}" for part in (1, 2, 3, 4)]
     looks = {

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from models import export, labels, outfile, shell, whose
+from models import export, labels, outfile, retention, shell, whose
 from models.amounts import ago
 from models.catalog import load_catalog
 from models.errors import BadInput
@@ -45,7 +45,8 @@ def add(commands: Any) -> None:
     told = commands.add_parser("runs", help="list what was made before, or change what is said of it")
     told.add_argument(
         "does", nargs="*", metavar="WHAT",
-        help="star|unstar|delete|restore ID …, name|note ID TEXT, tag ID TAG …, show ID, export (with --out); "
+        help="star|unstar|delete|restore ID …, name|note ID TEXT, tag ID TAG …, show ID, export (with --out), kept "
+        "(how much there is, the limits and what goes next); "
         "nothing: list. The beginning of an ID is enough",
     )  # fmt: skip
     told.add_argument("--search", default="", metavar="WORDS", help="words of prompts, results, names, notes, tags")
@@ -70,13 +71,15 @@ def _runs(options: argparse.Namespace, settings: Settings) -> int:
             return _change(store, does, given)
         if does == "show" and len(given) == 1:
             return _show(store, given[0])
+        if does == "kept" and not given:
+            return _kept(store, settings)
         if does in ("list", "export") and not given:
             return (_export if does == "export" else _list)(store, settings, options)
     finally:
         store.close()
     raise BadInput(
         f"runs {' '.join(options.does)[:80]} is not known. Write runs alone to list, or runs with one of "
-        f"{', '.join([*CHANGES, 'show'])} and an id, or runs export --out FILE.zip."
+        f"{', '.join([*CHANGES, 'show'])} and an id, or runs export --out FILE.zip, or runs kept."
     )
 
 
@@ -144,6 +147,18 @@ def _export(store: Store, settings: Settings, options: argparse.Namespace) -> in
     found = store.found(owner, store.found_ids(owner, _wanted(options), limit=options.limit))
     shell.write_file(Path(options.out), export.zipped(found, partial(_read, store)))
     shell.say(f"{len(found)} run{'s' * (len(found) != 1)} in {options.out}.")
+    return 0
+
+
+def _kept(store: Store, settings: Settings) -> int:
+    owner, limits = whose.machine_owner(), retention.Limits.of(settings)
+    kept = store.kept_at(limits, settings.prune_every_s)  # as the app's next look finds it
+    mine = store.mine(owner)
+    for said in retention.words(retention.for_owner(kept, owner), mine, limits):
+        shell.say(said)
+    if limits != retention.Limits() and mine.first:
+        ids = ", ".join(run_id[:ID_CHARS] for run_id, _ in mine.first)
+        shell.say(f"Yours that go first, unless they get a star (runs star ID): {ids}")
     return 0
 
 
