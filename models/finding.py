@@ -17,7 +17,8 @@ from models.tables import library, tags
 
 TEXT_MAX_CHARS = 500
 FEW = 2000  # runs that have the words of a search, and are looked at one by one
-AT_ONCE, AT_ONCE_MOST = 64, 2048  # runs that are looked at together where more have them
+AT_ONCE, AT_ONCE_MOST = 128, 2048  # runs that are looked at together: twice as many each time
+LOOKED_FIRST = 2  # so often, before it is asked how many have the words
 MANY = 500  # values in one query
 _COLUMNS = (library.c.created_at, library.c.run_id, library.c.number, library.c.job)
 Place = tuple[float, str]  # of the last row of a page: when its run was made, and its id
@@ -99,21 +100,18 @@ def _searched(
     """Return what `rows` does for a filter with words.
 
     The way is chosen here and not by the database, whose guess of how frequent a beginning of a word is costs seconds
-    in a long history: where few runs of all have the words, those are looked at; where many have, the owner's runs,
-    the newest first, until there are enough.
+    in a long history: first the owner's newest runs are looked at, which is enough for frequent words; then, where few
+    runs of all have the words, those; else the owner's runs go on until there are enough.
     """
     if (says := fulltext.matching(connection, wanted.text)) is None:
         return []
-    numbers = fulltext.first(connection, says, FEW + 1)
-    if len(numbers) <= FEW:
-        found = sorted(_of_numbers(connection, owner, wanted, numbers), reverse=True)
-        counts = Counter(job for *_, job in found)
-        heads = {job: (at, run_id) for at, run_id, _, job in reversed(found)}  # the newest is set last
-        newest = sorted(((place, counts[job]) for job, place in heads.items()), reverse=True)
-        return [(place, count) for place, count in newest if after is None or place < after][:limit]
     shown: list[tuple[Place, int]] = []
-    place, step, seen = after, AT_ONCE, set[str]()
+    place, step, seen, looked = after, AT_ONCE, set[str](), 0
     while len(shown) < limit:
+        if looked == LOOKED_FIRST:
+            numbers = fulltext.first(connection, says, FEW + 1)
+            if len(numbers) <= FEW:
+                return _few(_of_numbers(connection, owner, wanted, numbers), after, limit)
         query = (
             sa.select(*_COLUMNS).where(*_fits(library, owner, wanted), *_behind(library, place))
             .order_by(library.c.created_at.desc(), library.c.run_id.desc()).limit(step)
@@ -128,8 +126,17 @@ def _searched(
                 seen.add(job)
                 heads[job] = (at, run_id)
         shown += _whole_jobs(connection, owner, wanted, says, heads)
-        place, step = (batch[-1][0], batch[-1][1]), min(2 * step, AT_ONCE_MOST)
+        place, step, looked = (batch[-1][0], batch[-1][1]), min(2 * step, AT_ONCE_MOST), looked + 1
     return shown[:limit]
+
+
+def _few(runs: list[Any], after: Place | None, limit: int) -> list[tuple[Place, int]]:
+    """Return the rows of runs that are all that fit."""
+    found = sorted(runs, reverse=True)
+    counts = Counter(job for *_, job in found)
+    heads = {job: (at, run_id) for at, run_id, _, job in reversed(found)}  # the newest is set last
+    newest = sorted(((place, counts[job]) for job, place in heads.items()), reverse=True)
+    return [(place, count) for place, count in newest if after is None or place < after][:limit]
 
 
 def _whole_jobs(

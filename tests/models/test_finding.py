@@ -222,9 +222,11 @@ class TestPages:
         store.save_run(make_run("study", request=Request(model="text/m", study="steps")))
         assert names(store) == []
 
-    @pytest.mark.parametrize("few", [0, 2000])  # many runs have the words, or few
-    def test_a_search_finds_the_same_whichever_way_it_goes(self, store, monkeypatch, few):
+    # few runs have the words; many have, and more than two looks are needed; the first looks are enough
+    @pytest.mark.parametrize(("few", "first"), [(2000, 0), (0, 2), (0, 99)])
+    def test_a_search_finds_the_same_whichever_way_it_goes(self, store, monkeypatch, few, first):
         monkeypatch.setattr(finding, "FEW", few)
+        monkeypatch.setattr(finding, "LOOKED_FIRST", first)
         monkeypatch.setattr(finding, "AT_ONCE", 2)
         for number in range(30):
             words = "a dragon sleeps" if number % 3 else "a boat"
