@@ -1,6 +1,7 @@
 """The run index on a real PostgreSQL server: how it is reached, made, brought up to date, lost and found again."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -305,7 +306,13 @@ def test_a_user_who_may_only_read_gets_a_sentence(url, postgres, opened):
 def test_no_process_is_left_of_a_server_whose_test_run_was_killed(tmp_path):
     if not os.path.exists("/proc"):
         pytest.skip("how a process stands is read from /proc, which this system lacks")
-    code = "import time; from tests.postgres import Server; print(Server()._process.pid, flush=True); time.sleep(60)"
+    code = """
+import time
+from tests.postgres import Server
+server = Server()
+print(server._process.pid, server.folder, flush=True)
+time.sleep(60)
+"""
     process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE)
     with process.stdout:
         said = process.stdout.readline()
@@ -313,7 +320,9 @@ def test_no_process_is_left_of_a_server_whose_test_run_was_killed(tmp_path):
         process.wait()
     if not said:
         pytest.skip("PostgreSQL's server is not installed (on Debian: apt install postgresql)")
+    number, folder = said.decode().split()
     end = time.monotonic() + 20
-    while os.path.exists(f"/proc/{int(said)}/exe") and time.monotonic() < end:
+    while os.path.exists(f"/proc/{number}/exe") and time.monotonic() < end:
         time.sleep(0.05)
-    assert not os.path.exists(f"/proc/{int(said)}/exe")
+    assert not os.path.exists(f"/proc/{number}/exe")
+    shutil.rmtree(folder, ignore_errors=True)
