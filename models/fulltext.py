@@ -14,6 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql
+from sqlalchemy.sql import visitors
 
 PARTS = ("prompt", "said", "title", "note", "tags")
 WORDS_MOST = 20  # of a query; what follows is left out
@@ -113,6 +114,11 @@ def among(connection: sa.Connection, fits: sa.ColumnElement[bool], numbers: Coll
     if not numbers:
         return set()
     of = table(connection)
+    if of is vectors:  # by their numbers alone: the index would be gone through for all that have the words
+        fits = visitors.replacement_traverse(
+            fits, {}, lambda one, **_: vectors.c.every.op("||")(sa.cast("", postgresql.TSVECTOR))
+            if one is vectors.c.every else None,
+        )  # fmt: skip
     # FTS5 would begin anew for each of them; a range it goes through once
     here = of.c.rowid.between(min(numbers), max(numbers)) if of is words else of.c.rowid.in_(numbers)
     return set(connection.execute(sa.select(of.c.rowid).where(fits, here)).scalars()) & set(numbers)

@@ -129,7 +129,11 @@ def test_the_index_of_words_is_used(url, opened):
         plan = "\n".join(row[0] for row in connection.execute(
             sa.text("EXPLAIN " + str(query.compile(connection, compile_kwargs={"literal_binds": True})))
         ))  # fmt: skip
+        said = []
+        sa.event.listen(store._engine, "before_cursor_execute", lambda *given: said.append(given[2]))
+        assert fulltext.among(connection, fulltext.matching(connection, "w2"), [1, 2, 3]) == {3}
     assert "library_vectors_by_word" in plan
+    assert "every ||" in said[-1]  # a few runs are looked at by their numbers, whatever the planner thinks
 
 
 @pytest.mark.parametrize(
