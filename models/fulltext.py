@@ -115,13 +115,14 @@ def among(connection: sa.Connection, fits: sa.ColumnElement[bool], numbers: Coll
         return set()
     of = table(connection)
     if of is vectors:  # by their numbers alone: the index would be gone through for all that have the words
-        fits = visitors.replacement_traverse(
-            fits, {}, lambda one, **_: vectors.c.every.op("||")(sa.cast("", postgresql.TSVECTOR))
-            if one is vectors.c.every else None,
-        )  # fmt: skip
+        fits = visitors.replacement_traverse(fits, {}, _beside_its_index)
     # FTS5 would begin anew for each of them; a range it goes through once
     here = of.c.rowid.between(min(numbers), max(numbers)) if of is words else of.c.rowid.in_(numbers)
     return set(connection.execute(sa.select(of.c.rowid).where(fits, here)).scalars()) & set(numbers)
+
+
+def _beside_its_index(one: Any, **_: Any) -> Any:
+    return vectors.c.every.op("||")(sa.cast("", postgresql.TSVECTOR)) if one is vectors.c.every else None
 
 
 def _value(to: sa.Table, text: str) -> Any:
