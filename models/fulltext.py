@@ -121,8 +121,8 @@ def among(connection: sa.Connection, fits: sa.ColumnElement[bool], numbers: Coll
     return set(connection.execute(sa.select(of.c.rowid).where(fits, here)).scalars()) & set(numbers)
 
 
-def _beside_its_index(one: Any, **_: Any) -> Any:
-    return vectors.c.every.op("||")(sa.cast("", postgresql.TSVECTOR)) if one is vectors.c.every else None
+def _beside_its_index(element: Any, **_: Any) -> Any:
+    return vectors.c.every.op("||")(sa.cast("", postgresql.TSVECTOR)) if element is vectors.c.every else None
 
 
 def _value(to: sa.Table, text: str) -> Any:
