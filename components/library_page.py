@@ -16,6 +16,7 @@ from components import (
     opening,
     owners,
     result,
+    retention_view,
     rooms,
     share_menu,
     state,
@@ -160,6 +161,7 @@ def _draw_line(session: Session, asked: Filter) -> None:
             st.button("Unmark all", key="library-unmark", on_click=library_state.unmark)
         if count:
             _draw_export(session, asked, marked, count)
+        retention_view.draw(session)
 
 
 def _draw_export(session: Session, asked: Filter, marked: list[str], count: int) -> None:

@@ -6,7 +6,7 @@ import gc
 import logging
 from contextlib import suppress
 
-from components import ending, leaving, presence
+from components import connections, ending, leaving, presence
 from models.catalog import Catalog, current_catalog
 from models.errors import PlaygroundError
 from models.runtime import forecasts, reuse, together
@@ -25,7 +25,7 @@ def start(settings: Settings | None = None) -> Jobs:
     """Start the worker, which warms up in the background, and return the jobs that it runs."""
     logging.getLogger("models").setLevel(logging.INFO)
     settings = settings or Settings()
-    store = Store(settings)
+    store = Store(connections.settings_of_store(settings))
     engine = WorkerEngine(settings)
     # as it is at that moment: an entry added while the app runs is known at once
     jobs = Jobs(

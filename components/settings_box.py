@@ -67,7 +67,7 @@ def _take(desk: Desk) -> None:
 
 def _read(data: bytes) -> tuple[str, Recovered | None]:
     """Return what a file says of its making, read in a process of its own; see `readers.read_settings`."""
-    settings = Settings().model_dump(mode="json")
+    settings = Settings().model_dump(mode="json", exclude={"database_url"})  # it may hold a password
     return readers.from_plain(services.decoder().call(readers.read_plain, data, settings=settings))
 
 

@@ -22,6 +22,7 @@ REFERENCE = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 
 _DIGEST = hashlib.sha256().digest_size  # bytes before what is kept beside a file: its own hash
 _AGAIN = "Upload it or run it again."
+TEMPORARY = ".tmp-"  # so begins the name of a file that is being written
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -72,7 +73,7 @@ class Blobs:
         target = self._beside(ref, name)
         with file_errors(target), file.open("rb") as source:
             target.parent.mkdir(exist_ok=True)
-            handle, temp = tempfile.mkstemp(prefix=".tmp-", dir=target.parent)
+            handle, temp = tempfile.mkstemp(prefix=TEMPORARY, dir=target.parent)
             try:
                 with os.fdopen(handle, "wb") as copy:  # its hash tells one that did not reach the disk
                     copy.write(hashlib.file_digest(source, "sha256").digest())
@@ -128,7 +129,7 @@ def _refresh(target: Path, data: bytes) -> bool:
 
 def _write_file(target: Path, data: bytes) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)  # the whole folder may have been removed meanwhile
-    handle, temp = tempfile.mkstemp(prefix=".tmp-", dir=target.parent)
+    handle, temp = tempfile.mkstemp(prefix=TEMPORARY, dir=target.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)

@@ -50,9 +50,12 @@ def remove(connection: sa.Connection, ids: Sequence[str]) -> None:
         connection.execute(library.delete().where(library.c.run_id.in_(some)))
 
 
-def index_missing(connection: sa.Connection) -> int:
-    """Put every run that is not in the library into it; return how many. One whose record is damaged is left out."""
-    there = sa.select(library.c.run_id).where(library.c.run_id == runs.c.id).exists()
+def index_missing(connection: sa.Connection, *, again: bool = False) -> int:
+    """Put every run that is not in the library into it, `again`: every run; return how many.
+
+    One whose record is damaged is left out.
+    """
+    there = sa.false() if again else sa.select(library.c.run_id).where(library.c.run_id == runs.c.id).exists()
     ids = list(connection.execute(sa.select(runs.c.id).where(~there).order_by(runs.c.created_at, runs.c.id)).scalars())
     count = 0
     for at in range(0, len(ids), MANY):

@@ -60,9 +60,10 @@ def open_index(engine: sa.Engine, name: str, file: Path | None, data_dir: Path) 
             if file is not None:
                 log.info("the index %s is brought up to date; a copy is kept as %s", name, _copy(file))
             with writing.begin() as connection:
+                if _age(connection, name) == "head":  # a process of another machine has done it: a server's index
+                    return
                 _upgrade(connection, name)
-                fulltext.create(connection)
-                count = library.index_missing(connection)
+                count = _index(connection)
             log.info("the index %s is up to date; %s runs were indexed", name, count)
 
 
@@ -112,8 +113,17 @@ def _age(connection: sa.Connection, name: str) -> Age:
         raise _newer(name, f"schema {number}; this one reads up to {SCHEMA_VERSION}", version=number)
     if _version.name in there:
         step = connection.execute(sa.select(_version.c.version_num)).scalar()
-        return "head" if step == HEAD else "old"
+        return "head" if step == HEAD and fulltext.table(connection).name in there else "old"
     return "old" if there & set(metadata.tables) else "new"
+
+
+def _index(connection: sa.Connection) -> int:
+    """Index the runs that are not; all of them where the words lie in a table that there was not before."""
+    lacking = not sa.inspect(connection).has_table(fulltext.table(connection).name)
+    fulltext.create(connection)
+    if lacking and connection.dialect.name == "postgresql":  # before it had vectors, it had a table as others do
+        fulltext.words.drop(connection, checkfirst=True)
+    return library.index_missing(connection, again=lacking)
 
 
 def _newer(name: str, what: str, **details: Any) -> PlaygroundError:

@@ -10,15 +10,17 @@ import json
 import re
 import time
 from abc import abstractmethod
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import sqlalchemy as sa
 
 from models import library
-from models.blobs import Blobs
+from models.blobs import TEMPORARY, Blobs
+from models.retention import Held, Kept, Limits, going
 from models.tables import causes as _causes
 from models.tables import files as _owned
 from models.tables import measured as _measured
@@ -48,7 +50,12 @@ class Pruned:
 
 
 class Pruning(Blobs):
-    """Remove what is too much from an index of runs and the files that they need."""
+    """Remove what is too much from an index of runs and the files that they need.
+
+    `alone`: no other index has runs whose files are in the same folder.
+    """
+
+    alone = True
 
     @abstractmethod
     def _write(self) -> AbstractContextManager[sa.Connection]:
@@ -68,55 +75,81 @@ class Pruning(Blobs):
         `max_bytes` is over artefact files and rows, `max_runs` over rows, `owner_bytes` over one owner's rows and what
         their runs need; runs older than `max_age_s` go whatever the size. Within all, nothing is dropped. Nothing
         younger than `keep_s` seconds goes: no run, and no upload whose run may still wait. What lies beside a file goes
-        first, however young: it can be made again. Runs whose ids are in `last`, that a note of their owner or an open
-        link names, or that have a star go after all others, and not for their age; those in `never` stay. `now` is UTC
-        seconds since the epoch.
+        first, however young: it can be made again. Runs whose ids are in `last`, or that a note of their owner or an
+        open link names, go after all others, and not for their age; those in `never` stay, and those that have a star.
+        `now` is UTC seconds since the epoch.
         """
         now = time.time() if now is None else now
-        before, oldest = now - keep_s, None if max_age_s is None else now - max_age_s
+        limits, before = Limits(max_bytes, max_runs, max_age_s, owner_bytes), now - keep_s
+        held, every = self._held(before, last, never)
+        too_large = max_bytes is not None and sum(row.record_bytes for row in held.rows) + every > max_bytes
+        rows = going(held, limits, now, keep_s)
+        victims, freed = [row.id for row in rows], sum(row.record_bytes for row in rows)
+        if victims:
+            with self._write() as connection:
+                stay = library.starred(connection) | (_named(connection) - set(held.last))  # kept by a person meanwhile
+                victims = [run_id for run_id in victims if run_id not in stay]
+                delete_runs(connection, victims)
+        return self._sweep(before, len(victims), freed) if victims or too_large else Pruned()
+
+    def kept_at(
+        self, limits: Limits, every_s: float, *, keep_s: float = KEEP_S, last: Collection[str] = (),
+        now: float | None = None,
+    ) -> Kept:  # fmt: skip
+        """Return what is kept, and what a look `every_s` seconds from now drops if nothing comes meanwhile."""
+        now = time.time() if now is None else now
+        held, every = self._held(now + every_s - keep_s, last, ())
+        rows = going(held, limits, now + every_s, keep_s)
+        return Kept(now, now + every_s, len(held.rows), sum(row.record_bytes for row in held.rows) + every,
+                    len(held.never), Counter(row.owner for row in rows))  # fmt: skip
+
+    def _held(self, before: float, last: Collection[str], never: Collection[str]) -> tuple[Held, int]:
+        """Return what there is, without the files that go before any run, and the bytes of all files."""
         files = list(self._files())
         with self._read() as connection:
             rows = connection.execute(_SIZES).all()
             needs: dict[str, list[str]] = {}
             for run_id, digest in connection.execute(sa.select(_used.c.run_id, _used.c.sha256)):
                 needs.setdefault(run_id, []).append(digest)
-            kept = {*last, *_named(connection), *library.starred(connection)}
-        users = Counter(digest for digests in needs.values() for digest in digests)
-        row_bytes = sum(row.record_bytes for row in rows)
-        too_large = max_bytes is not None and row_bytes + sum(size for _, size, _ in files) > max_bytes
+            named, starred = _named(connection), library.starred(connection)
+        users = {digest for digests in needs.values() for digest in digests}
         # Files that no run needs go first, the young ones stay and count; then runs go with what only they need.
-        stay = [one for one in files if not one[0].suffix and (one[0].name in users or one[2] > before)]
-        sizes = {file.name: size for file, size, _ in stay}
-        left_bytes, freed, victims = row_bytes + sum(sizes.values()), 0, list[str]()
-        theirs = Counter((row.owner, digest) for row in rows for digest in needs.get(row.id, ()))
-        owned: defaultdict[str, int] = defaultdict(int)
-        for owner, digest in theirs:
-            owned[owner] += sizes.get(digest, 0)
-        for row in rows:
-            owned[row.owner] += row.record_bytes
-        for row in sorted(rows, key=lambda row: (row.id in kept, row.created_at, row.id)):
-            old = oldest is not None and row.created_at < oldest and row.id not in kept
-            crowded = owner_bytes is not None and owned[row.owner] > owner_bytes
-            full = (max_bytes is not None and left_bytes > max_bytes) or (
-                max_runs is not None and len(rows) - len(victims) > max_runs
-            )
-            if row.created_at > before or row.id in never or not (old or crowded or full):
-                continue
-            mine = needs.get(row.id, [])
-            users.subtract(mine)
-            theirs.subtract((row.owner, digest) for digest in mine)
-            unused = sum(sizes.get(digest, 0) for digest in mine if not users[digest])
-            owned[row.owner] -= row.record_bytes + sum(
-                sizes.get(digest, 0) for digest in mine if not theirs[row.owner, digest]
-            )
-            left_bytes, freed = left_bytes - row.record_bytes - unused, freed + row.record_bytes
-            victims.append(row.id)
-        if victims:
-            with self._write() as connection:
-                if new := (_named(connection) | library.starred(connection)) - kept:  # kept by a person meanwhile
-                    victims = [run_id for run_id in victims if run_id not in new]
-                delete_runs(connection, victims)
-        return self._sweep(before, len(victims), freed) if victims or too_large else Pruned()
+        stay = {file.name: size for file, size, changed in files
+                if not file.suffix and (file.name in users or changed > before)}  # fmt: skip
+        return Held(rows, needs, stay, {*last, *named}, {*never, *starred}), sum(size for _, size, _ in files)
+
+    def sweep(self, keep_s: float = KEEP_S, now: float | None = None) -> Pruned:
+        """Drop files that belong to no run and to nobody: what a process that was killed had not finished.
+
+        Nothing younger than `keep_s` seconds goes. Of a folder that the runs of another index use too, only what was
+        being written goes: what belongs to whom is not known here.
+        """
+        before = (time.time() if now is None else now) - keep_s
+        old = [(file, size) for file, size, changed in self._files() if changed <= before]
+        with self._read() as connection:
+            known = self._known_names(connection)
+        if not (lost := [one for one in old if self._is_orphan(one[0], known)]):
+            return Pruned()
+        count = freed = 0
+        with self._write() as connection:  # nobody takes one up from here on
+            known = self._known_names(connection)
+            for file, size in lost:
+                with suppress(OSError):
+                    if self._is_orphan(file, known) and file.stat().st_mtime <= before:  # not stored again meanwhile
+                        file.unlink()
+                        count, freed = count + 1, freed + size
+        return Pruned(0, count, freed)
+
+    def _known_names(self, connection: sa.Connection) -> set[str]:
+        return {
+            name for of in (_used, _owned) for name in connection.execute(sa.select(of.c.sha256).distinct()).scalars()
+        }
+
+    def _is_orphan(self, file: Path, known: Collection[str]) -> bool:
+        name = file.name.split(".")[0]
+        if file.name.startswith(TEMPORARY):
+            return True
+        return self.alone and name not in known and (not file.suffix or not file.with_name(name).exists())
 
     def thin(self, newest: int, *, keep_s: float = 0.0, last: Collection[str] = (), now: float | None = None) -> Pruned:
         """Drop what was kept of runs' making and can be computed again, but of the `newest` runs of each owner.
@@ -173,6 +206,9 @@ class Pruning(Blobs):
         count, gone = 0, []
         old = [one for one in self._files() if one[0].suffix or one[2] <= before]
         with self._write() as connection:
+            if not self.alone:  # what belongs to the runs of another index is not known here
+                ours = self._known_names(connection)
+                old = [one for one in old if one[0].name.split(".")[0] in ours]
             used = set(connection.execute(sa.select(_used.c.sha256).distinct()).scalars())
             for file, size, _ in old:
                 if file.suffix or file.name not in used:

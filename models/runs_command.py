@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from models import export, labels, outfile, shell, whose
+from models import export, labels, outfile, retention, shell, whose
 from models.amounts import ago
 from models.catalog import load_catalog
 from models.errors import BadInput
@@ -48,7 +48,8 @@ def add(commands: Any) -> None:
     told.add_argument(
         "does", nargs="*", metavar="WHAT",
         help="star|unstar|delete|restore ID …, name|note ID TEXT, tag ID TAG …, show ID, export (with --out), "
-        "share ID … (several: side by side), shared, revoke LINK; nothing: list. The beginning of an ID is enough",
+        "share ID … (several: side by side), shared, revoke LINK, kept (how much there is, the limits and what goes "
+        "next); nothing: list. The beginning of an ID is enough",
     )  # fmt: skip
     told.add_argument("--search", default="", metavar="WORDS", help="words of prompts, results, names, notes, tags")
     told.add_argument("--model", action="append", default=[], metavar="MODEL", help="of this model, repeatable")
@@ -80,14 +81,16 @@ def _runs(options: argparse.Namespace, settings: Settings) -> int:
             return _shared(store, options)
         if does == "revoke" and len(given) == 1:
             return _revoke(store, given[0])
+        if does == "kept" and not given:
+            return _kept(store, settings)
         if does in ("list", "export") and not given:
             return (_export if does == "export" else _list)(store, settings, options)
     finally:
         store.close()
     raise BadInput(
         f"runs {' '.join(options.does)[:80]} is not known. Write runs alone to list, or runs with one of "
-        f"{', '.join([*CHANGES, 'show', 'share'])} and an id, runs shared, runs revoke LINK, or runs export "
-        "--out FILE.zip."
+        f"{', '.join([*CHANGES, 'show', 'share'])} and an id, runs shared, runs revoke LINK, runs export "
+        "--out FILE.zip, or runs kept."
     )
 
 
@@ -202,6 +205,18 @@ def _told(share: Share, options: argparse.Namespace) -> str:
         "link": _address(share, options), "token": share.token, "kind": share.kind, "runs": share.runs,
         "created_at": share.created_at, "expires_at": share.expires_at,
     })  # fmt: skip
+
+
+def _kept(store: Store, settings: Settings) -> int:
+    owner, limits = whose.machine_owner(), retention.Limits.of(settings)
+    kept = store.kept_at(limits, settings.prune_every_s)  # as the app's next look finds it
+    mine = store.mine(owner)
+    for said in retention.words(retention.for_owner(kept, owner), mine, limits):
+        shell.say(said)
+    if limits != retention.Limits() and mine.first:
+        ids = ", ".join(run_id[:ID_CHARS] for run_id, _ in mine.first)
+        shell.say(f"Yours that go first, unless they get a star (runs star ID): {ids}")
+    return 0
 
 
 def _read(store: Store, output: Output) -> bytes:

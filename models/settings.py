@@ -36,8 +36,9 @@ class Settings(BaseSettings):
     `uploads_per_owner_bytes` is the most that one owner's uploads may take together, with what is kept beside them.
     `memory_bytes` is the budget of the worker process; 0 takes it from the cgroup's limit. `threads` is the most
     threads that torch may use; 0 means one per usable core. Small models use one (`models.device.set_threads`).
-    `keep_bytes` is the most that stored results may take together, `keep_owner_bytes` those of one owner, `keep_days`
-    how long they are kept; 0: no limit. The oldest go first; those that are kept beside the next, or open now, last.
+    `keep_bytes` is the most that stored results may take together, `keep_owner_bytes` those of one owner, `keep_runs`
+    how many there may be, `keep_days` how long they are kept; 0: no limit. The oldest go first; those that are kept
+    beside the next, or open now, last; those with a star stay.
     `keep_logits` is how many of an owner's newest texts keep their logits; older ones are computed again when they are
     looked into. `prune_every_s` is how often that is looked at.
     `preload` imports transformers and diffusers with the worker's start; else the first model that needs them does,
@@ -51,7 +52,7 @@ class Settings(BaseSettings):
     family_dirs: tuple[Path, ...] = (PACKAGE_DIR / "*" / "families",)
     room_dirs: tuple[Path, ...] = (PACKAGE_DIR.parent / "components",)
     data_dir: Path = PACKAGE_DIR.parent / ".data"
-    database_url: str = ""
+    database_url: str = Field(default="", repr=False)  # it may hold a password
     weights_dir: Path | None = None
     owners: Literal["auto", "machine", "cookie", "session"] = "auto"
     memory_bytes: int = Field(default=0, ge=0)
@@ -71,6 +72,7 @@ class Settings(BaseSettings):
     keep_alone_s: float = Field(default=600.0, gt=0)
     keep_bytes: int = Field(default=2_000_000_000, ge=0)
     keep_owner_bytes: int = Field(default=0, ge=0)
+    keep_runs: int = Field(default=0, ge=0)
     keep_days: float = Field(default=0.0, ge=0)
     keep_logits: int = Field(default=20, ge=0)
     prune_every_s: float = Field(default=60.0, gt=0)

@@ -19,6 +19,7 @@ from models.finding import Filter, Place
 from models.held import needed_by
 from models.pruning import Pruned, delete_runs
 from models.records import run_from
+from models.retention import NAMED_MOST, Mine
 from models.sharing import Sharing
 from models.tables import files, runs, used
 from models.tables import library as _library
@@ -106,8 +107,20 @@ class Shelf(Sharing):
             tags = tuple(connection.execute(query).scalars())
         return Kinds(models, tuple(task for task in tasks if task), tags)
 
+    def mine(self, owner: str) -> Mine:
+        """Return how many runs an owner has, and which of them go first."""
+        mine = (_library.c.owner == owner, _library.c.deleted_at.is_(None))
+        count = sa.select(sa.func.count()).select_from(_library)
+        first = sa.select(_library.c.run_id, _library.c.created_at).where(*mine, ~_library.c.starred)
+        first = first.order_by(_library.c.created_at, _library.c.run_id).limit(NAMED_MOST)
+        with self._read() as connection:
+            counts = [
+                connection.execute(count.where(*mine, *more)).scalar_one() for more in ((), (_library.c.starred,))
+            ]
+            return Mine(counts[0], counts[1], tuple((row.run_id, row.created_at) for row in connection.execute(first)))
+
     def star(self, owner: str, ids: Collection[str], on: bool = True) -> int:
-        """Give runs a star, or take it away; return how many there were. What has one is pruned last."""
+        """Give runs a star, or take it away; return how many there were. What has one is not pruned."""
         return self._set(owner, ids, starred=on)
 
     def rename(self, owner: str, run_id: str, title: str) -> int:

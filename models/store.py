@@ -21,9 +21,10 @@ from models import library, migrating
 from models.blobs import REFERENCE, file_errors
 from models.errors import PlaygroundError
 from models.held import ROOM_BYTES
-from models.index import connect, identity, index_errors
+from models.index import connect, identity, index_errors, is_alone
 from models.pruning import clear_rows, delete_runs
 from models.records import record_of, run_from
+from models.retention import Kept
 from models.settings import Settings
 from models.shelf import Shelf
 from models.tables import causes as _causes
@@ -63,7 +64,9 @@ class Store(Shelf):
         super().__init__(folder)
         self.last: Callable[[], Collection[str]] = tuple  # ids of runs that go last, such as those that are open now
         self._most_bytes = (Settings() if isinstance(source, str) else source).uploads_per_owner_bytes
+        self.kept: Kept | None = None  # what the last look at it found
         self._engine, self._index, self._file_of_index = connect(url, self.data_dir)
+        self.alone = is_alone(url, self.data_dir)
         self._making, self._lost_at = threading.Lock(), 0.0
         try:
             self._make()

@@ -24,6 +24,7 @@ from models.runtime.job import Choose, Job, internal
 from models.runtime.job_view import FINISHED, JobState, JobView
 from models.runtime.line import Line
 from models.runtime.turns import OPEN_MAX
+from models.runtime.unsaved import Unsaved
 from models.settings import Settings
 from models.store import Store
 from models.sweeps.spec import PURPOSE
@@ -59,6 +60,7 @@ class Jobs:
         self._jobs: dict[str, Job] = {}
         self._line = Line(settings, self._attendance.is_gone)
         self._forgotten: set[str] = set()
+        self._unsaved = Unsaved(self._keep, self._guard)
         self._closed = False
         self._threads = [
             threading.Thread(target=target, name=f"jobs-{name}", daemon=True)
@@ -158,6 +160,7 @@ class Jobs:
                         run.owner = new
             self._line.turns.move(old, new, time.monotonic())
             self._attendance.drop(old)
+        self._unsaved.move(old, new)
         self.store.move_owner(old, new)  # what ended in between
 
     def forget(self, owner: str) -> None:
@@ -174,6 +177,7 @@ class Jobs:
             self._attendance.drop(owner)
             self._line.turns.forget(owner)
             self._forgotten.add(owner)
+        self._unsaved.forget(owner)
         self.store.forget(owner)
 
     def is_forgotten(self, owner: str) -> bool:
@@ -194,6 +198,7 @@ class Jobs:
         limit = time.monotonic() + wait_s
         for thread in self._threads[:OPEN_MAX]:
             thread.join(max(0.0, limit - time.monotonic()))
+        self._unsaved.close()
         return not any(thread.is_alive() for thread in self._threads[:OPEN_MAX])
 
     # -- under the guard -------------------------------------------------------------------------------------------
@@ -303,12 +308,7 @@ class Jobs:
     def _add(self, job: Job, index: int, run: Run) -> None:
         """Keep the run of one of a job's requests."""
         self.rates.learn(job.works[index], run)
-        try:
-            self._keep(job, run)
-        except PlaygroundError as error:
-            # the result stays on the page; only keeping it failed
-            log.error("run %s was not stored: %s", run.id, error.message)
-            run.stats["not_stored"] = error.message
+        self._unsaved.keep(job, run)
         with self._guard:
             run.owner = job.owner
             job.runs.append(run)

@@ -8,6 +8,8 @@ import zipfile
 import pytest
 
 from components import library_page, presence, session
+from models import retention
+from models.errors import PlaygroundError
 from models.types import Request
 from tests.components.page_steps import messages, press, said, settle, widget
 from tests.stored import make_run
@@ -264,3 +266,47 @@ def test_a_link_that_was_copied_here_opens_its_page(pages):
     page.query_params["r"] = packed
     page.switch_page(PAGE).run()
     assert page.text_area[0].value == "By link"
+
+
+class TestKept:
+    def open(self, pages):
+        page = pages.open(PAGE)
+        page.session_state["library-kept"] = True
+        page.run()
+        assert not page.exception, page.exception
+        return said(page)
+
+    def test_a_menu_says_what_is_kept_the_limits_and_what_goes_next(self, pages):
+        for number in range(3):
+            save(pages, f"run-{number}", f"A *whale* {number}", at=1_700_000_000.0 + number)
+        pages.store.star(OWNER, ["run-0"])
+        assert "You have" not in said(pages.open(PAGE))  # not before it is opened
+        words = self.open(pages)
+        assert "You have 3 results, 1 with a star." in words
+        assert "At most 2 GB of results in all are kept. The oldest go first. Results with a star stay." in words
+        assert "A *whale* 1 (14 November 2023)" in words
+        assert "A *whale* 0 (" not in words
+
+    def test_after_a_look_it_says_how_many_go_and_names_nobody_else(self, pages):
+        save(pages, "mine", "A whale", at=1000.0)
+        save(pages, "his", "A boat", at=1000.0, owner="somebody-else")
+        limits = retention.Limits(max_bytes=1)
+        pages.store.kept = pages.store.kept_at(limits, 60.0)
+        pages.jobs.settings = pages.jobs.settings.model_copy(update={"keep_bytes": 1})
+        words = self.open(pages)
+        assert "2 results go next, in about" in words
+        assert "s; 1 of them yours." in words
+        assert "somebody-else" not in words
+
+
+def test_a_store_out_of_reach_is_a_sentence_on_the_page(pages, monkeypatch):
+    save(pages, "mine", "A whale")
+
+    def lost(*given, **named):
+        raise PlaygroundError("The run index in the PostgreSQL database “runs” on db cannot be reached (closed).")
+
+    monkeypatch.setattr(pages.store, "kinds", lost)
+    page = pages.open("Home.py")
+    page.switch_page(PAGE).run()
+    assert not page.exception, page.exception
+    assert "cannot be reached" in said(page)

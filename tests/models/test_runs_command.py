@@ -116,3 +116,19 @@ def test_what_cannot_be_done_gets_a_sentence(command, filled, arguments, sentenc
 @pytest.mark.parametrize("words", ['"', "NEAR(", "\ud83d", "* OR", "-- ;"])
 def test_odd_words_find_nothing_and_break_nothing(command, filled, words):
     assert command("runs", "--search", words).returncode == 0
+
+
+def test_what_is_kept_and_what_goes_next_is_told(command, filled):
+    told = command("runs", "kept")
+    assert told.returncode == 0
+    assert "At most 2 GB of results in all are kept. The oldest go first. Results with a star stay." in told.stdout
+    assert "Yours that go first, unless they get a star (runs star ID): aaaaaaaaaaaa, abbbbbbbbbbb" in told.stdout
+    assert "You have 2 results. 3 results take up" in told.stdout
+
+
+def test_a_server_that_is_out_of_reach_is_a_sentence_without_its_password(command, monkeypatch):
+    monkeypatch.setenv("PLAYGROUND_DATABASE_URL", "postgresql://ann:hunter2@127.0.0.1:9/runs")
+    told = command("runs")
+    assert told.returncode != 0
+    assert "database “runs” on 127.0.0.1:9 cannot be reached" in told.stderr
+    assert "hunter2" not in told.stdout + told.stderr

@@ -130,6 +130,43 @@ def test_a_result_that_cannot_be_stored_is_still_shown(world, monkeypatch):
     assert view.runs[0].stats["not_stored"] == "The disk is full."
 
 
+@pytest.mark.parametrize("details", [{"later": True}, {"full": True}])
+def test_a_result_that_finds_the_store_out_of_reach_is_kept_once_it_is_back(world, monkeypatch, details):
+    monkeypatch.setattr(world.jobs._unsaved, "_again_s", 0.01)
+    whole, tried = world.store.save_run, []
+
+    def lost(run):
+        tried.append(run.id)
+        raise PlaygroundError("The run index cannot be reached.", **details)
+
+    monkeypatch.setattr(world.store, "save_run", lost)
+    first = world.finished("ann", world.jobs.submit("ann", [ask("x")]))
+    assert "cannot be reached. It is tried again every few seconds" in first.runs[0].stats["not_stored"]
+    world.finished("ann", world.jobs.submit("ann", [ask("y")]))  # the job before is forgotten by then, the run is not
+    until(lambda: len(tried) > 3)
+    monkeypatch.setattr(world.store, "save_run", whole)
+    until(lambda: len(world.store.runs("ann")) == 2)
+    assert all("not_stored" not in run.stats for run in world.store.runs("ann"))
+    until(lambda: "not_stored" not in first.runs[0].stats)
+
+
+def test_a_result_of_who_wants_to_be_forgotten_is_not_kept_later(world, monkeypatch):
+    monkeypatch.setattr(world.jobs._unsaved, "_again_s", 0.01)
+    whole, tried = world.store.save_run, []
+
+    def lost(run):
+        tried.append(run.id)
+        raise PlaygroundError("The run index cannot be reached.", later=True)
+
+    monkeypatch.setattr(world.store, "save_run", lost)
+    world.finished("ann", world.jobs.submit("ann", [ask("x")]))
+    world.finished("ann", world.jobs.submit("ann", [ask("y")]))
+    world.jobs.forget("ann")
+    monkeypatch.setattr(world.store, "save_run", whole)
+    until(lambda: not world.jobs._unsaved._waiting)
+    assert world.store.runs("ann") == []
+
+
 def test_only_the_last_finished_job_of_an_owner_is_kept(world):
     first = world.jobs.submit("ann", [ask("1")])
     world.finished("ann", first)
