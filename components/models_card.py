@@ -24,7 +24,7 @@ _COLOURS = {"not here": "gray", "came with the app": "green", "on disk": "green"
 
 def draw(session: Session, spec: ModelSpec, stands: Standing, ran: int, room_bytes: int) -> None:
     """Draw the card; `ran` counts the owner's runs of it, `room_bytes` is what models may take of memory."""
-    with st.container(border=True, key=f"card-{spec.id.replace('/', '-')}"):
+    with st.container(border=True, gap="xsmall", key=f"card-{spec.id.replace('/', '-')}"):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.subheader(plain(spec.name), anchor=False)
             place = stands.words.split(" · ", maxsplit=1)[0]
@@ -106,7 +106,7 @@ def _draw_buttons(session: Session, spec: ModelSpec, stands: Standing) -> None:
         return
     if spec.here:
         st.button("Open", icon=":material/open_in_new:", key=f"open-{spec.id}", on_click=_open, args=(session, spec),
-                  type="primary", help="Opens its page with this model chosen.")  # fmt: skip
+                  help="Opens its page with this model chosen.")  # fmt: skip
     elif not stands.elsewhere:
         getting_box.draw_get(spec, "primary")
     if not owners.runs_machine(session.jobs):
@@ -114,7 +114,7 @@ def _draw_buttons(session: Session, spec: ModelSpec, stands: Standing) -> None:
     if stands.loaded is not None:
         st.button("Unload", icon=":material/eject:", key=f"unload-{spec.id}", on_click=models_state.unload,
                   args=(session, spec), help="Frees its memory; the next run loads it again.")  # fmt: skip
-    if spec.here:
+    if spec.here and spec.kept is not None:
         st.button("Verify", icon=":material/verified:", key=f"verify-{spec.id}", on_click=models_state.check,
                   args=(session, spec), help="Compares every file with what was kept.")  # fmt: skip
     if spec.kept is not None and (spec.here or stands.left):

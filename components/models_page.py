@@ -94,7 +94,8 @@ def _draw_filters(session: Session) -> None:
               help="The model and a run fit into memory, and its files onto the disk.")  # fmt: skip
     st.toggle("On this machine", key=field("there").key, persist_state="session")
     if len(kinds["rooms"]) > 1:
-        st.pills("Modality", kinds["rooms"], selection_mode="multi", key=field("rooms").key, persist_state="session",
+        there = [one for one in rooms.every() if one in kinds["rooms"]]
+        st.pills("Modality", there, selection_mode="multi", key=field("rooms").key, persist_state="session",
                  format_func=lambda name: plain(rooms.room(name).title))  # fmt: skip
     for name, label in (("tasks", "Task"), ("nets", "Architecture"), ("licences", "Licence")):
         gone = [one for one in field(name).get() or () if one not in kinds[name]]
@@ -119,13 +120,13 @@ def _draw_bars(session: Session, drawn: tuple[object, ...]) -> None:
         st.rerun(scope="app")
     engine, disk = session.jobs.engine.state(), shutil.disk_usage(_there(session))
     got = sum(spec.weights_bytes() for spec in session.catalog.values() if spec.here and not spec.embedded)
-    with st.container(horizontal=True):
-        st.progress(
-            1.0 - disk.free / disk.total, width=320,
-            text=f"Disk: {size(disk.free)} of {size(disk.total)} free; got models: {size(got)}",
-        )  # fmt: skip
-        room = _room(session)
-        st.progress(
-            min(1.0, engine.used_bytes / room) if room else 0.0, width=320,
-            text=f"Memory: models take {size(engine.used_bytes)} of {size(room)}",
-        )  # fmt: skip
+    room = _room(session)
+    left, right = st.columns(2)
+    left.progress(
+        1.0 - disk.free / disk.total,
+        text=f"Disk: {size(disk.free)} of {size(disk.total)} free; got models: {size(got)}",
+    )
+    right.progress(
+        min(1.0, engine.used_bytes / room) if room else 0.0,
+        text=f"Memory: models take {size(engine.used_bytes)} of {size(room)}",
+    )
