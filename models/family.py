@@ -117,8 +117,9 @@ class Cost:
 class Family(ABC, Generic[P]):
     """Load and run one kind of model. Import torch only inside methods.
 
-    `Params` declares the settings, and is the class that `Family[…]` names; `inputs` declares what it takes, and
-    `seed_shown_if` when the seed acts (see `ParamField`). `tools` maps a tool's name to the method that serves it,
+    `task` is what its models are for in the field's words ("text to speech"), where their entries do not say (the fact
+    `task`). `Params` declares the settings, and is the class that `Family[…]` names; `inputs` declares what it takes,
+    and `seed_shown_if` when the seed acts (see `ParamField`). `tools` maps a tool's name to the method that serves it,
     called with the model, plain JSON and the stored files: data work only, no forward pass. `costs` maps a tool's name
     to the method that forecasts a call with the same arguments as a `Cost`: what takes above a second runs in a process
     that Stop can end; a tool without a forecast is taken to be quick. `studies` maps a short job's name to the method
@@ -137,6 +138,7 @@ class Family(ABC, Generic[P]):
 
     name: ClassVar[str]
     title: ClassVar[str]
+    task: ClassVar[str] = ""
     modality: ClassVar[Modality]
     Params: ClassVar[type[Params]]
     inputs: ClassVar[tuple[InputField, ...]] = (InputField("prompt"),)

@@ -119,6 +119,15 @@ class Shelf(Sharing):
             ]
             return Mine(counts[0], counts[1], tuple((row.run_id, row.created_at) for row in connection.execute(first)))
 
+    def ran(self, owner: str) -> dict[str, int]:
+        """Return how many runs of an owner came to their end, by model."""
+        query = (
+            sa.select(runs.c.model, sa.func.count()).where(runs.c.owner == owner, runs.c.status == "done")
+            .group_by(runs.c.model)
+        )  # fmt: skip
+        with self._read() as connection:
+            return {str(model): int(count) for model, count in connection.execute(query)}
+
     def star(self, owner: str, ids: Collection[str], on: bool = True) -> int:
         """Give runs a star, or take it away; return how many there were. What has one is not pruned."""
         return self._set(owner, ids, starred=on)

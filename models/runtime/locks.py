@@ -55,6 +55,15 @@ def release(handle: IO[str], path: Path) -> None:
     handle.close()
 
 
+def is_held(path: Path) -> bool:
+    """Say whether somebody, in this process or another, holds the lock of a file."""
+    try:
+        with path.open("r+") as handle:
+            return not _locks(handle) and is_at(handle, path)
+    except OSError:
+        return False
+
+
 def sweep(folder: Path, pattern: str) -> int:
     """Remove the files of locks that nobody holds, as of processes that were killed; return how many."""
     count = 0

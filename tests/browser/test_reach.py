@@ -14,7 +14,7 @@ THEIRS = {
     "listitem": "e1o1t1hb4",
     "region": "stFloatingOverlayPortal",
 }
-PAGES = ("", "text?model=text/story-gpt", "text?model=text/story-chat", "image", "audio", "runs")
+PAGES = ("", "text?model=text/story-gpt", "text?model=text/story-chat", "image", "audio", "runs", "models")
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
 

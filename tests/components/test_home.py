@@ -46,7 +46,13 @@ def test_the_first_story_is_seen_whatever_the_text_page_was_set_to(pages):
 def test_every_room_stands_on_home_with_an_example_of_its_first_model(pages):
     page = pages.open("Home.py")
     labels = [link.proto.label for link in page.get("page_link")]
-    assert labels == ["**Text**", "**Text tasks**", "**Image**", "**Audio**"]
+    assert labels == [
+        "**Text**",
+        "**Text tasks**",
+        "**Image**",
+        "**Audio**",
+        "All models: what they take, what is here, what can be got",
+    ]
     captions = [item.value for item in page.caption]
     assert any("was walking in the woods" in text for text in captions)  # what was written, not what it was given
     assert "tune in 6/8, D major" in [text.replace("\\", "") for text in captions]

@@ -37,7 +37,7 @@ def test_it_stands_in_the_navigation_and_on_home(toy, monkeypatch):
 
     monkeypatch.setattr(st, "Page", Page)
     shell.run()
-    assert list(found) == ["Home", "Text", "Text tasks", "Image", "Audio", "Dance", "Drill", "Runs"]
+    assert list(found) == ["Home", "Text", "Text tasks", "Image", "Audio", "Dance", "Drill", "Runs", "Models"]
     assert found["Dance"].is_file()
 
 

@@ -97,6 +97,7 @@ class SpectrogramDiffusion(SoundFamily[SpectrogramParams]):
     name: ClassVar[str] = "spectrogram_diffusion"
     reentrant: ClassVar[bool] = True
     title: ClassVar[str] = "Spectrogram diffusion"
+    task: ClassVar[str] = "text to speech"
     roles: ClassVar[frozenset[str]] = frozenset({SPEAKS})
     Params: ClassVar[type[Params]] = SpectrogramParams
     inputs: ClassVar[tuple[InputField, ...]] = (

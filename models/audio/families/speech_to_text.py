@@ -102,6 +102,7 @@ class SpeechToText(Family[SpeechToTextParams]):
     name: ClassVar[str] = "speech_to_text"
     saves: ClassVar[tuple[str, ...]] = ("txt", "md")
     title: ClassVar[str] = "Speech recognition"
+    task: ClassVar[str] = "speech recognition"
     roles: ClassVar[frozenset[str]] = frozenset({HEARS})
     modality: ClassVar[Modality] = "audio"
     Params: ClassVar[type[Params]] = SpeechToTextParams

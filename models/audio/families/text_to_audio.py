@@ -118,6 +118,7 @@ class TextToAudio(SoundFamily[TextToAudioParams]):
 
     name: ClassVar[str] = "text_to_audio"
     title: ClassVar[str] = "Text to sound and music"
+    task: ClassVar[str] = "text to audio"
     Params: ClassVar[type[Params]] = TextToAudioParams
     inputs: ClassVar[tuple[InputField, ...]] = (
         InputField("prompt", label="Description", help="What it should sound like."),

@@ -135,6 +135,7 @@ class TextToSpeech(SoundFamily[SpeechParams]):
 
     name: ClassVar[str] = "text_to_speech"
     title: ClassVar[str] = "Text to speech"
+    task: ClassVar[str] = "text to speech"
     roles: ClassVar[frozenset[str]] = frozenset({SPEAKS, SPEAKS_ANY})
     Params: ClassVar[type[Params]] = SpeechParams
     inputs: ClassVar[tuple[InputField, ...]] = (

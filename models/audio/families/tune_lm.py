@@ -149,6 +149,7 @@ class TuneLM(SoundFamily[TuneParams]):
     presets: ClassVar[tuple[Preset, ...]] = TUNES
     saves: ClassVar[tuple[str, ...]] = (*SOUND_ENDINGS, *NOTE_ENDINGS)
     title: ClassVar[str] = "Language model of tunes"
+    task: ClassVar[str] = "music generation"
     Params: ClassVar[type[Params]] = TuneParams
     inputs: ClassVar[tuple[InputField, ...]] = (
         InputField("prompt", required=False, label="Opening", help="Notes the tune starts with, in ABC notation, such "

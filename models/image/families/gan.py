@@ -75,6 +75,7 @@ class GAN(Family[GANParams]):
     name: ClassVar[str] = "gan"
     saves: ClassVar[tuple[str, ...]] = ("png",)
     title: ClassVar[str] = "Generative adversarial network"
+    task: ClassVar[str] = "text to image"
     in_short: ClassVar[str] = (
         "Two networks trained against each other: the generator draws, the discriminator tells drawn from real. Draws "
         "in one pass."

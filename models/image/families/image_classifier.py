@@ -75,6 +75,7 @@ class ImageClassifier(Family[ImageClassifierParams]):
     name: ClassVar[str] = "image_classifier"
     saves: ClassVar[tuple[str, ...]] = ("txt", "md")
     title: ClassVar[str] = "Image recognition"
+    task: ClassVar[str] = "image classification"
     in_short: ClassVar[str] = "Learnt to name images; it draws none."
     roles: ClassVar[frozenset[str]] = frozenset({SEES})
     reentrant: ClassVar[bool] = True

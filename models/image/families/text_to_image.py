@@ -160,6 +160,7 @@ class TextToImage(Family[TextToImageParams]):
     name: ClassVar[str] = "text_to_image"
     saves: ClassVar[tuple[str, ...]] = ("png",)
     title: ClassVar[str] = "Text-to-image diffusion"
+    task: ClassVar[str] = "text to image"
     in_short: ClassVar[str] = (
         "Trained to tell the noise in a noisy picture from the picture; it draws by taking noise away, step by step."
     )

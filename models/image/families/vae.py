@@ -103,6 +103,7 @@ class VAE(Family[VAEParams]):
     name: ClassVar[str] = "vae"
     saves: ClassVar[tuple[str, ...]] = ("png",)
     title: ClassVar[str] = "Variational autoencoder"
+    task: ClassVar[str] = "text to image"
     in_short: ClassVar[str] = (
         "Learnt to compress images into a few hundred numbers (a latent) and rebuild them; it draws by decoding a "
         "random latent."

@@ -58,6 +58,7 @@ class CausalLM(Family[CausalLMParams]):
     name: ClassVar[str] = "causal_lm"
     saves: ClassVar[tuple[str, ...]] = ("txt", "md")
     title: ClassVar[str] = "Causal language model"
+    task: ClassVar[str] = "text generation"
     reentrant: ClassVar[bool] = True
     presets: ClassVar[tuple[Preset, ...]] = WRITERS
     together_most: ClassVar[int] = 8

@@ -53,6 +53,7 @@ class Seq2SeqLM(Family[Seq2SeqParams]):
 
     name: ClassVar[str] = "seq2seq_lm"
     title: ClassVar[str] = "Encoder-decoder model"
+    task: ClassVar[str] = "text to text"
     modality: ClassVar[Modality] = "text"
     Params: ClassVar[type[Params]] = Seq2SeqParams
     saves: ClassVar[tuple[str, ...]] = ("txt", "md", subtitles.ENDING)

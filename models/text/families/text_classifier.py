@@ -51,6 +51,7 @@ class TextClassifier(Family[ClassifierParams]):
 
     name: ClassVar[str] = "text_classifier"
     title: ClassVar[str] = "Text classifier"
+    task: ClassVar[str] = "text classification"
     modality: ClassVar[Modality] = "text"
     Params: ClassVar[type[Params]] = ClassifierParams
     studies: ClassVar[Mapping[str, str]] = {REASONS: "explain"}

@@ -46,6 +46,7 @@ class ZeroShotClassifier(Family[ZeroShotParams]):
 
     name: ClassVar[str] = "zero_shot_classifier"
     title: ClassVar[str] = "Zero-shot classifier"
+    task: ClassVar[str] = "zero-shot classification"
     modality: ClassVar[Modality] = "text"
     Params: ClassVar[type[Params]] = ZeroShotParams
     saves: ClassVar[tuple[str, ...]] = ("txt", "md", "csv")

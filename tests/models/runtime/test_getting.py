@@ -187,3 +187,24 @@ def test_an_embedded_model_is_here_and_is_not_removed():
     assert getting.verify(spec) == []
     with pytest.raises(WeightsError, match="came with the app"):
         getting.remove(spec, settings)
+
+
+def test_a_model_that_is_being_got_is_not_removed_and_what_was_left_goes(tmp_path, index):
+    spec, settings = made(tmp_path, index)
+    place = settings.weights_folder() / ".thing-abc"
+    place.mkdir(parents=True)
+    (place / "part").write_bytes(bytes(500))
+    assert getting.left_bytes(spec, settings) == 500
+    assert not getting.is_under_way(spec, settings)
+    path = settings.weights_folder() / ".thing.lock"
+    handle = locks.hold(path, 1)
+    assert getting.is_under_way(spec, settings)
+    with pytest.raises(WeightsError, match="being got just now"):
+        getting.remove(spec, settings)
+    assert place.exists()
+    locks.release(handle, path)
+    path.write_text("an ended process")  # what a killed one leaves holds nothing
+    assert not getting.is_under_way(spec, settings)
+    assert not spec.here
+    assert getting.remove(spec, settings) == 500
+    assert left(settings) == []

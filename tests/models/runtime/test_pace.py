@@ -1,0 +1,40 @@
+"""The rate of a download: measured over the last seconds, nothing before there is enough to measure."""
+
+from models.runtime.getting import Stage
+from models.runtime.pace import WINDOW_S, Pace
+
+
+def test_a_rate_is_said_once_a_second_was_measured():
+    pace = Pace()
+    assert pace.note(10.0, 0) == 0
+    assert pace.note(10.5, 500) == 0
+    assert pace.note(11.0, 1000) == 1000
+
+
+def test_the_last_seconds_count():
+    pace = Pace()
+    for second in range(21):  # ten seconds slow, then fast
+        rate = pace.note(float(second), second * 100 if second <= 10 else 1000 + (second - 10) * 5000)
+    assert rate == 5000
+    assert len(pace._noted) <= WINDOW_S + 2
+
+
+def test_a_line_that_stands_still_comes_to_nought():
+    pace = Pace()
+    pace.note(0.0, 0)
+    pace.note(2.0, 2000)
+    assert [pace.note(2.0 + second, 2000) for second in (1, 20, 40)][-1] == 0
+
+
+def test_a_count_that_begins_again_is_measured_anew():
+    pace = Pace()
+    pace.note(0.0, 0)
+    pace.note(2.0, 9000)
+    assert pace.note(3.0, 100) == 0
+    assert pace.note(4.0, 600) == 500
+
+
+def test_time_left_is_known_by_rate_and_total_alone():
+    assert Stage("download", 100, 300, 50).left_s == 4
+    assert Stage("download", 100, 300).left_s is None
+    assert Stage("check", 0, 0, 50).left_s is None
