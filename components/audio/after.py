@@ -91,7 +91,7 @@ def _listener(catalog: Catalog, takes: list[Output]) -> ModelSpec | None:
     ears = [spec for spec in catalog.values() if HEARS in catalog.family(spec.id).roles]
     if all(word.isdigit() for take in takes for word in take.text.split()):
         return next((spec for spec in ears if spec.embedded), None)
-    return next((spec for spec in ears if "kind" in spec.facts), None)
+    return next((spec for spec in ears if "kind" in spec.facts and spec.here), None)
 
 
 def words_of(text: str) -> list[str]:

@@ -58,9 +58,10 @@ def _draw_after(desk: Desk, run: Run, key: str) -> None:
 
 
 def _voice(desk: Desk) -> ModelSpec | None:
-    """Return a model that can speak any text, if the catalogue has one."""
+    """Return a model that can speak any text, if the catalogue has one: one that is here before one to be got."""
     catalog = desk.session.catalog
-    return next((spec for spec in catalog.values() if SPEAKS_ANY in catalog.family(spec.id).roles), None)
+    found = [spec for spec in catalog.values() if SPEAKS_ANY in catalog.family(spec.id).roles]
+    return min(found, key=lambda spec: not spec.here, default=None)
 
 
 def _speaks(desk: Desk, output: Output) -> bool:

@@ -46,7 +46,8 @@ def in_the_app(folder, script):
     app = AppTest.from_file(ROOT / "Home.py", default_timeout=30).run()
     assert not app.exception, app.exception
     labels = [link.proto.label for link in app.get("page_link")]
-    assert labels == ["**Text**", "**Text tasks**", "**Image**", "**Audio**", "**Dance**", "**Drill**"]
+    rooms = [label for label in labels if label.startswith("**")]  # beside the link to all models
+    assert rooms == ["**Text**", "**Text tasks**", "**Image**", "**Audio**", "**Dance**", "**Drill**"]
     app.switch_page(str(folder / "rooms" / "dance" / script)).run()
     assert not app.exception, app.exception
     return app
@@ -198,7 +199,7 @@ def test_it_takes_what_other_rooms_made(toy, monkeypatch):
     labels = []
     monkeypatch.setattr(result.st, "button", lambda label, **more: labels.append(label))
     result.draw_takes(desks.of(session, rooms.room("text"), "text/story-gpt"), Output("text", 0, "x"), "key")
-    assert labels == ["Dance it"]
+    assert [label for label in labels if label != "Speak"] == ["Dance it"]  # where a voice can be got
 
 
 def test_the_command_line_runs_it(tmp_path):
