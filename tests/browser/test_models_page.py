@@ -29,11 +29,6 @@ def test_a_model_is_got_checked_and_removed(session, own_app, size):
     viewer.button("Verify").click(timeout=240_000)  # a child process imports torch first
     viewer.sees("Checked: every file is what was kept.")
     assert viewer.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    viewer.page.get_by_test_id("stMainBlockContainer").get_by_role("button", name="Open").click()
-    viewer.page.get_by_role("heading", name="Text tasks", level=1).wait_for()
-    viewer.page.go_back()
-    viewer.page.get_by_role("heading", name="Models", level=1).wait_for()
-    viewer.settled()
     viewer.button("Remove").click()
     viewer.button("Remove from disk").click()
     viewer.sees("Thing was removed")
