@@ -31,7 +31,7 @@ def test_a_segment_lists_its_own_models_and_keeps_its_own_prompt(jobs):
     page.run()
     assert {"bert", "both", "electra", "inference"} <= set(model(page).options)
     assert "marian" not in model(page).options
-    assert widget(page, "text_area", FEELINGS).value == "wake me up at seven tomorrow"  # its example
+    assert widget(page, "text_area", FEELINGS).value == "A warm, funny film that stays with you."  # its example
     model(page).set_value("text/electra")
     page.run()
     segment(page).set_value("Translate")
