@@ -26,7 +26,7 @@ def draw(session: Session, spec: ModelSpec, stands: Standing, ran: int, room_byt
     """Draw the card; `ran` counts the owner's runs of it, `room_bytes` is what models may take of memory."""
     with st.container(border=True, gap="xsmall", key=f"card-{spec.id.replace('/', '-')}"):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-            st.subheader(plain(spec.name), anchor=False)
+            st.header(plain(spec.name), anchor=False)
             place = stands.words.split(" · ", maxsplit=1)[0]
             st.markdown(f":{_COLOURS.get(place, 'orange')}-badge[{plain(stands.words)}]", width="content")
         st.markdown(plain(spec.summary))

@@ -72,7 +72,7 @@ def gets(monkeypatch, pages):
 
 def cards(page):
     """Return the names of the models that are shown, in order."""
-    return [item.value.replace("\\", "") for item in page.subheader]
+    return [item.value.replace("\\", "") for item in page.header]
 
 
 def keys(page):
