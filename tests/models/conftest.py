@@ -5,6 +5,7 @@ import psycopg
 import pytest
 
 from models.__main__ import main
+from models.migrating import HEAD
 from models.store import Store
 from tests.postgres import Server
 
@@ -54,7 +55,7 @@ class Databases:
                 kept = {"alembic_version", "playground_schema"}
                 names = ", ".join(table for table, _ in rows if table not in kept)
                 connection.execute(f"TRUNCATE {names} RESTART IDENTITY")
-                connection.execute("UPDATE alembic_version SET version_num = 'library'")
+                connection.execute("UPDATE alembic_version SET version_num = %s", (HEAD,))
             return sorted(rows)
 
     def take_back(self):

@@ -69,7 +69,7 @@ def ask(inputs, **params):
 
 def settings_of(fields):
     """Yield full sets of values: every task, and the settings on which an input may hang at several values."""
-    axes = {item.name: item.choices if item.name == "task" else SHARES.get(item.name, ()) for item in fields}
+    axes = {item.name: item.choices if item.name in ("task", "by") else SHARES.get(item.name, ()) for item in fields}
     names = [name for name, values in axes.items() if values]
     for chosen in product(*(axes[name] for name in names)):
         yield {**{item.name: item.default for item in fields}, **dict(zip(names, chosen, strict=True))}
@@ -80,7 +80,9 @@ def by_name_and_task(family, fields, values):
     task = values.get("task", "")
     whole = ("audio",) if task or any(item.name == "prompt" for item in family.inputs) else ("audio", "image")
     names = {*PICTURES.get(task, ()), *(item.name for item in family.inputs if item.type in whole)}
-    if task not in ("reconstruct", "interpolate"):
+    if values.get("by") == "column":
+        names |= {"table", "column", "label_column"}
+    elif task not in ("reconstruct", "interpolate"):
         names.add("prompt")
         if values.get("prompt_mix") and "prompt_mix" in in_effect(fields, values):
             names.add("prompt_to")

@@ -65,7 +65,7 @@ def test_a_new_index_has_the_tables_that_the_code_knows(url, opened):
 
 def as_before_migrations(store):
     with store._write() as connection:
-        for name in ("library", "tags", "library_vectors", "alembic_version"):
+        for name in ("library", "tags", "library_vectors", "shares", "alembic_version"):
             connection.exec_driver_sql(f"DROP TABLE {name}")
         connection.exec_driver_sql("UPDATE playground_schema SET version = 1")
 
