@@ -29,7 +29,7 @@ def test_what_is_shared_is_read_by_somebody_else_until_it_is_revoked(session):
     viewer.run()
     made = viewer.done()
     link = share(viewer)
-    assert viewer.page.get_by_role("dialog").get_by_role("img", name="QR code of the link").is_visible()
+    viewer.page.get_by_role("dialog").get_by_role("img", name="QR code of the link").wait_for()
     assert faults(viewer) == []
 
     reader.page.goto(link)
