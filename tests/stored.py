@@ -87,3 +87,13 @@ def make_old(folder, *runs, but=""):
         if but:
             connection.execute(f"DROP TABLE {but}")
     return folder / "runs.sqlite"
+
+
+def said_together(processes):
+    """Let processes that wait after "ready" go on at one moment, and return what each said: stdout and stderr."""
+    for process in processes:
+        assert process.stdout.readline() == b"ready\n"
+    for process in processes:
+        process.stdin.write(b"x")
+        process.stdin.flush()
+    return [process.communicate(timeout=60) for process in processes]

@@ -16,7 +16,7 @@ from models.finding import Filter
 from models.store import Store
 from models.types import Request
 from tests.fresh import run_fresh
-from tests.stored import ROOT, ids, kept_run, make_old, make_run
+from tests.stored import ROOT, ids, kept_run, make_old, make_run, said_together
 
 
 def listed(file, what="table"):
@@ -176,12 +176,7 @@ print(len(store.runs(limit=1000)), flush=True)
 """
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     processes = [subprocess.Popen([sys.executable, "-c", code, tmp_path], cwd=ROOT, **pipes) for _ in range(2)]
-    for process in processes:
-        assert process.stdout.readline() == b"ready\n"
-    for process in processes:
-        process.stdin.write(b"x")
-        process.stdin.flush()
-    said = [process.communicate(timeout=60) for process in processes]
+    said = said_together(processes)
     assert [out for out, _ in said] == [b"300\n"] * 2, said
     assert len(migrating.copies(file)) == 1
     assert opened(tmp_path).count("ann", Filter(), 1000) == 300

@@ -20,7 +20,7 @@ from models.finding import Filter
 from models.store import Store
 from models.types import Request
 from tests.postgres import Server
-from tests.stored import HOUR, ROOT, age, files, ids, kept_run, make_run
+from tests.stored import HOUR, ROOT, age, files, ids, kept_run, make_run, said_together
 
 
 @pytest.fixture
@@ -109,12 +109,7 @@ print(len(Store(sys.argv[1], sys.argv[2]).runs(limit=1000)), flush=True)
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     command = [sys.executable, "-c", code, url]
     processes = [subprocess.Popen([*command, tmp_path / name], cwd=ROOT, **pipes) for name in "ab"]
-    for process in processes:
-        assert process.stdout.readline() == b"ready\n"
-    for process in processes:
-        process.stdin.write(b"x")
-        process.stdin.flush()
-    said = [process.communicate(timeout=60) for process in processes]
+    said = said_together(processes)
     assert [out for out, _ in said] == [b"20\n"] * 2, said
     assert opened(url).count("ann", Filter(), 1000) == 20
 

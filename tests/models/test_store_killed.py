@@ -19,22 +19,12 @@ from tests.stored import HOUR, ROOT, age, files
 KILLS = 100
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request):
-    if request.param == "sqlite":
-        yield ""
-        return
-    server = request.getfixturevalue("postgres")
-    name = server.bare()
-    yield server.url(name)
-    server.drop(name)
-
-
-def test_every_finished_run_is_there_and_no_orphan_survives_the_sweep(url, tmp_path):
+@pytest.mark.parametrize("bare", ["sqlite", "postgresql"], indirect=True)
+def test_every_finished_run_is_there_and_no_orphan_survives_the_sweep(bare, tmp_path):
     chance, saved = random.Random(7), []
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.storing", url, tmp_path], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        text=True, bufsize=1,
+        [sys.executable, "-m", "tests.storing", bare, tmp_path], cwd=ROOT, stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, text=True, bufsize=1,
     )  # fmt: skip
     with process:
         for turn in range(KILLS):
@@ -50,7 +40,7 @@ def test_every_finished_run_is_there_and_no_orphan_survives_the_sweep(url, tmp_p
                 saved.append(line[1])
         process.stdin.close()
     assert len(saved) > KILLS
-    store = Store(url, tmp_path)
+    store = Store(bare, tmp_path)
     there = {run.id: run for run in store.runs("ann", limit=10_000, load=True)}  # each file is what its hash says
     assert set(saved) <= set(there)
     assert len(there) <= len(saved) + KILLS
