@@ -32,7 +32,8 @@ def answer(jobs: Any, asked: dict[str, Any]) -> dict[str, Any]:
          "seconds": run.stats.get("seconds", 0.0)} for run in view.runs
     ]  # fmt: skip
     state = jobs.engine.state()
-    return {"runs": runs, "fresh": state.pid != before, "budget_bytes": state.budget_bytes, "death": state.last_death}
+    return {"runs": runs, "fresh": state.pid != before, "budget_bytes": state.budget_bytes, "death": state.last_death,
+            "loaded": [one["model"] for one in state.loaded]}  # fmt: skip
 
 
 def serve() -> None:

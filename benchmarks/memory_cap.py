@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -81,23 +81,30 @@ def kills(group: Path) -> int:
     return 0
 
 
-def plain_run(catalog: Catalog, model: str, sound: str, seed: int, **params: Any) -> dict[str, Any]:
-    """Return a request at default settings, with one of the model's examples as its prompt."""
+def plain_run(catalog: Catalog, model: str, files: Mapping[str, str], seed: int, **params: Any) -> dict[str, Any]:
+    """Return a request at default settings, with an example as its prompt and, of `files`, what it needs."""
     spec, family = catalog[model], catalog.family(model)
     inputs = {}
     for item in family.inputs:
         if item.name == "prompt" and (item.required or spec.examples):
             inputs["prompt"] = random.Random(seed).choice(spec.examples or ("4 0 7",))
-        if item.type == "audio" and item.required:
-            inputs[item.name] = sound
+        if item.type in files and item.required:
+            inputs[item.name] = files[item.type]
     return {"model": model, "inputs": inputs, "params": params, "seed": seed}
 
 
-def plan(catalog: Catalog, sound: str, runs: int, each: int) -> list[tuple[str, dict[str, Any]]]:
+def stored(folder: Path) -> dict[str, str]:
+    """Store an example of each type of file; return their references by type."""
+    blobs, examples = Blobs(folder), ROOT / "components/examples"
+    names = {"audio": "audio-digit-recogniser-input.wav", "image": "image-emoji-gan.png"}
+    return {kind: blobs.put_bytes((examples / name).read_bytes()) for kind, name in names.items()}
+
+
+def plan(catalog: Catalog, files: Mapping[str, str], runs: int, each: int) -> list[tuple[str, dict[str, Any]]]:
     """Return what is asked for: the kind, and a job."""
     chance = random.Random(7)
     models = [spec.id for spec in catalog.values() if spec.embedded]
-    asked = [("default run", {"requests": [plain_run(catalog, chance.choice(models), sound, seed)]})
+    asked = [("default run", {"requests": [plain_run(catalog, chance.choice(models), files, seed)]})
              for seed in range(runs)]  # fmt: skip
     more: list[tuple[str, dict[str, Any]]] = []
     for seed in range(each):
@@ -105,17 +112,17 @@ def plan(catalog: Catalog, sound: str, runs: int, each: int) -> list[tuple[str, 
             names = {item.name: item for item in catalog.family(model).fields(catalog[model])}
             many = names.get("num_images") or names.get("num_variants")
             if many is not None and many.le and not (many.name == "num_variants" and seed % 2):
-                batch = plain_run(catalog, model, sound, seed, **{many.name: int(many.le)})
+                batch = plain_run(catalog, model, files, seed, **{many.name: int(many.le)})
                 more.append((f"batch of {int(many.le)}", {"requests": [batch]}))
             if "words" in catalog.family(model).studies:
-                study = {**plain_run(catalog, model, sound, seed), "study": "words"}
+                study = {**plain_run(catalog, model, files, seed), "study": "words"}
                 more.append(("word lens", {"requests": [study], "purpose": "study"}))
             if "variation_strength" in names:
-                steps = [plain_run(catalog, model, sound, seed, variation_strength=at / 7, variation_seed=99)
+                steps = [plain_run(catalog, model, files, seed, variation_strength=at / 7, variation_seed=99)
                          for at in range(8)]  # fmt: skip
                 more.append(("walk of 8", {"requests": steps, "purpose": "walk"}))
         texts = [one for one in models if catalog.family(one).name == "causal_lm"]
-        beside = [{**plain_run(catalog, texts[0], sound, seed), "model": one} for one in texts]
+        beside = [{**plain_run(catalog, texts[0], files, seed), "model": one} for one in texts]
         more.append((f"{len(texts)} side by side", {"requests": beside, "purpose": "side by side"}))
     chance.shuffle(more)
     return asked + more
@@ -134,31 +141,30 @@ def main() -> None:
     said: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as name, cgroup(options.megabytes * 1_000_000) as group:
         folder = Path(name)
-        recording = (ROOT / "components/examples/audio-digit-recogniser-input.wav").read_bytes()
-        sound = Blobs(folder).put_bytes(recording)
+        files = stored(folder)
         asks, answers = folder / "asks", folder / "answers"
         os.mkfifo(asks)
         answers.touch()
         # the shell moves itself into the cgroup, then becomes the app
         command = ["sh", "-c", f'echo $$ > "{group}/cgroup.procs" && exec "$@"', "capped",
                    sys.executable, "-m", "benchmarks.capped_app"]  # fmt: skip
-        files = {capped_app.ASKS: str(asks), capped_app.ANSWERS: str(answers)}
-        with running_app(folder, command=command, **files) as (port, app), answers.open() as reader:
+        pipes = {capped_app.ASKS: str(asks), capped_app.ANSWERS: str(answers)}
+        with running_app(folder, command=command, **pipes) as (port, app), answers.open() as reader:
             worker_of(app)
             with asks.open("w") as pipe:
-                _ask(catalog, options, pipe, reader, sound, port, group, app, tally, said)
+                _ask(catalog, options, pipe, reader, files, port, group, app, tally, said)
             killed = kills(group)
             log = (folder / "worker.log").read_text(errors="replace") if (folder / "worker.log").exists() else ""
     _print(options.megabytes, tally, said, killed, log.count("CRITICAL"))
 
 
 def _ask(
-    catalog: Catalog, options: argparse.Namespace, pipe: Any, reader: Any, sound: str, port: int, group: Path,
-    app: psutil.Process, tally: dict[str, Counter[str]], said: Counter[str],
+    catalog: Catalog, options: argparse.Namespace, pipe: Any, reader: Any, files: Mapping[str, str], port: int,
+    group: Path, app: psutil.Process, tally: dict[str, Counter[str]], said: Counter[str],
 ) -> None:  # fmt: skip
     begun = told = time.monotonic()
     pages = stops(each=False)
-    for number, (kind, job) in enumerate(plan(catalog, sound, options.runs, options.each)):
+    for number, (kind, job) in enumerate(plan(catalog, files, options.runs, options.each)):
         if time.monotonic() - begun > 60 * options.minutes:
             print(f"(out of time after {number} jobs)")
             return
