@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from models.types import ASIDE, Run
+from models.types import ASIDE, Output, Run
 
 Takes = Literal["output", "pair", "run", "judged"]
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -98,8 +98,12 @@ def _peak(run: Run) -> float | None:
 
 
 def _bytes(run: Run) -> float | None:
-    """Return the size of the results' files in kB: `models.measuring` notes each as `file_bytes` in its `meta`."""
-    sizes = [float(one.meta["file_bytes"]) for one in run.outputs if one.kind not in ASIDE and "file_bytes" in one.meta]
+    """Return the size of the results' files in kB: `models.measuring` notes each as `file_bytes` in its `meta`.
+
+    What is plain text has no file to speak of: its size would say again how many characters it has.
+    """
+    files = [one for one in run.outputs if one.kind not in ASIDE and one.media_type != Output.media_type]
+    sizes = [float(one.meta["file_bytes"]) for one in files if "file_bytes" in one.meta]
     return sum(sizes) / 1e3 if sizes else None
 
 

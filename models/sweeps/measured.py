@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.measuring import Offer, Wanted, applies, asked_of, offers
+from models.measuring import Offer, Wanted, applies, asked_of, cheap, offers
 from models.sweeps import noise
 from models.sweeps.cells import Cell, Plan, label, words
 from models.sweeps.noise import Effect
@@ -30,13 +30,20 @@ if TYPE_CHECKING:
 Numbers = Mapping[int, float]  # by the number of the cell that is computed
 Results = Mapping[int, Result]
 SAID_CHARS = 30  # of a value in a sentence
+_LOOKED_AT = 16  # runs, for whether they have a value at all
 
 
 def of_sweep(catalog: Catalog, settings: Settings, plan: Plan, results: Results) -> tuple[Offer, ...]:
     """Return what can be measured of what there is of a sweep."""
     runs = [result.run for result in results.values() if result.run is not None and result.run.status == "done"]
     kinds = {output.kind for run in runs for output in run.outputs}
-    return offers(catalog, settings, {cell.request.model for cell in plan.distinct}, kinds)
+    found = offers(catalog, settings, {cell.request.model for cell in plan.distinct}, kinds)
+    return tuple(one for one in found if one.measure.takes != "run" or any(_has(one, run) for run in runs[:_LOOKED_AT]))
+
+
+def _has(offer: Offer, run: Run) -> bool:
+    """Say whether a run has a value of a measure of runs: a text has no file whose size would tell anything."""
+    return cheap(Wanted(offer, run)) is not None
 
 
 def seed_axis(plan: Plan) -> int | None:

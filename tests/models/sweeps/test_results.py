@@ -13,7 +13,7 @@ from models.errors import BadInput
 from models.runtime.engine import StopSignal
 from models.runtime.sweeping import run
 from models.settings import Settings
-from models.sweeps import results
+from models.sweeps import measured, results
 from models.sweeps.cells import plan
 from models.sweeps.order import middle_first
 from models.sweeps.page import to_html
@@ -177,6 +177,23 @@ def test_a_page_of_few_axes_has_no_tabs_and_no_strip(many):
     assert 'role="tab"' not in page
     assert 'type="range"' not in page
     assert page.count("Not made.") == len(found.cells)
+
+
+def test_a_page_of_one_axis_has_no_empty_headings():
+    page = to_html(CATALOG, planned(("temperature", (0.5, 1.0))), {})
+    assert page.count("<th") == page.count('<th scope="row"') == 2
+    both = to_html(CATALOG, planned(("temperature", (0.5, 1.0)), ("seed", (0, 1))), {})
+    assert both.count('<th scope="col"') == both.count('<th scope="row"') == 2
+
+
+def test_texts_have_no_size_of_a_file_to_measure_and_pictures_have():
+    settings, found = Settings(), planned(("seed", (0, 1)))
+    made = ran(found)
+    names = {one.name for one in measured.of_sweep(CATALOG, settings, found, made)}
+    assert "run_seconds" in names
+    assert "file_kb" not in names
+    made[0].run.outputs[:] = [Output("image", data=b"\x89PNG", media_type="image/png")]
+    assert "file_kb" in {one.name for one in measured.of_sweep(CATALOG, settings, found, made)}
 
 
 def test_the_page_speaks_in_labels_not_in_names_of_fields():
