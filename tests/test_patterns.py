@@ -36,6 +36,7 @@ REASONS = {
     r"[A-Za-z0-9_-]{43}": FIXED,
     r"[^A-Za-z0-9.+-]+": RUNS,
     r"[,;\n]": SIGN,
+    r"([,;:.!?…])": SIGN,
     r"\S+\s*|\s+": RUNS,
     r"[0-9a-f]{32}": FIXED,
     r"[^A-Za-z0-9_-]": OURS,

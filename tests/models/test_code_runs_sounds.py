@@ -1,5 +1,7 @@
 """Scripts of families whose models are fetched from elsewhere, run with tiny random models: sounds, made and heard."""
 
+import os
+
 import pytest
 
 from tests.apart import assert_same, run_apart, written_beside
@@ -11,7 +13,7 @@ from tests.tiny.voice_nets import speak, voice_engine
 MUSIC = {"audioldm": {"negative_prompt": "noise", "guidance_scale": 2.0}, "ace": {"lyrics": "la"},
          "musicgen": {"temperature": 0.9, "top_k": 12, "loudness": "as it came"}}  # fmt: skip
 VOICES = {"voices": {"speaker": "1", "speaking_rate": 1.2}, "speecht5": {"voice_number": 3}, "bark": {},
-          "pocket": {"temperature": 0.5}}  # fmt: skip
+          "pocket": {"temperature": 0.5}, "piper": {"noise_scale": 0.3}}  # fmt: skip
 EARS = {"whisper": {"num_beams": 2}, "english": {"temperature": 1.2}, "moonshine": {"temperature": 1.2}}
 CASES = [(f"audio/{kind}", seed) for seed, kinds in ((3, MUSIC), (5, EARS), (6, VOICES)) for kind in kinds]
 
@@ -20,7 +22,18 @@ pytestmark = pytest.mark.timeout(600)  # one interpreter runs all scripts: minut
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def letters_as_sounds(tmp_path_factory):
+    """Put a program in place of espeak-ng, here and for the scripts, that gives a text back in small letters."""
+    folder = tmp_path_factory.mktemp("bin")
+    (folder / "espeak-ng").write_text("#!/bin/sh\ntr A-Z a-z\n")
+    (folder / "espeak-ng").chmod(0o755)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+        yield
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, letters_as_sounds):
     folder = tmp_path_factory.mktemp("scripts")
     (folder / "audio.wav").write_bytes(recording())
     ears = ear_engine(tmp_path_factory.mktemp("ears"))

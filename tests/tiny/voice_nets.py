@@ -15,7 +15,7 @@ from models.runtime.engine import LocalEngine
 from models.types import Request
 from tests.tiny import tiny_settings
 
-KINDS = ("vits", "voices", "speecht5", "bark", "pocket", "phonon")
+KINDS = ("vits", "voices", "piper", "speecht5", "bark", "pocket", "phonon")
 LETTERS = "abcdefghijklmnopqrstuvwxyz '.,!?"
 ENTRY = """
 id = "audio/{name}"
@@ -64,20 +64,20 @@ def _louder(net: Any, factor: float) -> None:
             weight.data.mul_(factor)
 
 
-def _vits(folder: Path, speakers: int = 1) -> None:
+def _vits(folder: Path, speakers: int = 1, letters_of: str = "_abcdefghijklmnopqrstuvwxyz '", **more: Any) -> None:
     from transformers import VitsConfig, VitsModel, VitsTokenizer
 
     folder.mkdir()
     letters = folder / "letters.json"
-    letters.write_text(json.dumps({letter: at for at, letter in enumerate("_abcdefghijklmnopqrstuvwxyz '")}))
+    letters.write_text(json.dumps({letter: at for at, letter in enumerate(letters_of)}))
     tokenizer = VitsTokenizer(str(letters), pad_token="_", unk_token="_", language="eng", phonemize=False)
     config = VitsConfig(
-        vocab_size=29, hidden_size=16, num_hidden_layers=1, ffn_dim=16, flow_size=16, spectrogram_bins=9,
+        vocab_size=len(letters_of), hidden_size=16, num_hidden_layers=1, ffn_dim=16, flow_size=16, spectrogram_bins=9,
         upsample_initial_channel=16, upsample_rates=[4, 4], upsample_kernel_sizes=[8, 8], resblock_kernel_sizes=[3],
         resblock_dilation_sizes=[[1, 3]], duration_predictor_filter_channels=16, num_speakers=speakers,
         speaker_embedding_size=8 if speakers > 1 else 0, posterior_encoder_num_wavenet_layers=1,
         prior_encoder_num_wavenet_layers=1, prior_encoder_num_flows=2, duration_predictor_num_flows=2,
-        depth_separable_num_layers=1, sampling_rate=8000,
+        depth_separable_num_layers=1, sampling_rate=8000, **more,
     )  # fmt: skip
     VitsModel(config).eval().save_pretrained(folder)
     tokenizer.save_pretrained(folder)
@@ -86,6 +86,10 @@ def _vits(folder: Path, speakers: int = 1) -> None:
 
 def _voices(folder: Path) -> None:
     _vits(folder, speakers=3)
+
+
+def _piper(folder: Path) -> None:
+    _vits(folder, letters_of="_^$ !'abcdefghijklmnopqrstuvwxyzəˈ.", espeak_voice="en-us")
 
 
 def _speecht5(folder: Path) -> None:
@@ -252,5 +256,5 @@ def _phonon(folder: Path) -> None:
     _pocket(folder, phonon=True)
 
 
-MAKERS = {"vits": _vits, "voices": _voices, "speecht5": _speecht5, "bark": _bark, "pocket": _pocket,
+MAKERS = {"vits": _vits, "voices": _voices, "piper": _piper, "speecht5": _speecht5, "bark": _bark, "pocket": _pocket,
           "phonon": _phonon}  # fmt: skip

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from models import outside, plain_text
-from models.audio import loudness, sounds
+from models.audio import loudness, phonemes, sounds
 from models.audio.loudness import Loudness, loudness_field
 from models.audio.sound_family import SPEAKS, SPEAKS_ANY, SoundFamily, with_speakers
 from models.errors import BadInput, BadParam, WeightsError, restore
@@ -176,6 +176,8 @@ class TextToSpeech(SoundFamily[SpeechParams]):
         text = plain_text.check_text(request.inputs.get("prompt", ""))
         if not text.strip():
             raise BadInput("There is nothing to say. Write a sentence.")
+        if _reads_sounds(spec) and (said := phonemes.missing()):
+            raise BadInput(said)
         own = read_rows(request.inputs.get("rows", ""))
         count = len(sentences(text))
         for number, values in own.items():
@@ -184,6 +186,11 @@ class TextToSpeech(SoundFamily[SpeechParams]):
                     f"There are settings for sentence {number + 1}, but only {count} sentences. Remove them (“Reset”)."
                 )
             row_params(self, spec, params, values)
+
+    def warnings(self, spec: ModelSpec, request: Request, params: SpeechParams) -> list[str]:
+        """Say what has to be installed beside the model; see `Family.warnings`."""
+        said = phonemes.missing() if _reads_sounds(spec) else ""
+        return [*super().warnings(spec, request, params), *([said] if said else [])]
 
     def script(self, spec: ModelSpec, request: Request, params: SpeechParams) -> Script:
         """Return a speaking model of transformers, its sentences in turn; see `Family.script`."""
@@ -250,6 +257,11 @@ class TextToSpeech(SoundFamily[SpeechParams]):
                                           *([STOPPED] if stopped and not parts else [])],
         }  # fmt: skip
         yield Final(outputs, stats)
+
+
+def _reads_sounds(spec: ModelSpec) -> bool:
+    """Say whether a voice reads letters of sound, which another program makes."""
+    return spec.facts.get("kind") == "piper"
 
 
 class SentenceCache:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import torch
 
+from models.audio import phonemes
 from models.audio.sampling.music import limit_peak
 from models.seeds import generator, seeded
 from models.watching import Interrupted
@@ -32,11 +33,17 @@ class Voice(ABC):
 
     model_types: ClassVar[tuple[str, ...]]
     settings: ClassVar[tuple[str, ...]]
+    named: ClassVar[str] = ""  # the kind's name where a model type alone does not say it
     parts: dict[str, Any]
     rate: int
 
     def __init__(self, folder: Path, dtype: Any) -> None:
         self.parts = {}
+
+    @classmethod
+    def fits(cls, config: dict[str, Any]) -> bool:
+        """Say whether this is the class for a model's config.json."""
+        return config.get("model_type") in cls.model_types
 
     @classmethod
     @abstractmethod
@@ -56,7 +63,7 @@ class Vits(Voice):
     """VITS and MMS (Kim et al. 2021, Pratap et al. 2023): one pass, chance in rhythm and colour."""
 
     model_types = ("vits",)
-    settings = ("speaker", "speaking_rate", "noise_scale", "noise_scale_duration")
+    settings: ClassVar[tuple[str, ...]] = ("speaker", "speaking_rate", "noise_scale", "noise_scale_duration")
 
     def __init__(self, folder: Path, dtype: Any) -> None:
         from transformers import AutoTokenizer, VitsModel
@@ -72,18 +79,42 @@ class Vits(Voice):
         return {"sample_rate": int(config["sampling_rate"]),
                 "speakers": [str(number) for number in range(count)] if count > 1 else []}  # fmt: skip
 
+    def read(self, text: str) -> Any:
+        """Return the ids of a text (int64, 1 × letters)."""
+        return self.parts["tokenizer"](text, return_tensors="pt")["input_ids"]
+
     def say(self, text: str, seed: int, params: SpeechParams, tick: Callable[[], None]) -> np.ndarray | None:
         """Say a sentence; see `Voice.say`."""
-        model, tokenizer = self.parts["model"], self.parts["tokenizer"]
-        ids = tokenizer(text, return_tensors="pt")
-        if ids["input_ids"].shape[1] < 2:
+        model, ids = self.parts["model"], self.read(text)
+        if ids.shape[1] < 2:
             return None
         # the model reads these attributes of its own: one run uses it at a time
         model.noise_scale, model.noise_scale_duration = params.noise_scale, params.noise_scale_duration
         speaker = int(params.speaker) if params.speaker and model.config.num_speakers > 1 else None
         with torch.inference_mode(), seeded(seed):
-            wave = model(**ids, speaker_id=speaker, speaking_rate=params.speaking_rate).waveform[0]
+            wave = model(ids, speaker_id=speaker, speaking_rate=params.speaking_rate).waveform[0]
         return limit_peak(wave.float().numpy())
+
+
+class Piper(Vits):
+    """Piper's voices (Hansen 2023): VITS over letters of sound, which espeak-ng makes of a text."""
+
+    settings: ClassVar[tuple[str, ...]] = ("speaking_rate", "noise_scale", "noise_scale_duration")
+    named: ClassVar[str] = "piper"
+
+    @classmethod
+    def fits(cls, config: dict[str, Any]) -> bool:
+        """Say whether a VITS names the language in which espeak-ng reads."""
+        return super().fits(config) and isinstance(config.get("espeak_voice"), str)
+
+    def read(self, text: str) -> Any:
+        """Return the ids of a text's sounds as Piper spells them, a blank between two; unknown ones are left out."""
+        ids = self.parts["tokenizer"].get_vocab()
+        sounds = [ids[one] for one in phonemes.of(text, self.parts["model"].config.espeak_voice) if one in ids]
+        if not sounds:
+            return torch.zeros((1, 0), dtype=torch.int64)
+        spelt = [ids["^"], *sounds, ids["$"]]
+        return torch.tensor([[one for sound in spelt for one in (sound, ids["_"])][:-1]])
 
 
 class SpeechT5(Voice):
@@ -236,9 +267,9 @@ class Hibari(Voice):
         """Say a sentence; see `Voice.say`. The seed fixes the noise of breath and hiss."""
         speaker, parts = self.parts["hibari"], []
         chance = np.random.default_rng(seed)
-        for phonemes in speaker.phonemize(text):
+        for clause in speaker.phonemize(text):
             tick()
-            parts.append(speaker.from_ids(speaker.ids(phonemes), params.speaking_rate, chance))
+            parts.append(speaker.from_ids(speaker.ids(clause), params.speaking_rate, chance))
         wave = np.concatenate(parts) if parts else np.zeros(0, np.float32)
         return limit_peak(wave.astype(np.float32)) if len(wave) else None
 
@@ -259,24 +290,27 @@ def _package(folder: Path) -> Any:
     return module
 
 
-KINDS: tuple[type[Voice], ...] = (Vits, SpeechT5, Bark, Latents, Hibari)
+KINDS: tuple[type[Voice], ...] = (Piper, Vits, SpeechT5, Bark, Latents, Hibari)
 
 
 def kind_of(config: dict[str, Any]) -> type[Voice]:
     """Return the class for a model's config.json. Raises `ValueError` for any other model type."""
-    found = config.get("model_type")
     for kind in KINDS:
-        if found in kind.model_types:
+        if kind.fits(config):
             return kind
-    known = ", ".join(name for kind in KINDS for name in kind.model_types)
-    raise ValueError(f"model type {found!r} does not speak; known: {known}")
+    known = ", ".join(dict.fromkeys(name for kind in KINDS for name in kind.model_types))
+    raise ValueError(f"model type {config.get('model_type')!r} does not speak; known: {known}")
 
 
 def describe_folder(folder: Path) -> dict[str, Any]:
     """Return the catalogue's facts. Raises `OSError`, `ValueError`, `KeyError` or `TypeError` for a damaged folder."""
     config = read_config(folder)
     kind = kind_of(config)
-    return {"kind": config["model_type"], "settings": list(kind.settings), **kind.describe(folder, config)}
+    return {
+        "kind": kind.named or config["model_type"],
+        "settings": list(kind.settings),
+        **kind.describe(folder, config),
+    }
 
 
 def read_config(folder: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from models.spec import ModelSpec
     from models.types import Request
 
-_VOICES = {"vits": "Vits", "speecht5": "SpeechT5", "bark": "Bark", "pocket_tts": "Latents",
+_VOICES = {"vits": "Vits", "piper": "Piper", "speecht5": "SpeechT5", "bark": "Bark", "pocket_tts": "Latents",
            "gradium_phonon_tts": "Latents"}  # fmt: skip
 _ALSO = ("speaker", "num_flow_steps")  # what a voice reads although its model may have no choice of it
 

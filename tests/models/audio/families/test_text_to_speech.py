@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from models.audio import phonemes
 from models.audio.families.text_to_speech import SENTENCE_MAX_CHARS, joined, sentences
 from models.errors import BadInput, BadParam, WeightsError
 from models.events import count_words, is_stepping
@@ -15,6 +16,13 @@ from tests.tiny import final_of
 from tests.tiny.voice_nets import KINDS, speak, voice_engine
 
 TEXT = "The cat sat on the mat. It slept!"
+
+
+@pytest.fixture(autouse=True)
+def letters_as_sounds(monkeypatch):
+    """Let each letter be its own sound: espeak-ng is not asked."""
+    monkeypatch.setattr(phonemes, "missing", lambda: "")
+    monkeypatch.setattr(phonemes, "of", lambda text, language: text.lower())
 
 
 @pytest.fixture(scope="module")
@@ -270,3 +278,23 @@ def test_a_joint_goes_from_the_end_of_one_to_the_beginning_of_the_next_without_a
     assert out[-1] == pytest.approx(0.5)
     paused = joined(parts, rate, 0.01)
     assert [paused[999], *paused[1000:1080], paused[1080]] == [1.0, *[0.0] * 80, -1.0]
+
+
+def test_a_piper_voice_spells_as_piper_does(engine):
+    from models.audio.sampling.voices import Piper
+
+    speaker = Piper(engine.catalog["audio/piper"].folder(), "auto")
+    names = {number: letter for letter, number in speaker.parts["tokenizer"].get_vocab().items()}
+    assert "".join(names[one] for one in speaker.read("A cat!")[0].tolist()) == "^_a_ _c_a_t_!_$"
+    assert speaker.read("Ж").shape == (1, 0)  # nothing that it ever learnt
+
+
+def test_what_espeak_is_needed_for_is_told_before_and_at_the_run(engine, monkeypatch):
+    monkeypatch.setattr(phonemes, "missing", lambda: "Install espeak-ng.")
+    request = speak("piper", TEXT)
+    spec = engine.catalog["audio/piper"]
+    family = engine.catalog.family(spec.id)
+    assert family.warnings(spec, request, family.Params()) == ["Install espeak-ng."]
+    with pytest.raises(BadInput, match="Install espeak-ng"):
+        engine.catalog.validate(request)
+    engine.catalog.validate(speak("vits", TEXT))
