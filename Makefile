@@ -83,6 +83,8 @@ examples: setup
 	  --json > components/examples/text-story-lstm.json
 	$(BIN)/python -m models run text/translate-en-fr --prompt "The weather is nice today. Shall we go to the park?" \
 	  --json --full > components/examples/text-translate-en-fr.json
+	$(BIN)/python -m models run text/translate-fr-en --prompt "Il fait beau aujourd'hui. On va au parc ?" \
+	  --json --full > components/examples/text-translate-fr-en.json
 	$(BIN)/python -m models run text/sentiment --prompt "A warm, funny film that stays with you." \
 	  --json --full > components/examples/text-sentiment.json
 	$(BIN)/python -m models run text/intent --prompt "wake me up at seven tomorrow" \

@@ -23,6 +23,7 @@ TEMPLATES = {
     "emoji-diffusion": style_card.CARD, "folk-gpt": sound_cards.TUNES, "folk-lstm": sound_cards.TUNES,
     "digits-diffusion": sound_cards.DIGITS, "digit-recogniser": sound_cards.RECOGNISER,
     "emoji-judge": judge_card.CARD, "translate-en-fr": task_cards.TRANSLATOR,
+    "translate-fr-en": task_cards.TRANSLATOR,
     "intent": task_cards.CLASSIFIER, "sentiment": task_cards.CLASSIFIER,
 }  # fmt: skip
 
