@@ -28,7 +28,11 @@ def test_nothing_wanted_finds_all(catalog):
 def test_each_part_narrows(catalog):
     assert found(catalog, text="SMOLLM2 web") == {CHAT}
     assert found(catalog, text="smollm2 dragon") == set()
-    assert found(catalog, rooms=("text",), tasks=("Translation", "Rewriting")) == {"text/translate-en-fr", "text/translate-fr-en", SMALL}
+    assert found(catalog, rooms=("text",), tasks=("Translation", "Rewriting")) == {
+        "text/translate-en-fr",
+        "text/translate-fr-en",
+        SMALL,
+    }
     assert found(catalog, nets=("GAN",)) == {"image/emoji-gan"}
     assert found(catalog, licences=("MIT",)) >= {"audio/whisper-tiny-en", "image/emoji-diffusion"}
     assert CHAT not in found(catalog, most_bytes=271_999_999)
