@@ -9,7 +9,15 @@ import streamlit as st
 from components import desk as desks
 from components import run_list, shell, state
 from components.audio import after as sound_after
-from components.audio import grid_cells, recording_input, sentence_rows, sound_actions, sound_pair, sound_view
+from components.audio import (
+    dictation,
+    grid_cells,
+    recording_input,
+    sentence_rows,
+    sound_actions,
+    sound_pair,
+    sound_view,
+)
 from components.escape import plain
 from components.modality import Modality, RoomPage, SettingsFile, Showing, Takes, Words
 from components.widgets import charts
@@ -104,6 +112,7 @@ ROOM = Modality(
             "Opens the Audio page with this text; press Run there to hear it.", _speaks, _speak,
         ),
     ),
+    writes=(dictation.WRITES,),
     file=SettingsFile(
         "sound",
         "Drop a sound that was made here, in whatever format it was converted to since: its settings and seed are "
