@@ -40,7 +40,9 @@ def _draw(showing: Showing) -> None:
 
 
 def _draw_heard(showing: Showing) -> None:
-    sound_view.draw_heard(showing.outputs, f"sound-{showing.key}", read=showing.read)
+    timed = any(output.meta.get("words") for output in showing.of("text"))
+    recording = recording_input.own(showing.request) if timed and showing.request is not None else None
+    sound_view.draw_heard(showing.outputs, f"sound-{showing.key}", showing.read, recording)
 
 
 def _draw_tile(output: Output, read: Callable[[Output], bytes], key: str) -> None:
@@ -103,7 +105,7 @@ ROOM = Modality(
     differences={"audio": grid_cells.difference},
     says=_says,
     earlier=_draw_earlier,
-    actions={"audio": sound_actions.draw},
+    actions={"audio": sound_actions.draw, "text": sound_actions.draw_heard},
     after=_draw_after,
     inputs={**recording_input.TYPES, **sentence_rows.TYPES},
     takes=(
