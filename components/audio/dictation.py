@@ -27,8 +27,8 @@ def ear(catalog: Catalog) -> ModelSpec | None:
 def limits(spec: ModelSpec) -> str:
     """Say which languages a model writes down."""
     if languages := spec.facts.get("languages"):
-        return f"It understands {len(languages)} languages. Your recording is not kept."
-    return "It understands English only. Your recording is not kept."
+        return f"Dictation understands {len(languages)} languages. Your recording is not kept."
+    return "Dictation understands English only. Your recording is not kept."
 
 
 def _draw(key: str, take: Callable[[bytes], None]) -> None:

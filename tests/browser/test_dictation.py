@@ -115,7 +115,7 @@ def test_a_chat_box_takes_both_what_is_typed_and_what_is_said(speaker):
     viewer = speaker().open("text", model="text/talker")
     box = viewer.page.get_by_test_id("stChatInputTextArea")
     box.wait_for()
-    viewer.sees("It understands English only.")
+    viewer.sees("Dictation understands English only.")
     box.fill("Tell me")
     viewer.page.get_by_test_id("stChatInputMicButton").click()
     viewer.page.wait_for_timeout(3000)
