@@ -27,6 +27,11 @@ kind = "odd"
 sample_rate = 16000
 """
 SENTENCE = "a small boat sailed over the quiet lake before it was dark"
+FOCUSED = """() => {
+  let one = document.activeElement;
+  while (one.shadowRoot) one = one.shadowRoot.activeElement;
+  return one.textContent;
+}"""
 REAL = ("audio/whisper-tiny-en", "audio/hibari")
 
 
@@ -125,6 +130,28 @@ def test_a_chat_box_takes_both_what_is_typed_and_what_is_said(speaker):
     assert viewer.page.locator("p.said").count() == 0  # no turn was sent
     box.press("Enter")
     until(lambda: viewer.page.locator("p.said").count() == 2)
+
+
+def test_a_press_on_a_word_plays_from_there(speaker, tmp_path):
+    (tmp_path / "hum.wav").write_bytes(sounds.encode(0.3 * np.sin(np.arange(64_000) / 10).astype(np.float32), 16_000))
+    viewer = speaker().open("audio", model="audio/odd-ear")
+    box = viewer.page.get_by_test_id("stFileUploader").filter(has_text="Or upload a file")
+    box.locator("input[type=file]").set_input_files(tmp_path / "hum.wav")
+    viewer.sees("Your recording:")
+    viewer.button("Run").click()
+    word = viewer.page.get_by_role("button", name="some", exact=True)
+    word.wait_for()
+    player = viewer.page.get_by_test_id("stAudio").last
+    word.click()
+    until(lambda: player.evaluate("player => !player.paused && player.currentTime >= 1"))
+    until(lambda: "now" in (word.get_attribute("class") or ""))
+    viewer.page.keyboard.press("ArrowRight")
+    until(lambda: viewer.page.evaluate(FOCUSED) == "sound")
+    viewer.button("Subtitles").click()
+    with viewer.page.expect_download() as file:
+        viewer.button("Download .srt").click()
+    text = file.value.path().read_text("utf-8")
+    assert text.splitlines()[1:3] == ["00:00:00,500 --> 00:00:02,000", "heard some sound"]
 
 
 def command(folder, *words):

@@ -46,4 +46,7 @@ class OddEar(Family):
         loud = float(np.sqrt((samples**2).mean()))
         long = "some" if len(samples) > rate / 2 else "little"
         text = "" if context.stopped() else f"heard {long} {'sound' if loud > 0.001 else 'silence'}"
-        yield Final((plain_text.text_output(text, context.stamp, 0, {}),), {"stopped": context.stopped(), "notes": []})
+        words = [{"label": one, "start_s": 0.5 * at, "end_s": 0.5 * (at + 1)} for at, one in enumerate(text.split(), 1)]
+        meta = {"words": words, "segments": [{"label": text, "start_s": 0.5, "end_s": 2.0}]} if text else {}
+        stats = {"stopped": context.stopped(), "notes": []}
+        yield Final((plain_text.text_output(text, context.stamp, 0, meta),), stats)
