@@ -52,9 +52,15 @@ def joined(before: str, words: str) -> str:
     return before + words if before[-1].isspace() else f"{before} {words}"
 
 
-def settle(session: Session) -> None:
-    """Put what was written into its texts. Called before a page draws any box."""
+def settle(session: Session, box: str = "") -> None:
+    """Put what was written into its texts. Called before a page draws any box.
+
+    What a box with a send button is to hold waits until that is drawn, which its page says by its key, `box`: put into
+    one that is not, it would be lost.
+    """
     for key, going in list(_GOING.get().items()):
+        if going.before is not None and key != box:
+            continue
         view = session.jobs.view(session.owner, going.job)
         if view is not None and not view.finished:
             continue

@@ -244,6 +244,7 @@ def apart(view: JobView) -> bool:
 
 def draw(chat: Chat) -> None:
     """Draw the conversation with all around it."""
+    writers.settle(chat.session, _INPUT.key)
     runs = chat_tools.runs_of(chat.session)
     tree = grow(runs, chat_files.came())
     living = next((view for view in chat.session.jobs.jobs_of(chat.session.owner) if not view.finished), None)

@@ -132,6 +132,22 @@ def test_a_chat_box_takes_both_what_is_typed_and_what_is_said(speaker):
     until(lambda: viewer.page.locator("p.said").count() == 2)
 
 
+def test_what_is_said_to_a_chat_box_waits_for_whoever_looks_elsewhere(speaker):
+    viewer = speaker().open("text", model="text/talker")
+    box = viewer.page.get_by_test_id("stChatInputTextArea")
+    box.fill("Tell me")
+    viewer.page.get_by_test_id("stChatInputMicButton").click()
+    viewer.page.wait_for_timeout(2500)
+    viewer.page.get_by_test_id("stChatInputApproveButton").click()
+    viewer.button("Stop").wait_for()
+    viewer.page.get_by_role("link", name="Image").click()
+    viewer.page.get_by_role("heading", name="Image", exact=True).wait_for()
+    viewer.page.wait_for_timeout(4000)  # it is heard to the end meanwhile
+    viewer.settled()
+    viewer.page.get_by_role("link", name="Text", exact=True).click()
+    until(lambda: box.count() and box.input_value() == "Tell me heard some sound")
+
+
 def test_a_press_on_a_word_plays_from_there(speaker, tmp_path):
     (tmp_path / "hum.wav").write_bytes(sounds.encode(0.3 * np.sin(np.arange(64_000) / 10).astype(np.float32), 16_000))
     viewer = speaker().open("audio", model="audio/odd-ear")
