@@ -67,10 +67,10 @@ def settle(session: Session, box: str = "") -> None:
         _GOING.held().pop(key)
         words, said = _outcome(going, view)
         _said(key).set(said)
-        box = state.at(key, "")
-        before = box.get() if going.before is None else going.before
+        text = state.at(key, "")
+        before = text.get() if going.before is None else going.before
         if words or going.before is not None:
-            box.set(joined(before or "", words) if words else before)
+            text.set(joined(before or "", words) if words else before)
         try:
             session.jobs.store.let_go(session.owner, going.request)  # a job that never began has let nothing go
         except PlaygroundError as error:

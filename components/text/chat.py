@@ -250,7 +250,7 @@ def draw(chat: Chat) -> None:
     living = next((view for view in chat.session.jobs.jobs_of(chat.session.owner) if not view.finished), None)
     talking = living is not None and living.purpose != ASK_ALL and is_chat(living.requests[0])
     _follow(tree, runs, living if talking else None, chat)
-    chat_head.draw(tree, shown(), chat_tools.system_effect(chat.spec))
+    chat_head.draw(chat.session, tree, shown(), chat_tools.system_effect(chat.spec))
     way = chat.way()
     chat_tools.draw_line(
         chat.session, chat.spec, tree, shown(), chat.begin, chat.walk, chat.bring_in, locked=talking,

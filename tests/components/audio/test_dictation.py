@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -192,3 +193,20 @@ def test_a_chat_box_has_a_microphone_and_sends_what_is_typed(ear, pages):
     assert page.chat_input[0].proto.accept_audio
     settle(pages, page.chat_input[0].set_value("Hello").run())
     assert [request.inputs["prompt"] for request in pages.engine.ran] == ["Hello"]
+
+
+def test_a_system_prompt_can_be_said_too(ear, pages):
+    pages.engine.hears = "be brief"
+    page = heard(pages, say(pages.open(STORY, model="text/story-chat")))
+    assert prompt(page, "chat-system") == "be brief"
+
+
+def test_what_a_box_with_a_send_button_waits_for_is_left_to_the_page_that_draws_it(ear, pages):
+    pages.engine.gate.clear()
+    page = say(press(write(pages.open(STORY, model="text/story-gpt"), "Once"), "run"))  # it waits behind the run
+    [going] = page.session_state["writers-going"].values()
+    page.session_state["writers-going"] = {PROMPT: going, "chat-input": replace(going, before="Tell")}
+    pages.engine.gate.set()
+    page = heard(pages, page)
+    assert prompt(page) == "Once 407"
+    assert list(page.session_state["writers-going"]) == ["chat-input"]
