@@ -49,25 +49,28 @@ def draw_error(spec: ModelSpec) -> None:
         st.error(plain(error), icon=":material/cloud_off:")
 
 
-def draw_get(spec: ModelSpec, kind: Literal["primary", "secondary"] = "primary") -> None:
-    """Draw the button that gets a model, or how far that is; nothing for one that cannot be got."""
+def draw_get(spec: ModelSpec, kind: Literal["primary", "secondary"] = "primary", key: str = "") -> None:
+    """Draw the button that gets a model, or how far that is; nothing for one that cannot be got.
+
+    `key` ends the keys of its buttons where a page has several of them.
+    """
     gets = services.gets()
     if gets.stage(spec.id) is not None:
-        st.fragment(_draw_stage, run_every=POLL_S)(spec, gets)
+        st.fragment(_draw_stage, run_every=POLL_S)(spec, gets, key)
     elif spec.weights.package is not None:
         st.button(
             f"Get it ({size(spec.weights.download_bytes or 0)})", type=kind, icon=":material/download:",
-            key=f"get-{spec.id}", on_click=gets.start, args=(spec,),
+            key=f"get-{spec.id}{key}", on_click=gets.start, args=(spec,),
         )  # fmt: skip
 
 
-def _draw_stage(spec: ModelSpec, gets: Gets) -> None:
+def _draw_stage(spec: ModelSpec, gets: Gets, key: str) -> None:
     stage = gets.stage(spec.id)
     if stage is None:  # done, or it failed: the page says which
         st.rerun(scope="app")
     words, share = _said(stage)
     st.progress(share, text=plain(words))
-    st.button("Stop", icon=":material/stop:", key=f"stop-get-{spec.id}", on_click=gets.stop, args=(spec.id,))
+    st.button("Stop", icon=":material/stop:", key=f"stop-get-{spec.id}{key}", on_click=gets.stop, args=(spec.id,))
 
 
 def _said(stage: Stage) -> tuple[str, float]:

@@ -27,7 +27,8 @@ log = logging.getLogger(__name__)
 # what answers, by its place in the declaration, and the answer that leaves its part out
 _ANSWERS: Mapping[str, Callable[..., Any]] = {
     "says": lambda output: output.text, "skips": lambda *given: False, "fits": lambda *given: False,
-    "keeps": lambda *given: False,
+    "keeps": lambda *given: False, "model": lambda catalog: None, "limits": lambda spec: "",
+    "read": lambda outputs: "", "taken": lambda value: None,
 }  # fmt: skip
 # what takes in or gives out what a run rests on: its caller has to hear of it
 _HANDS_OVER = frozenset({"take", "value", "restore", "hold", "recall", "check"})

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from components import params_form, rooms, services, state
+from components import params_form, rooms, state, uploads, writers
 from components.escape import plain
 from components.modality import InputType
 from models.blobs import REFERENCE
-from models.errors import BadInput, PlaygroundError
+from models.errors import PlaygroundError
 from models.family import InputField, acting_inputs, main_text
 from models.plain_text import check_text
 
@@ -154,15 +154,7 @@ def stored_upload(desk: Desk, item: InputField, data: bytes, said: str = "") -> 
 
     It is read in a process of its own. Raises `BadInput` as `take`.
     """
-    kind, session = type_of(desk, item), desk.session
-    if too_large := item.problem(data):
-        raise BadInput(too_large)
-    name = said or item.label.lower() or item.name
-    keep = _in_use(desk)
-    if kind.check is None:
-        return session.jobs.store.take(session.owner, data, keep=keep)
-    with services.decoder().calling(kind.check, data, said=name, name=name) as (_, beside):
-        return session.jobs.store.take(session.owner, data, beside, keep)
+    return uploads.keep(desk.session, type_of(desk, item), item, data, said, _in_use(desk))
 
 
 def _in_use(desk: Desk) -> set[str]:
@@ -259,10 +251,13 @@ def is_own(desk: Desk, reference: str) -> bool:
 
 
 def _draw_text(desk: Desk, item: InputField) -> None:
+    key = text_key(desk, item.name)
     st.text_area(
-        item.label or item.name, key=text_key(desk, item.name), height=80, persist_state="session",
-        help=item.help,
+        item.label or item.name, key=key, height=80, persist_state="session", help=item.help,
+        disabled=writers.is_going(key),
     )  # fmt: skip
+    writers.draw(desk.session, key)
+    writers.draw_told(desk.session, key)
 
 
 def _text(desk: Desk, item: InputField) -> str | None:

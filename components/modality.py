@@ -165,6 +165,31 @@ class Takes:
 
 
 @dataclass(frozen=True)
+class Writes:
+    """Offer to write into the texts of every page, from something that a model of this room turns into words.
+
+    `label`, `icon` and `help` are its button's, `name` begins its keys. `model(catalog)` returns the model that does
+    it, one that is here before one to be got; None where there is none. `limits(spec)` is the sentence that says what
+    it understands. `draw(key, take)` draws the widget, named by `key`, that hands a file to `take(data)`; `item` is the
+    model's input that the file is. `read(outputs)` returns the words, "" for none; `nothing` is then told. `asks` of
+    `st.chat_input` lets a box with a send button take the file too, and `taken(value)` returns it from what was sent.
+    """
+
+    name: str
+    label: str
+    icon: str
+    help: str
+    item: str
+    nothing: str
+    model: Callable[[Catalog], ModelSpec | None]
+    limits: Callable[[ModelSpec], str]
+    draw: Callable[[str, Callable[[bytes], None]], None]
+    read: Callable[[Sequence[Output]], str]
+    taken: Callable[[Any], bytes | None]
+    asks: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class SettingsFile:
     """Say which files of a room carry settings: their name in a sentence, what to tell, endings and size.
 
@@ -267,8 +292,8 @@ class Modality:
     - `jobs` draw jobs by purpose, living and finished; `modes` are further ways to use the page.
     - `welcome(session)` draws a first run with one click on Home, which shows that of the first room that has one.
     - `beside_run(desk, live)` draws what stands beside Run, `below(desk)` what stands below the result.
-    - `inputs` are the types of input whose widgets live here; `takes` what outputs it takes as input; `file` those of
-      its files that settings are read from.
+    - `inputs` are the types of input whose widgets live here; `takes` what outputs it takes as input; `writes` how it
+      writes into the texts of every page; `file` those of its files that settings are read from.
     - `placeholder` and `prompt_px` are the prompt box's; with `own_prompts` each family of the page has a prompt of its
       own, as its words mean nothing to the others.
     - `skips(request, more)` says whether Skip has something to go on with; `more` requests follow in the job.
@@ -295,6 +320,7 @@ class Modality:
     below: Callable[[Desk], None] | None = None
     inputs: Mapping[str, InputType] = field(default_factory=dict)
     takes: tuple[Takes, ...] = ()
+    writes: tuple[Writes, ...] = ()
     file: SettingsFile | None = None
     placeholder: str = ""
     prompt_px: int = 80
@@ -305,7 +331,7 @@ class Modality:
     def __post_init__(self) -> None:
         """Refuse what cannot be a room."""
         _need(self, "id", is_room_name(self.id), ROOM_NAMES)
-        several = {"pages": RoomPage, "looks": Look, "modes": Mode, "takes": Takes}
+        several = {"pages": RoomPage, "looks": Look, "modes": Mode, "takes": Takes, "writes": Writes}
         for name, kind in several.items():
             given = getattr(self, name)
             good = isinstance(given, tuple) and all(type(one).__name__ == kind.__name__ for one in given)

@@ -34,6 +34,7 @@ from components import (
     state,
     sweep_page,
     sweep_state,
+    writers,
 )  # fmt: skip
 from components import desk as desks
 from components import session as sessions
@@ -58,6 +59,7 @@ def show(name: str, script: str = "") -> None:
     """Draw a page of a room: its first, or the one whose script has this name, without the ending."""
     session, room, page = sessions.here(), rooms.room(name), rooms.page(name, script)
     arrival.read(session, room, page)
+    writers.settle(session)
     sitting = quiz_state.standing(session, room.place(page))
     if sitting is not None:  # in place of all that could tell its answers
         quiz_page.draw(session, room.place(page), page, sitting)
@@ -153,12 +155,16 @@ def _draw_prompt(desk: Desk, item: InputField) -> None:
         item.label or item.name.replace("_", " ").capitalize(), key=desk.prompt.key, height=desk.room.prompt_px,
         persist_state="session", placeholder=(desk.segment or desk.room).placeholder,
         help=item.help or "What the model starts from. Markdown and HTML are shown as plain text.",
+        disabled=writers.is_going(desk.prompt.key),
     )  # fmt: skip
-    if desk.spec.examples:
-        st.pills(
-            "Try", desk.spec.examples, key=_example(desk).key, label_visibility="collapsed",
-            format_func=plain, on_change=_take_pill, args=(desk, _example(desk)), wrap=True,
-        )  # fmt: skip
+    with st.container(horizontal=True, vertical_alignment="top", gap="small"):
+        writers.draw(desk.session, desk.prompt.key)
+        if desk.spec.examples:
+            st.pills(
+                "Try", desk.spec.examples, key=_example(desk).key, label_visibility="collapsed",
+                format_func=plain, on_change=_take_pill, args=(desk, _example(desk)), wrap=True,
+            )  # fmt: skip
+    writers.draw_told(desk.session, desk.prompt.key)
     # in a place of its own: what comes and goes above an upload would move it, and the browser drop what it is sending
     with st.container():
         _draw_unseen(desk)

@@ -12,9 +12,11 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from models.amounts import size
+from models.blobs import REFERENCE
 from models.errors import BadInput, PlaygroundError
 from models.pruning import Pruning
 from models.tables import REFERENCES, desks, files, notes, own_files, runs, used
+from models.types import Request
 
 ROOM_BYTES = 20_000_000  # freed on a full disk beside what did not fit
 
@@ -148,6 +150,14 @@ class Holding(Pruning):
         query = sa.select(files.c.owner).where(files.c.owner == owner, files.c.sha256 == self.path(ref).name)
         with self._read() as connection:
             return connection.execute(query).first() is not None
+
+    def let_go(self, owner: str, request: Request) -> None:
+        """Forget a request's uploads that no run and no page of their owner needs, and files that nobody else does."""
+        names = {self.path(value).name for value in request.inputs.values() if REFERENCE.fullmatch(value)}
+        with self._write() as connection:
+            names -= needed_by(connection, owner)
+            connection.execute(files.delete().where(files.c.owner == owner, files.c.sha256.in_(names)))
+        self._unlink(names)
 
     def _give_up(self, owner: str, new: set[str], more: int, keep: Collection[str]) -> None:
         names, stored = {self.path(ref).name for ref in keep}, list(self._files())

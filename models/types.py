@@ -19,6 +19,7 @@ RunStatus = Literal["done", "stopped", "failed"]
 
 SEED_MAX = 2**32 - 1
 STUDY = "study"  # the purpose of a job that looks into the result of another
+WRITING = "writing"  # the purpose of a job whose words go into a text that somebody writes: none of it is kept
 PARTS_MAX = 200  # inputs of a request, and settings
 NEW_SEED = -1  # where a person writes a seed: draw a new one
 
@@ -46,7 +47,7 @@ class Facts(TypedDict, total=False):
 
     Lengths in tokens, sizes in px, `sample_rate` in Hz, `max_s` in seconds. `settings` are those that the model's call
     honours, `insides` the studies that it has, `words` and `speakers` those that it can say and be,
-    `labels` counts a recogniser's names.
+    `labels` counts a recogniser's names, `word_times` says that it can tell when each word was said.
     `outliers` the word for what it knows, where it can tell what it does not. `task` is what a model of texts was made
     for (`models.text.tasks`), `threshold` the probability below which it does better not to answer, `label_names` what
     it can answer, `several` that more than one of them may hold.
@@ -73,6 +74,7 @@ class Facts(TypedDict, total=False):
     languages: list[str]
     outliers: str
     labels: int
+    word_times: bool
     styles: list[str]
     task: str
     threshold: float

@@ -23,6 +23,8 @@ from models.types import Output, Request, Run
 
 _EFFECTS = state.slot("sound-effects-open", False)  # how the switch was left last
 _EAR = state.slot("sound-ear-open", False)
+_NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_DIGITS = {**{name: str(at) for at, name in enumerate(_NAMES)}, "oh": "0"}
 
 
 def draw(session: Session, run: Run, key: str, again: Callable[[Request], None]) -> None:
@@ -58,21 +60,24 @@ def _draw_effects(jobs: Jobs, run: Run, key: str) -> None:
 def _draw_ear(session: Session, run: Run, key: str) -> None:
     """Draw the switch that has every take heard again, and what was heard."""
     takes = [output for output in run.outputs if _spoken(session.catalog, run, output)]
-    ear = _listener(session.catalog, takes)
-    if not takes or ear is None:
+    ears = _listeners(session.catalog, takes)
+    if not takes or not ears:
         return
+    names = " and ".join(ear.name for ear in ears)
     asked = _toggle(
         "Check with recogniser", _EAR, f"{key}-ear",
-        f"Runs {ear.name} on each take and shows what it understood: a test of intelligibility.",
+        f"Has each take heard by {names}, and shows what was understood: a test of intelligibility.",
     )  # fmt: skip
     if not asked:
         return
     for take in takes:
-        request = Request(model=ear.id, inputs={"audio": f"sha256:{take.sha256}"})
-        heard = studies.study(session, run, request, f"heard-{take.index}")
-        if heard is None:
-            return  # the next take is asked for when this one is done
-        _draw_heard(session.jobs, take, heard, len(takes) > 1, f"{key}-{take.index}")
+        for at, ear in enumerate(ears):
+            request = Request(model=ear.id, inputs={"audio": f"sha256:{take.sha256}"})
+            heard = studies.study(session, run, request, f"heard-{take.index}{f'-{ear.id}' if at else ''}")
+            if heard is None:
+                return  # the next is asked for when this one is done
+            by = ear.name if len(ears) > 1 else ""
+            _draw_heard(session.jobs, take, heard, len(takes) > 1, f"{key}-{take.index}-{at}", by)
 
 
 def _toggle(label: str, last: state.Slot[bool], key: str, told: str) -> bool:
@@ -86,29 +91,38 @@ def _spoken(catalog: Catalog, run: Run, output: Output) -> bool:
     return output.kind == "audio" and bool(output.text) and SPEAKS in catalog.family(run.request.model).roles
 
 
-def _listener(catalog: Catalog, takes: list[Output]) -> ModelSpec | None:
-    """Return a recogniser that knows the words: the one of digits for digits, else one that writes any."""
-    ears = [spec for spec in catalog.values() if HEARS in catalog.family(spec.id).roles]
+def _listeners(catalog: Catalog, takes: list[Output]) -> list[ModelSpec]:
+    """Return the recognisers that know the words, of digits our own first; one for any words comes from elsewhere.
+
+    A recogniser of digits learnt from the same voices as they are made with: outside ears tell what others hear.
+    """
+    found = [spec for spec in catalog.values() if HEARS in catalog.family(spec.id).roles]
+    outside = [spec for spec in found if "kind" in spec.facts and spec.here][:1]
     if all(word.isdigit() for take in takes for word in take.text.split()):
-        return next((spec for spec in ears if spec.embedded), None)
-    return next((spec for spec in ears if "kind" in spec.facts and spec.here), None)
+        return [*[spec for spec in found if spec.embedded][:1], *outside]
+    return outside
 
 
-def words_of(text: str) -> list[str]:
-    """Return what is compared: words in small letters without their marks; a number's digits one by one."""
+def words_of(text: str, digits: bool = False) -> list[str]:
+    """Return what is compared: words in small letters without their marks; a number's digits one by one.
+
+    With `digits` the words for them are digits, too: "four, oh, seven" is 4 0 7.
+    """
     found = re.findall(r"\d|[^\W\d_]+(?:['’][^\W\d_]+)*", text.lower())
-    return [str(one) for one in found]
+    return [_DIGITS.get(str(one), str(one)) if digits else str(one) for one in found]
 
 
-def _draw_heard(jobs: Jobs, take: Output, heard: list[Output], many: bool, key: str) -> None:
+def _draw_heard(jobs: Jobs, take: Output, heard: list[Output], many: bool, key: str, by: str) -> None:
     said = next((output for output in heard if output.kind == "text"), None)
     if said is None:
         return
-    wanted, got = words_of(take.text), words_of(said.text)
+    wanted = words_of(take.text)
+    got = words_of(said.text, digits=all(word.isdigit() for word in wanted))
     name = f"Take {take.index + 1}: asked" if many else "Asked"
+    understood = f"{by} heard" if by else "recognised"
     st.markdown(
-        plain(f"{name} for {' '.join(wanted)}; recognised {' '.join(got) or 'nothing'}: {right(wanted, got)} of "
-              f"{len(wanted)} correct.")
+        plain(f"{name} for {' '.join(wanted)}; {understood} {' '.join(got) or 'nothing'}: {right(wanted, got)} of "
+              f"{len(wanted)} correct{', and nothing else' if wanted == got and by else ''}.")
     )  # fmt: skip
     odds = next((output for output in heard if output.meta.get("what") == "odds"), None)
     if odds is not None:

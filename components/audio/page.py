@@ -9,7 +9,15 @@ import streamlit as st
 from components import desk as desks
 from components import run_list, shell, state
 from components.audio import after as sound_after
-from components.audio import grid_cells, recording_input, sentence_rows, sound_actions, sound_pair, sound_view
+from components.audio import (
+    dictation,
+    grid_cells,
+    recording_input,
+    sentence_rows,
+    sound_actions,
+    sound_pair,
+    sound_view,
+)
 from components.escape import plain
 from components.modality import Modality, RoomPage, SettingsFile, Showing, Takes, Words
 from components.widgets import charts
@@ -32,7 +40,9 @@ def _draw(showing: Showing) -> None:
 
 
 def _draw_heard(showing: Showing) -> None:
-    sound_view.draw_heard(showing.outputs, f"sound-{showing.key}", read=showing.read)
+    timed = any(output.meta.get("words") for output in showing.of("text"))
+    recording = recording_input.own(showing.request) if timed and showing.request is not None else None
+    sound_view.draw_heard(showing.outputs, f"sound-{showing.key}", showing.read, recording)
 
 
 def _draw_tile(output: Output, read: Callable[[Output], bytes], key: str) -> None:
@@ -95,7 +105,7 @@ ROOM = Modality(
     differences={"audio": grid_cells.difference},
     says=_says,
     earlier=_draw_earlier,
-    actions={"audio": sound_actions.draw},
+    actions={"audio": sound_actions.draw, "text": sound_actions.draw_heard},
     after=_draw_after,
     inputs={**recording_input.TYPES, **sentence_rows.TYPES},
     takes=(
@@ -104,6 +114,7 @@ ROOM = Modality(
             "Opens the Audio page with this text; press Run there to hear it.", _speaks, _speak,
         ),
     ),
+    writes=(dictation.WRITES,),
     file=SettingsFile(
         "sound",
         "Drop a sound that was made here, in whatever format it was converted to since: its settings and seed are "

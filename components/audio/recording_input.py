@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from components import inputs
+from components import session as sessions
 from components.example import example_file
 from components.modality import InputType
 from models.audio import sounds, uploads
+from models.blobs import REFERENCE
 from models.errors import PlaygroundError
 from models.family import InputField
+from models.types import Request
 
 if TYPE_CHECKING:
     from components.desk import Desk
@@ -69,6 +72,17 @@ def _draw_example(desk: Desk, item: InputField) -> None:
 def _show(desk: Desk, ref: str) -> None:
     """Draw an upload to be listened to."""
     st.audio(desk.session.jobs.store.get_bytes(ref))
+
+
+def own(request: Request) -> bytes | None:
+    """Return the recording of a request where it is whose page this is, and still here; else None."""
+    here, ref = sessions.here(), request.inputs.get("audio", "")
+    if not REFERENCE.fullmatch(ref) or not here.jobs.store.owns(here.owner, ref):
+        return None
+    try:
+        return here.jobs.store.get_bytes(ref)
+    except PlaygroundError:  # it was cleared
+        return None
 
 
 TYPES = {"audio": InputType(inputs.kept_ref, inputs.restore_ref, draw, uploads.check, shown=_show)}

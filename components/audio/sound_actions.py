@@ -9,9 +9,11 @@ import streamlit as st
 
 from components import services
 from components.modality import Act
-from models.audio import sounds, written
+from models.audio import sounds, subtitles, written
 from models.stamps import file_name
 from models.types import Output, Run
+
+_SUBTITLES = {"srt": "application/x-subrip", "vtt": "text/vtt"}
 
 
 def draw(act: Act) -> None:
@@ -33,6 +35,20 @@ def draw(act: Act) -> None:
             st.download_button(
                 "ABC notation", partial(_written, run, output, "abc"), _name(run, output, "text/vnd.abc"),
                 "text/vnd.abc", key=f"abc-{key}", on_click="ignore",
+            )  # fmt: skip
+
+
+def draw_heard(act: Act) -> None:
+    """Draw the downloads of what was heard as subtitles, where it has times."""
+    if not (act.output.meta.get("segments") or act.output.meta.get("words")):
+        return
+    with st.popover("Subtitles", icon=":material/subtitles:", key=f"subtitles-{act.key}"):
+        stem = _name(act.run, act.output, "text/plain").rsplit(".", 1)[0]
+        for ending, media_type in _SUBTITLES.items():
+            written_as = partial(subtitles.write, act.output.meta, ending)
+            st.download_button(
+                f"Download .{ending}", written_as, f"{stem}.{ending}", media_type,
+                key=f"{ending}-{act.key}", icon=":material/download:", on_click="ignore",
             )  # fmt: skip
 
 

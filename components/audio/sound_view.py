@@ -10,7 +10,7 @@ import altair as alt
 import streamlit as st
 
 from components import state
-from components.audio import spectrogram
+from components.audio import spectrogram, word_times
 from components.escape import plain
 from components.widgets import charts, frame_player
 from models.audio import loudness, scores, tunes
@@ -170,10 +170,19 @@ def tune_words(text: str) -> str:
     return f"{kind} in {tune.metre}, {key}"
 
 
-def draw_heard(outputs: Sequence[Output], key: str, read: Read) -> None:
-    """Draw what a recogniser heard: the text, when and how sure, the odds over time, the spectrogram."""
+def draw_heard(outputs: Sequence[Output], key: str, read: Read, recording: bytes | None = None) -> None:
+    """Draw what a recogniser heard: the text, when and how sure, the odds over time, the spectrogram.
+
+    Words that have times stand under a player of the `recording`, where that may be heard.
+    """
     for output in outputs:
         if output.kind != "text":
+            continue
+        if words := output.meta.get("words"):
+            if recording is not None:
+                st.audio(recording)
+            word_times.draw(words, f"{key}-{output.index}-words")
+            _draw_views_heard(outputs, output, key, read)
             continue
         found, strange = output.meta.get("segments", []), output.meta.get("strange", [])
         what = str(output.meta.get("what") or "label")
@@ -189,11 +198,15 @@ def draw_heard(outputs: Sequence[Output], key: str, read: Read) -> None:
                 hide_index=True, column_config={name: st.column_config.NumberColumn(format="%.1f s", width="small")
                                                 for name in ("from", "to")},
             )  # fmt: skip
-        views = {str(view.meta.get("what")): view for view in outputs if view.kind == "view"}
-        if "mel" in views:
-            draw_mel(views["mel"], f"{key}-{output.index}", read)
-        if "odds" in views:
-            charts.draw(odds(json.loads(read(views["odds"]))), f"{key}-odds")
+        _draw_views_heard(outputs, output, key, read)
+
+
+def _draw_views_heard(outputs: Sequence[Output], output: Output, key: str, read: Read) -> None:
+    views = {str(view.meta.get("what")): view for view in outputs if view.kind == "view"}
+    if "mel" in views:
+        draw_mel(views["mel"], f"{key}-{output.index}", read)
+    if "odds" in views:
+        charts.draw(odds(json.loads(read(views["odds"]))), f"{key}-odds")
 
 
 def strange_words(strange: Sequence[dict[str, Any]], what: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from components import arrival, elsewhere, guide, look_closer, owners, params_form, state
+from components import arrival, elsewhere, guide, look_closer, owners, params_form, state, writers
 from components import desk as desks
 from components.desk import Desk
 from components.escape import plain
@@ -78,7 +78,9 @@ class Chat:
 
     def send(self) -> None:
         """Take what was written as the next turn; what is refused comes back into the box."""
-        text = _INPUT.get() or ""
+        text = writers.take_box(self.session, _INPUT.key, _INPUT.get())
+        if text is None:
+            return
         if not self.ask((*self.way(), text)):
             _INPUT.set(text)
 
@@ -242,12 +244,13 @@ def apart(view: JobView) -> bool:
 
 def draw(chat: Chat) -> None:
     """Draw the conversation with all around it."""
+    writers.settle(chat.session, _INPUT.key)
     runs = chat_tools.runs_of(chat.session)
     tree = grow(runs, chat_files.came())
     living = next((view for view in chat.session.jobs.jobs_of(chat.session.owner) if not view.finished), None)
     talking = living is not None and living.purpose != ASK_ALL and is_chat(living.requests[0])
     _follow(tree, runs, living if talking else None, chat)
-    chat_head.draw(tree, shown(), chat_tools.system_effect(chat.spec))
+    chat_head.draw(chat.session, tree, shown(), chat_tools.system_effect(chat.spec))
     way = chat.way()
     chat_tools.draw_line(
         chat.session, chat.spec, tree, shown(), chat.begin, chat.walk, chat.bring_in, locked=talking,
@@ -264,9 +267,11 @@ def draw(chat: Chat) -> None:
         _draw_start(chat, way, living)
     state.draw_notices()
     waits = "An answer is being written …" if living is not None else "Reply …"
+    writers.draw_box_line(chat.session, _INPUT.key)
     st.chat_input(
-        waits if way or living is not None else "Ask for a story …", key=_INPUT.key, disabled=living is not None,
-        on_submit=chat.send,
+        waits if way or living is not None else "Ask for a story …", key=_INPUT.key,
+        disabled=living is not None or writers.is_going(_INPUT.key), on_submit=chat.send,
+        **writers.box_asks(chat.session),
     )  # fmt: skip
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from components import state
+from components import state, writers
 from components.escape import plain
+from components.session import Session
 from components.text.conversation import Tree, Way, opening_of, read
 from models import labels
 
@@ -21,7 +22,7 @@ def gist(text: str) -> str:
     return f": {plain(labels.shorten(words, LINE_CHARS))}" if words else ""
 
 
-def draw(tree: Tree, way: Way, effect: str = "") -> None:
+def draw(session: Session, tree: Tree, way: Way, effect: str = "") -> None:
     """Draw both boxes, and say where the conversation on show was made with others.
 
     `effect` is what a system prompt was measured to do to this model.
@@ -34,8 +35,10 @@ def draw(tree: Tree, way: Way, effect: str = "") -> None:
     with st.expander(title, icon=":material/rule:", key="chat-system-fold"):
         st.text_area(
             "System prompt", key=SYSTEM.key, height=80, persist_state="session", label_visibility="collapsed",
-            placeholder="For example: Keep every story short.",
+            placeholder="For example: Keep every story short.", disabled=writers.is_going(SYSTEM.key),
         )  # fmt: skip
+        writers.draw(session, SYSTEM.key)
+        writers.draw_told(session, SYSTEM.key)
         st.caption("The model reads this before the conversation, every time. Changes apply from the next answer.")
         if effect:
             st.caption(f":material/info: {plain(effect)}")

@@ -17,7 +17,7 @@ from models.runtime.forecasts import Work
 from models.runtime.job_view import JobState, JobView
 from models.runtime.turns import Open, Waiting
 from models.sweeps.spec import PURPOSE
-from models.types import Request, Run, RunStatus
+from models.types import STUDY, WRITING, Request, Run, RunStatus
 
 log = logging.getLogger(__name__)
 MOST_AT_ONCE = 64  # requests that are looked at for such as may be made together
@@ -60,6 +60,22 @@ class Job:
     choose: Choose | None = None  # sorts what is left before each
     made: set[int] = field(default_factory=set)  # indices of the requests that have a run
     not_for: set[str] = field(default_factory=set)  # jobs that do not fit beside the request at hand
+
+    @property
+    def leaves_nothing(self) -> bool:
+        """Say whether no run of it is stored: what was said to be written down is no result, nor is what was forgotten.
+
+        Words that are written into a prompt come back as that of the run that is then made.
+        """
+        return self.forgotten or self.purpose == WRITING
+
+    @property
+    def place_of(self) -> tuple[str, str]:
+        """Return whose last finished job it is, and of what kind: one of another kind does not take its place.
+
+        A study looks into the result of a generation, and what is written goes before one.
+        """
+        return self.owner, self.purpose if self.purpose in (STUDY, WRITING) else ""
 
     def turn_to(self, index: int, now: float) -> None:
         """Make a request the one at hand, `now` in UTC seconds: what was told of another one does not count."""

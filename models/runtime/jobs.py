@@ -28,7 +28,7 @@ from models.runtime.unsaved import Unsaved
 from models.settings import Settings
 from models.store import Store
 from models.sweeps.spec import PURPOSE
-from models.types import STUDY, Request, Run
+from models.types import WRITING, Request, Run
 
 log = logging.getLogger(__name__)
 
@@ -132,9 +132,10 @@ class Jobs:
             return self._view(job) if job is not None and job.owner == owner else None
 
     def jobs_of(self, owner: str) -> list[JobView]:
-        """Return an owner's jobs, oldest first: those under way, and the last finished generation and study."""
+        """Return an owner's jobs, oldest first, but those that write: under way, last finished generation and study."""
         with self._guard:
-            return [self._view(job) for job in self._jobs.values() if job.owner == owner]
+            jobs = [job for job in self._jobs.values() if job.owner == owner and job.purpose != WRITING]
+            return [self._view(job) for job in jobs]
 
     def open_runs(self) -> set[str]:
         """Return the ids of the runs of all jobs that are under way or the last of their owner."""
@@ -215,11 +216,8 @@ class Jobs:
     def _finish(self, job: Job, state: JobState) -> None:
         job.state, job.finished_at, job.preview = state, time.time(), None
         job.version += 1
-        # a study looks into the result of a generation: neither takes the other's place
-        older = [
-            one for one in self._jobs.values() if one.owner == job.owner and one.state in FINISHED and one is not job
-            and (one.purpose == STUDY) == (job.purpose == STUDY)
-        ]  # fmt: skip
+        ended = [one for one in self._jobs.values() if one.state in FINISHED and one is not job]
+        older = [one for one in ended if one.place_of == job.place_of]
         for one in older:
             del self._jobs[one.id]
 
@@ -333,7 +331,8 @@ class Jobs:
 
     def _keep(self, job: Job, run: Run) -> None:
         """Store a run as that of whom its job is by then; who was forgotten meanwhile leaves nothing."""
-        if job.forgotten:
+        if job.leaves_nothing:
+            self.store.let_go(job.owner, run.request)
             return
         self.store.save_run(run)
         with self._guard:

@@ -329,7 +329,7 @@ def functions(one):
 
 
 def test_the_guard_names_parts_that_are_there():
-    kinds = (Modality, InputType, modality.Look, modality.Mode, modality.Takes, modality.SettingsFile)
+    kinds = (Modality, InputType, modality.Look, modality.Mode, modality.Takes, modality.Writes, modality.SettingsFile)
     there = {item.name for kind in kinds for item in fields(kind)}
     assert set(guard._ANSWERS) | guard._HANDS_OVER <= there
 

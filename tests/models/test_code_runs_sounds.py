@@ -14,7 +14,8 @@ MUSIC = {"audioldm": {"negative_prompt": "noise", "guidance_scale": 2.0}, "ace":
          "musicgen": {"temperature": 0.9, "top_k": 12, "loudness": "as it came"}}  # fmt: skip
 VOICES = {"voices": {"speaker": "1", "speaking_rate": 1.2}, "speecht5": {"voice_number": 3}, "bark": {},
           "pocket": {"temperature": 0.5}, "piper": {"noise_scale": 0.3}}  # fmt: skip
-EARS = {"whisper": {"num_beams": 2}, "english": {"temperature": 1.2}, "moonshine": {"temperature": 1.2}}
+EARS = {"whisper": {"num_beams": 2, "no_speech_threshold": 1.0}, "moonshine": {"temperature": 1.2},
+        "english": {"temperature": 1.2, "timestamps": "words"}}  # fmt: skip
 CASES = [(f"audio/{kind}", seed) for seed, kinds in ((3, MUSIC), (5, EARS), (6, VOICES)) for kind in kinds]
 
 

@@ -115,3 +115,15 @@ def test_a_store_of_before_knows_its_uploads(tmp_path):
     with pytest.raises(BadInput, match="at most"):
         again.take("ann", upload(2))
     again.close()
+
+
+def test_an_upload_is_let_go_where_nothing_of_its_owner_needs_it(store):
+    ran, held, free, shared = (store.take("ann", upload(number, 10 * KB)) for number in (1, 2, 3, 4))
+    store.save_run(run_with(ran))
+    store.save_desk("ann", Request(model="text/fake", inputs={"image": held}))
+    assert store.take("bob", upload(4, 10 * KB)) == shared
+    for ref in (ran, held, free, shared, "no reference"):
+        store.let_go("ann", Request(model="text/fake", inputs={"image": ref}))
+    assert there(store, ran, held, free, shared) == [True, True, False, True]
+    assert [store.owns("ann", ref) for ref in (ran, held, free, shared)] == [True, True, False, False]
+    assert store.owns("bob", shared)

@@ -6,10 +6,11 @@ Skipped in words where there is no index. What is got is kept for the tests of t
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rapidfuzz.distance import Levenshtein
 
-from models.audio import phonemes
+from models.audio import phonemes, sounds
 from models.blobs import Blobs
 from models.catalog import load_catalog
 from models.errors import WeightsError
@@ -124,3 +125,22 @@ def test_the_recogniser_hears_what_our_own_voice_said(real):
     engine, store = real(model)
     heard = said(engine, model, {"audio": store.put_bytes(DIGITS.read_bytes())})
     assert len(set("2591") & set(heard)) >= 3, heard  # our voice says some of them badly
+
+
+@pytest.mark.timeout(600)
+def test_words_have_their_times_in_a_long_recording_and_noise_has_none(real):
+    model = "audio/whisper-tiny-en"
+    engine, _ = real("audio/hibari")
+    engine, store = real(model)
+    request = Request(model="audio/hibari", inputs={"prompt": SENTENCES.splitlines()[2]}, seed=0)
+    [spoken] = [one for one in final_of(engine, request).outputs if one.kind == "audio"]
+    samples, rate = sounds.read_wav(spoken.data)
+    late = np.concatenate([samples[:, 0], np.zeros(33 * rate, np.float32), samples[:, 0]])
+    heard = Request(model=model, inputs={"audio": store.put_bytes(sounds.encode(late, rate))},
+                    params={"timestamps": "words"})  # fmt: skip
+    words = final_of(engine, heard).outputs[0].meta["words"]
+    boats = [one["start_s"] for one in words if "boat" in one["label"]]
+    assert len(boats) == 2, words
+    assert boats[1] - boats[0] == pytest.approx(33 + len(samples) / rate, abs=0.5)
+    noise = (0.01 * np.random.default_rng(0).normal(size=5 * 16_000)).astype(np.float32)
+    assert said(engine, model, {"audio": store.put_bytes(sounds.encode(noise, 16_000))}) == ""

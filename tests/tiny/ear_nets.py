@@ -91,7 +91,7 @@ def _whisper(folder: Path, many: bool) -> None:
     model.generation_config = GenerationConfig(
         no_timestamps_token_id=ids["<|notimestamps|>"], max_length=24, is_multilingual=many,
         decoder_start_token_id=ids["<|startoftranscript|>"], eos_token_id=ids["<|endoftext|>"],
-        pad_token_id=ids["<|endoftext|>"], bos_token_id=ids["<|endoftext|>"], **words,
+        pad_token_id=ids["<|endoftext|>"], bos_token_id=ids["<|endoftext|>"], alignment_heads=[[0, 0], [0, 1]], **words,
     )  # fmt: skip
     model.save_pretrained(folder)
     WhisperProcessor(WhisperFeatureExtractor(feature_size=8), tokenizer).save_pretrained(folder)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from models import plain_text
-from models.audio import sounds
+from models.audio import sounds, subtitles
 from models.audio.sound_family import HEARS
 from models.errors import BadInput, WeightsError, restore
 from models.events import Event, Final, Preview, Progress
@@ -84,6 +84,16 @@ class SpeechToTextParams(Params):
         json_schema_extra=hint(label="Temperature", neutral=0.0, step=0.05, group="Sampling", live=True),
     )  # fmt: skip
 
+    timestamps: Literal["none", "segments", "words"] = Field(
+        "segments", description="When it was said. Segments: each stretch of speech; words: each word, which takes a "
+                                "little longer.",
+        json_schema_extra=hint(label="Times", group="Reading"),
+    )  # fmt: skip
+    no_speech_threshold: float | None = Field(
+        None, ge=0.0, le=1.0, description="Skips stretches that are silence or noise with at least this probability, "
+                                          "where words would be made up. Higher: skips less; off: nothing.",
+        json_schema_extra=hint(label="Silence threshold", step=0.05, group="Reading"),
+    )  # fmt: skip
     min_confidence: float = Field(
         0.0, ge=0.0, le=0.99, description="Drops labels below this confidence. High: only clear ones; 0: "
                                           "everything.",
@@ -100,7 +110,7 @@ class SpeechToText(Family[SpeechToTextParams]):
     """Run any `AutoModelForCTC`, a Whisper or a Moonshine, with its processor, on a recording."""
 
     name: ClassVar[str] = "speech_to_text"
-    saves: ClassVar[tuple[str, ...]] = ("txt", "md")
+    saves: ClassVar[tuple[str, ...]] = ("txt", "md", *subtitles.ENDINGS)
     title: ClassVar[str] = "Speech recognition"
     task: ClassVar[str] = "speech recognition"
     roles: ClassVar[frozenset[str]] = frozenset({HEARS})
@@ -130,6 +140,8 @@ class SpeechToText(Family[SpeechToTextParams]):
             elif item.name == "language":
                 names = (FOUND_OUT, *spec.facts.get("languages", []))
                 item = limited(replace(item, type="choice", choices=names), choices=names)
+            elif item.name == "timestamps" and not spec.facts.get("word_times"):
+                item = limited(item, choices=("none", "segments"))
             if item.name == "seed" or item.name in honoured:
                 table.append(item)
         return tuple(table)
@@ -181,6 +193,10 @@ class SpeechToText(Family[SpeechToTextParams]):
         if not request.inputs.get("audio", "").startswith("sha256:"):
             raise BadInput("There is no recording. Record one, or upload a file.")
 
+    def save(self, request: Request, output: Output, ending: str) -> bytes:
+        """Return what was heard as subtitles without a word of how they were made, or as text; see `Family.save`."""
+        return subtitles.write(output.meta, ending) if ending in subtitles.ENDINGS else output.data
+
     def script(self, spec: ModelSpec, request: Request, params: SpeechToTextParams) -> Script:
         """Return a recogniser of transformers; see `Family.script`."""
         from models.audio.scripts import speech_to_text
@@ -231,8 +247,9 @@ class SpeechToText(Family[SpeechToTextParams]):
         for _ in follow(work, watch):
             yield Progress("listen", round(100 * watch.share), 100, unit="%")
             yield Preview((Output("text", 0, watch.text),))
-        text, parts = found[0]
-        return text, {"segments": parts}, watch.step, watch.ended
+        heard = found[0]
+        meta = {"segments": heard.segments, **({"words": heard.words} if heard.words else {})}
+        return heard.text, meta, watch.step, watch.ended
 
     def _spell(
         self, params: SpeechToTextParams, loaded: Loaded, context: Context, samples: np.ndarray, rate: int

@@ -20,6 +20,11 @@ _SOUND = (
     "the recording is a file beside this script; the playground reads more kinds of files than the library "
     "soundfile does, and of a stereo recording whose channels cancel each other it takes the louder one."
 )
+_WORDS = (
+    'for segment in out["segments"][0]:',
+    "    for word in words_of(processor.tokenizer, segment):",
+    """        print(word["start_s"], word["end_s"], word["label"])""",
+)
 _TOKENS_PER_S = 6.5  # of speech: Moonshine may repeat itself without end
 
 
@@ -35,6 +40,7 @@ def script(spec: ModelSpec, request: Request, params: SpeechToTextParams, any_la
     if spec.facts.get("kind") in ("whisper", "moonshine"):
         named["SEED"] = request.seed
         carries += ["models.audio.sounds:pieces"] if spec.facts["kind"] == "moonshine" else []
+        carries += ["models.audio.sampling.transcribing:words_of"] if params.timestamps == "words" else []
         libraries.append("from transformers import AutoModelForSpeechSeq2Seq")
         listen = (_whisper if spec.facts["kind"] == "whisper" else _moonshine)(spec, params, any_language)
         load = [f"model = AutoModelForSpeechSeq2Seq.from_pretrained(WEIGHTS, dtype={dtype(spec, above)}).eval()"]
@@ -110,7 +116,9 @@ def _ctc(spec: ModelSpec, params: SpeechToTextParams) -> tuple[list[str], list[s
 
 
 def _whisper(spec: ModelSpec, params: SpeechToTextParams, any_language: str) -> list[str]:
-    words = ""
+    words, silence = "", []
+    if params.no_speech_threshold is not None:
+        silence = [f"        no_speech_threshold={params.no_speech_threshold!r}, logprob_threshold=-1.0,"]
     if spec.facts.get("languages"):
         language = None if params.language == any_language else params.language
         words = f"task={params.task!r}, language={language!r}, "
@@ -122,10 +130,13 @@ def _whisper(spec: ModelSpec, params: SpeechToTextParams, any_language: str) -> 
         "with torch.inference_mode():",
         "    out = model.generate(",
         f"        **given, {words}num_beams={params.num_beams!r}, temperature={params.temperature!r},",
-        "        return_timestamps=True, return_segments=True,",
+        "        return_timestamps=True, return_segments=True,"
+        + (" return_token_timestamps=True," if params.timestamps == "words" else ""),
+        *silence,
         "    )",
         'said = [processor.decode(one["tokens"], skip_special_tokens=True).strip() for one in out["segments"][0]]',
         'text = " ".join(one for one in said if one)',
+        *(_WORDS if params.timestamps == "words" else ()),
     ]
 
 

@@ -176,5 +176,19 @@ def test_words_are_heard_again_by_a_model_that_writes_any(pages):
     assert "8 of 9 correct" in said(page)
 
 
+def test_digits_are_heard_by_our_own_recogniser_and_by_outside_ears(pages):
+    pages.engine.hears = "Four, oh, seven."
+    page = pages.open(PAGE, model="audio/digits-diffusion")
+    widget(page, "text_area", "audio-spectrogram_diffusion-prompt").set_value("4 0 7")
+    page = settle(pages, press(page, "run"))
+    widget(page, "toggle", next(item.key for item in page.toggle if item.key.endswith("-ear"))).set_value(True)
+    page.run()
+    page = settle(pages, settle(pages, page))
+    assert [request.model for request in pages.engine.ran[1:]] == ["audio/digit-recogniser", "audio/tiny-ear"]
+    for name in ("Digit Recogniser", "tiny-ear"):
+        assert f"Asked for 4 0 7; {name} heard 4 0 7: 3 of 3 correct, and nothing else." in said(page)
+
+
 def test_what_is_compared_are_words_and_single_digits():
     assert sound_after.words_of("He said: “It’s 407!”") == ["he", "said", "it’s", "4", "0", "7"]
+    assert sound_after.words_of("Four, oh 7, too.", digits=True) == ["4", "0", "7", "too"]

@@ -4,7 +4,7 @@ import pytest
 
 from models.errors import BadParam, PlaygroundError, QueueFull
 from models.events import Progress
-from models.types import STUDY
+from models.types import STUDY, WRITING, Request
 from tests.fakes import FakeEngine, FakeWords
 from tests.models.runtime.world import World, ask, until
 from tests.stored import kept_run
@@ -183,6 +183,19 @@ def test_a_study_leaves_the_result_that_it_looks_into(world):
     )
     assert [view.id for view in world.jobs.jobs_of("ann")] == [result, other]
     assert study not in (result, other)
+
+
+def test_what_is_written_leaves_nothing_and_is_no_job_of_a_page(world):
+    made = world.finished("ann", world.jobs.submit("ann", [ask("a")])).id
+    ref = world.store.take("ann", b"what was said")
+    request = Request(model=ask("b").model, inputs={"prompt": "b", "said": ref})
+    view = world.finished("ann", world.jobs.submit("ann", [request], WRITING))
+    assert view.runs[0].outputs[0].text == "b word0 word1 word2"
+    assert [one.id for one in world.jobs.jobs_of("ann")] == [made]
+    assert [run.job for run in world.store.runs()] == [made]
+    assert not world.store.path(ref).exists()
+    assert world.finished("ann", world.jobs.submit("ann", [ask("c")])).state == "done"
+    assert world.jobs.view("ann", view.id) is not None  # nor does a run take its place
 
 
 GONE_S, ALONE_S = 3.0, 600.0

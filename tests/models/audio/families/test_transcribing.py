@@ -3,12 +3,14 @@
 import pytest
 
 from models.blobs import Blobs
-from models.errors import BadParam, WeightsError
+from models.errors import BadInput, BadParam, WeightsError
 from models.events import count_words, is_stepping
 from models.family import Context
 from tests.tiny import final_of
 from tests.tiny.audio_nets import recording
 from tests.tiny.ear_nets import KINDS, ear_engine, listen
+
+WHISPER = ("temperature", "num_beams", "timestamps", "no_speech_threshold", "seed")
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +41,8 @@ def test_same_request_same_text_and_chance_only_where_it_is_asked_for(engine, ki
 
 @pytest.mark.parametrize(
     ("kind", "shown"),
-    [("whisper", {"language", "task", "temperature", "num_beams", "seed"}),
-     ("english", {"temperature", "num_beams", "seed"}), ("moonshine", {"temperature", "num_beams", "seed"})],
+    [("whisper", {"language", "task", *WHISPER}), ("english", {*WHISPER}),
+     ("moonshine", {"temperature", "num_beams", "seed"})],
 )  # fmt: skip
 def test_only_what_the_call_honours_is_shown(engine, kind, shown):
     table = names(engine, kind)
@@ -81,6 +83,68 @@ def test_a_recording_longer_than_a_window_is_heard_to_the_end(engine, kind):
     assert events[-1].outputs[0].text == " ".join(one["label"] for one in meta["segments"])
     single = final_of(engine, listen(engine, kind, recording(5.0)))
     assert events[-1].stats["steps"] > single.stats["steps"]
+
+
+@pytest.mark.parametrize("seconds", [5.0, 40.0])
+@pytest.mark.parametrize("kind", ["whisper", "english"])
+def test_every_word_has_its_time_and_the_text_is_the_same(engine, kind, seconds):
+    found = {name: final_of(engine, listen(engine, kind, recording(seconds), timestamps=name)).outputs[0]
+             for name in ("segments", "words")}  # fmt: skip
+    assert found["words"].text == found["segments"].text
+    assert "words" not in found["segments"].meta
+    words = found["words"].meta["words"]
+    assert "".join(one["label"] for one in words) == "".join(found["words"].text.split())
+    assert all(0 <= one["start_s"] <= one["end_s"] <= seconds for one in words)
+    assert [one["start_s"] for one in words] == sorted(one["start_s"] for one in words)
+
+
+def test_a_run_with_word_times_leaves_the_model_as_it_was(engine):
+    final_of(engine, listen(engine, "english", recording(1.0), timestamps="words"))
+    with engine._registry.lease("audio/english") as loaded:
+        assert loaded.parts["model"].config._attn_implementation == "sdpa"
+
+
+def test_words_take_their_times_from_the_end_of_each_token(engine):
+    import torch
+
+    from models.audio.sampling import transcribing
+
+    class Tokenizer:
+        eos_token_id = 100
+
+        def decode(self, tokens, **more):
+            return "".join({1: " small", 2: " bo", 3: "at", 4: "."}[one] for one in tokens)
+
+    segment = {"start": 1.0, "tokens": torch.tensor([150, 1, 2, 3, 4, 170]),
+               "token_timestamps": torch.tensor([1.1, 1.5, 1.7, 1.9, 2.0, 2.2])}  # fmt: skip
+    assert transcribing.words_of(Tokenizer(), segment) == [
+        {"label": "small", "start_s": 1.1, "end_s": 1.5}, {"label": "boat.", "start_s": 1.5, "end_s": 2.0},
+    ]  # fmt: skip
+
+
+def test_what_is_silence_for_sure_enough_is_skipped(engine):
+    texts = [text(engine, "english", 5.0, no_speech_threshold=share) for share in (None, 1.0, 0.0)]
+    assert texts[0] == texts[1] != ""
+    assert texts[2] == ""
+
+
+def test_without_times_there_are_none_and_no_subtitles(engine):
+    request = listen(engine, "english", recording(5.0), timestamps="none")
+    output = final_of(engine, request).outputs[0]
+    assert output.text == text(engine, "english", 5.0)
+    assert output.meta["segments"] == []
+    family = engine.catalog.family("audio/english")
+    with pytest.raises(BadInput, match="no times"):
+        family.save(request, output, "srt")
+
+
+def test_words_are_offered_where_the_weights_tell_which_heads_align(engine):
+    assert names(engine, "whisper")["timestamps"].choices == ("none", "segments", "words")
+    spec = engine.catalog["audio/whisper"]
+    blind = spec.model_copy(update={"facts": {**spec.facts, "word_times": False}})
+    table = {item.name: item for item in engine.catalog.family(spec.id).fields(blind)}
+    assert table["timestamps"].choices == ("none", "segments")
+    assert table["timestamps"].default == "segments"
 
 
 @pytest.mark.parametrize("kind", KINDS)
