@@ -19,6 +19,7 @@
     python -m models runs --search "dragon" --starred
     python -m models runs star RUN_ID
     python -m models get text/smollm2-135m-instruct
+    python -m models add some-model.gguf
 
 `run` prints the text as it comes and, as its last line, one JSON object; `sweep` does so for each value of a setting;
 `sensitivity` moves each setting by a step, alone, and ranks what moved the result most, in units of seed noise;

@@ -84,7 +84,7 @@ def keep(pages, model):
     spec = pages.catalog[model]
     spec.kept.mkdir(parents=True)
     (spec.kept / "net.safetensors").write_bytes(b"weights")
-    getting._write_list(spec, spec.kept)
+    getting.write_list(spec, spec.kept)
     return spec.kept
 
 
