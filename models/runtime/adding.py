@@ -100,11 +100,12 @@ def words(plan: Plan) -> list[str]:
     """Say what a model is and what it takes, before it is added: sentences."""
     spec, found = plan.spec, plan.found
     unpacked = (
-        f"unpacked from {amounts.size(found.bytes)} to {amounts.size(spec.weights.size_bytes or 0)}"
+        f"unpacked from {amounts.size(found.bytes)} to {amounts.size(found.numbers * KEPT_BYTES)}"
         if found.gguf else f"{amounts.size(found.bytes)}, copied"
     )  # fmt: skip
+    count = f"{found.numbers / 1e6:,.1f} million" if found.numbers >= 1e6 else f"{found.numbers:,}"
     said = [
-        f"{spec.name}: {spec.architecture}, {spec.parameters / 1e6:,.1f} million numbers, {unpacked}.",
+        f"{spec.name}: {spec.architecture}, {count} parameters, {unpacked}.",
         f"It takes about {amounts.size(round(plan.total_bytes, -6))} of memory: {amounts.size(plan.load_bytes)} "
         "loaded, the rest for a run.",
     ]  # fmt: skip

@@ -34,6 +34,9 @@ class FakeGets:
     def error(self, model):
         return "" if model in self.stages else self.errors.get(model, "")
 
+    def made(self, key):
+        return ""
+
     def stop(self, model):
         self.stopped.append(model)
         self.stages.pop(model, None)

@@ -46,10 +46,11 @@ def refused(path, said):
 
 
 def test_a_folder_is_told_with_what_is_taken_of_it(folder):
+    (folder / "chat_template.jinja").write_text("{{ messages }}")
     (folder / "README.md").write_text("---\ntags: [a]\nlicense: apache-2.0\n---\n# A net\n")
     found = from_disk.look(folder)
     assert found.numbers == 12  # floats alone
-    assert sorted(found.files) == ["config.json", "model.safetensors", "tokenizer_config.json"]
+    assert sorted(found.files) == ["chat_template.jinja", "config.json", "model.safetensors", "tokenizer_config.json"]
     assert found.bytes == sum((folder / name).stat().st_size for name in found.files)
     assert found.left == ["README.md", "modeling_net.py", "pickled.bin"]
     assert (found.name, found.licence, found.architecture) == (

@@ -73,7 +73,7 @@ def test_a_gguf_file_is_added_runs_and_is_removed(tmp_path, settings):
     plan = plan_of(file, settings)
     assert plan.spec.id == "text/tiny"
     assert plan.total_bytes > plan.load_bytes > 0
-    assert adding.words(plan)[0].startswith("Tiny: llama, 0.0 million numbers, unpacked from")
+    assert adding.words(plan)[0].startswith("Tiny: llama, 39,840 parameters, unpacked from 87 kB to 80 kB")
     told = []
     spec = adding.add(plan, ME, ROOM, settings, told.append)
     assert [stage.name for stage in told][-1] == "convert"
@@ -103,7 +103,7 @@ def test_a_gguf_file_is_added_runs_and_is_removed(tmp_path, settings):
     assert spec.id not in load_catalog(settings)
 
 
-def test_a_folder_is_added_as_it_is_for_its_owner_alone(settings, net):
+def test_a_folder_is_added_as_it_is_for_its_owner_alone(settings, net, at_once):
     (net / "training_args.bin").write_bytes(pickle.dumps("never read"))
     spec = add(net, settings, OTHER)
     assert sorted(path.name for path in spec.kept.iterdir()) == [
