@@ -14,7 +14,7 @@ from models.runtime.getting import Stage
 from models.spec import ModelSpec
 
 POLL_S = 0.5
-WORDS = {"wait": "Another process gets it; waiting.", "download": "Downloading", "check": "Checking it",
+WORDS = {"wait": "Another process gets it; waiting.", "download": "Downloading", "check": "Checking",
          "convert": "Putting it into the form that is loaded: a minute or two", "copy": "Copying"}  # fmt: skip
 
 

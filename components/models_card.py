@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from components import getting_box, models_state, opening, rooms, state
+from components import getting_box, models_state, opening, rooms, services, state
 from components.escape import plain
 from models import choosing, licences
 from models.amounts import size
@@ -42,8 +42,12 @@ def draw(session: Session, spec: ModelSpec, stands: Standing, ran: int, room_byt
             for sentence in models_state.CHECKED.get().get(spec.id, ()):
                 again = "add" if spec.owned else "get"
                 st.error(plain(f"{sentence} Remove it and {again} it again."), icon=":material/heart_broken:")
+            if wrong := services.gets().error(models_state.check_key(session, spec)):
+                st.error(plain(wrong), icon=":material/heart_broken:")
             if models_state.CHECKED.get().get(spec.id) == []:
                 st.success("Checked: every file is what was kept.", icon=":material/check:")
+        if services.gets().stage(models_state.check_key(session, spec)) is not None:
+            getting_box.draw_stage(models_state.check_key(session, spec))
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             _draw_buttons(session, spec, stands)
 

@@ -33,6 +33,7 @@ def show() -> None:
     session = sessions.here()
     st.title("Models", anchor=False)
     disk_box.tell(session)
+    models_state.collect(session)
     state.draw_notices()
     model_picker.draw_problems(session.catalog)
     st.fragment(_draw_bars, run_every=POLL_S)(session, _signature(session))

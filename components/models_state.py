@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -99,12 +100,27 @@ def remove(session: Session, spec: ModelSpec) -> None:
 
 
 def check(session: Session, spec: ModelSpec) -> None:
-    """Check that a model's files are what was kept, as a callback."""
+    """Begin to check that a model's files are what was kept, as a callback: gigabytes would hold the page."""
 
     def look() -> None:
-        CHECKED.held()[spec.id] = getting.verify(spec)
+        CHECKED.held().pop(spec.id, None)
+        services.gets().begin(
+            check_key(session, spec), lambda tell, stopped: json.dumps(getting.verify(spec, tell, stopped)), spec.named
+        )
 
     _try(session, spec, look)
+
+
+def check_key(session: Session, spec: ModelSpec) -> str:
+    """Return under which key a check of this owner's is known."""
+    return f"check {session.owner} {spec.id}"
+
+
+def collect(session: Session) -> None:
+    """Take over what checks that came to their end have said."""
+    for spec in session.catalog.values():
+        if spec.kept is not None and (said := services.gets().made(check_key(session, spec))):
+            CHECKED.held()[spec.id] = json.loads(said)
 
 
 def _unload(session: Session, spec: ModelSpec) -> None:

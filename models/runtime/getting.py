@@ -136,8 +136,11 @@ def _lock_of(spec: ModelSpec, settings: Settings) -> Path:
     return settings.weights_folder() / f".{spec.short_id}.lock"
 
 
-def verify(spec: ModelSpec) -> list[str]:
-    """Return a sentence for each file of a model that was got which is missing or another one than was kept."""
+def verify(spec: ModelSpec, tell: Tell = lambda stage: None, stopped: Callable[[], bool] = lambda: False) -> list[str]:
+    """Return a sentence for each file of a model that was got which is missing or another one than was kept.
+
+    Every byte is read. Raises `Stopped`.
+    """
     folder = spec.folder()
     if spec.kept is None:
         spec.weight_files()
@@ -147,12 +150,21 @@ def verify(spec: ModelSpec) -> list[str]:
         listed = {str(name): str(digest) for name, digest in told["files"].items()}
     except (OSError, UnicodeDecodeError, outside.Unreadable, LookupError, AttributeError, TypeError):
         return [f"{LIST}, the list of its files, is missing or damaged."]
-    said = []
+    said, pace = [], Pace()
+    done, total = 0, _bytes_in(folder)
+
+    def every(count: int) -> None:
+        nonlocal done
+        if stopped():
+            raise Stopped(f"Checking {spec.named} was stopped.")
+        done = min(done + count, total)
+        tell(Stage("check", done, total, pace.note(time.monotonic(), done)))
+
     for name, digest in sorted(listed.items()):
         file = folder / name
         if not file.is_file():
             said.append(f"{name} is missing.")
-        elif wheels.digest(file) != digest:
+        elif wheels.digest(file, every) != digest:
             said.append(f"{name} is not the file that was kept.")
     return said
 

@@ -23,6 +23,7 @@ PAGE, CHAT, SMALL = "pages/models.py", "text/smollm2-135m-instruct", "text/lette
 class FakeGets:
     def __init__(self):
         self.started, self.stopped, self.stages, self.errors = [], [], {}, {}
+        self.ready = {}
 
     def start(self, spec):
         self.started.append(spec.id)
@@ -34,8 +35,11 @@ class FakeGets:
     def error(self, model):
         return "" if model in self.stages else self.errors.get(model, "")
 
+    def begin(self, key, work, named):
+        self.ready[key] = work(lambda stage: None, lambda: False)
+
     def made(self, key):
-        return ""
+        return self.ready.pop(key, "")
 
     def stop(self, model):
         self.stopped.append(model)
