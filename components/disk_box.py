@@ -127,7 +127,7 @@ def _add(session: Session, plan: adding.Plan, room_bytes: int) -> None:
             if uploaded:
                 shutil.rmtree(_uploads(session), ignore_errors=True)
 
-    services.gets().begin(_key(session), work, plan.spec.name)
+    services.gets().begin(_key(session), work, plan.spec.name, owner)
 
 
 def _kept_uploads(session: Session) -> str:

@@ -6,7 +6,7 @@ from typing import Literal
 
 import streamlit as st
 
-from components import services
+from components import owners, services
 from components.escape import plain
 from models.amounts import size
 from models.runtime.gets import Gets
@@ -59,22 +59,40 @@ def draw_get(spec: ModelSpec, kind: Literal["primary", "secondary"] = "primary")
     elif spec.weights.package is not None:
         st.button(
             f"Get it ({size(spec.weights.download_bytes or 0)})", type=kind, icon=":material/download:",
-            key=f"get-{spec.id}", on_click=gets.start, args=(spec,),
+            key=f"get-{spec.id}", on_click=_start, args=(spec,),
         )  # fmt: skip
+
+
+def _start(spec: ModelSpec) -> None:
+    services.gets().start(spec, owners.current(services.jobs()).id)
+
+
+def may_stop(key: str) -> bool:
+    """Say whether this visitor may stop what goes under a key: who began it, or whoever runs the machine."""
+    jobs = services.jobs()
+    return owners.runs_machine(jobs) or services.gets().by(key) in ("", owners.current(jobs).id)
 
 
 def draw_stage(key: str, title: str = "") -> None:
     """Draw how far a get is, or what else goes under a key, with Stop; the page is drawn anew at its end."""
-    st.fragment(_draw_stage, run_every=POLL_S)(key, title, services.gets())
+    st.fragment(_draw_stage, run_every=POLL_S)(key, title, services.gets(), may_stop(key))
 
 
-def _draw_stage(key: str, title: str, gets: Gets) -> None:
+def _draw_stage(key: str, title: str, gets: Gets, stoppable: bool) -> None:
     stage = gets.stage(key)
     if stage is None:  # done, or it failed: the page says which
         st.rerun(scope="app")
     words, share = _said(stage)
     st.progress(share, text=plain(f"{title} · {words}" if title else words))
-    st.button("Stop", icon=":material/stop:", key=f"stop-get-{key}", on_click=gets.stop, args=(key,))
+    if stoppable:
+        st.button("Stop", icon=":material/stop:", key=f"stop-get-{key}", on_click=_stop, args=(key,))
+    else:
+        st.caption("Whoever began this may stop it.")
+
+
+def _stop(key: str) -> None:
+    if may_stop(key):
+        services.gets().stop(key)
 
 
 def _said(stage: Stage) -> tuple[str, float]:

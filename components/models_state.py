@@ -105,7 +105,10 @@ def check(session: Session, spec: ModelSpec) -> None:
     def look() -> None:
         CHECKED.held().pop(spec.id, None)
         services.gets().begin(
-            check_key(session, spec), lambda tell, stopped: json.dumps(getting.verify(spec, tell, stopped)), spec.named
+            check_key(session, spec),
+            lambda tell, stopped: json.dumps(getting.verify(spec, tell, stopped)),
+            spec.named,
+            session.owner,
         )
 
     _try(session, spec, look)

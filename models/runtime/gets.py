@@ -21,6 +21,7 @@ class _Get:
     stage: Stage = field(default_factory=lambda: Stage("download"))
     error: str = ""
     made: str = ""
+    by: str = ""
     stop: threading.Event = field(default_factory=threading.Event)
     thread: threading.Thread | None = None
 
@@ -37,17 +38,17 @@ class Gets:
         self._guard = threading.Lock()
         self._gets: dict[str, _Get] = {}
 
-    def start(self, spec: ModelSpec) -> None:
-        """Begin to get a model; nothing where it is got already."""
-        self.begin(spec.id, lambda tell, stopped: str(getting.get(spec, self._settings, tell, stopped)), spec.named)
+    def start(self, spec: ModelSpec, by: str = "") -> None:
+        """Begin to get a model, for whoever asks (`by`); nothing where it is got already."""
+        self.begin(spec.id, lambda tell, stopped: str(getting.get(spec, self._settings, tell, stopped)), spec.named, by)
 
-    def begin(self, key: str, work: Callable[[Tell, Callable[[], bool]], str], named: str) -> None:
+    def begin(self, key: str, work: Callable[[Tell, Callable[[], bool]], str], named: str, by: str = "") -> None:
         """Begin something of this kind under a key of its own, once at a time; `named` is what a sentence calls it."""
         with self._guard:
             known = self._gets.get(key)
             if known is not None and known.lives:
                 return
-            one = self._gets[key] = _Get()
+            one = self._gets[key] = _Get(by=by)
             # no daemon would be waited for at the end: a download ends with the app
             one.thread = threading.Thread(target=self._work, args=(work, named, one), name=f"get-{key}", daemon=True)
             one.thread.start()
@@ -61,6 +62,11 @@ class Gets:
         """Return the sentence with which a model's last get ended, or ""."""
         known = self._gets.get(model)
         return known.error if known is not None and not known.lives else ""
+
+    def by(self, key: str) -> str:
+        """Return who began what goes under a key, "" for nobody who is known."""
+        known = self._gets.get(key)
+        return known.by if known is not None else ""
 
     def made(self, key: str) -> str:
         """Return what the last work under a key made, once; "" where it made nothing, or was told already."""

@@ -23,10 +23,13 @@ class FakeGets:
     def __init__(self):
         self.begun, self.stages, self.errors, self.ready = {}, {}, {}, {}
 
-    def start(self, spec):
+    def by(self, key):
+        return ""
+
+    def start(self, spec, by=""):
         raise AssertionError(spec)
 
-    def begin(self, key, work, named):
+    def begin(self, key, work, named, by=""):
         self.begun[key] = work
         self.stages[key] = Stage("copy", 30_000, 90_000)
 

@@ -23,9 +23,10 @@ PAGE, CHAT, SMALL = "pages/models.py", "text/smollm2-135m-instruct", "text/lette
 class FakeGets:
     def __init__(self):
         self.started, self.stopped, self.stages, self.errors = [], [], {}, {}
-        self.ready = {}
+        self.ready, self.who = {}, {}
 
-    def start(self, spec):
+    def start(self, spec, by=""):
+        self.who[spec.id] = by
         self.started.append(spec.id)
         self.stages[spec.id] = Stage("download", 30_000_000, 90_000_000, 5_000_000)
 
@@ -35,7 +36,10 @@ class FakeGets:
     def error(self, model):
         return "" if model in self.stages else self.errors.get(model, "")
 
-    def begin(self, key, work, named):
+    def by(self, key):
+        return self.who.get(key, "")
+
+    def begin(self, key, work, named, by=""):
         self.ready[key] = work(lambda stage: None, lambda: False)
 
     def made(self, key):
@@ -223,6 +227,24 @@ def test_on_a_shared_host_visitors_get_and_nothing_more(pages, gets, engine, mon
     assert "whoever runs this machine alone may unload, verify and remove them" in said(page)
     assert [key for key in keys(page) if key.startswith(("unload-", "verify-", "remove-"))] == []
     assert f"get-{CHAT}" in keys(page)
+
+
+def test_a_get_is_stopped_by_whoever_began_it_or_runs_the_machine(pages, gets, monkeypatch):
+    page = pages.open(PAGE)
+    monkeypatch.setattr(owners, "runs_machine", lambda jobs: False)
+    press(page, f"get-{CHAT}")
+    assert gets.who[CHAT]
+    assert f"stop-get-{CHAT}" in keys(page)
+    gets.who[CHAT] = "somebody"
+    press(page, f"stop-get-{CHAT}")  # as of a page that was drawn before
+    assert gets.stopped == []
+    page = pages.open(PAGE)
+    assert f"stop-get-{CHAT}" not in keys(page)
+    assert "Whoever began this may stop it" in said(page)
+    monkeypatch.setattr(owners, "runs_machine", lambda jobs: True)
+    page = pages.open(PAGE)
+    press(page, f"stop-get-{CHAT}")
+    assert gets.stopped == [CHAT]
 
 
 def test_open_leads_to_the_models_page_with_it_chosen(pages, gets):
