@@ -44,7 +44,7 @@ def show() -> None:
     disk_box.draw(session, _room(session))
     st.text_input(
         "Search", key=field("text").key, placeholder="Words of names, tasks, architectures, training data",
-        label_visibility="collapsed", icon=":material/search:", persist_state="session",
+        label_visibility="collapsed", icon=":material/search:", persist_state="session", bind="query-params",
     )  # fmt: skip
     with st.sidebar:
         _draw_filters(session)
@@ -94,19 +94,21 @@ def _there(session: Session) -> Path:
 
 def _draw_filters(session: Session) -> None:
     kinds = choosing.kinds(session.catalog)
-    st.toggle("Fits this machine", key=field("fits").key, persist_state="session",
+    st.toggle("Fits this machine", key=field("fits").key, persist_state="session", bind="query-params",
               help="The model and a run fit into memory, and its files onto the disk.")  # fmt: skip
-    st.toggle("On this machine", key=field("there").key, persist_state="session")
+    st.toggle("On this machine", key=field("there").key, persist_state="session", bind="query-params")
     if len(kinds["rooms"]) > 1:
         there = [one for one in rooms.every() if one in kinds["rooms"]]
         st.pills("Modality", there, selection_mode="multi", key=field("rooms").key, persist_state="session",
-                 format_func=lambda name: plain(rooms.room(name).title))  # fmt: skip
+                 bind="query-params", format_func=lambda name: plain(rooms.room(name).title))  # fmt: skip
     for name, label in (("tasks", "Task"), ("nets", "Architecture"), ("licences", "Licence")):
         gone = [one for one in field(name).get() or () if one not in kinds[name]]
         if gone:  # an entry went meanwhile: a widget does not take what it cannot show
             field(name).set([one for one in field(name).get() if one in kinds[name]])
-        st.multiselect(label, kinds[name], key=field(name).key, placeholder="Any", persist_state="session")
-    st.selectbox("Size on disk", ["", *SIZES], key=field("size").key, persist_state="session",
+        st.multiselect(
+            label, kinds[name], key=field(name).key, placeholder="Any", persist_state="session", bind="query-params"
+        )
+    st.selectbox("Size on disk", ["", *SIZES], key=field("size").key, persist_state="session", bind="query-params",
                  format_func=lambda name: name or "Any")  # fmt: skip
     st.button("Clear filters", icon=":material/filter_alt_off:", key="models-clear", on_click=models_state.clear)
 

@@ -307,3 +307,12 @@ def test_a_stage_says_its_numbers():
     assert str(Stage("wait")) == ""
     assert str(Stage("download", 1_000_000, 3_000_000)) == "1 MB of 3 MB"
     assert str(replace(Stage("download", 1_000_000, 3_000_000), rate=100_000)) == "1 MB of 3 MB · 100 kB/s · 20 s left"
+
+
+def test_an_address_narrows_the_list_and_what_is_none_is_passed_over(pages, gets):
+    page = pages.open(PAGE, **{"models-text": "chat hugging", "models-size": "Up to 1 GB"})
+    assert cards(page) == ["SmolLM2 135M"]
+    page = pages.open(PAGE, **{"models-nets": "GAN"})
+    assert cards(page) == ["Emoji GAN"]
+    page = pages.open(PAGE, **{"models-nets": "Nothing", "models-size": "-1", "models-fits": "perhaps"})
+    assert len(cards(page)) == len(pages.catalog)
