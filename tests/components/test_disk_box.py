@@ -7,7 +7,7 @@ import pytest
 
 from components import disk_box, models_state, owners, runtime, services
 from models import added
-from models.catalog import load_catalog
+from models.catalog import current_catalog, load_catalog
 from models.errors import BadInput
 from models.from_disk import Found
 from models.runtime import adding
@@ -182,3 +182,25 @@ def test_who_added_a_model_may_remove_it_and_nobody_else(session):
     assert models_state.may_change(session, own)
     assert not models_state.may_change(session, others)
     assert not models_state.may_change(session, everyones)
+
+
+def test_an_account_that_is_deleted_takes_its_models_along_and_the_machines_stay(monkeypatch, tmp_path):
+    entry = {"name": "N", "family": "causal_lm", "summary": "s", "architecture": "a", "trained_on": "t",
+             "licence": "MIT", "parameters": 1,
+             "weights": {"disk": "/nets/n.gguf", "sha256": "0" * 64, "size_bytes": 10}}  # fmt: skip
+    settings = Settings(data_dir=tmp_path)
+    machine = adding.owner_of_shell()
+    for name, owner in (("mine", "user:one"), ("other", "user:two"), ("own", machine)):
+        added.write(settings, owner, name, {**entry, "id": f"text/{name}"})
+        spec = current_catalog(settings)[f"text/{name}"]
+        spec.kept.mkdir(parents=True)
+    monkeypatch.setattr(runtime, "catalog", lambda: current_catalog(settings))
+    monkeypatch.setattr(owners.state, "clear", lambda: None)
+    forgotten = []
+    jobs = SimpleNamespace(settings=settings, forget=forgotten.append)
+    owners._forget(jobs, owners.Owner("user:one", "user", "One"))
+    owners._forget(jobs, owners.Owner(machine, "machine"))
+    assert forgotten == ["user:one", machine]
+    there = current_catalog(settings)
+    assert {name for name in ("mine", "other", "own") if f"text/{name}" in there} == {"other", "own"}
+    assert sorted(path.name.split("-")[0] for path in (tmp_path / "weights").iterdir()) == ["other", "own"]
