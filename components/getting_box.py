@@ -6,7 +6,7 @@ from typing import Literal
 
 import streamlit as st
 
-from components import services
+from components import owners, services
 from components.escape import plain
 from models.amounts import size
 from models.runtime.gets import Gets
@@ -14,8 +14,8 @@ from models.runtime.getting import Stage
 from models.spec import ModelSpec
 
 POLL_S = 0.5
-WORDS = {"wait": "Another process gets it; waiting.", "download": "Downloading", "check": "Checking it",
-         "convert": "Putting it into the form that is loaded: a minute or two"}  # fmt: skip
+WORDS = {"wait": "Another process gets it; waiting.", "download": "Downloading", "check": "Checking",
+         "convert": "Putting it into the form that is loaded: a minute or two", "copy": "Copying"}  # fmt: skip
 
 
 def draw(spec: ModelSpec) -> None:
@@ -29,6 +29,8 @@ def draw(spec: ModelSpec) -> None:
 
 def what_it_takes(spec: ModelSpec) -> str:
     """Say where a model that is not here comes from, how large it is, and what is done with it."""
+    if spec.weights.disk is not None:
+        return "It was added from the disk, and its files are gone. Remove it on the page “Models”, and add it again."
     if spec.weights.package is None:
         return "It is on the Hugging Face Hub, from which nothing is fetched yet."
     how = "It is read as data; nothing of it is installed or run."
@@ -56,21 +58,47 @@ def draw_get(spec: ModelSpec, kind: Literal["primary", "secondary"] = "primary",
     """
     gets = services.gets()
     if gets.stage(spec.id) is not None:
-        st.fragment(_draw_stage, run_every=POLL_S)(spec, gets, key)
+        draw_stage(spec.id, ending=key)
     elif spec.weights.package is not None:
         st.button(
             f"Get it ({size(spec.weights.download_bytes or 0)})", type=kind, icon=":material/download:",
-            key=f"get-{spec.id}{key}", on_click=gets.start, args=(spec,),
+            key=f"get-{spec.id}{key}", on_click=_start, args=(spec,),
         )  # fmt: skip
 
 
-def _draw_stage(spec: ModelSpec, gets: Gets, key: str) -> None:
-    stage = gets.stage(spec.id)
+def _start(spec: ModelSpec) -> None:
+    services.gets().start(spec, owners.current(services.jobs()).id)
+
+
+def may_stop(key: str) -> bool:
+    """Say whether this visitor may stop what goes under a key: who began it, or whoever runs the machine."""
+    jobs = services.jobs()
+    return owners.runs_machine(jobs) or services.gets().by(key) in ("", owners.current(jobs).id)
+
+
+def draw_stage(key: str, title: str = "", ending: str = "") -> None:
+    """Draw how far a get is, or what else goes under a key, with Stop; the page is drawn anew at its end.
+
+    `ending` ends its button's key where a page has several of them.
+    """
+    st.fragment(_draw_stage, run_every=POLL_S)(key, title, services.gets(), may_stop(key), ending)
+
+
+def _draw_stage(key: str, title: str, gets: Gets, stoppable: bool, ending: str) -> None:
+    stage = gets.stage(key)
     if stage is None:  # done, or it failed: the page says which
         st.rerun(scope="app")
     words, share = _said(stage)
-    st.progress(share, text=plain(words))
-    st.button("Stop", icon=":material/stop:", key=f"stop-get-{spec.id}{key}", on_click=gets.stop, args=(spec.id,))
+    st.progress(share, text=plain(f"{title} · {words}" if title else words))
+    if stoppable:
+        st.button("Stop", icon=":material/stop:", key=f"stop-get-{key}{ending}", on_click=_stop, args=(key,))
+    else:
+        st.caption("Whoever began this may stop it.")
+
+
+def _stop(key: str) -> None:
+    if may_stop(key):
+        services.gets().stop(key)
 
 
 def _said(stage: Stage) -> tuple[str, float]:

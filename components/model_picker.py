@@ -65,6 +65,8 @@ def draw_problems(catalog: Catalog) -> None:
 def _location(spec: ModelSpec) -> str:
     if spec.embedded:
         return "in this repository; no download"
+    if spec.weights.disk is not None:
+        return "added from the disk"
     if spec.weights.package is None:
         return "on the Hugging Face Hub"
     return f"in the package {spec.weights.package} of the index; {'got' if spec.here else 'not got yet'}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from components import getting_box, models_state, opening, owners, rooms, state
+from components import getting_box, models_state, opening, rooms, services, state
 from components.escape import plain
 from models import choosing, licences
 from models.amounts import size
@@ -40,9 +40,14 @@ def draw(session: Session, spec: ModelSpec, stands: Standing, ran: int, room_byt
             if not spec.here:
                 getting_box.draw_error(spec)
             for sentence in models_state.CHECKED.get().get(spec.id, ()):
-                st.error(plain(f"{sentence} Remove it and get it again."), icon=":material/heart_broken:")
+                again = "add" if spec.owned else "get"
+                st.error(plain(f"{sentence} Remove it and {again} it again."), icon=":material/heart_broken:")
+            if wrong := services.gets().error(models_state.check_key(session, spec)):
+                st.error(plain(wrong), icon=":material/heart_broken:")
             if models_state.CHECKED.get().get(spec.id) == []:
                 st.success("Checked: every file is what was kept.", icon=":material/check:")
+        if services.gets().stage(models_state.check_key(session, spec)) is not None:
+            getting_box.draw_stage(models_state.check_key(session, spec))
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             _draw_buttons(session, spec, stands)
 
@@ -83,7 +88,10 @@ def _draw_details(session: Session, spec: ModelSpec, ran: int) -> None:
     rows = {"Architecture": spec.architecture, "Trained on": spec.trained_on}
     for licence in licences.parts(spec.licence):
         rows[f"Licence {licence}"] = licences.terms(licence)
-    rows["Weights"] = spec.weights.package or spec.weights.hub or "in this repository"
+    rows["Weights"] = (
+        spec.weights.package or spec.weights.hub
+        or (f"added from {spec.weights.disk}" if spec.weights.disk else "in this repository")
+    )  # fmt: skip
     rows["Ran here"] = f"{ran:,} run{'s' * (ran != 1)} of yours came to their end" if ran else "not by you yet"
     for name, value in rows.items():
         st.markdown(f":gray[{plain(name)}]  \n{plain(value)}")
@@ -109,7 +117,7 @@ def _draw_buttons(session: Session, spec: ModelSpec, stands: Standing) -> None:
                   help="Opens its page with this model chosen.")  # fmt: skip
     elif not stands.elsewhere:
         getting_box.draw_get(spec, "primary")
-    if not owners.runs_machine(session.jobs):
+    if not models_state.may_change(session, spec):
         return
     if stands.loaded is not None:
         st.button("Unload", icon=":material/eject:", key=f"unload-{spec.id}", on_click=models_state.unload,
@@ -117,9 +125,10 @@ def _draw_buttons(session: Session, spec: ModelSpec, stands: Standing) -> None:
     if spec.here and spec.kept is not None:
         st.button("Verify", icon=":material/verified:", key=f"verify-{spec.id}", on_click=models_state.check,
                   args=(session, spec), help="Compares every file with what was kept.")  # fmt: skip
-    if spec.kept is not None and (spec.here or stands.left):
+    if spec.kept is not None and (spec.here or stands.left or spec.owned):
         with st.popover("Remove", icon=":material/delete:"):
-            st.markdown("It can be got again; your results stay.")
+            st.markdown("What it was added from stays, and so do your results." if spec.owned else
+                        "It can be got again; your results stay.")  # fmt: skip
             st.button("Remove from disk", key=f"remove-{spec.id}", on_click=models_state.remove, args=(session, spec))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from components import model_picker, models_card, models_state, opening, owners, rooms, services, state
+from components import disk_box, model_picker, models_card, models_state, opening, owners, rooms, services, state
 from components import session as sessions
 from components.escape import plain
 from components.models_state import field
@@ -32,15 +32,19 @@ def show() -> None:
     opening.follow()
     session = sessions.here()
     st.title("Models", anchor=False)
+    disk_box.tell(session)
+    models_state.collect(session)
     state.draw_notices()
     model_picker.draw_problems(session.catalog)
     st.fragment(_draw_bars, run_every=POLL_S)(session, _signature(session))
     if not owners.runs_machine(session.jobs):
         st.caption(":material/info: You may get models here. Others use them too: whoever runs this machine alone may "
-                   "unload, verify and remove them.")  # fmt: skip
+                   "unload, verify and remove them." + (" Those that you add are yours alone."
+                                                        if disk_box.may_add(session) else ""))  # fmt: skip
+    disk_box.draw(session, _room(session))
     st.text_input(
         "Search", key=field("text").key, placeholder="Words of names, tasks, architectures, training data",
-        label_visibility="collapsed", icon=":material/search:", persist_state="session",
+        label_visibility="collapsed", icon=":material/search:", persist_state="session", bind="query-params",
     )  # fmt: skip
     with st.sidebar:
         _draw_filters(session)
@@ -90,19 +94,21 @@ def _there(session: Session) -> Path:
 
 def _draw_filters(session: Session) -> None:
     kinds = choosing.kinds(session.catalog)
-    st.toggle("Fits this machine", key=field("fits").key, persist_state="session",
+    st.toggle("Fits this machine", key=field("fits").key, persist_state="session", bind="query-params",
               help="The model and a run fit into memory, and its files onto the disk.")  # fmt: skip
-    st.toggle("On this machine", key=field("there").key, persist_state="session")
+    st.toggle("On this machine", key=field("there").key, persist_state="session", bind="query-params")
     if len(kinds["rooms"]) > 1:
         there = [one for one in rooms.every() if one in kinds["rooms"]]
         st.pills("Modality", there, selection_mode="multi", key=field("rooms").key, persist_state="session",
-                 format_func=lambda name: plain(rooms.room(name).title))  # fmt: skip
+                 bind="query-params", format_func=lambda name: plain(rooms.room(name).title))  # fmt: skip
     for name, label in (("tasks", "Task"), ("nets", "Architecture"), ("licences", "Licence")):
         gone = [one for one in field(name).get() or () if one not in kinds[name]]
         if gone:  # an entry went meanwhile: a widget does not take what it cannot show
             field(name).set([one for one in field(name).get() if one in kinds[name]])
-        st.multiselect(label, kinds[name], key=field(name).key, placeholder="Any", persist_state="session")
-    st.selectbox("Size on disk", ["", *SIZES], key=field("size").key, persist_state="session",
+        st.multiselect(
+            label, kinds[name], key=field(name).key, placeholder="Any", persist_state="session", bind="query-params"
+        )
+    st.selectbox("Size on disk", ["", *SIZES], key=field("size").key, persist_state="session", bind="query-params",
                  format_func=lambda name: name or "Any")  # fmt: skip
     st.button("Clear filters", icon=":material/filter_alt_off:", key="models-clear", on_click=models_state.clear)
 

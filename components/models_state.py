@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from components import owners, services, state
+from models import added
 from models.amounts import size
 from models.errors import PlaygroundError
 from models.runtime import getting
@@ -75,9 +77,14 @@ def standing(session: Session, spec: ModelSpec, engine: EngineState) -> Standing
     return Standing(spec.here, spec.embedded, stage, elsewhere, left, held, users)
 
 
+def may_change(session: Session, spec: ModelSpec) -> bool:
+    """Say whether this visitor may unload, check and remove a model: whoever runs the machine, or who added it."""
+    return owners.runs_machine(session.jobs) or spec.owned == added.place_of(session.owner)
+
+
 def unload(session: Session, spec: ModelSpec) -> None:
     """Take a model out of memory; as a callback: what is wrong becomes a notice."""
-    _try(session, lambda: _unload(session, spec))
+    _try(session, spec, lambda: _unload(session, spec))
 
 
 def remove(session: Session, spec: ModelSpec) -> None:
@@ -89,16 +96,34 @@ def remove(session: Session, spec: ModelSpec) -> None:
         CHECKED.held().pop(spec.id, None)
         state.notify(f"{spec.name} was removed: {size(count)} of disk are free again.", "info")
 
-    _try(session, both)
+    _try(session, spec, both)
 
 
 def check(session: Session, spec: ModelSpec) -> None:
-    """Check that a model's files are what was kept, as a callback."""
+    """Begin to check that a model's files are what was kept, as a callback: gigabytes would hold the page."""
 
     def look() -> None:
-        CHECKED.held()[spec.id] = getting.verify(spec)
+        CHECKED.held().pop(spec.id, None)
+        services.gets().begin(
+            check_key(session, spec),
+            lambda tell, stopped: json.dumps(getting.verify(spec, tell, stopped)),
+            spec.named,
+            session.owner,
+        )
 
-    _try(session, look)
+    _try(session, spec, look)
+
+
+def check_key(session: Session, spec: ModelSpec) -> str:
+    """Return under which key a check of this owner's is known."""
+    return f"check {session.owner} {spec.id}"
+
+
+def collect(session: Session) -> None:
+    """Take over what checks that came to their end have said."""
+    for spec in session.catalog.values():
+        if spec.kept is not None and (said := services.gets().made(check_key(session, spec))):
+            CHECKED.held()[spec.id] = json.loads(said)
 
 
 def _unload(session: Session, spec: ModelSpec) -> None:
@@ -111,9 +136,9 @@ def _unload(session: Session, spec: ModelSpec) -> None:
     engine.unload(spec.id)
 
 
-def _try(session: Session, change: Any) -> None:
+def _try(session: Session, spec: ModelSpec, change: Any) -> None:
     state.clear_notices()
-    if not owners.runs_machine(session.jobs):  # the button is not drawn then; whoever asks all the same gets no more
+    if not may_change(session, spec):  # the button is not drawn then; whoever asks all the same gets no more
         state.notify(ONLY_OWNER)
         return
     try:

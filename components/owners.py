@@ -16,10 +16,11 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from components import frontend, presence, state
+from components import frontend, presence, runtime, state
 from components.escape import plain
 from models import whose
 from models.errors import PlaygroundError
+from models.runtime import getting
 from models.runtime.jobs import Jobs
 
 COOKIE = "playground_owner"
@@ -215,6 +216,10 @@ def _keep_cookie(jobs: Jobs) -> None:
 def _forget(jobs: Jobs, owner: Owner) -> None:
     try:
         jobs.forget(owner.id)
+        if owner.kind == "user":  # what lies on the machine of whoever runs it is not of an account
+            for spec in runtime.catalog().of(owner.id).values():
+                if spec.owned:
+                    getting.remove(spec, jobs.settings)
     except PlaygroundError as error:
         state.notify(error.message)
         return

@@ -31,7 +31,9 @@ class Session:
         self, requests: Sequence[Request], purpose: str = "", budget_s: float | None = None,
         choose: Choose | None = None,
     ) -> str:  # fmt: skip
-        """Queue a job of this page's owner and return its id; see `Presses.submit`."""
+        """Queue a job of this page's owner and return its id; see `Presses.submit`. Raises `UnknownModel`."""
+        for request in requests:
+            self.catalog[request.model]  # the engine knows models that others added, too
         return _PRESSES.submit(self.jobs, self.owner, requests, purpose, budget_s, choose)
 
 
@@ -41,4 +43,5 @@ _PRESSES = Presses()
 def here() -> Session:
     """Return the session of the script that runs."""
     jobs = services.jobs()
-    return Session(jobs, owners.current(jobs), runtime.catalog())
+    known = owners.current(jobs)
+    return Session(jobs, known, runtime.catalog().of(known.id))

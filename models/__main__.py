@@ -19,6 +19,7 @@
     python -m models runs --search "dragon" --starred
     python -m models runs star RUN_ID
     python -m models get text/smollm2-135m-instruct
+    python -m models add some-model.gguf
 
 `run` prints the text as it comes and, as its last line, one JSON object; `sweep` does so for each value of a setting;
 `sensitivity` moves each setting by a step, alone, and ranks what moved the result most, in units of seed noise;
@@ -125,7 +126,9 @@ def _list(options: argparse.Namespace, settings: Settings) -> int:
             size = amounts.size(spec.weights_bytes())
         except WeightsError:  # told below, among the problems
             size = "missing"
-        where = "here" if spec.here else "to get" if spec.weights.package else "elsewhere"
+        where = (
+            "here" if spec.here else "gone" if spec.weights.disk else "to get" if spec.weights.package else "elsewhere"
+        )
         shell.say(f"{spec.id:28} {size:>9}  {where:9} {spec.licence:12} {spec.summary}")
     _tell_problems(catalog)
     return 0

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
-from models import outside
+from models import added, outside, whose
 from models.errors import BadInput, BadParam, CatalogError, UnknownModel, WeightsError, restore
 from models.family import Family, acting_inputs, discover
 from models.params import Narrowing, Params, check
@@ -34,6 +34,20 @@ class Catalog(Mapping[str, ModelSpec]):
         ranked = sorted(specs, key=lambda spec: (spec.modality, spec.order, spec.id))
         self._specs = {spec.id: spec for spec in ranked}
         self.families = families
+        self._shown: dict[str, Catalog] = {}
+
+    def of(self, owner: str) -> Catalog:
+        """Return the catalogue as an owner has it: everyone's models, and what they added themselves."""
+        place = added.place_of(owner)
+        if not any(one.owned == place for one in self._specs.values()):
+            place = ""  # as most have it
+        if place not in self._shown:
+            seen = ("", place)
+            self._shown[place] = Catalog(
+                [spec for spec in self._specs.values() if spec.owned in seen], self.families,
+                tuple(one for one in self.problems if one.details.get("owned", "") in seen),
+            )  # fmt: skip
+        return self._shown[place]
 
     def __getitem__(self, model: str) -> ModelSpec:
         """Return the model's spec. Raises `UnknownModel`, with the nearest id and those of its kind."""
@@ -122,8 +136,8 @@ class Catalog(Mapping[str, ModelSpec]):
         return request.model_copy(update={"inputs": inputs, "params": {**moved, **request.params}})
 
 
-def load_catalog(settings: Settings, *, strict: bool = True) -> Catalog:
-    """Read every `*.toml` of `settings.catalog_dirs`.
+def load_catalog(settings: Settings, *, strict: bool = True, everyone: bool = False) -> Catalog:
+    """Read every `*.toml` of `settings.catalog_dirs`, and what the machine's user added; with `everyone`, all owners.
 
     Raises `CatalogError` naming the file and what is allowed: bad TOML, an unknown key, a bad range, a family
     that does not exist, an id used twice, missing weights, a family's file that cannot be used. With `strict=False` a
@@ -140,38 +154,55 @@ def load_catalog(settings: Settings, *, strict: bool = True) -> Catalog:
             raise CatalogError(f"The catalogue folder {folder} does not exist. Check PLAYGROUND_CATALOG_DIRS.")
         for path in sorted(Path(folder).glob("*.toml")):
             try:
-                spec = _kept(_read(path, families), settings.weights_folder())
-                if spec.id in specs:
-                    raise CatalogError(f"{path.name}: the id {spec.id!r} is taken by {specs[spec.id].file.name}.")
-                if taken := next((one for one in specs.values() if one.short_id == spec.short_id), None):
-                    raise CatalogError(
-                        f"{path.name}: the id {spec.id!r} ends as {taken.id!r} of {taken.file.name} does. The part "
-                        "after the slash names a model's settings in addresses and its files: give it another one."
-                    )
-                specs[spec.id] = spec
-                _check_weights(spec)
+                _take(specs, path, families, settings)
             except Exception as error:  # whatever one file brings: the other models stay
                 wrong_file = _as_catalog_error(path, error)
                 if strict:
                     raise wrong_file from error
                 problems.append(wrong_file)
+    for owned, path in added.files(settings):
+        if not everyone and owned != added.place_of(whose.machine_owner()):
+            continue
+        try:
+            _take(specs, path, families, settings, owned)
+        except Exception as error:
+            problems.append(CatalogError(_as_catalog_error(path, error).message, file=str(path), owned=owned))
     return Catalog(list(specs.values()), families, tuple(problems))
 
 
+def _take(
+    specs: dict[str, ModelSpec], path: Path, families: Mapping[str, Family], settings: Settings, owned: str = ""
+) -> None:
+    """Add a file's entry to the others. Raises `CatalogError` for one that is wrong."""
+    spec = _kept(_read(path, families), settings.weights_folder()).model_copy(update={"owned": owned})
+    if spec.id in specs:
+        raise CatalogError(f"{path.name}: the id {spec.id!r} is taken by {specs[spec.id].file.name}.")
+    if taken := next((one for one in specs.values() if one.short_id == spec.short_id), None):
+        raise CatalogError(
+            f"{path.name}: the id {spec.id!r} ends as {taken.id!r} of {taken.file.name} does. The part "
+            "after the slash names a model's settings in addresses and its files: give it another one."
+        )
+    specs[spec.id] = spec
+    _check_weights(spec)
+
+
 def current_catalog(settings: Settings) -> Catalog:
-    """Return the catalogue as its files are now; they are read again only when one came, changed or went.
+    """Return the catalogue, with what every owner added (see `Catalog.of`), as its files are now.
+
+    They are read again only when one came, changed or went.
 
     A bad entry or family is left out and told in `problems`. Any thread may call it; one reads, the others wait.
     Raises `CatalogError` for a folder that does not exist.
     """
-    where = (tuple(settings.catalog_dirs), settings.family_folders(), settings.weights_folder())
+    where = (tuple(settings.catalog_dirs), settings.family_folders(), settings.weights_folder(), settings.data_dir)
     with _READING:
-        files = _stamps([*_files(where[0], "*.toml"), *_files(where[1], "*.py")])
+        owned = [path for _, path in added.files(settings)]
+        files = _stamps([*_files(where[0], "*.toml"), *_files(where[1], "*.py"), *owned])
         kept = _READ.get(where)
         if kept is not None and kept.files == files and kept.weights == _stamps(kept.weights):
             return kept.catalog
         started_ns = time.time_ns()
-        catalog = load_catalog(settings, strict=False)
+        catalog = load_catalog(settings, strict=False, everyone=True)
         weights = _stamps(place for spec in catalog.values() for place in _weight_places(spec))
         _READ.pop(where, None)
         # weights that change while they are looked at are looked at again
@@ -192,7 +223,7 @@ class _Read(NamedTuple):
 
 
 # a hot reload makes this module anew: what was read is then forgotten, and no object outlives its class
-_READ: dict[tuple[tuple[Path, ...], tuple[Path, ...], Path], _Read] = {}
+_READ: dict[tuple[tuple[Path, ...], tuple[Path, ...], Path, Path], _Read] = {}
 _READING = threading.Lock()
 
 
@@ -230,7 +261,7 @@ def _kept(spec: ModelSpec, weights: Path) -> ModelSpec:
     """Return an entry with the folder in which its weights are kept once they are got."""
     if spec.weights.sha256 is None:
         return spec
-    return spec.model_copy(update={"kept": weights / f"{spec.short_id}-{spec.weights.sha256[:16]}"})
+    return spec.model_copy(update={"kept": spec.kept_in(weights)})
 
 
 def _read(path: Path, families: Mapping[str, Family]) -> ModelSpec:
@@ -300,6 +331,6 @@ def _sentence(problem: Any) -> str:
             model = Narrowing
         elif where.startswith("names."):
             model = Names
-        known = [name for name in model.model_fields if name not in ("file", "kept") or model is Names]
+        known = [name for name in model.model_fields if name not in ("file", "kept", "owned") or model is Names]
         return f"unknown key {where[:80]!r}; allowed: {', '.join(known)}"
     return f"{where[:200]}: {problem['msg']} (given: {str(problem['input'])[:80]!r})"

@@ -133,6 +133,10 @@ def problem_of(cls: Any, whole: bool) -> str:
             return f".inputs {item.name}: shown_if: {problem}"
     if len(main := [item.name for item in cls.inputs if item.main]) > 1:
         return f".inputs declares {' and '.join(main)} as the main text; only one can be"
+    for known in ("architectures", "gguf"):
+        names = getattr(cls, known)
+        if not isinstance(names, frozenset) or not all(isinstance(one, str) and one for one in names):
+            return f".{known} is {names!r}; it must be a frozenset of names"
     check_condition(cls.seed_shown_if, f"{cls.__name__}.seed_shown_if")
     if whole and (missing := sorted(set(cls.seed_shown_if) - settings)):
         return f".seed_shown_if names unknown fields {missing}"

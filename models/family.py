@@ -132,8 +132,10 @@ class Family(ABC, Generic[P]):
     keeps anything on the loaded model. `libraries_bytes` is what the first load and run in a process add by imports,
     which no unloading gives back. `together_most`: how many requests it may make at once (`together`). Weights above
     `stored_above_bytes` stay in their stored dtype; where it is None, all are cast to float32. `measures` are numbers
-    read from its results, `presets` settings under a name for all of its models. `unscripted` says in a sentence why
-    there is no `script`, where there is none. A wrong declaration raises `TypeError` when the class is made.
+    read from its results, `presets` settings under a name for all of its models. `architectures` names the nets, as
+    config.json does, that it runs from a folder of anybody's; `gguf` those (general.architecture) that its room's
+    converter `gguf` makes of a file. `unscripted` says in a sentence why there is no `script`, where there is none. A
+    wrong declaration raises `TypeError` when the class is made.
     """
 
     name: ClassVar[str]
@@ -157,6 +159,8 @@ class Family(ABC, Generic[P]):
     stored_above_bytes: ClassVar[int | None] = None
     measures: ClassVar[tuple[Measure, ...]] = ()
     presets: ClassVar[tuple[Preset, ...]] = ()
+    architectures: ClassVar[frozenset[str]] = frozenset()
+    gguf: ClassVar[frozenset[str]] = frozenset()
     unscripted: ClassVar[str] = ""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -216,6 +220,11 @@ class Family(ABC, Generic[P]):
         Call `models.device.import_libraries` first: a family may ask the libraries what runs. Raises `WeightsError`.
         """
         return {}
+
+    def adopts(self, config: Mapping[str, Any]) -> bool:
+        """Say whether it runs a folder that somebody adds, by its config.json: here, by `architectures` alone."""
+        said = config.get("architectures")
+        return isinstance(said, list) and any(isinstance(one, str) and one in self.architectures for one in said)
 
     def check_inputs(self, spec: ModelSpec, request: Request, params: P) -> None:
         """Check what can be checked without the model. Raises `BadInput`. Runs on page, CLI and API alike."""

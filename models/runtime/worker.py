@@ -60,7 +60,7 @@ class Worker:
         self._said: dict[str, Progress] = {}  # what each of them said last
         self._resting: set[str] = set()  # those that are set aside: what they still say is told when they go on
         self._telling = threading.Lock()  # guards the two above; taken after the gate's, never before
-        self._catalog: Catalog = load_catalog(settings, strict=False)
+        self._catalog: Catalog = load_catalog(settings, strict=False, everyone=True)
         self._blobs = Blobs(settings.data_dir)
         self._registry: Registry | None = None
         self._ready = threading.Event()  # the registry is there

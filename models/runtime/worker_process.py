@@ -18,6 +18,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from models import added
 from models.blobs import file_errors
 from models.errors import PlaygroundError
 from models.runtime import memory, wire
@@ -231,8 +232,9 @@ def fingerprint(settings: Settings) -> str:
     own = [path for path in PACKAGE_DIR.rglob("*.py") if "__pycache__" not in path.parts]
     folders: list[Path] = [*settings.family_folders(), *settings.catalog_dirs]
     more = [path for folder in folders for path in folder.glob("*.*") if path.suffix in (".py", ".toml")]
+    owned = [path for _, path in added.files(settings)]
     parts = []
-    for path in sorted({*own, *more}):
+    for path in sorted({*own, *more, *owned}):
         with suppress(FileNotFoundError):  # an editor may replace it right now
             stat = path.stat()
             parts.append(f"{path}:{stat.st_size}:{stat.st_mtime_ns}")

@@ -19,3 +19,10 @@ def of(config: Mapping[str, Any], otherwise: str) -> str:
     """Return the task that a config.json names (`task`, ours), else `otherwise`."""
     told = config.get("task")
     return told if isinstance(told, str) and told in TITLES else otherwise
+
+
+def is_inference(config: Mapping[str, Any]) -> bool:
+    """Say whether a config.json has the labels of natural language inference, which judge labels of one's own."""
+    labels = config.get("id2label")
+    names = [str(name).lower() for name in labels.values()] if isinstance(labels, Mapping) else []
+    return all(any(name.startswith(begins) for name in names) for begins in ("entail", ("contradict", "not_entail")))

@@ -15,7 +15,13 @@ class FakeGets:
     def __init__(self):
         self.started, self.stopped, self.now, self.wrong = [], [], None, ""
 
-    def start(self, spec):
+    def by(self, key):
+        return ""
+
+    def made(self, key):
+        return ""
+
+    def start(self, spec, by=""):
         self.started.append(spec.id)
         self.now = Stage("download", 30_000_000, 90_000_000)
 

@@ -23,8 +23,10 @@ PAGE, CHAT, SMALL = "pages/models.py", "text/smollm2-135m-instruct", "text/lette
 class FakeGets:
     def __init__(self):
         self.started, self.stopped, self.stages, self.errors = [], [], {}, {}
+        self.ready, self.who = {}, {}
 
-    def start(self, spec):
+    def start(self, spec, by=""):
+        self.who[spec.id] = by
         self.started.append(spec.id)
         self.stages[spec.id] = Stage("download", 30_000_000, 90_000_000, 5_000_000)
 
@@ -33,6 +35,15 @@ class FakeGets:
 
     def error(self, model):
         return "" if model in self.stages else self.errors.get(model, "")
+
+    def by(self, key):
+        return self.who.get(key, "")
+
+    def begin(self, key, work, named, by=""):
+        self.ready[key] = work(lambda stage: None, lambda: False)
+
+    def made(self, key):
+        return self.ready.pop(key, "")
 
     def stop(self, model):
         self.stopped.append(model)
@@ -84,7 +95,7 @@ def keep(pages, model):
     spec = pages.catalog[model]
     spec.kept.mkdir(parents=True)
     (spec.kept / "net.safetensors").write_bytes(b"weights")
-    getting._write_list(spec, spec.kept)
+    getting.write_list(spec, spec.kept)
     return spec.kept
 
 
@@ -218,6 +229,24 @@ def test_on_a_shared_host_visitors_get_and_nothing_more(pages, gets, engine, mon
     assert f"get-{CHAT}" in keys(page)
 
 
+def test_a_get_is_stopped_by_whoever_began_it_or_runs_the_machine(pages, gets, monkeypatch):
+    page = pages.open(PAGE)
+    monkeypatch.setattr(owners, "runs_machine", lambda jobs: False)
+    press(page, f"get-{CHAT}")
+    assert gets.who[CHAT]
+    assert f"stop-get-{CHAT}" in keys(page)
+    gets.who[CHAT] = "somebody"
+    press(page, f"stop-get-{CHAT}")  # as of a page that was drawn before
+    assert gets.stopped == []
+    page = pages.open(PAGE)
+    assert f"stop-get-{CHAT}" not in keys(page)
+    assert "Whoever began this may stop it" in said(page)
+    monkeypatch.setattr(owners, "runs_machine", lambda jobs: True)
+    page = pages.open(PAGE)
+    press(page, f"stop-get-{CHAT}")
+    assert gets.stopped == [CHAT]
+
+
 def test_open_leads_to_the_models_page_with_it_chosen(pages, gets):
     page = pages.open("Home.py")
     page.switch_page(PAGE).run()
@@ -278,3 +307,12 @@ def test_a_stage_says_its_numbers():
     assert str(Stage("wait")) == ""
     assert str(Stage("download", 1_000_000, 3_000_000)) == "1 MB of 3 MB"
     assert str(replace(Stage("download", 1_000_000, 3_000_000), rate=100_000)) == "1 MB of 3 MB · 100 kB/s · 20 s left"
+
+
+def test_an_address_narrows_the_list_and_what_is_none_is_passed_over(pages, gets):
+    page = pages.open(PAGE, **{"models-text": "chat hugging", "models-size": "Up to 1 GB"})
+    assert cards(page) == ["SmolLM2 135M"]
+    page = pages.open(PAGE, **{"models-nets": "GAN"})
+    assert cards(page) == ["Emoji GAN"]
+    page = pages.open(PAGE, **{"models-nets": "Nothing", "models-size": "-1", "models-fits": "perhaps"})
+    assert len(cards(page)) == len(pages.catalog)

@@ -122,6 +122,9 @@ class SpeechToText(Family[SpeechToTextParams]):
     )  # fmt: skip
     how_it_works: ClassVar[str] = _HOW_IT_WORKS
     stored_above_bytes: ClassVar[int | None] = 100_000_000
+    architectures: ClassVar[frozenset[str]] = frozenset({
+        "HubertForCTC", "MoonshineForConditionalGeneration", "Wav2Vec2ForCTC", "WhisperForConditionalGeneration",
+    })  # fmt: skip
     measures: ClassVar[tuple[Measure, ...]] = (
         Measure("recognised", "Recognised", _said, "", ("audio",), "judged", heavy=True,
                 help="Probability that a recogniser hears exactly what was to be said. Near 0: something else."),

@@ -144,6 +144,7 @@ class TextToSpeech(SoundFamily[SpeechParams]):
     )
     how_it_works: ClassVar[str] = _HOW_IT_WORKS
     stored_above_bytes: ClassVar[int | None] = 100_000_000
+    architectures: ClassVar[frozenset[str]] = frozenset({"VitsModel"})
 
     def fields(self, spec: ModelSpec) -> tuple[ParamField, ...]:
         """Return the settings that the model's call honours; the speaker alone where there are several."""

@@ -78,6 +78,15 @@ class CausalLM(Family[CausalLMParams]):
     tools: ClassVar[dict[str, str]] = {name: name for name in ("count_tokens", "microscope", "tokens", "tipping")}
     costs: ClassVar[dict[str, str]] = dict.fromkeys(tools, "tool_cost")
     length_tool: ClassVar[str] = "count_tokens"
+    architectures: ClassVar[frozenset[str]] = frozenset({
+        "BloomForCausalLM", "FalconForCausalLM", "GPT2LMHeadModel", "GPTNeoForCausalLM", "GPTNeoXForCausalLM",
+        "Gemma2ForCausalLM", "Gemma3ForCausalLM", "GemmaForCausalLM", "GraniteForCausalLM", "LlamaForCausalLM",
+        "MistralForCausalLM", "OPTForCausalLM", "Olmo2ForCausalLM", "Phi3ForCausalLM", "PhiForCausalLM",
+        "Qwen2ForCausalLM", "Qwen3ForCausalLM", "SmolLM3ForCausalLM", "StableLmForCausalLM", "Starcoder2ForCausalLM",
+    })  # fmt: skip
+    gguf: ClassVar[frozenset[str]] = frozenset({
+        "gemma2", "gemma3", "gpt2", "llama", "mistral", "phi3", "qwen2", "qwen3", "stablelm", "starcoder2",
+    })  # fmt: skip
     studies: ClassVar[dict[str, str]] = {**dict.fromkeys(looks.STUDIES, "study"), looks.SCORES: "study_scores"}
     how_it_works: ClassVar[str] = _HOW_IT_WORKS
 

@@ -67,6 +67,10 @@ class Seq2SeqLM(Family[Seq2SeqParams]):
     )  # fmt: skip
     how_it_works: ClassVar[str] = _HOW_IT_WORKS
     stored_above_bytes: ClassVar[int | None] = 100_000_000
+    architectures: ClassVar[frozenset[str]] = frozenset({
+        "BartForConditionalGeneration", "MT5ForConditionalGeneration", "MarianMTModel",
+        "PegasusForConditionalGeneration", "T5ForConditionalGeneration",
+    })  # fmt: skip
 
     def fields(self, spec: ModelSpec) -> tuple[ParamField, ...]:
         """Return the settings, lengths within what the model's context holds; a translator reads by sentences."""

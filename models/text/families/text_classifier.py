@@ -61,6 +61,11 @@ class TextClassifier(Family[ClassifierParams]):
     inputs: ClassVar[tuple[InputField, ...]] = row_inputs.INPUTS
     how_it_works: ClassVar[str] = _HOW_IT_WORKS
     stored_above_bytes: ClassVar[int | None] = 100_000_000
+    architectures: ClassVar[frozenset[str]] = frozenset({
+        "AlbertForSequenceClassification", "BertForSequenceClassification", "DebertaV2ForSequenceClassification",
+        "DistilBertForSequenceClassification", "ElectraForSequenceClassification", "RobertaForSequenceClassification",
+        "XLMRobertaForSequenceClassification",
+    })  # fmt: skip
 
     def fields(self, spec: ModelSpec) -> tuple[ParamField, ...]:
         """Return the settings: the threshold is the model's own, no more labels are listed than there are."""
@@ -86,6 +91,10 @@ class TextClassifier(Family[ClassifierParams]):
         )
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
         return Loaded({"model": model.eval(), "tokenizer": tokenizer})
+
+    def adopts(self, config: Mapping[str, Any]) -> bool:
+        """Take what is declared, but one whose labels judge labels of one's own; see `Family.adopts`."""
+        return super().adopts(config) and not tasks.is_inference(config)
 
     def describe(self, spec: ModelSpec) -> dict[str, Any]:
         """Return context length, task, labels and threshold, as config.json tells them."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -55,6 +55,11 @@ class ZeroShotClassifier(Family[ZeroShotParams]):
     inputs: ClassVar[tuple[InputField, ...]] = row_inputs.INPUTS
     how_it_works: ClassVar[str] = _HOW_IT_WORKS
     stored_above_bytes: ClassVar[int | None] = 100_000_000
+    architectures: ClassVar[frozenset[str]] = frozenset({
+        "AlbertForSequenceClassification", "BartForSequenceClassification", "BertForSequenceClassification",
+        "DebertaV2ForSequenceClassification", "DistilBertForSequenceClassification",
+        "ElectraForSequenceClassification", "RobertaForSequenceClassification", "XLMRobertaForSequenceClassification",
+    })  # fmt: skip
 
     def load(self, spec: ModelSpec) -> Loaded:
         """Read tokenizer and weights; see `Family.load`. Raises `WeightsError` for a model that judges no sentences."""
@@ -75,6 +80,10 @@ class ZeroShotClassifier(Family[ZeroShotParams]):
             )
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
         return Loaded({"model": model.eval(), "tokenizer": tokenizer})
+
+    def adopts(self, config: Mapping[str, Any]) -> bool:
+        """Take what is declared, where its labels are entailment and contradiction; see `Family.adopts`."""
+        return super().adopts(config) and tasks.is_inference(config)
 
     def describe(self, spec: ModelSpec) -> dict[str, Any]:
         """Return context length and task, as config.json tells them."""

@@ -99,7 +99,12 @@ def test_a_model_is_got_runs_is_checked_and_removed(tmp_path, index):
     assert folder == spec.folder() == spec.kept
     assert [stage.name for stage in told if stage.name != "download"] == ["check", "convert"]
     assert {path.suffix for path in spec.weight_files()} == {".safetensors"}
-    assert getting.verify(spec) == []
+    told = []
+    assert getting.verify(spec, told.append) == []
+    assert {stage.name for stage in told} == {"check"}
+    assert 0 < told[0].done < told[-1].done <= told[-1].total
+    with pytest.raises(Stopped):
+        getting.verify(spec, stopped=lambda: True)
     assert getting.get(spec, settings, pytest.fail) == folder  # it is here: nothing is asked of anybody
     engine = LocalEngine(settings)
     text = final_of(engine, Request(model=spec.id, inputs={"prompt": "abc"}, seed=0)).outputs[0].text
