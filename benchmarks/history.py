@@ -17,6 +17,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from models import fulltext, records
+from models import library as library_of
 from models.finding import Filter
 from models.store import Store
 from models.tables import library, runs
@@ -37,7 +38,7 @@ def fill(store: Store, count: int) -> None:
     for first in range(0, count, AT_ONCE):
         rows, shelf, words = [], [], []
         for number in range(first, min(first + AT_ONCE, count)):
-            prompt = f"{' '.join(chance.choices(WORDS, k=8))} w{number}"
+            prompt = f"{' '.join(chance.choices(WORDS, k=8))} w{number}x"
             request = Request(model=f"room{number % 3}/model", inputs={"prompt": prompt}, seed=number % 1000)
             made = [Output("text", text=" ".join(chance.choices(WORDS, k=150)))]
             job = f"job-{number // 3}" if number % 10 == 0 else f"alone-{number}"
@@ -45,23 +46,32 @@ def fill(store: Store, count: int) -> None:
             record = records.record_of(run)
             rows.append({"id": run.id, "owner": OWNER, "job": job, "model": request.model, "status": "done",
                          "created_at": run.created_at, "record": record, "record_bytes": len(record)})  # fmt: skip
-            shelf.append({"number": number + 1, "run_id": run.id, "owner": OWNER, "job": job, "model": request.model,
+            key = library_of.first_number(run.created_at)
+            shelf.append({"number": key, "run_id": run.id, "owner": OWNER, "job": job, "model": request.model,
                           "task": "", "seed": request.seed, "created_at": run.created_at, "starred": False,
                           "title": "", "note": "", "deleted_at": None})  # fmt: skip
             parts = {"prompt": records.prompt_words(request), "said": records.said_words(run)}
-            words.append((number + 1, parts))
+            words.append((key, job, parts))
         with store._write() as connection:
             connection.execute(runs.insert(), rows)
             connection.execute(library.insert(), shelf)
             to = fulltext.table(connection)
             if to is fulltext.words:
-                connection.execute(to.insert(), [{"rowid": at, **EMPTY, **parts} for at, parts in words])
+                connection.execute(to.insert(), [
+                    {"rowid": at, **EMPTY, **parts, "keys": fulltext._keys(to, OWNER, job)} for at, job, parts in words
+                ])  # fmt: skip
                 continue
             values = {part: sa.cast(sa.bindparam(part, type_=sa.Text), to.c[part].type) for part in fulltext.PARTS}
-            vectors = [{name: fulltext._vector(text) for name, text in parts.items()} for _, parts in words]
+            values["keys"] = sa.cast(sa.bindparam("keys", type_=sa.Text), to.c["keys"].type)
+            vectors = [{name: fulltext._vector(text) for name, text in parts.items()} for *_, parts in words]
+            keys = [" ".join(f"'{key}'" for key in fulltext._keys(fulltext.words, OWNER, job).split())
+                    for _, job, _ in words]  # fmt: skip
             connection.execute(
                 to.insert().values(rowid=sa.bindparam("rowid"), **values),
-                [{"rowid": at, **EMPTY, **one} for (at, _), one in zip(words, vectors, strict=True)],
+                [
+                    {"rowid": at, **EMPTY, **one, "keys": key}
+                    for (at, *_), one, key in zip(words, vectors, keys, strict=True)
+                ],
             )
 
 
@@ -79,7 +89,8 @@ def measure(url: str, folder: Path, count: int) -> dict[str, tuple[float, float]
     looks = {
         "first page": lambda: store.find(OWNER, Filter()),
         "a page in the middle": lambda: store.find(OWNER, Filter(), (count / 2, "")),
-        "search: a rare word": lambda: store.find(OWNER, Filter(text="w77")),
+        "search: a rare word": lambda: store.find(OWNER, Filter(text="w77x")),
+        "search: a beginning of a thousand words": lambda: store.find(OWNER, Filter(text="w77")),
         "search: a word of most": lambda: store.find(OWNER, Filter(text="dragon")),
         "search: two words": lambda: store.find(OWNER, Filter(text="dragon queen")),
         "search: one letter": lambda: store.find(OWNER, Filter(text="d")),
