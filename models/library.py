@@ -18,7 +18,7 @@ from models.types import STUDY, Run
 log = logging.getLogger(__name__)
 MANY = 500  # values in one query
 IN_A_SECOND = 1 << 16  # numbers; where more runs began in one second, what follows is in their order but nearly
-_LAST_S = 1 << 46
+_LAST_S = 1 << 45
 
 
 def place(connection: sa.Connection, run: Run) -> None:

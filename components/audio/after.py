@@ -23,6 +23,7 @@ from models.types import Output, Request, Run
 
 _EFFECTS = state.slot("sound-effects-open", False)  # how the switch was left last
 _EAR = state.slot("sound-ear-open", False)
+CHECK = "Check with recogniser"
 
 
 def draw(session: Session, run: Run, key: str, again: Callable[[Request], None]) -> None:
@@ -38,6 +39,17 @@ def draw(session: Session, run: Run, key: str, again: Callable[[Request], None])
     if "effects" in session.catalog.family(run.request.model).tools:
         _draw_effects(session.jobs, run, key)
     _draw_ear(session, run, key)
+
+
+def draw_shared(session: Session, run: Run, key: str) -> list[str]:
+    """Draw what runs no model, for a reader of a shared sound; return the names of what is left out."""
+    if run.request.model not in session.catalog:
+        return []
+    if "effects" in session.catalog.family(run.request.model).tools:
+        _draw_effects(session.jobs, run, key)
+    takes = [output for output in run.outputs if _spoken(session.catalog, run, output)]
+    heard = [CHECK] if _listener(session.catalog, takes) is not None and takes else []
+    return [*([sentence_rows.TITLE] if any(output.meta.get("rows") for output in run.outputs) else []), *heard]
 
 
 def _draw_effects(jobs: Jobs, run: Run, key: str) -> None:
@@ -62,7 +74,7 @@ def _draw_ear(session: Session, run: Run, key: str) -> None:
     if not takes or ear is None:
         return
     asked = _toggle(
-        "Check with recogniser", _EAR, f"{key}-ear",
+        CHECK, _EAR, f"{key}-ear",
         f"Runs {ear.name} on each take and shows what it understood: a test of intelligibility.",
     )  # fmt: skip
     if not asked:

@@ -253,6 +253,55 @@ class TestPages:
         assert names(store, text="drag elephant") == names(store, text="!") == []
         assert store.count("ann", Filter(text="!"), 100) == store.count("ann", Filter(text="elephant"), 100) == 0
 
+    @pytest.mark.parametrize("spelled", [0, 24])
+    @pytest.mark.parametrize("at_once", [1, 2, 64])
+    def test_what_one_second_made_is_in_order_on_pages_of_any_size(self, store, monkeypatch, at_once, spelled):
+        monkeypatch.setattr(finding, "AT_ONCE", at_once)
+        monkeypatch.setattr(fulltext, "SPELLED_MOST", spelled)
+        order = [7, 2, 9, 4, 0, 5, 1, 8, 3, 6]
+        for number in order:  # two in each tenth of a second, saved as they end
+            save(store, f"run-{number}", f"dragons and dragon{number}", at=1000.0 + number // 2 / 10)
+        save(store, "later", "a dragon", at=1001.0)
+        save(store, "before", "a dragon", at=999.0)
+        place, found = None, []
+        while True:
+            page = store.find("ann", Filter(text="dragon"), place, 3)
+            found += [one.run.id for one in page.rows]
+            if (place := page.next) is None:
+                break
+        assert found == ["later", *(f"run-{number}" for number in range(9, -1, -1)), "before"]
+
+    def test_a_run_that_is_saved_again_with_another_time_moves(self, store):
+        for number in range(3):
+            save(store, f"run-{number}", "a dragon", at=1000.0 + number)
+        store.rename("ann", "run-0", "Best")
+        save(store, "run-0", "a dragon", at=5000.0)
+        assert names(store, text="dragon") == ["run-0", "run-2", "run-1"]
+        assert names(store, text="best") == ["run-0"]
+        assert counted(store, "words") == [3]
+
+    @pytest.mark.parametrize("at", [-5.0, float("inf"), 1e300, 0.0])
+    def test_a_run_of_any_time_is_kept_and_found(self, store, at):
+        save(store, "odd", "a dragon", at=at)
+        save(store, "one", "a dragon", at=1000.0)
+        assert set(names(store, text="dragon")) == {"odd", "one"}
+
+    @pytest.mark.sqlite
+    def test_a_search_walks_the_words_of_one_owner_and_no_further_than_a_page(self, store):
+        for number in range(40):
+            save(store, f"run-{number}", "a dragon dragonfly", at=1000.0 + number, owner="ann" if number % 4 else "bob")
+        said = []
+        sa.event.listen(store._engine, "before_cursor_execute", lambda *given: said.append((given[2], given[3])))
+        assert len(names(store, "bob", text="dragon")) == 10
+        walks = [(query, values) for query, values in said if " MATCH " in query]
+        assert len(walks) == 1
+        assert walks[0][1][0].startswith("keys : ")
+        assert '"dragonfly"' in walks[0][1][0]
+        assert "*" not in walks[0][1][0]  # whole words alone are walked
+        with store._read() as connection:
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {walks[0][0]}", walks[0][1]).all()
+        assert not any("TEMP B-TREE" in row[3] for row in plan), plan
+
     @pytest.mark.sqlite
     def test_the_first_page_reads_an_index_and_sorts_nothing(self, store):
         for number in range(50):
@@ -271,6 +320,60 @@ class TestPages:
         assert any("library_by_owner" in step for step in steps), steps
         assert any("library_by_job" in step for step in steps), steps
         assert not any("TEMP B-TREE" in step for step in steps), steps
+
+
+def test_a_word_that_says_whose_a_run_is_is_none_of_its_texts(store):
+    save(store, "hers", "a dragon")
+    key = fulltext._key("o", "ann")
+    save(store, "his", f"a dragon {key}", owner="bob")
+    assert names(store, text=f"dragon {key}") == names(store, text=key[1:]) == []
+    assert names(store, "bob", text=key[1:]) == ["his"]
+    assert names(store, text="dragon") == ["hers"]
+
+
+class TestSweeps:
+    @pytest.fixture(autouse=True)
+    def _fill(self, store):
+        for number in range(6):
+            save(
+                store, f"cell-{number}", f"dragon {number}", at=10.0 + number, job=f"job-{number // 2}", purpose="sweep"
+            )
+        save(store, "single", "a dragon", at=12.5)
+        save(store, "his", "a dragon", at=1.0, owner="bob", job="job-0", purpose="sweep")
+        for job in ("job-0", "job-1"):
+            store.note_sweep("ann", job, '{"a": 1}')
+
+    def rows(self, store, owner="ann", **wanted):
+        return [(found.run.id, found.count) for found in store.find(owner, Filter(**wanted)).rows]
+
+    @pytest.mark.parametrize("text", ["", "dragon"])
+    def test_all_jobs_of_a_sweep_are_one_row(self, store, text):
+        assert self.rows(store, text=text) == [("cell-5", 2), ("cell-3", 4), ("single", 1)]
+        store.note_sweep("ann", "job-2", '{"a": 1}')
+        assert self.rows(store, text=text) == [("cell-5", 6), ("single", 1)]
+        save(store, "cell-6", "dragon", at=20.0, job="job-1", purpose="sweep")
+        assert self.rows(store, text=text)[0] == ("cell-6", 7)
+        (found,) = store.found("ann", ["cell-0"])
+        assert len(store.found_ids("ann", Filter(text=text), job=found.job)) == 7
+
+    def test_its_file_is_the_owners_and_goes_with_its_last_run(self, store):
+        assert store.sweep_of("ann", "cell-0") == store.sweep_of("ann", "cell-3") == '{"a": 1}'
+        assert store.sweep_of("ann", "cell-5") == store.sweep_of("bob", "his") == store.sweep_of("bob", "cell-0") == ""
+        now = time.time()
+        store.delete("ann", [f"cell-{number}" for number in range(3)], now)
+        store.drop_deleted(now + UNDO_S)
+        assert counted(store, "sweeps") == [2]
+        store.delete("ann", ["cell-3"], now)
+        store.drop_deleted(now + UNDO_S)
+        assert counted(store, "sweeps") == [0]
+
+    def test_it_moves_with_its_owner_and_is_forgotten(self, store):
+        store.move_owner("ann", "user:ann")
+        assert self.rows(store, "user:ann", text="dragon") == [("cell-5", 2), ("cell-3", 4), ("single", 1)]
+        assert store.sweep_of("user:ann", "cell-0") == '{"a": 1}'
+        store.forget("user:ann")
+        assert counted(store, "sweeps") == [0]
+        assert self.rows(store, "bob") == [("his", 1)]
 
 
 class TestDeleting:

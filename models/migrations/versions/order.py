@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,6 +15,7 @@ branch_labels = depends_on = None
 
 _LONG = sa.Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
 _PARTS = "prompt, said, title, note, tags"
+_LAST_S = 1 << 45
 _SECOND = 1 << 16  # numbers in a second
 _MANY = 500  # rows at a time
 _numbers = sa.table("library", *(sa.column(name) for name in ("number", "owner", "job", "created_at", "run_id")))
@@ -59,7 +61,7 @@ def _number(connection: sa.Connection) -> list[tuple[int, int, str]]:
     found: list[tuple[int, int, str]] = []
     last = -1
     for number, owner, job, at, _ in connection.execute(query).all():
-        last = max(last + 1, int(min(max(at, 0.0), 1 << 46)) * _SECOND)
+        last = max(last + 1, int(min(max(at, 0.0), _LAST_S)) * _SECOND if math.isfinite(at) else last + 1)
         found.append((number, last, f"{_key('o', owner)} {_key('j', job)}"))
     changed = _numbers.update().where(_numbers.c.number == sa.bindparam("old")).values(number=sa.bindparam("new"))
     for sign in (-1, 1):  # by way of numbers that none has
