@@ -71,11 +71,13 @@ def draw(session: Session, found: Found, *, single: bool = False) -> None:
 def draw_table(session: Session, rows: Sequence[Found]) -> None:
     """Draw rows as a table: when, model, prompt, main settings, star and mark of each; no result is drawn."""
     with st.container(key="library-table", gap="xsmall"):
-        for column, name in zip(st.columns(COLUMNS, gap="small"), HEAD, strict=True):
-            column.caption(f"**{name}**")
+        with st.container(key="library-head"):
+            for column, name in zip(st.columns(COLUMNS, gap="small"), HEAD, strict=True):
+                column.caption(f"**{name}**")
         for found in rows:
             run, many = found.run, found.count > 1
-            when, model, prompt, settings, marks = st.columns(COLUMNS, gap="small", vertical_alignment="center")
+            with st.container(key=f"line-{run.id}"):
+                when, model, prompt, settings, marks = st.columns(COLUMNS, gap="small", vertical_alignment="center")
             when.caption(f"{datetime.fromtimestamp(run.created_at, labelled.zone()):%d %b %Y, %H:%M}")
             model.caption(plain(labels.model_name(session.catalog, run.request.model)))
             name = labels.shorten(title(session, found), TABLE_CHARS)

@@ -39,7 +39,7 @@ def draw(desk: Desk, run: Run, shown: Sequence[Run]) -> bool:
     key = state.key("library", "grid", run.id)
     st.markdown(plain(sweep_page.title(desk, found.plan)))
     if left := len(found.left):
-        st.caption(f"{left:,} of {len(found.plan.distinct):,} cells are not made.")
+        st.caption(f"{left:,} of {len(found.plan.distinct):,} cells {'is' if left == 1 else 'are'} not made.")
     chosen = sweep_page.draw_kept(desk, found, key)
     with st.container(horizontal=True):
         st.button(

@@ -130,7 +130,7 @@ class Asked:
 
 
 def asked(connection: sa.Connection, text: str) -> Asked | None:
-    """Return the words of a text; None for no word.
+    """Return the words of a text; None for no word, and where it is plain that no run has one of them.
 
     A word stands for all that begin with it. The text is data: no mark in it means anything, and nothing in it raises.
     """
@@ -139,7 +139,8 @@ def asked(connection: sa.Connection, text: str) -> Asked | None:
     if not wanted:
         return None
     if kind == "sqlite":
-        return Asked(kind, " AND ".join(_spelled(connection, word) for word in wanted))
+        spelled = [_spelled(connection, word) for word in wanted]
+        return Asked(kind, " AND ".join(spelled)) if all(spelled) else None
     if kind == "postgresql":
         # as in FTS5: what stands in one word is a phrase, the last of it a beginning
         phrases = (" <-> ".join(f"'{word}'" for word in _words_of(one)) for one in wanted)
@@ -156,6 +157,8 @@ def matching(connection: sa.Connection, text: str, owner: str = "") -> sa.Column
 def _spelled(connection: sa.Connection, word: str) -> str:
     """Return a word, which may be a phrase for FTS5, as a query of it: whole words in place of their beginning.
 
+    "" where no word begins so.
+
     Only of words without accents and in the letters of ASCII is it known here how FTS5 spells them.
     """
     begins = '"' + word.replace('"', '""') + '"*'
@@ -166,7 +169,8 @@ def _spelled(connection: sa.Connection, word: str) -> str:
     found = [str(term) for term in known if term is not None and term.startswith(parts[-1])]
     if len(found) > SPELLED_MOST:
         return begins
-    return "(" + " OR ".join(f'"{" ".join([*parts[:-1], one])}"' for one in found or parts[-1:]) + ")"
+    phrases = [f'"{" ".join([*parts[:-1], one])}"' for one in found]
+    return f"({' OR '.join(phrases)})" if phrases else ""
 
 
 def walks(connection: sa.Connection) -> bool:

@@ -160,7 +160,7 @@ def test_a_sweep_that_took_several_jobs_is_one_row_its_grid_and_shared_as_a_swee
     press(page, f"found-open-{'2' * 32}")
     grid = next(data for item in page.get("bidi_component") if "states" in (data := json.loads(item.proto.json)))
     assert grid["states"] == "ccc."
-    assert "1 of 4 cells are not made" in said(page)
+    assert "1 of 4 cells is not made" in said(page)
     press(page, next(item.key for item in page.button if item.key.endswith("-share") and "grid" in item.key))
     press(page, next(item.key for item in page.button if item.key.endswith("-make")))
     (share,) = pages.store.shared(OWNER)
