@@ -174,6 +174,17 @@ def test_a_sweep_that_took_several_jobs_is_one_row_its_grid_and_shared_as_a_swee
     assert any("Go on: 1 cell left" in item.label for item in page.button)
 
 
+def test_its_own_page_has_a_large_sweep_of_several_jobs_as_one_row_too(pages):
+    for number in range(26):
+        job = "first" if number < 20 else "second"
+        save(pages, f"cell-{number:02}", "dragon", at=1000.0 + number, job=job, purpose="sweep", seed=number)
+    for job in ("first", "second"):
+        pages.store.note_sweep(OWNER, job, "{}")
+    save(pages, "single", "boat")
+    page = pages.open("pages/text.py")
+    assert [item.label.split(" · ")[0] for item in page.expander if "results" in item.label] == ["26 results"]
+
+
 def test_the_list_as_a_table_has_a_row_for_each_run_and_stays_so(pages):
     save(pages, "a", "A [dragon] *sang*", params={"temperature": 0.3}, seed=12, at=time.time() - 60,
          stats={"in_effect": {"seed": 12, "temperature": 0.3}})  # fmt: skip
