@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from components import desk as desks
-from components import job_drawing, labelled, library_row, library_state, look_closer, result, rooms, share_menu, state
+from components import (
+    job_drawing,
+    labelled,
+    library_row,
+    library_state,
+    library_sweep,
+    look_closer,
+    result,
+    rooms,
+    share_menu,
+    state,
+)
 from components.escape import plain
 from models import labels
 from models.errors import PlaygroundError
@@ -18,6 +29,7 @@ from models.finding import Filter
 from models.runtime import job_view
 from models.sharing import COMPARED_MOST
 from models.shelf import NOTE_MAX_CHARS, TITLE_MAX_CHARS, Found
+from models.sweeps.spec import PURPOSE as SWEEP
 from models.types import Run
 
 if TYPE_CHECKING:
@@ -37,14 +49,14 @@ def draw(session: Session, run_id: str) -> None:
         st.info("There is no such result of yours: it was deleted or cleared, or is somebody else's.",
                 icon=":material/info:")  # fmt: skip
         return
-    ids = session.jobs.store.found_ids(session.owner, Filter(), job=found.run.job)
+    ids = session.jobs.store.found_ids(session.owner, Filter(), job=found.job)
     if len(ids) > 1 and library_state.is_whole():
         _draw_job(session, found, ids)
         return
     if len(ids) > 1:
         st.button(
-            f"All {len(ids):,} of this job", icon=":material/apps:", key="library-whole",
-            on_click=library_state.open_run, args=(run_id, True),
+            f"All {len(ids):,} of this {'sweep' if found.run.purpose == SWEEP else 'job'}", icon=":material/apps:",
+            key="library-whole", on_click=library_state.open_run, args=(run_id, True),
         )  # fmt: skip
     _draw_one(session, found)
 
@@ -57,14 +69,20 @@ def _draw_job(session: Session, found: Found, ids: list[str]) -> None:
     st.header(plain(library_row.together(replace(found, count=len(ids)))), anchor=False)
     shown = session.jobs.store.found(session.owner, ids[:WHOLE_MOST][::-1])
     desk = desk_of(session, found)
-    if desk is not None and len(ids) <= WHOLE_MOST and job_drawing.drawer(desk.room, found.run.purpose) is not None:
+    is_grid = desk is not None and library_sweep.draw(desk, found.run, [one.run for one in shown])
+    if (
+        desk is not None
+        and not is_grid
+        and len(ids) <= WHOLE_MOST
+        and job_drawing.drawer(desk.room, found.run.purpose) is not None
+    ):
         job_drawing.draw(desk, job_view.of_runs([one.run for one in shown]))
     with st.container(horizontal=True):
         st.button(
             f"Delete all {len(ids):,}", icon=":material/delete:", key="library-delete-job",
             on_click=library_state.delete, args=(session, ids), help="For ten minutes it can be undone.",
         )  # fmt: skip
-        if 1 < len(shown) <= COMPARED_MOST:
+        if not is_grid and 1 < len(shown) <= COMPARED_MOST:
             share_menu.draw(session, share_menu.of_runs([one.run for one in shown]), state.key("job", found.run.job))
     if len(ids) > WHOLE_MOST:
         st.caption(f"The newest {WHOLE_MOST} of {len(ids):,}. Search to find others.")

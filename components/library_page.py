@@ -23,6 +23,7 @@ from components import (
 )
 from components import session as sessions
 from components.escape import plain
+from components.notes import Note
 from components.sweep_out import MOST_BYTES, stored_size
 from models import export, labels
 from models.amounts import size
@@ -34,8 +35,9 @@ from models.types import SEED_MAX
 if TYPE_CHECKING:
     from components.session import Session
 
-COUNTED_MOST = 10_000
-EXPORT_MOST = 2_000  # runs in one file
+WALL, TABLE = "Wall", "Table"
+LOOKS = {WALL: "view_agenda", TABLE: "table_rows"}
+EXPORT_MOST = 2_000  # runs in one file; no more are counted
 
 
 def show() -> None:
@@ -102,8 +104,11 @@ def _draw_list(session: Session) -> None:
     if not page.rows:
         st.info("Nothing fits. Use fewer or shorter words, or clear the filters.", icon=":material/search_off:")
         st.button("Clear search and filters", key="library-clear-all", on_click=library_state.clear)
-    for found in page.rows:
-        library_row.draw(session, found)
+    if page.rows and _draw_switch(session) == TABLE:
+        library_row.draw_table(session, page.rows)
+    else:
+        for found in page.rows:
+            library_row.draw(session, found)
     with st.container(horizontal=True, horizontal_alignment="center"):
         if library_state.begins(asked) is not None:
             st.button("Newer", icon=":material/chevron_left:", key="library-newer", on_click=library_state.go_back)
@@ -111,6 +116,18 @@ def _draw_list(session: Session) -> None:
             st.button("Older", icon=":material/chevron_right:", key="library-older", on_click=library_state.go_on,
                       args=(page.next,))  # fmt: skip
     library_keys.draw()
+
+
+def _draw_switch(session: Session) -> str:
+    """Draw the choice of how the list looks, which is kept for its owner, and return it."""
+    choice, last = library_state.field("look"), Note(session, "library-look", WALL)
+    if not choice.there:
+        choice.set(last.get() if last.get() in LOOKS else WALL)
+    st.segmented_control(
+        "List as", LOOKS, key=choice.key, required=True, label_visibility="collapsed",
+        format_func=lambda one: f":material/{LOOKS[one]}: {one}", on_change=lambda: last.set(str(choice.get() or WALL)),
+    )  # fmt: skip
+    return str(choice.get() or WALL)
 
 
 def _draw_filters(session: Session, kinds: Kinds) -> None:
@@ -144,11 +161,11 @@ def _draw_filters(session: Session, kinds: Kinds) -> None:
 
 def _draw_line(session: Session, asked: Filter) -> None:
     """Draw how much was found, and what can be done with it and with what is marked."""
-    count = session.jobs.store.count(session.owner, asked, COUNTED_MOST)
+    count = session.jobs.store.count(session.owner, asked, EXPORT_MOST + 1)
     marked = library_state.marked()
     with st.container(horizontal=True, vertical_alignment="center"):
-        more = "more than " if count == COUNTED_MOST else ""
-        st.caption(f"{more}{count:,} result{'s' * (count != 1)}")
+        more = f"more than {EXPORT_MOST:,} results" if count > EXPORT_MOST else ""
+        st.caption(more or f"{count:,} result{'s' * (count != 1)}")
         if marked:
             fits = 2 <= len(marked) <= library_state.MARKS_MOST
             st.button(
@@ -174,7 +191,7 @@ def _draw_export(session: Session, asked: Filter, marked: list[str], count: int)
                 key="library-export-marked", on_click="ignore",
             )  # fmt: skip
         if count > EXPORT_MOST:
-            st.caption(f"{count:,} results are too many for one file (at most {EXPORT_MOST:,}). Narrow the search.")
+            st.caption(f"More than {EXPORT_MOST:,} results are too many for one file. Narrow the search.")
             return
         st.download_button(
             f"All {count:,} found", lambda: _zipped(session, store.found_ids(owner, asked)), "runs.zip",

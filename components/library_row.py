@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -17,7 +19,8 @@ from models.sweeps.spec import PURPOSE as SWEEP
 if TYPE_CHECKING:
     from components.session import Session
 
-PROMPT_CHARS, SETTINGS_MOST, TILE_PX = 140, 4, 150
+PROMPT_CHARS, TABLE_CHARS, SETTINGS_MOST, TILE_PX = 140, 70, 4, 150
+HEAD, COLUMNS = ("When", "Model", "Prompt", "Settings", "Star, mark"), (2, 2, 4, 3, 3)
 _STATUS = {"stopped": "stopped", "failed": "failed"}
 
 
@@ -38,15 +41,8 @@ def together(found: Found) -> str:
 def facts(session: Session, found: Found) -> str:
     """Say what made a run, and when: model, seed, the settings that differ from their defaults."""
     run = found.run
-    changed = labels.changed(session.catalog, run)
-    rest = len(changed) - SETTINGS_MOST
-    acts = "seed" in run.stats.get("in_effect", {"seed": 0})
     return " · ".join(part for part in (
-        labels.model_name(session.catalog, run.request.model),
-        f"seed {run.request.seed}" if acts and found.count < 2 else "",
-        *(changed[:SETTINGS_MOST] if found.count < 2 else ()),
-        f"{rest} more setting{'s' * (rest != 1)}" if rest > 0 and found.count < 2 else "",
-        _STATUS.get(run.status, ""),
+        labels.model_name(session.catalog, run.request.model), _settings(session, found),
         ago(max(0.0, time.time() - run.created_at)),
     ) if part)  # fmt: skip
 
@@ -72,12 +68,54 @@ def draw(session: Session, found: Found, *, single: bool = False) -> None:
                 _draw_buttons(session, found, many)
 
 
+def draw_table(session: Session, rows: Sequence[Found]) -> None:
+    """Draw rows as a table: when, model, prompt, main settings, star and mark of each; no result is drawn."""
+    with st.container(key="library-table", gap="xsmall"):
+        with st.container(key="library-head"):
+            for column, name in zip(st.columns(COLUMNS, gap="small"), HEAD, strict=True):
+                column.caption(f"**{name}**")
+        for found in rows:
+            run, many = found.run, found.count > 1
+            with st.container(key=f"line-{run.id}"):
+                when, model, prompt, settings, marks = st.columns(COLUMNS, gap="small", vertical_alignment="center")
+            when.caption(f"{datetime.fromtimestamp(run.created_at, labelled.zone()):%d %b %Y, %H:%M}")
+            model.caption(plain(labels.model_name(session.catalog, run.request.model)))
+            name = labels.shorten(title(session, found), TABLE_CHARS)
+            prompt.button(
+                plain(f"{together(found)}: {name}" if many else name), key=f"found-open-{run.id}", type="tertiary",
+                on_click=library_state.open_run, args=(run.id, many),
+                help="Shows it in full, with all that can be done with it.",
+            )  # fmt: skip
+            settings.caption(plain(_settings(session, found)) or "–")
+            with marks, st.container(horizontal=True, gap="small"):
+                _draw_marks(session, found)
+
+
+def _settings(session: Session, found: Found) -> str:
+    """Return seed and changed settings of a run, or how it ended; of several together nothing is said of one."""
+    run = found.run
+    if found.count > 1:
+        return _STATUS.get(run.status, "")
+    changed = labels.changed(session.catalog, run)
+    acts = "seed" in run.stats.get("in_effect", {"seed": 0})
+    rest = len(changed) - SETTINGS_MOST
+    return " · ".join(part for part in (
+        f"seed {run.request.seed}" if acts else "", *changed[:SETTINGS_MOST],
+        f"{rest} more setting{'s' * (rest != 1)}" if rest > 0 else "", _STATUS.get(run.status, ""),
+    ) if part)  # fmt: skip
+
+
 def _draw_buttons(session: Session, found: Found, many: bool) -> None:
     run = found.run
     st.button(
         "Open", icon=":material/open_in_full:", key=f"found-open-{run.id}", on_click=library_state.open_run,
         args=(run.id, many), help="Shows it in full, with all that can be done with it.",
     )  # fmt: skip
+    _draw_marks(session, found)
+
+
+def _draw_marks(session: Session, found: Found) -> None:
+    run = found.run
     st.button(
         "Starred" if found.starred else "Star", key=f"found-star-{run.id}", type="tertiary",
         icon=":material/star:" if found.starred else ":material/star_outline:",

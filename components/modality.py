@@ -289,6 +289,8 @@ class Modality:
       among others; `earlier(desk, runs, shown)` draws the list of earlier results (without it: one row a run).
     - `actions` draw the buttons under an output, by kind; under a finished run stand its `looks`, one of them open, and
       the panels of `after(desk, run, key)`.
+    - `after_shared(session, run, key)` draws those of these panels that need no model, for whoever has a link to a
+      result, and names the others (without it: none is drawn, and that is said).
     - `jobs` draw jobs by purpose, living and finished; `modes` are further ways to use the page.
     - `welcome(session)` draws a first run with one click on Home, which shows that of the first room that has one.
     - `beside_run(desk, live)` draws what stands beside Run, `below(desk)` what stands below the result.
@@ -313,6 +315,7 @@ class Modality:
     actions: Mapping[str, Callable[[Act], None]] = field(default_factory=dict)
     looks: tuple[Look, ...] = ()
     after: Callable[[Desk, Run, str], None] | None = None
+    after_shared: Callable[[Session, Run, str], Sequence[str]] | None = None
     jobs: Mapping[str, Callable[[Desk, JobView, str], None]] = field(default_factory=dict)
     modes: tuple[Mode, ...] = ()
     welcome: Callable[[Session], None] | None = None

@@ -50,7 +50,8 @@ def newest(desk: Desk, jobs: int = JOBS) -> list[Run]:
     runs: list[Run] = []
     for row in store.find(owner, Filter(models=tuple(here)), limit=jobs).rows:
         few = 1 < row.count <= WHOLE
-        runs += store.runs(owner, job=row.run.job, limit=WHOLE) if few else [row.run]
+        ids = store.found_ids(owner, Filter(), job=row.job) if few else []
+        runs += _read(desk, ids) if few else [row.run]
     return runs
 
 
@@ -58,7 +59,13 @@ def _many(desk: Desk, row: Sequence[Run]) -> int:
     """Return of how many runs a row is, those of a large job that were not read among them."""
     if len(row) > 1 or job_drawing.drawer(desk.room, row[0].purpose) is None:
         return len(row)
-    return len(desk.session.jobs.store.found_ids(desk.session.owner, Filter(), job=row[0].job))
+    return len(_together(desk, row[0]))
+
+
+def _together(desk: Desk, run: Run) -> list[str]:
+    """Return the ids of all runs that are one row with a run, the newest first."""
+    store, owner = desk.session.jobs.store, desk.session.owner
+    return [one for found in store.found(owner, [run.id]) for one in store.found_ids(owner, Filter(), job=found.job)]
 
 
 def draw_rows(desk: Desk, runs: Sequence[Run], shown: str) -> None:
@@ -74,11 +81,15 @@ def draw_rows(desk: Desk, runs: Sequence[Run], shown: str) -> None:
             continue
         with fold:
             if many > 1:
-                whole = row if len(row) == many else desk.session.jobs.store.runs(job=first.job, limit=many)[::-1]
+                whole = row if len(row) == many else _read(desk, _together(desk, first)[::-1])
                 job_drawing.draw(desk, job_view.of_runs(whole))
             else:
                 draw_run(desk, first)
                 look_closer.draw(desk.session, first, f"row-after-{first.id}", remember=False)
+
+
+def _read(desk: Desk, ids: Sequence[str]) -> list[Run]:
+    return [found.run for found in desk.session.jobs.store.found(desk.session.owner, ids)]
 
 
 def rows_of(desk: Desk, runs: Sequence[Run]) -> list[list[Run]]:

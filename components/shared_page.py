@@ -110,6 +110,24 @@ def _draw_run(session: Session, opened: Opened, run: Run) -> None:
     shared_inputs.draw(session, run, opened.uploads, key)
     if here and run.outputs and not run.error:
         look_closer.draw(session, run, state.key(key, "look"), remember=False)
+        _draw_after(session, run, state.key(key, "after"))
+
+
+def _draw_after(session: Session, run: Run, key: str) -> None:
+    """Draw the panels of a result's own page that need no model, and say which are left out, and where they are."""
+    room, page = rooms.of(run.request.model), rooms.page_of(session.catalog, run.request.model)
+    if room.after is None:
+        return
+    left = room.after_shared(session, run, key) if room.after_shared is not None else None
+    if left is None:
+        what = f"What the {page.title} page draws below its own results is"
+    elif left:
+        names = [f"“{name}”" for name in left]
+        what = f"{', '.join(names[:-1])}{' and ' * (len(names) > 1)}{names[-1]} {'are' if len(names) > 1 else 'is'}"
+    else:
+        return
+    st.caption(plain(f"{what} not shown here, since a model has to run for it. “Try it yourself” opens the "
+                     f"{page.title} page: after a run it stands below the result."))  # fmt: skip
 
 
 def _draw_compared(session: Session, opened: Opened, shown: Sequence[Run]) -> None:

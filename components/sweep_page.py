@@ -224,7 +224,7 @@ def draw(desk: Desk, sweep: Sweep, view: JobView | None, full: Callable[[Run, st
         with st.container(horizontal=True):
             sweep_out.draw(desk, found.plan, found.there, key)
             quiz_make.draw(desk, found.plan, key)
-            _draw_share(desk, found, key)
+            draw_share(desk, found, key)
     at = chosen.get()
     if at is None and still and len(found.plan.cells) <= FEW:
         at = 0
@@ -244,7 +244,7 @@ def _picks(key: str) -> state.Slot[int]:
     return state.at(state.key(key, "picks"), 0)
 
 
-def _draw_share(desk: Desk, found: Planned, key: str) -> None:
+def draw_share(desk: Desk, found: Planned, key: str) -> None:
     """Draw the menu that shares a sweep with what there is of it, if there is anything."""
     made = {number: one.run for number, one in sorted(found.there.items()) if one.run is not None and one.outputs}
     if made:

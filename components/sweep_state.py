@@ -6,6 +6,7 @@ restart and a second sweep over the same cells show what was made before and mak
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -26,7 +27,9 @@ from models.types import Run
 
 if TYPE_CHECKING:
     from components.desk import Desk
+    from components.session import Session
 
+log = logging.getLogger(__name__)
 PLANS_MOST = 4  # kept by a session
 _PLANS: state.Slot[dict[str, Planned]] = state.slot("sweep-plans", {})
 
@@ -129,7 +132,9 @@ def shown(desk: Desk, view: JobView | None, since: float = 0.0) -> Sweep | None:
 
 
 def show(desk: Desk, sweep: Sweep, job: str = "") -> None:
-    """Make a sweep the one that stands on its page, with the job that makes it."""
+    """Make a sweep the one that stands on its page, with the job that makes it: the Runs page has it as one row."""
+    if job:
+        _note_job(desk.session, job, sweep)
     _note(desk).set({"spec": sweep.to_json(), "at": time.time(), "job": job})
 
 
@@ -144,6 +149,13 @@ def start(desk: Desk, sweep: Sweep, budget_s: float = 0.0) -> None:
     requests = [cell.request for cell in asked]
     job = desk.session.submit(requests, spec.PURPOSE, budget_s or None, choose) if requests else ""
     show(desk, sweep, job)
+
+
+def _note_job(session: Session, job: str, sweep: Sweep) -> None:
+    try:
+        session.jobs.store.note_sweep(session.owner, job, sweep.to_json())
+    except PlaygroundError as error:  # the sweep is made all the same
+        log.warning("which sweep a job makes was not noted: %s", error.message)
 
 
 def _refined(desk: Desk, found: Planned, asked: Sequence[Cell]) -> Choose:

@@ -4,41 +4,63 @@ SQLite has its index of words (FTS5); PostgreSQL a table of vectors, of which a 
 searched. Both take the same texts for words, so that the same is found. PostgreSQL's own parser (as of the
 configuration `simple`, whose words these are but for accents) would leave pictographs out and take addresses and
 numbers apart. Another database has a plain table, in which each word is looked for as a part of the texts.
+
+Beside the words of a run stand two that no text has (`KEY`): whose it is and which job's. So the index itself leads to
+an owner's runs, however many others have. In FTS5 a run's row has its number in the library, which follows its age:
+the newest that fit come first, and nothing is read beyond those that are wanted. That takes whole words: it gathers
+all runs of the words with a beginning before it gives one, but for beginnings of up to three letters, which it has an
+index of. Longer ones are spelled out here (`_spelled`), as far as few words of the index begin so.
 """
 
 from __future__ import annotations
 
+import hashlib
 import unicodedata
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql
 from sqlalchemy.sql import visitors
 
+from models.tables import NUMBER
+
 PARTS = ("prompt", "said", "title", "note", "tags")
 WORDS_MOST = 20  # of a query; what follows is left out
 LETTERS_MOST = 200  # of a word in PostgreSQL, which takes 2,046 bytes
+KEY = "\ue000"  # begins the words that say whose a run is, and is taken out of all texts
+PREFIXES = 3  # letters: of beginnings that FTS5 has an index of
+SPELLED_MOST = 24  # words with a beginning that are asked for one by one
 _PLACES_MOST, _PLACE_LAST = 255, 16_383  # of one word in a vector
 
 _LONG = sa.Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
 words = sa.Table(
     "library_words",
     sa.MetaData(),
-    sa.Column("rowid", sa.Integer, primary_key=True),  # the number of a run in the library
-    *(sa.Column(name, _LONG, nullable=False) for name in PARTS),
+    sa.Column("rowid", NUMBER, primary_key=True, autoincrement=False),  # the number of a run in the library
+    *(sa.Column(name, _LONG, nullable=False) for name in (*PARTS, "keys")),
 )
 vectors = sa.Table(
     "library_vectors",
     sa.MetaData(),
-    sa.Column("rowid", sa.Integer, primary_key=True, autoincrement=False),
-    *(sa.Column(name, postgresql.TSVECTOR, nullable=False) for name in PARTS),
-    sa.Column("every", postgresql.TSVECTOR, sa.Computed(" || ".join(PARTS), persisted=True)),
+    sa.Column("rowid", NUMBER, primary_key=True, autoincrement=False),
+    *(sa.Column(name, postgresql.TSVECTOR, nullable=False) for name in (*PARTS, "keys")),
+    sa.Column("every", postgresql.TSVECTOR, sa.Computed(" || ".join((*PARTS, "keys")), persisted=True)),
     sa.Index("library_vectors_by_word", "every", postgresql_using="gin"),
 )
 # letters and digits of any script make words, and so does each row of pictographs; accents do not count
 _CREATE = f"""CREATE VIRTUAL TABLE IF NOT EXISTS {words.name} USING fts5(
-    {", ".join(PARTS)}, tokenize = "unicode61 remove_diacritics 2 categories 'L* N* Co So'")"""
+    {", ".join((*PARTS, "keys"))}, prefix = '{" ".join(str(one + 1) for one in range(PREFIXES))}',
+    tokenize = "unicode61 remove_diacritics 2 categories 'L* N* Co So'")"""
+_TERMS = f"{words.name}_terms"  # the words that there are, in order
+_CREATE_TERMS = f"CREATE VIRTUAL TABLE IF NOT EXISTS {_TERMS} USING fts5vocab({words.name}, instance)"
+
+# each from the one before: to list them, FTS5 would go through all runs of each. \x01 comes before what begins with it
+_NEXT_TERMS = sa.text(f"""WITH RECURSIVE known(term) AS (
+    SELECT (SELECT term FROM {_TERMS} WHERE term >= :begins LIMIT 1)
+    UNION ALL SELECT (SELECT term FROM {_TERMS} WHERE term >= known.term || char(1) LIMIT 1) FROM known
+    WHERE substr(known.term, 1, length(:begins)) = :begins LIMIT :most) SELECT term FROM known""")
 
 
 def table(connection: sa.Connection) -> sa.Table:
@@ -50,15 +72,16 @@ def create(connection: sa.Connection) -> None:
     """Make the table of words."""
     if connection.dialect.name == "sqlite":
         connection.execute(sa.text(_CREATE))
+        connection.execute(sa.text(_CREATE_TERMS))
     else:
         table(connection).create(connection, checkfirst=True)
 
 
-def put(connection: sa.Connection, number: int, parts: Mapping[str, str]) -> None:
+def put(connection: sa.Connection, number: int, parts: Mapping[str, str], owner: str, job: str) -> None:
     """Keep the words of a run, in place of earlier ones. A part that is not given has none."""
     to = table(connection)
     connection.execute(to.delete().where(to.c.rowid == number))
-    row = {name: _value(to, parts.get(name, "")) for name in PARTS}
+    row = {name: _value(to, parts.get(name, "")) for name in PARTS} | {"keys": _keys(to, owner, job)}
     connection.execute(to.insert().values({"rowid": number, **row}))
 
 
@@ -67,6 +90,12 @@ def change(connection: sa.Connection, number: int, **parts: str) -> None:
     to = table(connection)
     changed = {name: _value(to, text) for name, text in parts.items()}
     connection.execute(to.update().where(to.c.rowid == number).values(changed))
+
+
+def move(connection: sa.Connection, number: int, owner: str, job: str) -> None:
+    """Give the words of a run to another owner or job."""
+    to = table(connection)
+    connection.execute(to.update().where(to.c.rowid == number).values(keys=_keys(to, owner, job)))
 
 
 def remove(connection: sa.Connection, numbers: Collection[int]) -> None:
@@ -78,28 +107,88 @@ def remove(connection: sa.Connection, numbers: Collection[int]) -> None:
         )
 
 
-def matching(connection: sa.Connection, text: str) -> sa.ColumnElement[bool] | None:
-    """Return the condition on `table` that a run has every word of a text, in whatever part; None for no word.
+@dataclass(frozen=True)
+class Asked:
+    """Hold the words of a query as a kind of database takes them."""
+
+    kind: str
+    said: str
+
+    def fits(self, owner: str = "", job: str = "") -> sa.ColumnElement[bool]:
+        """Return the condition on `table` that a run has every word, and is of an owner and of a job."""
+        keys = [key for key in (_key("o", owner), _key("j", job)) if key]
+        if self.kind == "sqlite":
+            query = " AND ".join((*(f'keys : "{key}"' for key in keys), self.said))
+            return sa.literal_column(words.name).op("MATCH", return_type=sa.Boolean())(query)
+        if self.kind == "postgresql":
+            query = " & ".join((*(f"'{key}'" for key in keys), self.said))
+            wanted = sa.cast(sa.literal(query, sa.Text), postgresql.TSQUERY)
+            return vectors.c.every.op("@@", return_type=sa.Boolean())(wanted)
+        found = [sa.or_(*(words.c[name].icontains(word, autoescape=True) for name in PARTS))
+                 for word in self.said.split()]  # fmt: skip
+        return sa.and_(*found, *(words.c["keys"].contains(key, autoescape=True) for key in keys))
+
+
+def asked(connection: sa.Connection, text: str) -> Asked | None:
+    """Return the words of a text; None for no word, and where it is plain that no run has one of them.
 
     A word stands for all that begin with it. The text is data: no mark in it means anything, and nothing in it raises.
     """
-    asked = [word for word in clean(text).split() if any(_tells(letter) for letter in word)][:WORDS_MOST]
-    if not asked:
+    kind = connection.dialect.name
+    wanted = [word for word in clean(text).split() if any(_tells(letter) for letter in word)][:WORDS_MOST]
+    if not wanted:
         return None
-    if connection.dialect.name == "sqlite":
-        query = " ".join('"' + word.replace('"', '""') + '"*' for word in asked)
-        return sa.literal_column(words.name).op("MATCH", return_type=sa.Boolean())(query)
-    if connection.dialect.name == "postgresql":
+    if kind == "sqlite":
+        spelled = [_spelled(connection, word) for word in wanted]
+        return Asked(kind, " AND ".join(spelled)) if all(spelled) else None
+    if kind == "postgresql":
         # as in FTS5: what stands in one word is a phrase, the last of it a beginning
-        phrases = (" <-> ".join(f"'{word}'" for word in _words_of(one)) for one in asked)
-        wanted = sa.cast(sa.literal(" & ".join(f"({one}:*)" for one in phrases), sa.Text), postgresql.TSQUERY)
-        return vectors.c.every.op("@@", return_type=sa.Boolean())(wanted)
-    found = (sa.or_(*(words.c[name].icontains(word, autoescape=True) for name in PARTS)) for word in asked)
-    return sa.and_(*found)
+        phrases = (" <-> ".join(f"'{word}'" for word in _words_of(one)) for one in wanted)
+        return Asked(kind, " & ".join(f"({one}:*)" for one in phrases))
+    return Asked(kind, " ".join(wanted))
+
+
+def matching(connection: sa.Connection, text: str, owner: str = "") -> sa.ColumnElement[bool] | None:
+    """Return the condition on `table` that a run, of an owner or of anybody, has every word of a text; see `asked`."""
+    found = asked(connection, text)
+    return found.fits(owner) if found is not None else None
+
+
+def _spelled(connection: sa.Connection, word: str) -> str:
+    """Return a word, which may be a phrase for FTS5, as a query of it: whole words in place of their beginning.
+
+    "" where no word begins so.
+
+    Only of words without accents and in the letters of ASCII is it known here how FTS5 spells them.
+    """
+    begins = '"' + word.replace('"', '""') + '"*'
+    parts = "".join(letter if letter.isalnum() else " " for letter in word.lower()).split()
+    if not word.isascii() or len(parts[-1]) <= PREFIXES:
+        return begins
+    known = connection.execute(_NEXT_TERMS, {"begins": parts[-1], "most": SPELLED_MOST + 1}).scalars()
+    found = [str(term) for term in known if term is not None and term.startswith(parts[-1])]
+    if len(found) > SPELLED_MOST:
+        return begins
+    phrases = [f'"{" ".join([*parts[:-1], one])}"' for one in found]
+    return f"({' OR '.join(phrases)})" if phrases else ""
+
+
+def walks(connection: sa.Connection) -> bool:
+    """Say whether a database finds the runs that have some words in the order of their numbers, the greatest first."""
+    return connection.dialect.name == "sqlite"
+
+
+def walk(
+    connection: sa.Connection, fits: sa.ColumnElement[bool], down_from: int, most: int, down_to: int = 0
+) -> list[int]:
+    """Return the numbers of the runs for which a condition of `Asked` holds, the greatest first, at most so many."""
+    of = table(connection)
+    query = sa.select(of.c.rowid).where(fits, of.c.rowid <= down_from, of.c.rowid >= down_to)
+    return list(connection.execute(query.order_by(of.c.rowid.desc()).limit(most)).scalars())
 
 
 def first(connection: sa.Connection, fits: sa.ColumnElement[bool], most: int) -> list[int]:
-    """Return the numbers of runs for which a condition of `matching` holds, at most so many: any of them."""
+    """Return the numbers of runs for which a condition of `Asked` holds, at most so many: any of them."""
     of = table(connection)
     if connection.dialect.name == "postgresql":  # it would read the whole table for a word that it takes for frequent
         connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
@@ -110,7 +199,7 @@ def first(connection: sa.Connection, fits: sa.ColumnElement[bool], most: int) ->
 
 
 def among(connection: sa.Connection, fits: sa.ColumnElement[bool], numbers: Collection[int]) -> set[int]:
-    """Return those of the runs for which a condition of `matching` holds."""
+    """Return those of the runs for which a condition of `Asked` holds."""
     if not numbers:
         return set()
     of = table(connection)
@@ -123,6 +212,18 @@ def among(connection: sa.Connection, fits: sa.ColumnElement[bool], numbers: Coll
 
 def _beside_its_index(element: Any, **_: Any) -> Any:
     return vectors.c.every.op("||")(sa.cast("", postgresql.TSVECTOR)) if element is vectors.c.every else None
+
+
+def _key(kind: str, name: str) -> str:
+    """Return the word of an owner or of a job, as no text has it and FTS5 takes it for one; "" for none."""
+    return f"{KEY}{kind}{hashlib.blake2b(name.encode('utf-8', 'replace'), digest_size=8).hexdigest()}" if name else ""
+
+
+def _keys(to: sa.Table, owner: str, job: str) -> Any:
+    both = [_key("o", owner), _key("j", job)]
+    if to is vectors:
+        return sa.cast(sa.literal(" ".join(f"'{key}'" for key in both), sa.Text), postgresql.TSVECTOR)
+    return " ".join(both)
 
 
 def _value(to: sa.Table, text: str) -> Any:
@@ -163,5 +264,5 @@ def _tells(letter: str, kinds: str = "LN") -> bool:
 
 
 def clean(text: str) -> str:
-    """Return a text that every database takes: without NUL, and without half a character."""
-    return text.replace("\0", " ").encode("utf-8", "replace").decode()
+    """Return a text that every database takes: without NUL, without half a character, and without `KEY`."""
+    return text.replace("\0", " ").replace(KEY, " ").encode("utf-8", "replace").decode()

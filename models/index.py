@@ -18,6 +18,7 @@ CHECK = "Check PLAYGROUND_DATABASE_URL (or the secret [connections.runs])"
 SERVER = "Check that the database server runs, then try again."
 INDEXES = "indexes.txt"  # in a data folder: the indexes whose files lie there
 CONNECT_S = 5  # to reach a server
+CACHE_BYTES = 4_000_000  # of a connection: SQLite's own 2 MB do not hold what two frequent words lead through
 _ONE_WRITER = 7_237_421  # the number of the lock that a writer holds in PostgreSQL: ours among those of one database
 # a server that went without a word is given up after about a minute, not after hours
 _ALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
@@ -114,6 +115,7 @@ def _begin_postgresql(connection: sa.Connection) -> None:
 
 def _open_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # _begin_sqlite says BEGIN, so that creating tables is part of a transaction
+    connection.execute(f"PRAGMA cache_size={-CACHE_BYTES // 1000}")
     if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
         connection.execute("PRAGMA auto_vacuum=FULL")  # a new file only: pruned rows give their pages back
         with suppress(sqlite3.OperationalError):  # another process switches it, or the file system has no shared memory

@@ -25,7 +25,7 @@ from models.index import index_errors
 from models.tables import metadata
 
 log = logging.getLogger(__name__)
-HEAD = "shares"  # the last step
+HEAD = "order"  # the last step
 SCHEMA_VERSION = 2  # the last one of the numbers that versions without migrations look at
 COPIES = 2
 _STEPS = Path(__file__).with_name("migrations")

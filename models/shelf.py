@@ -36,6 +36,7 @@ MANY = 500  # values in one query
 class Found:
     """Hold a run with what its owner said of it; `count` says of how many runs of its job it is the newest that fits.
 
+    `job` is what it is one row with, as `found_ids` takes it: its job, or its sweep, which may have had several.
     `deleted_at` is UTC seconds since the epoch, None for a run that is there.
     """
 
@@ -46,6 +47,7 @@ class Found:
     starred: bool = False
     deleted_at: float | None = None
     count: int = 1
+    job: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,16 @@ class Shelf(Sharing):
         with self._read() as connection:
             return finding.ids(connection, owner, wanted, job=job, limit=limit)
 
+    def note_sweep(self, owner: str, job: str, content: str) -> None:
+        """Note which sweep a job of an owner makes, by its file (`models.sweeps.spec`): all of it is one row then."""
+        with self._write() as connection:
+            library.note_sweep(connection, owner, job, content)
+
+    def sweep_of(self, owner: str, run_id: str) -> str:
+        """Return the file of the sweep that a run of an owner is a cell of; "" where that was not noted."""
+        with self._read() as connection:
+            return library.sweep_of(connection, owner, run_id)
+
     def count(self, owner: str, wanted: Filter, most: int) -> int:
         """Return how many runs are wanted; counting ends at `most`."""
         with self._read() as connection:
@@ -96,16 +108,9 @@ class Shelf(Sharing):
 
     def kinds(self, owner: str) -> Kinds:
         """Return what an owner's runs can be narrowed by."""
-        mine = _library.c.owner == owner
         with self._read() as connection:
-            models, tasks = (  # of what was just deleted too: so the indexes alone tell them
-                tuple(connection.execute(sa.select(column).distinct().where(mine).order_by(column)).scalars())
-                for column in (_library.c.model, _library.c.task)
-            )
-            query = sa.select(_tags.c.tag).distinct().join(_library, _library.c.run_id == _tags.c.run_id)
-            query = query.where(mine, _library.c.deleted_at.is_(None)).order_by(_tags.c.tag)
-            tags = tuple(connection.execute(query).scalars())
-        return Kinds(models, tuple(task for task in tasks if task), tags)
+            models, tasks = (finding.kinds(connection, owner, column) for column in ("model", "task"))
+            return Kinds(tuple(models), tuple(filter(None, tasks)), tuple(finding.tags_of(connection, owner)))
 
     def mine(self, owner: str) -> Mine:
         """Return how many runs an owner has, and which of them go first."""
@@ -219,7 +224,8 @@ def _found(
     held: dict[str, Found] = {}
     for at in range(0, len(wanted), MANY):
         query = (
-            sa.select(runs, _library.c.title, _library.c.note, _library.c.starred, _library.c.deleted_at)
+            sa.select(runs, _library.c.title, _library.c.note, _library.c.starred, _library.c.deleted_at,
+                      _library.c.job.label("row_of"))
             .join(_library, _library.c.run_id == runs.c.id)
             .where(runs.c.id.in_(wanted[at : at + MANY]))
         )  # fmt: skip
@@ -233,7 +239,7 @@ def _found(
                 continue
             held[run.id] = Found(
                 run, row["title"], row["note"], named.get(run.id, ()), bool(row["starred"]), row["deleted_at"],
-                (counts or {}).get(run.id, 1),
+                (counts or {}).get(run.id, 1), row["row_of"],
             )  # fmt: skip
     return [held[name] for name in wanted if name in held]
 

@@ -36,6 +36,7 @@ from models.tables import measured as _measured
 from models.tables import notes as _notes
 from models.tables import runs as _runs
 from models.tables import shares as _shares
+from models.tables import sweeps as _sweeps
 from models.tables import used as _used
 from models.tables import votes as _votes
 from models.types import ASIDE, Output, Request, Run
@@ -217,11 +218,11 @@ class Store(Shelf):
             mine = _notes.c.owner == old
             connection.execute(_notes.update().where(mine, _notes.c.name.not_in(named)).values(owner=new))
             connection.execute(_notes.delete().where(mine))
-            for held in (_votes, _shares):
+            for held in (_votes, _shares, _sweeps):
                 connection.execute(held.update().where(held.c.owner == old).values(owner=new))
             own_files(connection, new, files_of(connection, old))
             connection.execute(_owned.delete().where(_owned.c.owner == old))
-            connection.execute(_library.update().where(_library.c.owner == old).values(owner=new))
+            library.move(connection, _library.c.owner == old, new)
             count = connection.execute(_runs.update().where(_runs.c.owner == old).values(owner=new)).rowcount
         # who takes over could not have them forgotten there: the name would not be known any more
         migrating.forget_in_copies(self._file_of_index, old)
@@ -234,7 +235,8 @@ class Store(Shelf):
             theirs = sa.select(_owned.c.sha256).where(_owned.c.owner.not_like("%:%"))
             own_files(connection, new, set(connection.execute(theirs).scalars()))
             connection.execute(_owned.delete().where(_owned.c.owner.not_like("%:%"), _owned.c.owner != new))
-            for held in (_library, _shares):
+            library.move(connection, _library.c.owner.not_like("%:%"), new)
+            for held in (_shares, _sweeps):
                 connection.execute(held.update().where(held.c.owner.not_like("%:%")).values(owner=new))
             return connection.execute(_runs.update().where(sessions).values(owner=new)).rowcount
 
@@ -308,11 +310,8 @@ class Store(Shelf):
             ids = list(connection.execute(sa.select(_runs.c.id).where(_runs.c.owner == owner)).scalars())
             files = files_of(connection, owner)
             delete_runs(connection, ids)
-            connection.execute(_desks.delete().where(_desks.c.owner == owner))
-            connection.execute(_notes.delete().where(_notes.c.owner == owner))
-            connection.execute(_votes.delete().where(_votes.c.owner == owner))
-            connection.execute(_shares.delete().where(_shares.c.owner == owner))
-            connection.execute(_owned.delete().where(_owned.c.owner == owner))
+            for held in (_desks, _notes, _votes, _shares, _owned, _sweeps):
+                connection.execute(held.delete().where(held.c.owner == owner))
         self._unlink(files)
         migrating.forget_in_copies(self._file_of_index, owner, ids)
         return len(ids)

@@ -55,6 +55,7 @@ class Making:
         budget_s: float | None = None,
     ) -> None:  # fmt: skip
         self._engine, self._store, self._rates, self._budget_s = engine, store, rates, budget_s
+        self._sweep = sweep.sweep
         self.cells = middle_first(sweep) if budget_s is None else coarse_first(sweep)
         self._causes = {cell.request.canonical(): causes.cause(engine.catalog, cell.request) for cell in self.cells}
         self._made = store.made(whose.machine_owner(), self._causes.values())
@@ -69,10 +70,12 @@ class Making:
     def results(self, stop: StopSignal | None = None) -> Iterator[Result]:
         """Yield what came of each cell, as it ends; what was made is kept, and its time learnt from."""
         catalog = self._engine.catalog
+        job = uuid.uuid4().hex
+        self._store.note_sweep(whose.machine_owner(), job, self._sweep.to_json())
         taken, at_once, begun = 0.0, list[Run](), time.monotonic()  # of those that are made at once
         for result in sweeping.run(
             self._engine, self.cells, find=lambda request: self._made.get(self._causes[request.canonical()]),
-            owner=whose.machine_owner(), job=uuid.uuid4().hex, stop=stop, budget_s=self._budget_s,
+            owner=whose.machine_owner(), job=job, stop=stop, budget_s=self._budget_s,
             group=partial(how_many, catalog), choose=None if self._budget_s is None else self._refiner.order,
             fitting=self._fitting,
         ):  # fmt: skip

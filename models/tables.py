@@ -8,7 +8,9 @@ import time
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
+NUMBER = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # SQLite's own number of a row has 64 bits
 _LONG = sa.Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
+_DELETED = sa.text("deleted_at IS NOT NULL")
 
 metadata = sa.MetaData()
 schema = sa.Table("playground_schema", metadata, sa.Column("version", sa.Integer, nullable=False))
@@ -83,10 +85,10 @@ files = sa.Table(  # whose the artefact files are: what they gave, and what thei
 library = sa.Table(  # what each run is found by, and what its owner said of it; studies are not in it
     "library",
     metadata,
-    sa.Column("number", sa.Integer, primary_key=True),  # the row of its words: see `models.fulltext`
+    sa.Column("number", NUMBER, primary_key=True, autoincrement=False),  # by age, and the row of its words
     sa.Column("run_id", sa.String(64), nullable=False, unique=True),
     sa.Column("owner", sa.String(128), nullable=False),
-    sa.Column("job", sa.String(64), nullable=False),
+    sa.Column("job", sa.String(64), nullable=False),  # of what is one row: its job, or the sweep that it is of
     sa.Column("model", sa.String(255), nullable=False),
     sa.Column("task", sa.String(64), nullable=False),
     sa.Column("seed", sa.BigInteger, nullable=False),
@@ -100,6 +102,16 @@ library = sa.Table(  # what each run is found by, and what its owner said of it;
     sa.Index("library_by_task", "owner", "task", "created_at", "run_id"),
     sa.Index("library_by_star", "owner", "starred", "created_at", "run_id"),
     sa.Index("library_by_job", "job", "owner", "created_at", "run_id"),
+    sa.Index("library_deleted", "owner", "deleted_at", sqlite_where=_DELETED, postgresql_where=_DELETED),
+)
+sweeps = sa.Table(  # which sweep a job makes: one that was stopped and gone on with has several
+    "sweeps",
+    metadata,
+    sa.Column("owner", sa.String(128), primary_key=True),
+    sa.Column("job", sa.String(64), primary_key=True),
+    sa.Column("name", sa.String(64), nullable=False),  # the same for all jobs of a sweep: see `models.library`
+    sa.Column("content", _LONG, nullable=False),  # its file: see `models.sweeps.spec`
+    sa.Index("sweeps_by_name", "owner", "name"),
 )
 tags = sa.Table(
     "tags",

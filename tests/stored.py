@@ -7,6 +7,12 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+import sqlalchemy as sa
+from alembic.operations import Operations
+from alembic.runtime.migration import MigrationContext
+
+from models import fulltext
+from models.migrations.versions import library as library_step
 from models.plain_text import text_output
 from models.types import Request, Run
 
@@ -87,6 +93,47 @@ def make_old(folder, *runs, but=""):
         if but:
             connection.execute(f"DROP TABLE {but}")
     return folder / "runs.sqlite"
+
+
+# the words of SQLite's index as they were before the runs were numbered by their age
+WORDS_BEFORE = """CREATE VIRTUAL TABLE library_words USING fts5(prompt, said, title, note, tags,
+    tokenize = "unicode61 remove_diacritics 2 categories 'L* N* Co So'")"""
+
+
+def as_before_order(store):
+    """Make a store's index what it was before its runs were numbered by their age; the newest get the first numbers."""
+    parts = ("prompt", "said", "title", "note", "tags")
+    with store._write() as connection:
+        words = fulltext.table(connection).name
+        rows = connection.exec_driver_sql(
+            f"SELECT library.*, {', '.join(f'words.{one} AS word_{one}' for one in parts)} FROM library "
+            f"JOIN {words} words ON words.rowid = library.number ORDER BY library.number DESC"
+        ).mappings().all()  # fmt: skip
+        tags = connection.exec_driver_sql("SELECT run_id, tag FROM tags").all()
+        terms = ["library_words_terms"] if words == "library_words" else []
+        for name in ("library", "tags", *terms, words, "sweeps"):
+            connection.exec_driver_sql(f"DROP TABLE {name}")
+        with Operations.context(MigrationContext.configure(connection)):
+            library_step.upgrade()
+        if words == "library_words":
+            connection.exec_driver_sql(WORDS_BEFORE)
+        else:
+            connection.exec_driver_sql(
+                "CREATE TABLE library_vectors (rowid INTEGER PRIMARY KEY, "
+                f"{', '.join(f'{one} tsvector NOT NULL' for one in parts)}, "
+                f"every tsvector GENERATED ALWAYS AS ({' || '.join(parts)}) STORED)"
+            )
+            connection.exec_driver_sql("CREATE INDEX library_vectors_by_word ON library_vectors USING gin (every)")
+        mark = (lambda name: f"CAST(:{name} AS tsvector)") if words == "library_vectors" else (lambda name: f":{name}")
+        for number, row in enumerate(rows, 1):
+            kept = {name: value for name, value in row.items() if not name.startswith("word_")} | {"number": number}
+            said = f"INSERT INTO library ({', '.join(kept)}) VALUES ({', '.join(f':{name}' for name in kept)})"
+            connection.execute(sa.text(said), kept)
+            said = f"INSERT INTO {words} (rowid, {', '.join(parts)}) VALUES (:rowid, {', '.join(map(mark, parts))})"
+            connection.execute(sa.text(said), {"rowid": number, **{one: row[f"word_{one}"] for one in parts}})
+        for run_id, tag in tags:
+            connection.execute(sa.text("INSERT INTO tags VALUES (:run_id, :tag)"), {"run_id": run_id, "tag": tag})
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'shares'")
 
 
 def said_together(processes):

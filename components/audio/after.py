@@ -25,6 +25,7 @@ _EFFECTS = state.slot("sound-effects-open", False)  # how the switch was left la
 _EAR = state.slot("sound-ear-open", False)
 _NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _DIGITS = {**{name: str(at) for at, name in enumerate(_NAMES)}, "oh": "0"}
+CHECK = "Check with recogniser"
 
 
 def draw(session: Session, run: Run, key: str, again: Callable[[Request], None]) -> None:
@@ -40,6 +41,17 @@ def draw(session: Session, run: Run, key: str, again: Callable[[Request], None])
     if "effects" in session.catalog.family(run.request.model).tools:
         _draw_effects(session.jobs, run, key)
     _draw_ear(session, run, key)
+
+
+def draw_shared(session: Session, run: Run, key: str) -> list[str]:
+    """Draw what runs no model, for a reader of a shared sound; return the names of what is left out."""
+    if run.request.model not in session.catalog:
+        return []
+    if "effects" in session.catalog.family(run.request.model).tools:
+        _draw_effects(session.jobs, run, key)
+    takes = [output for output in run.outputs if _spoken(session.catalog, run, output)]
+    heard = [CHECK] if takes and _listeners(session.catalog, takes) else []
+    return [*([sentence_rows.TITLE] if any(output.meta.get("rows") for output in run.outputs) else []), *heard]
 
 
 def _draw_effects(jobs: Jobs, run: Run, key: str) -> None:
@@ -65,7 +77,7 @@ def _draw_ear(session: Session, run: Run, key: str) -> None:
         return
     names = " and ".join(ear.name for ear in ears)
     asked = _toggle(
-        "Check with recogniser", _EAR, f"{key}-ear",
+        CHECK, _EAR, f"{key}-ear",
         f"Has each take heard by {names}, and shows what was understood: a test of intelligibility.",
     )  # fmt: skip
     if not asked:

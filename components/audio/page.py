@@ -107,6 +107,7 @@ ROOM = Modality(
     earlier=_draw_earlier,
     actions={"audio": sound_actions.draw, "text": sound_actions.draw_heard},
     after=_draw_after,
+    after_shared=sound_after.draw_shared,
     inputs={**recording_input.TYPES, **sentence_rows.TYPES},
     takes=(
         Takes(

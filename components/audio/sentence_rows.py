@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _ROWS = state.slot("audio-input-rows", "")
 _OF = state.slot("audio-input-rows-of", "")  # the text that they belong to
 SHOWN_MAX = 40
+TITLE = "Sentences"
 _WHOLE = ("pause_s", "loudness", "seed")  # settings of the text, not of a sentence
 
 
@@ -67,7 +68,7 @@ def draw(catalog: Catalog, run: Run, output: Output, again: Callable[[Request], 
     """Draw the sentences of a sound with what can be done with each."""
     rows = output.meta.get("rows", [])
     if not rows or not st.toggle(
-        "Sentences", key="sentences-open", persist_state="session", help="Regenerate single sentences."
+        TITLE, key="sentences-open", persist_state="session", help="Regenerate single sentences."
     ):
         return
     spec = catalog[run.request.model]

@@ -57,10 +57,10 @@ def free_port():
 class App:
     """A running app on a free port of 127.0.0.1, with the odd models beside the shipped ones.
 
-    `add` writes further models into the folder of a catalogue.
+    `add` writes further models into the folder of a catalogue; `database` is the URL of an index, "" for a file's.
     """
 
-    def __init__(self, folder, add=lambda folder: None, owners="cookie"):
+    def __init__(self, folder, add=lambda folder: None, owners="cookie", database=""):
         odd = odd_settings(folder / "odd", ("odd", "other", "third", "talker"))
         with (odd.catalog_dirs[0] / "talker.toml").open("a") as file:
             file.write("[facts]\nchat = true\n")
@@ -72,6 +72,7 @@ class App:
             "PLAYGROUND_FAMILY_DIRS": json.dumps([str(PACKAGE_DIR / "*" / "families"), str(FAMILIES)]),
             "PLAYGROUND_DATA_DIR": str(folder / "data"),
             "PLAYGROUND_OWNERS": owners,
+            "PLAYGROUND_DATABASE_URL": database,
             "PLAYGROUND_PRELOAD": "1",
             "PLAYGROUND_MEMORY_BYTES": "400000000",
             "PLAYGROUND_STOP_GRACE_S": "1",

@@ -1,7 +1,11 @@
 """What was made is found after the app's restart: by a word of its prompt, with a star, side by side, taken back."""
 
+import pytest
+
 from tests.browser.conftest import App, until
 from tests.browser.test_reach import faults
+from tests.browser.test_share import share
+from tests.postgres import Server
 
 PHONE = {"width": 390, "height": 844}
 
@@ -35,8 +39,19 @@ def press_key(viewer, key, then):
     viewer.settled()
 
 
-def test_runs_are_found_after_a_restart_starred_compared_deleted_and_taken_back(session, tmp_path):
-    first = App(tmp_path)
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request):
+    """Return the URL of an index on each kind of database; the test is skipped where PostgreSQL is not installed."""
+    if request.param == "sqlite":
+        yield ""
+        return
+    server = Server()
+    yield server.url(server.bare())
+    server.close()
+
+
+def test_runs_are_found_after_a_restart_starred_compared_shared_deleted_and_taken_back(session, tmp_path, database):
+    first = App(tmp_path, database=database)
     try:
         viewer = session(app=first)
         run(viewer, "a whale in the harbour")
@@ -44,7 +59,7 @@ def test_runs_are_found_after_a_restart_starred_compared_deleted_and_taken_back(
         viewer.settled()
     finally:
         first.close()
-    second = App(tmp_path)
+    second = App(tmp_path, database=database)
     try:
         viewer.page.goto(second.url("runs"))
         until(lambda: rows(viewer) == ["a boat in the harbour", "a whale in the harbour"])
@@ -63,6 +78,18 @@ def test_runs_are_found_after_a_restart_starred_compared_deleted_and_taken_back(
         viewer.sees("2 results side by side")
         viewer.settled()
         assert viewer.page.locator("table").inner_text().split("\n")[0].startswith("What differs")
+        viewer.app = second
+        link = share(viewer)
+        other = session(app=second)
+        other.page.goto(link)  # as somebody else
+        other.button("Try it yourself").first.wait_for()
+        viewer.button("Revoke").click()
+        viewer.button("Make a link").wait_for()
+        other.page.goto(link)
+        other.sees("This link was revoked")
+        viewer.page.keyboard.press("Escape")
+        viewer.page.get_by_role("dialog").wait_for(state="hidden")
+        viewer.settled()
         viewer.button("All results").click()
         until(lambda: len(rows(viewer)) == 2)
         viewer.settled()
@@ -76,10 +103,10 @@ def test_runs_are_found_after_a_restart_starred_compared_deleted_and_taken_back(
         viewer.settled()
         viewer.button("Undo").click()
         until(lambda: len(rows(viewer)) == 2)
-        other = session(app=second)
-        other.page.goto(address)  # as somebody else
+        other.page.goto(address)
         other.sees("There is no such result of yours")
         assert "a boat in the harbour" not in other.page.content()
+        assert (tmp_path / "data" / "runs.sqlite").exists() == (database == "")
         phone(viewer)
     finally:
         second.close()
@@ -105,6 +132,15 @@ def test_a_filled_list_and_an_open_run_are_reached_by_everybody(session):
     until(lambda: "a heron by the lake" in rows(viewer))
     viewer.settled()
     assert faults(viewer) == []
+    viewer.page.get_by_role("radio", name="Table").click()
+    until(lambda: not rows(viewer))
+    viewer.settled()
+    assert faults(viewer) == []
+    viewer.page.get_by_role("heading", name="Runs").click()
+    viewer.page.keyboard.press("j")
+    press_key(viewer, "s", lambda: viewer.button("Starred").count() == 1)
+    press_key(viewer, "x", lambda: viewer.button("Compare 1").count() == 1)
+    phone(viewer)
     part(viewer, "open").click()
     viewer.button("Use these settings").wait_for()
     viewer.settled()

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from components import home, inputs, rooms
 from components import session as sessions
 from models.settings import PACKAGE_DIR
+from models.types import Output, Request, Run
 from tests.components.image.image_steps import components, png, upload
 from tests.components.page_steps import press, said, widget
 from tests.components.toy_app import OWNER, ROOT, ended, environment, opened
@@ -144,6 +146,20 @@ def test_it_draws_its_form_generates_and_shows_live_and_final(toy):
     assert "The floor was used for 3 bars." in said(page)
     assert "swing" not in run.stats["in_effect"]  # neutral
     assert "Bars 3" in said(page)
+
+
+def test_a_shared_result_says_that_what_stands_below_it_on_its_page_is_left_out(toy):
+    jobs = toy[1]
+    request = Request(model="dance/waltz", inputs={"prompt": "a slow waltz"}, params={"bars": 3})
+    output = Output("dance", text="one two three", meta={"bars": 3})
+    run = Run("a" * 32, OWNER, "job", request, "done", time.time(), [output])
+    jobs.store.save_run(run)
+    page = AppTest.from_file(ROOT / "pages" / "shared.py", default_timeout=30)
+    page.query_params["s"] = jobs.store.share(OWNER, [run.id]).token
+    page.run()
+    assert not page.exception, page.exception
+    assert "The floor was used" not in said(page)
+    assert "What the Dance page draws below its own results is not shown here" in said(page)
 
 
 def test_its_actions_act_and_other_rooms_take_its_results(toy):

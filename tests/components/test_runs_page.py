@@ -7,9 +7,12 @@ import zipfile
 
 import pytest
 
-from components import library_page, presence, session
-from models import retention
+from components import library_page, presence, session, share_menu
+from models import causes, retention
+from models.catalog import load_catalog
 from models.errors import PlaygroundError
+from models.sweeps import cells
+from models.sweeps.spec import Axis, Sweep
 from models.types import Request
 from tests.components.page_steps import messages, press, said, settle, widget
 from tests.stored import make_run
@@ -21,6 +24,7 @@ OWNER = "me"
 @pytest.fixture(autouse=True)
 def _me(monkeypatch):
     monkeypatch.setattr(presence, "session_id", lambda: OWNER)
+    monkeypatch.setattr(share_menu, "_is_open", lambda box: True)  # AppTest opens none
 
 
 def save(pages, name, prompt, *, at=None, owner=OWNER, params=None, seed=7, model="text/story-gpt", **more):
@@ -137,6 +141,75 @@ def test_a_sweep_is_one_row_that_opens(pages):
     assert rows(page) == ["single"]
     press(page, "library-undo")
     assert rows(page) == ["single", "cell-11"]
+
+
+def test_a_sweep_that_took_several_jobs_is_one_row_its_grid_and_shared_as_a_sweep(pages):
+    asked = Sweep(Request(model="text/story-gpt", inputs={"prompt": "A cat"}), (Axis("seed", (0, 1, 2, 3)),))
+    catalog = load_catalog(pages.jobs.settings)
+    plan = cells.plan(catalog, asked)
+    for cell in plan.cells[:3]:
+        job = "first" if cell.number < 2 else "second"
+        pages.store.save_run(make_run(f"{cell.number}" * 32, "A cat", owner=OWNER, request=cell.request, job=job,
+                                      purpose="sweep", created_at=1000.0 + cell.number,
+                                      stats={"cause": causes.cause(catalog, cell.request)}))  # fmt: skip
+        pages.store.note_sweep(OWNER, job, asked.to_json())
+    save(pages, "single", "boat")
+    page = pages.open(PAGE)
+    assert rows(page) == ["single", "2" * 32]
+    assert "Sweep of 3 cells: A cat" in said(page)
+    press(page, f"found-open-{'2' * 32}")
+    grid = next(data for item in page.get("bidi_component") if "states" in (data := json.loads(item.proto.json)))
+    assert grid["states"] == "ccc."
+    assert "1 of 4 cells is not made" in said(page)
+    press(page, next(item.key for item in page.button if item.key.endswith("-share") and "grid" in item.key))
+    press(page, next(item.key for item in page.button if item.key.endswith("-make")))
+    (share,) = pages.store.shared(OWNER)
+    assert (share.kind, share.cells, share.sweep) == ("sweep", (0, 1, 2), asked.to_json())
+    page = pages.open("Home.py")
+    page.query_params["run"] = "2" * 32
+    page.query_params["whole"] = "yes"
+    page.switch_page(PAGE).run()
+    press(page, next(item.key for item in page.button if item.key.endswith("-use")))
+    assert page.text_area[0].value == "A cat"
+    assert any("Go on: 1 cell left" in item.label for item in page.button)
+
+
+def test_its_own_page_has_a_large_sweep_of_several_jobs_as_one_row_too(pages):
+    for number in range(26):
+        job = "first" if number < 20 else "second"
+        save(pages, f"cell-{number:02}", "dragon", at=1000.0 + number, job=job, purpose="sweep", seed=number)
+    for job in ("first", "second"):
+        pages.store.note_sweep(OWNER, job, "{}")
+    save(pages, "single", "boat")
+    page = pages.open("pages/text.py")
+    assert [item.label.split(" · ")[0] for item in page.expander if "results" in item.label] == ["26 results"]
+
+
+def test_the_list_as_a_table_has_a_row_for_each_run_and_stays_so(pages):
+    save(pages, "a", "A [dragon] *sang*", params={"temperature": 0.3}, seed=12, at=time.time() - 60,
+         stats={"in_effect": {"seed": 12, "temperature": 0.3}})  # fmt: skip
+    for number in range(2):
+        save(pages, f"cell-{number}", "boat", at=1000.0 + number, job="sweep", purpose="sweep", seed=number)
+    page = pages.open(PAGE)
+    tiles = len(page.get("bidi_component"))
+    widget(page, "button_group", "library-look").set_value("Table").run()
+    assert not page.exception, page.exception
+    assert rows(page) == ["a", "cell-1"]
+    words = said(page)
+    assert "seed 12 · Temperature 0.3" in words
+    assert "01 Jan 1970" in words
+    buttons = {item.key: item.label for item in page.button}
+    assert buttons["found-open-a"] == r"A \[dragon\] \*sang\*"
+    assert buttons["found-open-cell-1"] == r"Sweep of 2 cells\: boat"
+    assert len(page.get("bidi_component")) <= tiles
+    press(page, "found-star-a")
+    press(page, "found-mark-cell-1")
+    assert widget(page, "button", "found-star-a").label == "Starred"
+    assert widget(page, "button", "found-mark-cell-1").label == "Marked"
+    again = pages.open(PAGE)
+    assert widget(again, "button_group", "library-look").value == "Table"
+    press(again, "found-open-a")
+    assert again.header[0].value == r"A \[dragon\] \*sang\*"
 
 
 def test_a_run_is_opened_in_full_named_tagged_and_noted(pages):

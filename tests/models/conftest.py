@@ -10,7 +10,15 @@ from models.store import Store
 from tests.postgres import Server
 
 # modules whose tests of a store run over both kinds of database, but for those that are marked `sqlite`
-BOTH = ("test_store", "test_finding", "test_pruning", "test_held", "test_owners", "test_retention")
+BOTH = (
+    "test_store",
+    "test_finding",
+    "test_finding_pages",
+    "test_pruning",
+    "test_held",
+    "test_owners",
+    "test_retention",
+)
 
 
 def pytest_generate_tests(metafunc):

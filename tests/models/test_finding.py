@@ -7,30 +7,13 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from models import finding, fulltext
+from models import fulltext
 from models.errors import BadInput
 from models.finding import Filter
 from models.shelf import NOTE_MAX_CHARS, TAGS_MOST, UNDO_S
 from models.types import Output, Request
+from tests.models.shelf_steps import counted, names, save
 from tests.stored import age, files, ids, kept_run, make_run
-
-
-def save(store, name, prompt="Once", *texts, model="text/story-gpt", seed=7, at=1000.0, params=None, **more):
-    request = Request(model=model, inputs={"prompt": prompt}, seed=seed, params=params or {})
-    run = make_run(name, *texts, request=request, created_at=at, job=more.pop("job", f"job-{name}"), **more)
-    store.save_run(run)
-    return run
-
-
-def names(store, owner="ann", **wanted):
-    return [found.run.id for found in store.find(owner, Filter(**wanted)).rows]
-
-
-def counted(store, *tables):
-    """Return how many rows the tables have; `words` is that of the index of words, whatever its name."""
-    with store._read() as connection:
-        there = {"words": fulltext.table(connection).name}
-        return [connection.exec_driver_sql(f"SELECT count(*) FROM {there.get(name, name)}").scalar() for name in tables]
 
 
 class TestWords:
@@ -182,95 +165,13 @@ class TestFilters:
         assert names(store, "bob") == []
 
 
-class TestPages:
-    def test_pages_go_on_behind_the_last_row_whatever_comes_meanwhile(self, store):
-        for number in range(25):
-            save(store, f"run-{number:02}", at=1000.0 + number // 3)  # several at the same moment
-        first = store.find("ann", Filter(), limit=10)
-        save(store, "newer", at=9999.0)
-        store.delete("ann", [first.rows[-1].run.id])
-        second = store.find("ann", Filter(), first.next, 10)
-        third = store.find("ann", Filter(), second.next, 10)
-        found = [one.run.id for page in (first, second, third) for one in page.rows]
-        assert found == [f"run-{number:02}" for number in range(24, -1, -1)]
-        assert third.next is None
-
-    def test_a_page_that_is_just_full_has_no_next(self, store):
-        for number in range(4):
-            save(store, str(number), at=float(number))
-        assert store.find("ann", Filter(), limit=4).next is None
-        assert store.find("ann", Filter(), limit=3).next == (1.0, "1")
-
-    def test_the_runs_of_a_job_are_one_row(self, store):
-        save(store, "before", at=1.0)
-        for number in range(12):
-            save(store, f"cell-{number:02}", f"temperature {number}", at=2.0 + number, job="sweep", seed=number % 2)
-        save(store, "between", at=5.5)
-        save(store, "after", at=99.0)
-        rows = store.find("ann", Filter()).rows
-        assert [(found.run.id, found.count) for found in rows] == [
-            ("after", 1), ("cell-11", 12), ("between", 1), ("before", 1),
-        ]  # fmt: skip
-        rows = store.find("ann", Filter(seed=0)).rows
-        assert [(found.run.id, found.count) for found in rows] == [("cell-10", 6)]
-        assert names(store, text="temperature 3") == ["cell-03"]
-        assert store.found_ids("ann", Filter(seed=1), job="sweep") == [f"cell-{n:02}" for n in (11, 9, 7, 5, 3, 1)]
-        page = store.find("ann", Filter(), limit=2)
-        assert [found.run.id for found in store.find("ann", Filter(), page.next).rows] == ["between", "before"]
-
-    def test_a_look_into_a_result_is_no_row(self, store):
-        store.save_run(make_run("study", request=Request(model="text/m", study="steps")))
-        assert names(store) == []
-
-    # few runs have the words; many have, and more than two looks are needed; the first looks are enough
-    @pytest.mark.parametrize(("few", "first"), [(2000, 0), (0, 2), (0, 99)])
-    def test_a_search_finds_the_same_whichever_way_it_goes(self, store, monkeypatch, few, first):
-        monkeypatch.setattr(finding, "FEW", few)
-        monkeypatch.setattr(finding, "LOOKED_FIRST", first)
-        monkeypatch.setattr(finding, "AT_ONCE", 2)
-        for number in range(30):
-            words = "a dragon sleeps" if number % 3 else "a boat"
-            save(store, f"run-{number:02}", words, at=1000.0 + number // 4, job=f"job-{number // 5}", seed=number % 2)
-        save(store, "old-of-job-5", "a dragonfly", at=1.0, job="job-5")
-        save(store, "his", "a dragon", at=5000.0, job="job-5", owner="bob")
-        store.delete("ann", ["run-29"])
-        asked = Filter(text="drag")
-        whole = store.find("ann", asked).rows
-        assert [(found.run.id, found.count) for found in whole] == [
-            ("run-28", 4), ("run-23", 3), ("run-19", 3), ("run-14", 4), ("run-08", 3), ("run-04", 3),
-        ]  # fmt: skip
-        place, found = None, []
-        while True:
-            page = store.find("ann", asked, place, 1)
-            found += [one.run.id for one in page.rows]
-            if page.next is None:
-                break
-            place = page.next
-        assert found == [one.run.id for one in whole]
-        assert store.count("ann", asked, 100) == len(store.found_ids("ann", asked)) == 20
-        assert store.count("ann", Filter(text="drag", seed=1), 100) == 9
-        assert names(store, text="drag", seed=1)[:2] == ["run-25", "run-23"]
-        assert names(store, text="drag elephant") == names(store, text="!") == []
-        assert store.count("ann", Filter(text="!"), 100) == store.count("ann", Filter(text="elephant"), 100) == 0
-
-    @pytest.mark.sqlite
-    def test_the_first_page_reads_an_index_and_sorts_nothing(self, store):
-        for number in range(50):
-            save(store, str(number), at=float(number))
-        with store._read() as connection:
-            said = []
-
-            def note(conn, cursor, statement, parameters, context, many):
-                said.append((statement, parameters))
-
-            sa.event.listen(store._engine, "before_cursor_execute", note)
-            finding.rows(connection, "ann", Filter(), None, 20)
-            sa.event.remove(store._engine, "before_cursor_execute", note)
-            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {said[-1][0]}", said[-1][1]).all()
-        steps = [row[3] for row in plan]
-        assert any("library_by_owner" in step for step in steps), steps
-        assert any("library_by_job" in step for step in steps), steps
-        assert not any("TEMP B-TREE" in step for step in steps), steps
+def test_a_word_that_says_whose_a_run_is_is_none_of_its_texts(store):
+    save(store, "hers", "a dragon")
+    key = fulltext._key("o", "ann")
+    save(store, "his", f"a dragon {key}", owner="bob")
+    assert names(store, text=f"dragon {key}") == names(store, text=key[1:]) == []
+    assert names(store, "bob", text=key[1:]) == ["his"]
+    assert names(store, text="dragon") == ["hers"]
 
 
 class TestDeleting:

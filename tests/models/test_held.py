@@ -107,7 +107,7 @@ def test_a_store_of_before_knows_its_uploads(tmp_path):
     ref = store.take("ann", upload(1))
     store.save_run(run_with(ref))
     with store._write() as connection:  # as it was before there were migrations, and before files had owners
-        for name in ("owned_files", "library", "tags", "library_words", "shares", "alembic_version"):
+        for name in ("owned_files", "library", "tags", "library_words", "shares", "sweeps", "alembic_version"):
             connection.exec_driver_sql(f"DROP TABLE {name}")
         connection.exec_driver_sql("UPDATE playground_schema SET version = 1")
     store.close()

@@ -16,7 +16,7 @@ from models.finding import Filter
 from models.store import Store
 from models.types import Request
 from tests.fresh import run_fresh
-from tests.stored import ROOT, ids, kept_run, make_old, make_run, said_together
+from tests.stored import ROOT, as_before_order, ids, kept_run, make_old, make_run, said_together
 
 
 def listed(file, what="table"):
@@ -63,6 +63,31 @@ def test_a_store_of_before_is_recognised_and_its_runs_are_found(tmp_path, opened
     assert store.find("bob", Filter(text="dragon")).rows == ()
 
 
+def test_one_of_before_runs_were_numbered_by_age_keeps_words_and_order(tmp_path, opened):
+    before = opened(tmp_path / "old")
+    for number in range(5):
+        said = f"A dragon \ue000 w{number}"
+        run = make_run(f"run-{number}", said, created_at=1000.0 + number // 2, job=f"job-{number}")
+        before.save_run(run)
+    before.save_run(make_run("his", "A dragon", owner="bob", created_at=5000.0))
+    before.rename("ann", "run-0", "Best of all")
+    before.tag("ann", "run-1", ["talk"])
+    as_before_order(before)
+    before.close()
+    store = opened(tmp_path / "old")
+    for text in ("drag", "dragon", "d"):
+        names = [found.run.id for found in store.find("ann", Filter(text=text)).rows]
+        assert names == [f"run-{number}" for number in (4, 3, 2, 1, 0)]
+    assert [found.run.id for found in store.find("ann", Filter(text="best w0")).rows] == ["run-0"]
+    assert [found.run.id for found in store.find("ann", Filter(text="talk")).rows] == ["run-1"]
+    store.save_run(make_run("new", "A dragon", created_at=1001.5))
+    assert store.find("ann", Filter(text="dragon")).rows[1].run.id == "new"
+    opened(tmp_path / "new")
+    assert shape(tmp_path / "old" / "runs.sqlite") == shape(tmp_path / "new" / "runs.sqlite")
+    with closing(sqlite3.connect(tmp_path / "old" / "runs.sqlite")) as connection:
+        connection.execute("INSERT INTO library_words(library_words) VALUES ('integrity-check')")
+
+
 def test_an_index_that_was_brought_up_to_date_is_as_a_new_one(tmp_path, opened):
     make_old(tmp_path / "old", make_run("one"))
     opened(tmp_path / "old")
@@ -99,7 +124,7 @@ def test_a_copy_of_before_is_kept_and_only_the_last_two(tmp_path, opened):
         opened(tmp_path).close()
         assert kept_run(Store("", tmp_path), "one")
         with closing(sqlite3.connect(file)) as connection, connection:  # as if it were old again
-            for name in ("library", "tags", "library_words", "shares", "alembic_version"):
+            for name in ("library", "tags", "library_words", "shares", "sweeps", "alembic_version"):
                 connection.execute(f"DROP TABLE {name}")
             connection.execute("UPDATE playground_schema SET version = 1")
     copies = migrating.copies(file)

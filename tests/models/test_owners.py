@@ -124,8 +124,8 @@ def test_a_store_of_before_there_was_a_list_gives_its_owners_what_their_runs_and
     his = store.runs("bob")[0].outputs[0].sha256
     store.save_desk("cid", Request(model="text/fake", inputs={"image": given}))
     with store._write() as connection:  # before there were migrations, too
-        named = ("owned_files", "library", "tags", fulltext.table(connection).name, "shares", "alembic_version")
-        for name in named:
+        words = fulltext.table(connection).name
+        for name in ("owned_files", "library", "tags", words, "shares", "sweeps", "alembic_version"):
             connection.exec_driver_sql(f"DROP TABLE {name}")
         connection.exec_driver_sql("UPDATE playground_schema SET version = 1")
     again = Store(database, store.data_dir)

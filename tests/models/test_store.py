@@ -277,7 +277,7 @@ class TestIndex:
             tables = set(sa.inspect(connection).get_table_names())
         assert {name for name in tables if not name.startswith(("library_words", "library_vectors"))} == {
             "playground_schema", "alembic_version", "runs", "desks", "notes", "owned_files", "causes", "measured",
-            "votes", "library", "tags", "shares",
+            "votes", "library", "tags", "shares", "sweeps",
         }  # fmt: skip
 
     def test_a_file_that_is_no_database_gets_a_sentence_and_is_left_alone(self, tmp_path):

@@ -192,3 +192,18 @@ def test_digits_are_heard_by_our_own_recogniser_and_by_outside_ears(pages):
 def test_what_is_compared_are_words_and_single_digits():
     assert sound_after.words_of("He said: “It’s 407!”") == ["he", "said", "it’s", "4", "0", "7"]
     assert sound_after.words_of("Four, oh 7, too.", digits=True) == ["4", "0", "7", "too"]
+
+
+def test_a_shared_sound_has_effects_and_names_the_panels_that_need_a_model(pages):
+    spoken(pages)
+    run = pages.store.runs(owner(pages))[0]
+    shared = pages.open("pages/shared.py", s=pages.store.share(run.owner, [run.id]).token)
+    assert [item.label for item in shared.toggle] == ["Audio effects"]
+    assert "“Sentences” and “Check with recogniser” are not shown here" in said(shared)
+    assert "opens the Audio page" in said(shared)
+    ran = len(pages.engine.ran)
+    shared.toggle[0].set_value(True)
+    shared.run()
+    assert not shared.exception, shared.exception
+    assert "Move a slider" in said(shared)
+    assert len(pages.engine.ran) == ran
