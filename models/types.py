@@ -49,7 +49,7 @@ class Facts(TypedDict, total=False):
     `labels` counts a recogniser's names.
     `outliers` the word for what it knows, where it can tell what it does not. `task` is what a model of texts was made
     for (`models.text.tasks`), `threshold` the probability below which it does better not to answer, `label_names` what
-    it can answer, `several` that more than one of them may hold.
+    it can answer, `several` that more than one of them may hold, `pooling` how an encoder's tokens become one vector.
     """
 
     kind: str
@@ -78,6 +78,7 @@ class Facts(TypedDict, total=False):
     threshold: float
     label_names: list[str]
     several: bool
+    pooling: str
 
 
 class RunStats(TypedDict, total=False):
