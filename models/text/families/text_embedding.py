@@ -54,6 +54,12 @@ def _closeness(output: Output, asked: str, folder: Path) -> float | None:
     return meaning.closeness(output, asked, folder)
 
 
+def _nearness(output: Output, reference: Output, folder: Path) -> float | None:
+    from models.text.looking import meaning
+
+    return meaning.nearness(output, reference, folder)
+
+
 class TextEmbedding(Family[EmbeddingParams]):
     """Run any encoder of `AutoModel` that was trained for sentence embeddings."""
 
@@ -81,6 +87,9 @@ class TextEmbedding(Family[EmbeddingParams]):
     measures: ClassVar[tuple[Measure, ...]] = (
         Measure("closeness", "Closeness to the prompt", _closeness, "", ("text",), "judged", heavy=True,
                 help="Cosine of what was written and the prompt: 1 the same meaning, about 0 unrelated."),
+        Measure("nearness", "Closeness to the reference", _nearness, "", ("text",), "judged pair", heavy=True,
+                help="Cosine of what was written and the reference of the same seed: 1 the same meaning, about 0 "
+                     "unrelated."),
     )  # fmt: skip
 
     def fields(self, spec: ModelSpec) -> tuple[ParamField, ...]:

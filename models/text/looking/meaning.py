@@ -92,10 +92,23 @@ def closeness(output: Output, asked: str, folder: Path) -> float | None:
 
     None, too, for a folder that holds another kind of model.
     """
-    own = written(output)
-    if not own.strip() or not asked.strip() or read(folder) is None:
+    return _cosine(_own(output), asked, folder)
+
+
+def nearness(output: Output, reference: Output, folder: Path) -> float | None:
+    """Return the cosine of what a model wrote and what is written in a reference; None as `closeness`."""
+    return _cosine(_own(output), _own(reference), folder)
+
+
+def _own(output: Output) -> str:
+    """Return what a model wrote; "" for a ranking of texts that others wrote."""
+    return "" if output.meta.get("what") == similar.WHAT else written(output)
+
+
+def _cosine(one: str, other: str, folder: Path) -> float | None:
+    if not one.strip() or not other.strip() or read(folder) is None:
         return None
-    return float(_vector(folder, own) @ _vector(folder, asked))
+    return float(_vector(folder, one) @ _vector(folder, other))
 
 
 def vectors(folder: Path, texts: Sequence[str]) -> Floats | None:
