@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 MODULE = "measures.py"
+NEEDS = ("numpy", "scipy.special")  # imported before the process that measures counts what a call leaves
 BATCH_S = 4.0  # of a call: others' uploads wait for it
 BATCH_BYTES, BATCH_MOST = 30_000_000, 200
 Read = Callable[[Output], bytes]

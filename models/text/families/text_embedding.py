@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -126,6 +126,13 @@ class TextEmbedding(Family[EmbeddingParams]):
         except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
             raise WeightsError(f"{spec.id}: config.json or a file beside it is damaged. {restore()}") from error
         return facts
+
+    def embed(self, folder: Path, texts: Sequence[str]) -> Sequence[Sequence[float]] | None:
+        """Return the vectors of a BERT in numpy, None for other nets; see `Family.embed`."""
+        from models.text.looking import meaning
+
+        found = meaning.vectors(folder, texts)
+        return None if found is None else found.tolist()
 
     def check_inputs(self, spec: ModelSpec, request: Request, params: EmbeddingParams) -> None:
         """Refuse an empty text, and one without others; see `Family.check_inputs`."""
