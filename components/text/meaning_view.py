@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 BAR_PX = 26
 _AXIS_PX = 70  # the horizontal axis with its title
-_CELL_PX, _NAMES_PX = 28, 120
+_CELL_PX, _NAMES_PX = 28, 40
+ROWS_PX = 420
 NAME_CHARS = 34
 WORDS_MOST = 12  # texts up to which the map's cells say their numbers
 
@@ -41,12 +42,13 @@ def draw(output: Output, key: str) -> None:
         st.caption(f"The nearest of {meta['texts']:,} text{'s' * (meta['texts'] != 1)} come first.{more}")
         charts.draw(_bars(meta, what), f"{key}-bars")
         rows = [(str(rank), similar.number(score), text) for rank, (score, text) in enumerate(meta["top"], 1)]
-        lesson_table.draw(("Rank", what), "Text", rows, f"{key}-rows")
+        with st.container(height=ROWS_PX if len(rows) > 6 else "content"):
+            lesson_table.draw(("Rank", what), "Text", rows, f"{key}-rows")
     if len(meta["grid"]) > 2:
         with st.expander(f"Each beside each ({len(meta['grid'])} texts)"):
             beyond = meta["texts"] + 1 - len(meta["grid"])
             st.caption(
-                "Deeper colour: nearer. Groups of texts about one thing stand out as blocks."
+                "Deeper colour: nearer. Columns have the rows’ numbers; 0 is the text that others are compared with."
                 + (f" The first {len(meta['grid'])} texts; the other {beyond:,} are left out." if beyond else "")
             )
             charts.draw(_map(meta, what), f"{key}-map")
@@ -79,14 +81,15 @@ def _bars(meta: dict[str, Any], what: str) -> alt.LayerChart:
 
 def _map(meta: dict[str, Any], what: str) -> alt.LayerChart:
     names = [_name(at, text) for at, text in enumerate(meta["named"])]
+    numbers = [str(at) for at in range(len(names))]
     rows = [
-        {"a": names[at], "b": names[other], "score": score, "said": similar.number(score),
+        {"a": names[at], "b": numbers[other], "score": score, "said": similar.number(score),
          "row": meta["named"][at], "column": meta["named"][other]}
         for at, line in enumerate(meta["grid"]) for other, score in enumerate(line)
     ]  # fmt: skip
     data = alt.Data(values=rows)
     y = alt.Y("a:N", sort=names, title=None, axis=alt.Axis(labelLimit=160, labelOverlap=False))
-    x = alt.X("b:N", sort=names, title=None, axis=alt.Axis(labelAngle=-45, labelLimit=120, orient="top"))
+    x = alt.X("b:N", sort=numbers, title=None, axis=alt.Axis(labelAngle=0, orient="top"))
     seen = [alt.Tooltip("row:N", title="Row"), alt.Tooltip("column:N", title="Column"),
             alt.Tooltip("said:N", title=what)]  # fmt: skip
     ends = [0.0, 1.0] if meta["cosine"] else sorted((0.0, max(row["score"] for row in rows)))
@@ -102,5 +105,5 @@ def _map(meta: dict[str, Any], what: str) -> alt.LayerChart:
 
 
 def _name(number: int, text: str) -> str:
-    """Return a text's name on an axis: it may stand there twice, so its number goes before it; none for the first."""
-    return f"{number}  {shorten(text, NAME_CHARS)}" if number else shorten(text, NAME_CHARS)
+    """Return a text's name on an axis: it may stand there twice, so its number goes before it."""
+    return f"{number}  {shorten(text, NAME_CHARS)}"
