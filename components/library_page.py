@@ -10,6 +10,7 @@ import streamlit as st
 from components import (
     library_detail,
     library_keys,
+    library_meaning,
     library_row,
     library_state,
     links,
@@ -95,8 +96,12 @@ def _draw_list(session: Session) -> None:
         "Search", key=library_state.field("text").key, placeholder="Words of prompts, results, names, notes, tags",
         label_visibility="collapsed", icon=":material/search:", persist_state="session",
     )  # fmt: skip
+    by_meaning = library_meaning.choose(session.catalog)
     with st.sidebar:
         _draw_filters(session, kinds)
+    if by_meaning:
+        library_meaning.draw(session)
+        return
     asked = library_state.wanted()
     page = store.find(owner, asked, library_state.begins(asked), library_state.ROWS)
     _draw_line(session, asked)

@@ -162,12 +162,18 @@ def _draw_prompt(desk: Desk, item: InputField) -> None:
         if desk.spec.examples:
             st.pills(
                 "Try", desk.spec.examples, key=_example(desk).key, label_visibility="collapsed",
-                format_func=plain, on_change=_take_pill, args=(desk, _example(desk)), wrap=True,
+                format_func=_begins, on_change=_take_pill, args=(desk, _example(desk)), wrap=True,
             )  # fmt: skip
     writers.draw_told(desk.session, desk.prompt.key)
     # in a place of its own: what comes and goes above an upload would move it, and the browser drop what it is sending
     with st.container():
         _draw_unseen(desk)
+
+
+def _begins(text: str) -> str:
+    """Return an example as its pill says it: of several lines the first."""
+    first, *more = text.splitlines() or [""]
+    return plain(f"{first} …" if more else first)
 
 
 def _draw_unseen(desk: Desk) -> None:

@@ -178,7 +178,7 @@ def _scale(desk: Desk, plan: Plan, now: Look) -> str:
     assert now.chosen is not None
     measure, values = now.chosen.measure, now.values[now.chosen.name]
     said = [measure.help] if measure.help else []
-    if measure.takes == "pair":
+    if measure.pairs:
         beside = _named(desk, plan, now.reference)
         said.append(
             f"Each cell is compared with {beside} at the same seed. To change that, choose another cell, press "
@@ -190,7 +190,7 @@ def _scale(desk: Desk, plan: Plan, now: Look) -> str:
             f"Colour: none at {measure.words(low)}, full at {measure.words(high)}." if low < high
             else f"All the same: {measure.words(low)}."
         )  # fmt: skip
-    elif measure.takes == "pair" and all(axis.name == SEED for axis in plan.sweep.axes):
+    elif measure.pairs and all(axis.name == SEED for axis in plan.sweep.axes):
         said.append("Only seeds are varied, so no cell has another to compare with: vary a setting or a text, too.")
     elif not now.pending:
         said.append("No cell has a value yet.")
@@ -264,7 +264,7 @@ def _draw_effects(desk: Desk, plan: Plan, now: Look, key: str) -> bool:
     alike = [offer.label for name, offer in tabled.items() if now.values[name] and name not in asked["values"]]
     if alike and now.tabled[0].label not in alike:  # of that one it is said above
         st.caption(plain(f"The same in all cells: {', '.join(alike)}."))
-    left_out = [offer.label for name, offer in tabled.items() if offer.measure.takes == "pair" and now.values[name]]
+    left_out = [offer.label for name, offer in tabled.items() if offer.measure.pairs and now.values[name]]
     if left_out:
         st.caption(plain(
             f"{' and '.join(left_out)}: steps from the reference itself are left out, as it is not compared with "

@@ -269,6 +269,10 @@ class Family(ABC, Generic[P]):
         """
         raise BadInput(f"{self.unscripted or _UNSCRIPTED.format(self.title)} {_OTHER_STYLES}")
 
+    def embed(self, folder: Path, texts: Sequence[str]) -> Sequence[Sequence[float]] | None:
+        """Return a vector of length 1 for each text, by the weights in a folder, without torch; None: it cannot."""
+        return None
+
     def fields(self, spec: ModelSpec) -> tuple[ParamField, ...]:
         """Return the model's table of settings."""
         return table(self.Params, spec, self.seed_shown_if)

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from models.types import ASIDE, Output, Run
 
-Takes = Literal["output", "pair", "run", "judged"]
+Takes = Literal["output", "pair", "run", "judged", "judged pair"]
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _PLACES_MOST = 6
 
@@ -26,8 +26,8 @@ class Measure:
     how many digits stand behind the point. `kinds` are the kinds of output that it is of, none of them for a run.
     `takes` says what `of` is called with: "output" (an `Output`), "pair" (an output and the reference's of the same
     index), "run" (a `Run`, without files), or, as an attribute of a family that judges what other models make,
-    "judged" (an output, what was asked for, the folder of the judging model's weights): of the judging model's own
-    collection alone, where it has one. `of` is pure.
+    "judged" (an output, what was asked for, the folder of the judging model's weights) or "judged pair" (an output, the
+    reference's, that folder): of the judging model's own collection alone, where it has one. `of` is pure.
     A `heavy` one reads the outputs' files or needs large libraries: it runs in a process of its own, with the bytes in
     `data`; others see an output without its file. One with `aside` is of results of `kinds`, and reads the outputs of
     these kinds that are kept beside them. A greater `version` makes what was kept of before count no more.
@@ -58,13 +58,13 @@ class Measure:
         where = f"Measure {self.name}"
         if not (isinstance(self.label, str) and self.label.strip()):
             raise TypeError(f"{where}: label is {self.label!r}; it must be a text that can be read.")
-        if self.takes not in ("output", "pair", "run", "judged"):
-            raise TypeError(f"{where}: takes is {self.takes!r}; it must be output, pair, run or judged.")
+        if self.takes not in get_args(Takes):
+            raise TypeError(f"{where}: takes is {self.takes!r}; it must be one of {', '.join(get_args(Takes))}.")
         if not (isinstance(self.kinds, tuple) and all(isinstance(one, str) and one for one in self.kinds)):
             raise TypeError(f"{where}: kinds is {self.kinds!r}; it must be a tuple of kinds of output.")
         if (self.takes == "run") == bool(self.kinds):
             raise TypeError(f"{where}: kinds is {self.kinds!r}; a measure of a run has none, any other one or more.")
-        if (self.takes == "run" and self.heavy) or (self.takes == "judged" and not self.heavy):
+        if (self.takes == "run" and self.heavy) or (self.judges and not self.heavy):
             raise TypeError(f"{where}: heavy is {self.heavy!r}; a measure of a run is not, one that judges is.")
         if not (isinstance(self.aside, tuple) and set(self.aside) <= ASIDE):
             raise TypeError(f"{where}: aside is {self.aside!r}; it must be a tuple of {', '.join(sorted(ASIDE))}.")
@@ -74,6 +74,16 @@ class Measure:
             raise TypeError(f"{where}: of is {self.of!r}; it must be a function.")
         if isinstance(self.places, bool) or self.places not in range(_PLACES_MOST + 1):
             raise TypeError(f"{where}: places is {self.places!r}; it must be a whole number from 0 to {_PLACES_MOST}.")
+
+    @property
+    def judges(self) -> bool:
+        """Say whether `of` is called with the weights of a model that judges."""
+        return self.takes.startswith("judged")
+
+    @property
+    def pairs(self) -> bool:
+        """Say whether `of` is called with the reference's output too."""
+        return self.takes.endswith("pair")
 
     @property
     def read(self) -> tuple[str, ...]:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 MODULE = "measures.py"
+NEEDS = ("numpy", "scipy.special")  # imported before the process that measures counts what a call leaves
 BATCH_S = 4.0  # of a call: others' uploads wait for it
 BATCH_BYTES, BATCH_MOST = 30_000_000, 200
 Read = Callable[[Output], bytes]
@@ -73,7 +74,7 @@ class Wanted:
     def key(self) -> tuple[str, str]:
         """Return what the value is kept by: the run's id, and the measure with its version and reference."""
         measure = self.offer.measure
-        beside = f"@{self.reference.id}" if self.reference is not None and measure.takes == "pair" else ""
+        beside = f"@{self.reference.id}" if self.reference is not None and measure.pairs else ""
         return self.run.id, f"{self.offer.name}/{measure.version}{beside}"
 
 
@@ -92,9 +93,9 @@ def offers(catalog: Catalog, settings: Settings, models: Iterable[str], kinds: I
     for name, family in catalog.families.items():
         for one in family.measures:
             file_name = inspect.getfile(type(family))
-            if one.takes != "judged" and name in made_by:
+            if not one.judges and name in made_by:
                 found.append(Offer(one, file_name, family=name))
-            if one.takes == "judged":
+            if one.judges:
                 found += [
                     Offer(one, file_name, "", spec.id, str(spec.folder()), spec.name, spec.collection)
                     for spec in (catalog[model] for model in catalog) if spec.family == name and _is_there(spec)
@@ -166,14 +167,14 @@ def _mean(
     found = []
     for output in (one for one in outputs if one.kind in measure.read):
         given: list[Any] = [output]
-        if measure.takes == "pair":
+        if measure.pairs:
             others = [one for one in reference if one.kind == output.kind]
             other = next((one for one in others if one.index == output.index), others[0] if others else None)
             if other is None:
                 continue
             given.append(other)
-        elif measure.takes == "judged":
-            given += [prompt, Path(weights)]
+        if measure.judges:
+            given += [Path(weights)] if measure.pairs else [prompt, Path(weights)]
         value = _guarded(measure, lambda given=given: measure.of(*given))  # type: ignore[misc]
         if value is not None:
             found.append(value)

@@ -50,7 +50,7 @@ class Facts(TypedDict, total=False):
     `labels` counts a recogniser's names, `word_times` says that it can tell when each word was said.
     `outliers` the word for what it knows, where it can tell what it does not. `task` is what a model of texts was made
     for (`models.text.tasks`), `threshold` the probability below which it does better not to answer, `label_names` what
-    it can answer, `several` that more than one of them may hold.
+    it can answer, `several` that more than one of them may hold, `pooling` how an encoder's tokens become one vector.
     """
 
     kind: str
@@ -80,6 +80,7 @@ class Facts(TypedDict, total=False):
     threshold: float
     label_names: list[str]
     several: bool
+    pooling: str
 
 
 class RunStats(TypedDict, total=False):

@@ -17,6 +17,7 @@ from components.text import (
     chat_view,
     insides,
     label_view,
+    meaning_view,
     microscope_view,
     round_trip,
     side_by_side,
@@ -50,6 +51,9 @@ def _draw(showing: Showing) -> None:
         return
     if label_view.fits(first):
         label_view.draw(first, f"labels-{showing.key}")
+        return
+    if meaning_view.fits(first):
+        meaning_view.draw(first, f"meaning-{showing.key}")
         return
     story_view.draw(showing.of("text"), f"story-{showing.key}", run=showing.key, live=showing.live)
 

@@ -9,7 +9,7 @@ import streamlit as st
 from components import services, shell, state
 from components.escape import plain
 from components.modality import Act, InputType, Look, RoomPage, Segment
-from components.text import label_view, round_trip, table_input, task_looks, translation_view
+from components.text import label_view, meaning_view, round_trip, table_input, task_looks, translation_view
 from models.errors import PlaygroundError
 from models.text import sheets, subtitles
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _WRITERS = ("seq2seq_lm",)
 _LABELLERS = ("text_classifier", "zero_shot_classifier")
+_COMPARERS = ("text_embedding",)
 _FILES = ("txt", subtitles.ENDING)
 
 
@@ -28,6 +29,10 @@ def _translates(spec: ModelSpec) -> bool:
 
 def _labels(spec: ModelSpec) -> bool:
     return spec.family in _LABELLERS
+
+
+def _compares(spec: ModelSpec) -> bool:
+    return spec.family in _COMPARERS
 
 
 def _turn(desk: Desk) -> state.Slot[int]:
@@ -89,13 +94,19 @@ SEGMENTS = (
         "zero_shot_classifier; the README says how.",
         "Write or paste a text, or several lines …",
     ),
+    Segment(
+        "Meaning", ":material/hub:", _compares,
+        "There is no model of sentence embeddings in the catalogue yet. Add one of the family text_embedding; the "
+        "README says how.",
+        "Write what the others are compared with …",
+    ),
 )  # fmt: skip
 
 PAGE = RoomPage(
     shell.PAGES / "text_tasks.py", "Text tasks", ":material/translate:",
     "Translate a text sentence by sentence and see which words belong together; find the feeling or intention of a "
-    "sentence, of many lines or of a table.",
-    order=15, families=(*_WRITERS, *_LABELLERS), segments=SEGMENTS,
+    "sentence, of many lines or of a table; rank texts by how near they are in meaning.",
+    order=15, families=(*_WRITERS, *_LABELLERS, *_COMPARERS), segments=SEGMENTS,
 )  # fmt: skip
 
 LOOKS = (
@@ -109,7 +120,7 @@ def draws(act: Act) -> bool:
     if translation_view.fits(act.output):
         _draw_translation_actions(act)
         return True
-    return label_view.fits(act.output)
+    return label_view.fits(act.output) or meaning_view.fits(act.output)
 
 
 def _draw_translation_actions(act: Act) -> None:

@@ -67,7 +67,7 @@ def wanted(catalog: Catalog, plan: Plan, results: Results, offer: Offer, referen
         if run is None or not applies(catalog, offer, run):
             continue
         beside = None
-        if offer.measure.takes == "pair":
+        if offer.measure.pairs:
             beside = _done(results, reference_of(plan, cell, reference))
             if beside is None or beside.id == run.id:
                 continue  # a result is no measure of itself

@@ -132,3 +132,32 @@ class ZeroShotParams(ClassifierParams):
         False, description="On: each label is judged by itself, so several may hold. Off: they share one probability.",
         json_schema_extra=hint(label="Several labels", group="Labels"),
     )  # fmt: skip
+
+
+class EmbeddingParams(Params):
+    """Declare what is compared, how a text becomes one vector, and how many of the nearest are listed."""
+
+    by: Literal["lines", "sentences"] = Field(
+        "lines", description="What is compared. Lines: each line is one text. Sentences: each sentence is, as in a "
+                             "long document.",
+        json_schema_extra=hint(label="Compare by", group="Input"),
+    )  # fmt: skip
+    pooling: Literal["mean", "cls", "max"] = Field(
+        "mean", description="How the vectors of a text's tokens become one: their mean, that of the first token "
+                            "(CLS), or the greatest of each number.",
+        json_schema_extra=hint(label="Pooling", group="Vectors", names={"cls": "CLS"}),
+    )  # fmt: skip
+    normalise: bool = Field(
+        True, description="On: cosine similarity, −1 to 1; the vectors' direction alone counts. Off: dot product; "
+                          "longer vectors come out nearer.",
+        json_schema_extra=hint(label="Normalise", group="Vectors", live=True),
+    )  # fmt: skip
+    threshold: float = Field(
+        -1.0, ge=-1.0, le=1.0, description="Texts below this similarity are left out. High: near ones alone; −1: off.",
+        json_schema_extra=hint(label="Threshold", neutral=-1.0, step=0.01, group="Answer",
+                               shown_if={"normalise": [True]}),
+    )  # fmt: skip
+    top_texts: int = Field(
+        10, ge=1, le=100, description="How many of the nearest texts are listed.",
+        json_schema_extra=hint(label="Texts listed", counts=True, group="Answer"),
+    )  # fmt: skip

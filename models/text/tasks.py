@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 TRANSLATION, REWRITING, CLASSIFICATION, ZERO_SHOT = "translation", "rewriting", "classification", "zero-shot"
+SIMILARITY = "similarity"
 # what a page calls each, and what its models do with a text
 TITLES: Mapping[str, str] = {
     TRANSLATION: "Translate",
     REWRITING: "Rewrite",
     CLASSIFICATION: "Classify",
     ZERO_SHOT: "Classify by your own labels",
+    SIMILARITY: "Compare meanings",
 }
 
 

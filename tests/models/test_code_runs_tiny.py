@@ -16,6 +16,7 @@ TASKS = {
     "several labels": ("both", {"threshold": 0.2}),
     "labels of one's own": ("inference", {"labels": ["good", "bad"], "template": "it is {}.", "temperature": 2.0}),
     "labels of which several hold": ("inference", {"labels": ["good", "bad"], "several": True, "threshold": 0.1}),
+    "nearness": ("near", {"by": "sentences", "pooling": "max", "threshold": 0.1, "top_texts": 3}),
 }  # fmt: skip
 DRAWN = {
     "sd": {"width": 64, "num_images": 2},

@@ -83,7 +83,7 @@ def by_name_and_task(family, fields, values):
     if values.get("by") == "column":
         names |= {"table", "column", "label_column"}
     elif task not in ("reconstruct", "interpolate"):
-        names.add("prompt")
+        names |= {"prompt", "texts"}
         if values.get("prompt_mix") and "prompt_mix" in in_effect(fields, values):
             names.add("prompt_to")
     return {item.name for item in family.inputs if item.name in names}

@@ -17,7 +17,8 @@ from models.errors import WeightsError
 from models.runtime import getting
 from models.runtime.engine import LocalEngine
 from models.settings import Settings
-from models.types import Request
+from models.text.looking import meaning
+from models.types import Output, Request
 from tests.tiny import final_of
 
 # as the American dictionary in the same wheel has them, where it has them
@@ -68,6 +69,28 @@ def test_the_chat_model_knows_the_capital_of_france_and_keeps_to_a_schema(real):
     )
     answer = said(engine, model, talk, do_sample=False, max_new_tokens=40, json_schema=schema)
     assert answer.replace(" ", "").startswith('{"capital":"')
+
+
+TEXT, PARAPHRASE, UNRELATED = (
+    "A man is eating pasta.", "Someone has noodles for lunch.", "The moon is full tonight."
+)  # fmt: skip
+
+
+@pytest.mark.timeout(600)
+def test_a_paraphrase_is_near_and_an_unrelated_sentence_far(real):
+    model = "text/minilm-l6"
+    engine, _ = real(model)
+    assert engine.catalog[model].facts == engine.catalog.family(model).describe(engine.catalog[model])
+    inputs = {"prompt": TEXT, "texts": f"{UNRELATED}\n{PARAPHRASE}"}
+    made = final_of(engine, Request(model=model, inputs=inputs)).outputs[0]
+    far, near = made.meta["similarities"]
+    assert near > 0.6
+    assert far < 0.2
+    assert [line.split("  ")[1] for line in made.text.splitlines()] == [PARAPHRASE, UNRELATED]
+    # in numpy, as results are measured: the same numbers
+    folder = engine.catalog[model].folder()
+    measured = [meaning.closeness(Output("text", 0, one), TEXT, folder) for one in (UNRELATED, PARAPHRASE)]
+    assert measured == pytest.approx([far, near], abs=1e-4)
 
 
 SENTENCES = """The quick brown fox jumps over the lazy dog.

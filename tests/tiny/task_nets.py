@@ -1,4 +1,4 @@
-"""Tiny encoder-decoders and classifiers with random weights, made in code: they write and label nonsense."""
+"""Tiny encoder-decoders, classifiers and encoders with random weights, made in code: they write and label nonsense."""
 
 from __future__ import annotations
 
@@ -107,6 +107,18 @@ def classifiers(size: int) -> dict[str, Any]:
             "inference": BertForSequenceClassification(inference)}  # fmt: skip
 
 
+def encoder(size: int) -> Any:
+    """Return a random BERT that turns a text into 16 numbers for each token."""
+    import torch
+    from transformers import BertConfig, BertModel
+
+    torch.manual_seed(4)
+    return BertModel(BertConfig(
+        vocab_size=size, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32,
+        max_position_embeddings=CONTEXT, pad_token_id=0, initializer_range=0.5,
+    ))  # fmt: skip
+
+
 def write_task_models(folder: Path) -> Settings:
     """Write the models into `folder`, with the facts that their families read; return settings that have them alone."""
     settings = tiny_settings(folder)
@@ -118,8 +130,10 @@ def write_task_models(folder: Path) -> Settings:
         "t5": "seq2seq_lm",
         "bart": "seq2seq_lm",
         "inference": "zero_shot_classifier",
+        "near": "text_embedding",
     }
-    for name, model in {**writers(len(words)), **classifiers(len(words))}.items():
+    every = {**writers(len(words)), **classifiers(len(words)), "near": encoder(len(words))}
+    for name, model in every.items():
         model.half().save_pretrained(folder / name)
         words.save_pretrained(folder / name)
         entry = ENTRY.format(name=name, family=families.get(name, "text_classifier"))

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from models.scripts import Part, Script, constants, dtype, weights
 from models.stamps import file_name
+from models.text import similar
 
 if TYPE_CHECKING:
     from models.spec import ModelSpec
-    from models.text.task_settings import ClassifierParams, Seq2SeqParams, ZeroShotParams
+    from models.text.task_settings import ClassifierParams, EmbeddingParams, Seq2SeqParams, ZeroShotParams
     from models.types import Request
 
 _LABELLING = "models.text.sampling.labelling"
@@ -102,6 +103,37 @@ def zero_shot(
     named = {"LABELS": list(labels), "TEMPLATE": params.template}
     beside = ['[TEMPLATE.replace("{}", label) for label in LABELS]']
     return _labelling(spec, request, params, context, above, params.several, named, beside, find)
+
+
+def embedding(spec: ModelSpec, request: Request, params: EmbeddingParams, context: int, above: int) -> Script:
+    """Return the script of a comparison of texts by their sentence embeddings; see `seq2seq`."""
+    folder, imports = weights(spec)
+    text, others = similar.given(request, params.by)
+    threshold = params.threshold if params.normalise else None
+    named = {"TEXT": text, "TEXTS": others, "CONTEXT": context, "POOLING": params.pooling,
+             "NORMALISE": params.normalise, "THRESHOLD": threshold, "TOP": params.top_texts}  # fmt: skip
+    load = [
+        "tokenizer = AutoTokenizer.from_pretrained(WEIGHTS)",
+        f"model = AutoModel.from_pretrained(WEIGHTS, dtype={dtype(spec, above)}).eval()",
+    ]
+    read = [
+        'work = Embedding({"model": model, "tokenizer": tokenizer}, CONTEXT, POOLING)',
+        "every = [TEXT, *TEXTS]",
+        "vectors = np.concatenate([work.vectors(every[at : at + BATCH]) for at in range(0, len(every), BATCH)])",
+        "scores = compared(vectors[:1], vectors[1:], NORMALISE)[0].tolist()",
+        "text = told(TEXTS, scores, THRESHOLD, TOP)",
+    ]
+    carries = [f"models.text.sampling.embedding:{name}" for name in ("BATCH", "Embedding", "compared")]
+    return Script(
+        f"{folder}\n{constants(**named)}",
+        (
+            Part("Load", "\n".join(load)),
+            Part("Compare", "\n".join(read), "Each text becomes one vector; near vectors mean near meanings."),
+            _save(request),
+        ),
+        ("import numpy as np", "import torch", "from transformers import AutoModel, AutoTokenizer", *imports),
+        (*carries, "models.text.similar:told"),
+    )
 
 
 def _labelling(

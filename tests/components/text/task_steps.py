@@ -9,6 +9,7 @@ from tests.components.toy_app import OWNER, ROOT
 
 PAGE = "pages/text_tasks.py"
 TRANSLATE, FEELINGS = "text/text_tasks-Translate-prompt", "text/text_tasks-Feelings and intentions-prompt"
+MEANING = "text/text_tasks-Meaning-prompt"
 
 
 def opened(**query):
@@ -21,7 +22,7 @@ def opened(**query):
 
 
 def ran(jobs, page, text):
-    prompt = next(item for item in page.text_area if item.key in (TRANSLATE, FEELINGS))
+    prompt = next(item for item in page.text_area if item.key in (TRANSLATE, FEELINGS, MEANING))
     prompt.set_value(text)
     page.run()
     press(page, "run")

@@ -9,14 +9,25 @@ from models.catalog import Catalog, load_catalog
 from models.settings import Settings
 from models.types import Request
 from tests.components.page_steps import messages, press, said, settle_all, widget
-from tests.components.text.task_steps import FEELINGS, PAGE, TRANSLATE, look, model, opened, ran, segment, shown
+from tests.components.text.task_steps import (
+    FEELINGS,
+    MEANING,
+    PAGE,
+    TRANSLATE,
+    look,
+    model,
+    opened,
+    ran,
+    segment,
+    shown,
+)
 from tests.components.toy_app import OWNER
 
 
 def test_the_models_of_the_families_stand_on_this_page_and_not_on_text(jobs):
     catalog, room = runtime.catalog(), rooms.room("text")
     found = [[spec.id for spec in rooms.models_on(catalog, page)] for page in room.pages]
-    names = ("bart", "bert", "both", "electra", "inference", "marian", "nairam", "t5")
+    names = ("bart", "bert", "both", "electra", "inference", "marian", "nairam", "near", "t5")
     assert {f"text/{one}" for one in names} <= set(found[1])
     assert not set(found[0]) & set(found[1])
     assert "text/story-gpt" in found[0]
@@ -67,7 +78,7 @@ def test_a_result_is_shown_in_its_own_segment(jobs):
 
 def test_without_models_each_segment_says_what_to_do(pages, monkeypatch):
     bare = load_catalog(Settings())
-    mine = ("seq2seq_lm", "text_classifier", "zero_shot_classifier")
+    mine = ("seq2seq_lm", "text_classifier", "zero_shot_classifier", "text_embedding")
     monkeypatch.setattr(
         runtime, "catalog", lambda: Catalog([one for one in bare.values() if one.family not in mine], bare.families)
     )
@@ -77,12 +88,15 @@ def test_without_models_each_segment_says_what_to_do(pages, monkeypatch):
     page.run()
     assert not page.exception
     assert "There is no classifier in the catalogue yet" in said(page)
+    segment(page).set_value("Meaning")
+    page.run()
+    assert "There is no model of sentence embeddings in the catalogue yet" in said(page)
     assert not page.error
 
 
 def test_a_segment_without_models_is_left_out_where_another_has_some(pages, monkeypatch):
     whole = load_catalog(Settings())
-    alone = Catalog([one for one in whole.values() if one.family != "text_classifier"], whole.families)
+    alone = Catalog([one for one in whole.values() if one.family == "seq2seq_lm"], whole.families)
     monkeypatch.setattr(runtime, "catalog", lambda: alone)
     page = pages.open(PAGE)
     assert not [item for item in page.get("button_group") if item.key == "text/text_tasks-segment"]
@@ -138,15 +152,60 @@ def test_a_label_shows_the_whole_distribution_and_which_words_pushed_it(jobs):
     assert "the words add up to" in said(page)
 
 
+def charts(page):
+    return [json.loads(item.proto.spec) for item in page.get("vega_lite_chart")]
+
+
+def test_texts_are_ranked_by_their_nearness_with_bars_and_a_map(jobs):
+    page = opened(model="text/near")
+    assert segment(page).value == "Meaning"
+    others = ["a dog ran", "the cat sat", "is this *good*?"]
+    widget(page, "text_area", "text/text_tasks-input-texts").set_value("\n".join(others))
+    page = ran(jobs, page, "the cat sat")
+    made = jobs.jobs_of(OWNER)[-1].runs[0].outputs[0]
+    bars, grid = charts(page)
+    rows = bars["layer"][0]["data"]["values"]
+    assert [(row["score"], row["text"]) for row in rows] == [tuple(one) for one in made.meta["top"]]
+    assert rows[0]["said"] == "1.00"
+    assert len(grid["layer"][0]["data"]["values"]) == 16
+    [table] = [one for one in shown(page, "rows") if one["columns"] == ["Rank", "Cosine similarity"]]
+    assert [row[2] for row in table["rows"]] == [text for _, text in made.meta["top"]]
+    keys = [item.key for item in page.button]
+    assert not [key for key in keys if key.startswith(("continue-", "edit-"))]  # a ranking is not continued
+
+
+def test_texts_that_are_all_too_far_are_told_and_not_drawn(jobs):
+    page = opened(model="text/near")
+    next(item for item in page.slider if item.label == "Threshold").set_value(1.0)
+    page = ran(jobs, page, "the cat sat\na dog ran")
+    assert "No text is as near as 1.00" in said(page)
+    assert not charts(page)
+
+
+def test_an_example_of_several_lines_is_a_pill_of_its_first(jobs, monkeypatch):
+    page = opened(model="text/near")
+    spec = runtime.catalog()["text/near"]
+    several = spec.model_copy(update={"examples": ("the cat\na *dog*", "one line")})
+    whole = runtime.catalog()
+    catalog = Catalog([several if one.id == spec.id else one for one in whole.values()], whole.families)
+    monkeypatch.setattr(runtime, "catalog", lambda: catalog)
+    page.run()
+    pills = next(item for item in page.get("button_group") if item.key.endswith("examples"))
+    assert [option.content for option in pills.proto.options] == ["the cat …", "one line"]
+    pills.set_value("the cat …")
+    page.run()
+    assert widget(page, "text_area", MEANING).value == "the cat\na *dog*"
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [("", "There is no text"), (" \n", "There is no text"), ("a\0b", "null byte"),
      ("a" * 1_000_001, "at most 1,000,000 bytes")],
 )  # fmt: skip
-@pytest.mark.parametrize("name", ["marian", "electra"])
+@pytest.mark.parametrize("name", ["marian", "electra", "near"])
 def test_bad_input_is_a_sentence(jobs, name, text, words):
     page = opened(model=f"text/{name}")
-    next(item for item in page.text_area if item.key in (TRANSLATE, FEELINGS)).set_value(text)
+    next(item for item in page.text_area if item.key in (TRANSLATE, FEELINGS, MEANING)).set_value(text)
     page.run()
     press(page, "run")
     assert any(words in one for one in messages(page))
