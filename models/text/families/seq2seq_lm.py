@@ -85,6 +85,8 @@ class Seq2SeqLM(Family[Seq2SeqParams]):
         import torch
         from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
+        import models.text.nets.lstm_seq2seq  # noqa: F401 - registers the LSTM with the Auto classes
+
         folder = spec.folder()
         dtype: Any = torch.float32 if spec.weights_bytes() < (self.stored_above_bytes or 0) else "auto"
         model = AutoModelForSeq2SeqLM.from_pretrained(
