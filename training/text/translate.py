@@ -40,7 +40,7 @@ BATCH_TOKENS = 5120  # of source and target together
 WEIGHT_DECAY = 0.05
 SMOOTHING = 0.1
 SIZES = {"marian": {"hidden": 192, "encoder_layers": 4, "decoder_layers": 2, "dropout": 0.1, "learning_rate": 3e-3},
-         "lstm": {"hidden": 336, "encoder_layers": 2, "decoder_layers": 1, "dropout": 0.2,
+         "lstm": {"hidden": 336, "encoder_layers": 2, "decoder_layers": 1, "dropout": 0.1,
                   "learning_rate": 1e-2}}  # fmt: skip
 PAD, EOS, UNK = "<pad>", "</s>", "<unk>"
 LANGUAGES = ("en", "fr")
