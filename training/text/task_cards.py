@@ -6,12 +6,11 @@ import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from training import cards, loop
 from training.optim import has_bfloat16
-from training.text.evaluate_tasks import BEAMS, interval
+from training.text.evaluate_tasks import BEAMS, interval, write_marks
 from training.text.labelled import Labelled
 from training.text.pairs import Pairs
 
@@ -71,13 +70,8 @@ def write_translator(
         train=len(pairs.train), held=len(pairs.test), validation=len(pairs.validation), left_out=pairs.dropped,
         device=_hardware(options),
     ), "utf-8")  # fmt: skip
-    write_marks(options.out, marks)
+    write_marks(options.out, marks, {name: facts[name] for name in ("steps", "tokens", "minutes")})
     print(json.dumps({**facts, **marks}, indent=1))
-
-
-def write_marks(folder: Path, marks: dict[str, Any]) -> None:
-    """Write a translator's marks.json, which the catalogue's facts are made from; see `translation_marks`."""
-    (folder / "marks.json").write_text(json.dumps(marks, indent=2) + "\n", "utf-8")
 
 
 def _cell(text: str) -> str:

@@ -72,6 +72,20 @@ def test_the_card_tells_split_marks_and_samples(trained):
     for words in ("BLEU", "chrF", "license: apache-2.0", "Tatoeba", "12 held-out sentences", "The cat", "minutes on"):
         assert words in card
     assert "{" not in card
+    marks = json.loads((trained[0] / "out/marks.json").read_text("utf-8"))
+    assert marks["sentences"] == 12
+    assert marks["training"]["minutes"] > 0
+
+
+def test_marks_measured_again_keep_what_is_known_of_the_training(tmp_path):
+    from training.text.evaluate_tasks import translation_marks, write_marks
+
+    marks = translation_marks(["a b", "c d"], ["le chat dort ici", "oui"], ["le chat dort ici", "non"])
+    write_marks(tmp_path, marks, {"minutes": 3.0})
+    write_marks(tmp_path, {**marks, "exact": 0.25}, {})
+    found = json.loads((tmp_path / "marks.json").read_text("utf-8"))
+    assert (found["exact"], found["training"]) == (0.25, {"minutes": 3.0})
+    assert set(found["by_words"]["1-5"]) == {"bleu", "bleu_half", "chrf", "sentences"}
 
 
 def test_dropped_merges_cut_words_into_more_pieces(trained):
