@@ -201,9 +201,7 @@ def _draw_run_line(desk: Desk, live: bool) -> None:
             "Run", type="primary", icon=":material/play_arrow:", shortcut="Ctrl+Enter", key="run", disabled=live,
             on_click=desk.run, width=170,
         )  # fmt: skip
-        if any(
-            item.type == "seed" and () not in item.shown_if.values() for item in desk.fields
-        ):  # else chance has no part
+        if desk.by_chance(params_form.values(desk.spec, desk.fields)):
             st.button(
                 "Next seed", icon=":material/plus_one:", key="again", disabled=live, on_click=desk.run, args=(True,),
                 help="Runs again with seed + 1; all else stays.",
