@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from components.desk import Desk
     from models.text.marks import Score, Translated
 
-HEIGHT_PX = 240
+HEIGHT_PX = 320
 LEAST = 50  # sentences of a length, below which it tells too little to compare
 _EXPLAINED = """
 #### Two ways to carry a sentence
@@ -28,12 +28,12 @@ Every translator here has two halves. The **encoder** turns the source text into
 decoder weighs all vectors of the source and reads their weighted mean. “Alignment” below a result shows these weights.
 
 The halves themselves differ. In a **Transformer** they are made of attention too (self-attention): each token reads
-every other one directly, however far away it stands, and all of them at once. An **LSTM** has one state of fixed size,
-which it changes token by token. What stood ten words ago has passed through ten such changes, and training has to go
-through them one by one. At first its last state was all that [the decoder saw of a
-sentence](https://arxiv.org/abs/1409.3215); cross-attention [was invented for LSTMs](https://arxiv.org/abs/1508.04025)
-and their kin, so that they need not squeeze a sentence into one state. If an LSTM loses something on the way, long
-sentences show it first.
+every other one of its text directly, however far away it stands (in the decoder: every earlier one). An **LSTM** has a
+state of fixed size, which it changes token by token. What stood ten words ago has passed through ten such changes, and
+training has to go through them one by one. At first its last state was all that [the decoder saw of a
+sentence](https://arxiv.org/abs/1409.3215); cross-attention [was invented for such recurrent
+nets](https://arxiv.org/abs/1409.0473), so that they need not squeeze a sentence into one state. If an LSTM still loses
+something on the way, long sentences show it first.
 """
 
 
@@ -55,6 +55,7 @@ def draw(desk: Desk) -> None:
 def _measured(desk: Desk) -> dict[str, Translated]:
     """Return what was measured of the page's model and those of its kind on as many sentences of each length."""
     found: dict[str, Translated] = {}
+    order: dict[str, tuple[int, str]] = {}
     for spec in side_by_side.members(desk.session.catalog, desk.spec):
         try:
             one = marks.translated(spec)
@@ -62,8 +63,9 @@ def _measured(desk: Desk) -> dict[str, Translated]:
             st.caption(f":material/warning: {plain(error.message)}")
             continue
         if one is not None and (not found or _counts(one) == _counts(next(iter(found.values())))):
-            found[spec.name if spec.name not in found else spec.id] = one
-    return found
+            name = spec.name if spec.name not in found else spec.id
+            found[name], order[name] = one, (spec.order, spec.id)
+    return {name: found[name] for name in sorted(found, key=order.__getitem__)}  # one colour, whichever is chosen
 
 
 def _counts(one: Translated) -> list[tuple[str, int]]:
@@ -118,15 +120,15 @@ def _said(score: Score) -> str:
 def chart(found: dict[str, Translated]) -> alt.LayerChart:
     """Return bars of BLEU by sentence length, one a translator, with their 95% intervals."""
     rows: list[dict[str, Any]] = [
-        {"model": name, "words": f"{score.words} words", "bleu": score.bleu, "low": max(0.0, score.bleu - score.half),
+        {"model": name, "words": score.words, "bleu": score.bleu, "low": max(0.0, score.bleu - score.half),
          "high": score.bleu + score.half, "said": _said(score), "sentences": f"{score.sentences:,}"}
         for name, one in found.items() for score in one.by_words
     ]  # fmt: skip
     names = list(found)
-    x = alt.X("words:N", sort=_order(rows), title="Length of the source sentence", axis=alt.Axis(labelAngle=0))
+    x = alt.X("words:N", sort=_order(rows), title="Words of the source sentence", axis=alt.Axis(labelAngle=0))
     beside = alt.XOffset("model:N", sort=names)
     hue = alt.Color("model:N", sort=names, title=None, legend=alt.Legend(orient="bottom", columns=1, labelLimit=300))
-    told = [alt.Tooltip("model:N", title="Model"), alt.Tooltip("words:N", title="Length"),
+    told = [alt.Tooltip("model:N", title="Model"), alt.Tooltip("words:N", title="Words"),
             alt.Tooltip("said:N", title="BLEU"), alt.Tooltip("sentences:N", title="Sentences")]  # fmt: skip
     bars = (
         alt.Chart(alt.Data(values=rows))
@@ -138,7 +140,7 @@ def chart(found: dict[str, Translated]) -> alt.LayerChart:
     )  # fmt: skip
     return alt.layer(bars, halves).properties(
         height=HEIGHT_PX, description="BLEU by sentence length: " + "; ".join(
-            f"{row['model']}, {row['words']}: {row['said']}" for row in rows)
+            f"{row['model']}, {row['words']} words: {row['said']}" for row in rows)
     )  # fmt: skip
 
 
