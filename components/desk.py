@@ -14,7 +14,7 @@ from components.session import Session
 from models import lists
 from models.errors import PlaygroundError, PromptTooLong
 from models.family import Family, acting_inputs, main_text
-from models.params import ParamField, check
+from models.params import ParamField, check, in_effect
 from models.runtime import forecasts
 from models.spec import ModelSpec
 from models.types import Request
@@ -177,12 +177,16 @@ class Desk:
         params_form.start(self.spec, self.fields, params_form.switched(self.fields, good))
         inputs.recall(self, request.inputs)
 
+    def by_chance(self, values: Mapping[str, Any]) -> bool:
+        """Say whether the seed acts under the values of all settings: without it, a run can only repeat itself."""
+        return "seed" in in_effect(self.fields, values)
+
     def depends(self, values: Mapping[str, Any]) -> object:
-        """Return what the page beside the form takes from the settings: the inputs that act, and how long it takes."""
+        """Return what the page beside the form takes from the settings: inputs that act, chance, the time."""
         wanted = acting_inputs(self.family.inputs, self.fields, values)
         used = {name: values.get(name) for item in wanted for name in inputs.type_of(self, item).uses}
         cost = forecasts.work(self.fields, values), forecasts.limit(self.fields, values)
-        return [item.name for item in wanted], used, cost
+        return [item.name for item in wanted], used, self.by_chance(values), cost
 
 
 def of(session: Session, room: Modality, model: str) -> Desk:

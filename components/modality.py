@@ -35,7 +35,8 @@ class Segment:
     """Name a part of a page: the models made for one task. The choice among a page's segments stands above its models.
 
     `fits(spec)` says whether a model belongs to it; `none` is the sentence where no model does, which says what to do.
-    `placeholder` is its prompt box's; its prompt is its own. `given(desk)` draws what stands above that.
+    `placeholder` is its prompt box's; its prompt is its own. `given(desk)` draws what stands above that, `lesson(desk)`
+    what stands below how its model works, once that is opened.
     """
 
     title: str
@@ -44,12 +45,14 @@ class Segment:
     none: str
     placeholder: str = ""
     given: Callable[[Desk], None] | None = None
+    lesson: Callable[[Desk], None] | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be a segment."""
         _need(self, "title", isinstance(self.title, str) and bool(self.title.strip()), "a text that can be read")
         _need(self, "fits", callable(self.fits), "a function")
-        _need(self, "given", self.given is None or callable(self.given), "a function or None")
+        for name in ("given", "lesson"):
+            _need(self, name, (one := getattr(self, name)) is None or callable(one), "a function or None")
         for name in ("icon", "none", "placeholder"):
             _need(self, name, isinstance(getattr(self, name), str), "a text")
 

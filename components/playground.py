@@ -74,9 +74,7 @@ def show(name: str, script: str = "") -> None:
     desk = desks.of(session, room, spec.id)
     with how:
         settings_box.draw(desk)
-        if desk.family.how_it_works.strip():
-            with st.popover("How this works", icon=":material/school:", width="content"):
-                st.markdown(desk.family.how_it_works)
+        _draw_how(desk, segment)
     view = _job_of(desk)
     live = view is not None and not view.finished
     mode = next((mode for mode in room.modes if mode.choose(desk)), None)
@@ -95,6 +93,23 @@ def show(name: str, script: str = "") -> None:
     st.divider()
     st.header("Earlier results", anchor=False)
     run_list.draw(desk, shown=view.id if view is not None else "")
+
+
+def _draw_how(desk: Desk, segment: Segment | None) -> None:
+    """Draw the fold that tells how the model works; a segment's lesson costs something, so only once it is open."""
+    words, lesson = desk.family.how_it_works, segment.lesson if segment is not None else None
+    if not words.strip():
+        return
+    fold = st.popover(
+        "How this works", icon=":material/school:", width="content", on_change="ignore" if lesson is None else "rerun",
+        key=state.key(desk.place, "how", segment.title if segment is not None else ""),
+    )  # fmt: skip
+    if lesson is not None and not fold.open:
+        return
+    with fold:
+        st.markdown(words)
+        if lesson is not None:
+            lesson(desk)
 
 
 def _draw_bench(desk: Desk, view: JobView | None, live: bool, segment: Segment | None) -> None:
@@ -213,9 +228,7 @@ def _draw_run_line(desk: Desk, live: bool) -> None:
             "Run", type="primary", icon=":material/play_arrow:", shortcut="Ctrl+Enter", key="run", disabled=live,
             on_click=desk.run, width=170,
         )  # fmt: skip
-        if any(
-            item.type == "seed" and () not in item.shown_if.values() for item in desk.fields
-        ):  # else chance has no part
+        if desk.by_chance(params_form.values(desk.spec, desk.fields)):
             st.button(
                 "Next seed", icon=":material/plus_one:", key="again", disabled=live, on_click=desk.run, args=(True,),
                 help="Runs again with seed + 1; all else stays.",

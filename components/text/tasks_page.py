@@ -9,7 +9,15 @@ import streamlit as st
 from components import services, shell, state
 from components.escape import plain
 from components.modality import Act, InputType, Look, RoomPage, Segment
-from components.text import label_view, meaning_view, round_trip, table_input, task_looks, translation_view
+from components.text import (
+    label_view,
+    meaning_view,
+    round_trip,
+    table_input,
+    task_looks,
+    translation_view,
+    translator_lesson,
+)
 from models.errors import PlaygroundError
 from models.text import sheets, subtitles
 
@@ -86,7 +94,7 @@ SEGMENTS = (
     Segment(
         "Translate", ":material/translate:", _translates,
         "There is no translator in the catalogue yet. Add a model of the family seq2seq_lm; the README says how.",
-        "Write or paste what to translate …", _draw_file,
+        "Write or paste what to translate …", _draw_file, translator_lesson.draw,
     ),
     Segment(
         "Feelings and intentions", ":material/sentiment_satisfied:", _labels,

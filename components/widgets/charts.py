@@ -22,7 +22,7 @@ def draw(chart: alt.Chart | alt.LayerChart, key: str) -> None:
     """Draw a chart as wide as the page in the look of the app; its rows are `alt.Data(values=[…])`."""
     spec = layered(chart, checked=False)
     if ink := st.get_option(f"theme.{st.context.theme.type or 'light'}.textColor"):  # Vega writes in black
-        spec.setdefault("config", {})["text"] = {"color": ink}
+        spec["config"] = {**spec.get("config", {}), "text": {"color": ink}, "rule": {"color": ink}}
     st.vega_lite_chart(spec=spec, width="stretch", key=key)
 
 

@@ -10,6 +10,7 @@ from tests.tiny.task_nets import task_engine
 LONG = "the cat sat on the mat. is this good?\n- a dog ran to the sea and the rain fell! is it bad? the cat sat."
 TASKS = {
     "beams": ("marian", {"num_beams": 3, "length_penalty": 0.5, "max_new_tokens": 8}),
+    "beams of the recurrent one": ("lstm", {"num_beams": 3, "max_new_tokens": 8, "no_repeat_ngram_size": 2}),
     "sampled by sentences": ("t5", {"num_beams": 1, "do_sample": True, "top_k": 20, "temperature": 1.3,
                                     "max_new_tokens": 8, "parts": "sentences", "prefix": "is: "}),
     "one label": ("electra", {"temperature": 0.7, "threshold": 0.1}),

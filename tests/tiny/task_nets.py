@@ -52,7 +52,7 @@ def tokenizer() -> Any:
 
 
 def writers(size: int) -> dict[str, Any]:
-    """Return a random Marian for each direction, T5 and BART; `size` is the vocabulary's."""
+    """Return a random Marian for each direction, T5, BART and LSTM; `size` is the vocabulary's."""
     import torch
     from transformers import (
         BartConfig,
@@ -62,6 +62,8 @@ def writers(size: int) -> dict[str, Any]:
         T5Config,
         T5ForConditionalGeneration,
     )
+
+    from models.text.nets.lstm_seq2seq import LSTMForSeq2SeqLM, LSTMSeq2SeqConfig
 
     torch.manual_seed(2)
     ends = {"pad_token_id": 0, "eos_token_id": 1, "decoder_start_token_id": 0, "vocab_size": size}
@@ -75,7 +77,13 @@ def writers(size: int) -> dict[str, Any]:
     found = {"marian": marian, "t5": T5ForConditionalGeneration(t5),
              "bart": BartForConditionalGeneration(BartConfig(**ends, **layers))}  # fmt: skip
     found["nairam"] = back = MarianMTModel(MarianConfig(**ends, **layers))
-    for one, languages in ((marian, ["en", "fr"]), (back, ["fr", "en"])):
+    found["lstm"] = lstm = LSTMForSeq2SeqLM(LSTMSeq2SeqConfig(
+        **ends, embedding_size=16, hidden_size=24, encoder_layers=2, max_position_embeddings=CONTEXT
+    ))  # fmt: skip
+    with torch.no_grad():  # fresh weights write one token again and again
+        for weight in lstm.parameters():
+            weight.mul_(4 if weight.ndim == 2 else 1)
+    for one, languages in ((marian, ["en", "fr"]), (back, ["fr", "en"]), (lstm, ["en", "fr"])):
         one.config.task, one.config.languages = "translation", languages
     return found
 
@@ -129,6 +137,7 @@ def write_task_models(folder: Path) -> Settings:
         "nairam": "seq2seq_lm",
         "t5": "seq2seq_lm",
         "bart": "seq2seq_lm",
+        "lstm": "seq2seq_lm",
         "inference": "zero_shot_classifier",
         "near": "text_embedding",
     }

@@ -2,7 +2,8 @@
 
     python -m training.text.evaluate_tasks --data ../shared/data --model models/embedded/translate-en-fr
 
-prints the marks of a trained folder; the training scripts use the same functions for their cards.
+prints the marks of a trained folder; the training scripts use the same functions for their cards. `--write` also puts
+those of a translator into its marks.json, where pages read them.
 """
 
 from __future__ import annotations
@@ -23,18 +24,21 @@ LENGTHS = ((1, 5), (6, 10), (11, 20), (21, 1000))  # words of the source
 KEPT = 0.96  # of the calibration sentences inside the labels, that are answered
 ACCURATE = 0.85  # of the answers, where there is nothing outside the labels
 BINS = 15
+DRAWS = 1000  # of the sentences, for the interval of BLEU
 
 
 def translation_marks(sources: Sequence[str], found: Sequence[str], references: Sequence[str]) -> dict[str, Any]:
     """Return BLEU and chrF (sacrebleu's defaults), in all and by words of the source, and what went wrong.
 
-    `loops` and `dropped` are shares of the sentences; see `loops` and `dropped`.
+    `bleu_half` is half of BLEU's 95% interval, by drawing the sentences again (bootstrap, Koehn 2004). `loops` and
+    `dropped` are shares of the sentences; see `loops` and `dropped`.
     """
     import sacrebleu
 
     def both(rows: Sequence[int]) -> dict[str, Any]:
         made, meant = [found[at] for at in rows], [[references[at] for at in rows]]
-        return {"bleu": round(sacrebleu.corpus_bleu(made, meant).score, 2),
+        bleu = sacrebleu.BLEU().corpus_score(made, meant, n_bootstrap=DRAWS)
+        return {"bleu": round(bleu.score, 2), "bleu_half": round(float(bleu._ci), 2),
                 "chrf": round(sacrebleu.corpus_chrf(made, meant).score, 2), "sentences": len(rows)}  # fmt: skip
 
     lengths = [len(source.split()) for source in sources]
@@ -47,6 +51,16 @@ def translation_marks(sources: Sequence[str], found: Sequence[str], references: 
         "dropped": round(sum(map(dropped, found, references)) / count, 4),
         "exact": round(sum(one == other for one, other in zip(found, references, strict=True)) / count, 4),
     }  # fmt: skip
+
+
+def write_marks(folder: Path, marks: dict[str, Any], training: dict[str, float]) -> None:
+    """Write a translator's marks.json: `translation_marks`, and steps, tokens and minutes of its training.
+
+    Without `training`, what the file says of it stays.
+    """
+    file = folder / "marks.json"
+    training = training or (json.loads(file.read_text("utf-8")).get("training", {}) if file.exists() else {})
+    file.write_text(json.dumps({**marks, "training": training}, indent=2) + "\n", "utf-8")
 
 
 def loops(found: str, reference: str) -> bool:
@@ -184,12 +198,15 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True, help="folder of the model to measure")
     parser.add_argument("--sentences", type=int, default=0, help="only so many test sentences; 0: all")
     parser.add_argument("--validation", action="store_true", help="of a translator: the validation sentences")
+    parser.add_argument("--write", action="store_true", help="of a translator: write its marks.json")
     options = parser.parse_args()
     from models.torchaudio_guard import guard
 
     guard()
     import torch
     from transformers import AutoModelForSeq2SeqLM, AutoModelForSequenceClassification, AutoTokenizer
+
+    import models.text.nets.lstm_seq2seq  # noqa: F401 - registers the LSTM with the Auto classes
 
     config = json.loads((options.model / "config.json").read_text("utf-8"))
     tokenizer = AutoTokenizer.from_pretrained(options.model)
@@ -201,7 +218,10 @@ def main() -> None:
         rows = (pairs.validation if options.validation else pairs.test)[: options.sentences or None]
         at = 1 if config["languages"][1] == "fr" else 0
         sources, references = [row[1 - at] for row in rows], [row[at] for row in rows]
-        print(json.dumps(translation_marks(sources, translate(model, tokenizer, sources), references), indent=1))
+        marks = translation_marks(sources, translate(model, tokenizer, sources), references)
+        print(json.dumps(marks, indent=1))
+        if options.write:
+            write_marks(options.model, marks, {})
         return
     from training.text.labelled import load
 

@@ -5,15 +5,41 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from training import cards, loop
 from training.optim import has_bfloat16
-from training.text.evaluate_tasks import BEAMS, interval
+from training.text.evaluate_tasks import BEAMS, interval, write_marks
 from training.text.labelled import Labelled
 from training.text.pairs import Pairs
 
 NAMES = {"en": "English", "fr": "French"}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Hold what a translator's card says of its architecture; `word` stands in its name."""
+
+    word: str
+    how: str
+    architecture: str
+    tokenizer: str
+
+
+KINDS = {
+    "marian": Kind(
+        "", "`training/text/translate.py`",
+        "MarianMT: encoder of {config.encoder_layers} layers, decoder of {config.decoder_layers}, width "
+        "{config.d_model}, {config.encoder_attention_heads} heads", "trained on the training sentences",
+    ),
+    "playground_lstm_seq2seq": Kind(
+        "lstm-", "`training/text/translate.py --net lstm`",
+        "LSTM encoder-decoder with attention: bidirectional encoder of {config.encoder_layers} layers, decoder of "
+        "{config.decoder_layers}, width {config.hidden_size}, embeddings of {config.embedding_size}, global attention "
+        "behind the decoder (Luong et al. 2015)", "that of translate-{source}-{target}",
+    ),
+}  # fmt: skip
 
 
 def _hardware(options: argparse.Namespace) -> str:
@@ -25,7 +51,7 @@ def write_translator(
     options: argparse.Namespace, pairs: Pairs, model: Any, facts: dict[str, Any], marks: dict[str, Any],
     samples: Sequence[tuple[str, str, str]],
 ) -> None:  # fmt: skip
-    """Write README.md, curve.csv and curve.png of a translator; `samples` are source, translation, reference."""
+    """Write README.md, marks.json and the curve of a translator; `samples` are source, translation, reference."""
     source, target = ("en", "fr") if options.to == "fr" else ("fr", "en")
     curve = facts.pop("curve")
     cards.write_csv(options.out / "curve.csv",
@@ -34,13 +60,17 @@ def write_translator(
     lengths = "\n".join(f"| {name} | {one['sentences']:,} | {one['bleu']:.1f} | {one['chrf']:.1f} |"
                         for name, one in marks["by_words"].items())  # fmt: skip
     shown = "\n".join(f"| {_cell(one)} | {_cell(made)} | {_cell(meant)} |" for one, made, meant in samples)
+    kind = KINDS[model.config.model_type]
     (options.out / "README.md").write_text(TRANSLATOR.format(
-        **{**facts, **marks}, name=f"translate-{source}-{target}", source=NAMES[source], target=NAMES[target],
-        config=model.config, to=target, from_=source, lengths=lengths, shown=shown, beams=BEAMS,
+        **{**facts, **marks}, name=f"translate-{kind.word}{source}-{target}", source=NAMES[source],
+        target=NAMES[target], architecture=kind.architecture.format(config=model.config), how=kind.how,
+        tokenizer=kind.tokenizer.format(source=source, target=target), config=model.config, to=target, from_=source,
+        lengths=lengths, shown=shown, beams=BEAMS,
         learnt=sum(weight.numel() for weight in model.parameters() if weight.requires_grad),
         train=len(pairs.train), held=len(pairs.test), validation=len(pairs.validation), left_out=pairs.dropped,
         device=_hardware(options),
     ), "utf-8")  # fmt: skip
+    write_marks(options.out, marks, {name: facts[name] for name in ("steps", "tokens", "minutes")})
     print(json.dumps({**facts, **marks}, indent=1))
 
 
@@ -89,14 +119,13 @@ pipeline_tag: translation
 ---
 # {name}
 
-Translates short everyday sentences from {source} to {target}. Trained from scratch by `training/text/translate.py`.
+Translates short everyday sentences from {source} to {target}. Trained from scratch by {how}.
 
 | | |
 |---|---|
-| Architecture | MarianMT: encoder of {config.encoder_layers} layers, decoder of {config.decoder_layers}, width \
-{config.d_model}, {config.encoder_attention_heads} heads, one vocabulary for both languages, tied embeddings |
+| Architecture | {architecture}, one vocabulary for both languages, tied embeddings |
 | Parameters | {learnt:,}, stored as fp16 |
-| Tokenizer | BPE, {config.vocab_size:,} tokens, trained on the training sentences |
+| Tokenizer | BPE, {config.vocab_size:,} tokens, {tokenizer} |
 | **BLEU** | **{bleu}** on {held:,} held-out sentences (sacrebleu's defaults, one reference each, {beams} beams) |
 | **chrF** | **{chrf}** |
 | Word for word as the reference | {exact:.1%} |

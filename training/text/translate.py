@@ -1,6 +1,7 @@
-"""Train text/translate-en-fr and text/translate-fr-en: small Marian-style translators, one for each direction.
+"""Train text/translate-en-fr and text/translate-fr-en, small Marian-style translators, and text/translate-lstm-en-fr.
 
-    python -m training.text.translate --data ../shared/data --to fr --minutes 90 --out models/embedded/translate-en-fr
+    python -m training.text.translate --data ../shared/data --to fr --minutes 90
+    python -m training.text.translate --data ../shared/data --to fr --minutes 40 --net lstm
 
 Reads top to bottom: tokenizer, net, loss, training, export. Interrupt it at any time: the next call continues from the
 checkpoint in `--work`.
@@ -9,6 +10,10 @@ Architecture: MarianMT (Junczys-Dowmunt et al. 2018), an encoder and decoder Tra
 languages, tied embeddings and a deep encoder beside a shallow decoder (Kasai et al. 2021), which costs little when each
 token is written. Hidden matrices learn by Muon, embeddings and norms by AdamW; labels are smoothed by 0.1 (Szegedy et
 al. 2016); what ships is the moving average of the weights.
+
+`--net lstm` is what translated before: LSTMs with attention (`models/text/nets/lstm_seq2seq.py`) of about as many
+parameters, with the tokenizer of the Transformer that ships, the same pairs and batches. All that differs is the net:
+what the marks differ by is what the architecture does.
 """
 
 from __future__ import annotations
@@ -32,9 +37,11 @@ from training.text.task_cards import write_translator
 VOCABULARY = 4096
 CONTEXT = 128  # tokens: four times the longest sentence but a few of the data
 BATCH_TOKENS = 5120  # of source and target together
-LEARNING_RATE = 3e-3
 WEIGHT_DECAY = 0.05
 SMOOTHING = 0.1
+SIZES = {"marian": {"hidden": 192, "encoder_layers": 4, "decoder_layers": 2, "dropout": 0.1, "learning_rate": 3e-3},
+         "lstm": {"hidden": 336, "encoder_layers": 2, "decoder_layers": 1, "dropout": 0.1,
+                  "learning_rate": 1e-2}}  # fmt: skip
 PAD, EOS, UNK = "<pad>", "</s>", "<unk>"
 LANGUAGES = ("en", "fr")
 
@@ -46,8 +53,15 @@ def main() -> None:
     pairs = load_pairs(options.data, options.held_out)
     print(f"{len(pairs.train):,} training pairs, {len(pairs.validation):,} and {len(pairs.test):,} held out, "
           f"{pairs.dropped:,} with held-out French dropped", flush=True)  # fmt: skip
-    tokenizer = make_tokenizer([side for pair in pairs.train for side in pair], options.work)
-    model = make_model(tokenizer, options.hidden, options.encoder_layers, options.decoder_layers, options.dropout)
+    if options.tokenizer:
+        from transformers import AutoTokenizer
+
+        tokenizer = AutoTokenizer.from_pretrained(options.tokenizer)
+    else:
+        tokenizer = make_tokenizer([side for pair in pairs.train for side in pair], options.work)
+    make = make_lstm if options.net == "lstm" else make_model
+    model = make(tokenizer, options.hidden, options.encoder_layers, options.decoder_layers, options.dropout)
+    print(f"{learnt(model):,} parameters", flush=True)
     model.config.task = "translation"
     model.config.languages = [LANGUAGES[LANGUAGES.index(options.to) - 1], options.to]  # read, written
     average, facts = train(model.to(options.device), tokenizer, pairs, options)
@@ -59,14 +73,23 @@ def read_options() -> argparse.Namespace:
     """Read the command line."""
     early = argparse.ArgumentParser(add_help=False)
     early.add_argument("--to", choices=LANGUAGES, default="fr")
-    target = early.parse_known_args()[0].to
-    source = LANGUAGES[LANGUAGES.index(target) - 1]
-    parser = loop.options(__doc__, f"models/embedded/translate-{source}-{target}", 90.0, "translation/", begins=False)
+    early.add_argument("--net", choices=tuple(SIZES), default="marian")
+    chosen = early.parse_known_args()[0]
+    target, recurrent = chosen.to, chosen.net == "lstm"
+    way = f"{LANGUAGES[LANGUAGES.index(target) - 1]}-{target}"
+    transformer = Path(f"models/embedded/translate-{way}")
+    out = f"models/embedded/translate-lstm-{way}" if recurrent else str(transformer)
+    parser = loop.options(__doc__, out, 40.0 if recurrent else 90.0, "translation/", begins=False)
+    parser.set_defaults(**SIZES[chosen.net])
     parser.add_argument("--to", choices=LANGUAGES, default="fr", help="language that is written (default: fr)")
-    parser.add_argument("--hidden", type=int, default=192, help="width of the net (default: 192)")
-    parser.add_argument("--encoder-layers", type=int, default=4, help="depth of the encoder (default: 4)")
-    parser.add_argument("--decoder-layers", type=int, default=2, help="depth of the decoder (default: 2)")
-    parser.add_argument("--dropout", type=float, default=0.1, help="more for more passes (default: 0.1)")
+    parser.add_argument("--net", choices=tuple(SIZES), default="marian", help="architecture (default: marian)")
+    parser.add_argument("--hidden", type=int, help="width of the net, of the LSTM's decoder (here: %(default)s)")
+    parser.add_argument("--encoder-layers", type=int, help="depth of the encoder (here: %(default)s)")
+    parser.add_argument("--decoder-layers", type=int, help="depth of the decoder (here: %(default)s)")
+    parser.add_argument("--dropout", type=float, help="more for more passes (here: %(default)s)")
+    parser.add_argument("--learning-rate", type=float, help="before it falls (here: %(default)s)")
+    parser.add_argument("--tokenizer", type=Path, default=transformer if recurrent else None,
+                        help="model whose tokenizer is used; none: one is trained (here: %(default)s)")  # fmt: skip
     parser.add_argument("--batch-tokens", type=int, default=BATCH_TOKENS, help="of both sides (default: %(default)s)")
     parser.add_argument("--merge-dropout", type=float, default=0.0, help="of the tokenizer's merges; 0.1: many passes")
     parser.add_argument("--average", type=float, default=0.999, help="share of the average kept at each step")
@@ -132,6 +155,30 @@ def make_model(tokenizer: Any, hidden: int, encoder_layers: int, decoder_layers:
     return model
 
 
+def make_lstm(tokenizer: Any, hidden: int, encoder_layers: int, decoder_layers: int, dropout: float) -> Any:
+    """Return an untrained LSTM encoder-decoder with attention, `hidden` wide in its decoder."""
+    from transformers import GenerationConfig
+
+    from models.text.nets.lstm_seq2seq import LSTMForSeq2SeqLM, LSTMSeq2SeqConfig
+
+    ends = {"pad_token_id": tokenizer.pad_token_id, "eos_token_id": tokenizer.eos_token_id,
+            "decoder_start_token_id": tokenizer.pad_token_id}  # fmt: skip
+    model = LSTMForSeq2SeqLM(LSTMSeq2SeqConfig(
+        vocab_size=len(tokenizer), embedding_size=round(hidden / 1.75), hidden_size=hidden,
+        encoder_layers=encoder_layers, decoder_layers=decoder_layers, dropout=dropout,
+        max_position_embeddings=CONTEXT, **ends,
+    ))  # fmt: skip
+    model.generation_config = GenerationConfig(
+        num_beams=4, max_length=CONTEXT, bad_words_ids=[[tokenizer.pad_token_id]], **ends
+    )
+    return model
+
+
+def learnt(model: Any) -> int:
+    """Return the number of parameters that are learnt."""
+    return sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+
+
 def padded(rows: Sequence[Sequence[int]], pad: int) -> torch.Tensor:
     """Return ids, int64, rows × longest, filled with `pad` on the right."""
     return pad_sequence([torch.tensor(row) for row in rows], batch_first=True, padding_value=pad)
@@ -175,7 +222,7 @@ def train(model: Any, tokenizer: Any, pairs: Pairs, options: argparse.Namespace)
     pad, device = tokenizer.pad_token_id, options.device
     batches = Batches(speller(tokenizer, pairs.train, options.to, options.merge_dropout), options.batch_tokens, choice)
     held_out = Batches(speller(tokenizer, pairs.validation, options.to, 0.0), 8192, loop.draws(options)).one_pass()
-    optimizers = Optimizers(model, LEARNING_RATE, WEIGHT_DECAY, ("shared", "lm_head"))
+    optimizers = Optimizers(model, options.learning_rate, WEIGHT_DECAY, ("shared", "lm_head"))
     average = Average(model, options.average)
     run = loop.Run(options, options.log_every, "tokens", warm_up=200, decay_from=0.4, model=model,
                    optimizers=optimizers, average=average, batches=batches, choice=choice)  # fmt: skip
@@ -212,9 +259,9 @@ def validate(model: Any, batches: Sequence[tuple[list[list[int]], list[list[int]
 
 def report(tokenizer: Any, pairs: Pairs, facts: dict[str, Any], options: argparse.Namespace) -> None:
     """Measure the shipped bytes on the test sentences, and write the card."""
-    from transformers import MarianMTModel
+    from transformers import AutoModelForSeq2SeqLM
 
-    shipped = MarianMTModel.from_pretrained(options.out, dtype=torch.float32).eval().to(options.device)
+    shipped = AutoModelForSeq2SeqLM.from_pretrained(options.out, dtype=torch.float32).eval().to(options.device)
     at = LANGUAGES.index(options.to)
     sources, references = [pair[1 - at] for pair in pairs.test], [pair[at] for pair in pairs.test]
     found = translate(shipped, tokenizer, sources)

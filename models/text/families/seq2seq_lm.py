@@ -36,10 +36,11 @@ flowchart LR
   E --> F[the best one]
 ```
 
-An [encoder-decoder Transformer](https://arxiv.org/abs/1706.03762) has two halves. The encoder reads the whole text,
-each token with a view of all others. The decoder writes the answer one token at a time and looks back at the encoded
-text in every layer ([cross-attention](https://arxiv.org/abs/1409.0473), found by translators before Transformers). It
-was trained on pairs of texts: what goes in, and what should come out.
+An encoder-decoder has two halves. The encoder reads the whole text; in a
+[Transformer](https://arxiv.org/abs/1706.03762) each token has a view of all others. The decoder writes the answer one
+token at a time and looks back at the encoded text, a Transformer in every layer
+([cross-attention](https://arxiv.org/abs/1409.0473), found by translators before Transformers). It was trained on pairs
+of texts: what goes in, and what should come out.
 
 The likeliest token at each step does not make the likeliest text. Beam search follows several candidates at once and
 keeps those whose probability so far is highest; the [length penalty](https://arxiv.org/abs/1609.08144) decides how
@@ -88,6 +89,8 @@ class Seq2SeqLM(Family[Seq2SeqParams]):
         """Read tokenizer and weights; see `Family.load`."""
         import torch
         from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
+
+        import models.text.nets.lstm_seq2seq  # noqa: F401 - registers the LSTM with the Auto classes
 
         folder = spec.folder()
         dtype: Any = torch.float32 if spec.weights_bytes() < (self.stored_above_bytes or 0) else "auto"

@@ -14,6 +14,7 @@ from models.scripts import Part, Script, constants, weights
 from models.stamps import file_name
 from models.text.prompts import read_forced, read_messages
 from models.text.sampling import stages
+from models.text.scripts.nets import own_nets
 from models.text.settings import unescaped
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from models.text.settings import CausalLMParams
     from models.types import Request
 
-LSTM = "models.tokens.lstm:LSTMForCausalLM"  # registers itself with the Auto classes
-_OWN_TYPES = {"playground_lstm": LSTM}  # by `model_type` of config.json: architectures that transformers does not have
 _CLASSES = {
     "repetition_penalty": "RepetitionPenaltyLogitsProcessor", "no_repeat_ngram_size": "NoRepeatNGramLogitsProcessor",
     "temperature": "TemperatureLogitsWarper", "top_k": "TopKLogitsWarper", "top_p": "TopPLogitsWarper",
@@ -37,15 +36,6 @@ _CARRIED = {
     "json_schema": f"{_STAGES}.penalties:json_schema", "top_n_sigma": f"{_STAGES}.cuts:top_n_sigma",
     "dynatemp_range": f"{_STAGES}.cuts:dynatemp_range", "xtc_probability": f"{_STAGES}.cuts:xtc_probability",
 }  # fmt: skip
-
-
-def own_nets(spec: ModelSpec) -> tuple[str, ...]:
-    """Return what has to be carried so that the Auto classes know a model's architecture."""
-    if not spec.embedded:
-        return ()
-    file = (spec.base_folder() or spec.folder()) / "config.json"
-    kind = json.loads(file.read_text("utf-8")).get("model_type", "")
-    return (_OWN_TYPES[kind],) if kind in _OWN_TYPES else ()
 
 
 def script(spec: ModelSpec, request: Request, params: CausalLMParams) -> Script:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from models.scripts import Part, Script, constants, dtype, weights
 from models.stamps import file_name
 from models.text import similar
+from models.text.scripts.nets import own_nets
 
 if TYPE_CHECKING:
     from models.spec import ModelSpec
@@ -74,7 +75,7 @@ def seq2seq(spec: ModelSpec, request: Request, params: Seq2SeqParams, context: i
             _save(request),
         ),
         ("import torch", "from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, GenerationConfig", *imports),
-        ("models.text.parts:cut", "models.text.parts:joined"),
+        (*own_nets(spec), "models.text.parts:cut", "models.text.parts:joined"),
     )
 
 

@@ -175,7 +175,7 @@ def test_where_no_recogniser_is_here_a_button_gets_one(pages, monkeypatch, tmp_p
         def error(self, model):
             return ""
 
-        def start(self, spec):
+        def start(self, spec, by=""):
             started.append(spec.id)
 
     monkeypatch.setattr(services, "gets", Gets)

@@ -1,9 +1,11 @@
 """The page "Text tasks" over tiny random models: its segments, what it shows of a result, bad input."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
+from components import desk as desks
 from components import links, rooms, runtime
 from models.catalog import Catalog, load_catalog
 from models.settings import Settings
@@ -128,6 +130,23 @@ def test_a_translation_is_translated_back_beside_the_first_text(jobs):
     titles = [(one["title"], one["fresh"]) for data in shown(page, "texts") for one in data["texts"]]
     assert titles[:2] == [("Text (English)", "the cat sat."), ("Translation (French)", there)]
     assert "of the words came back" in said(page)
+
+
+def test_the_next_seed_is_offered_only_where_tokens_are_sampled(jobs):
+    page = opened(model="text/marian")
+    assert "Next seed" not in [button.label for button in page.button]  # beam search: the same text at every seed
+    widget(page, "toggle", "marian.do_sample").set_value(True)
+    page.run()
+    assert "Next seed" in [button.label for button in page.button]
+    assert "Next seed" not in [button.label for button in opened(model="text/electra").button]
+
+
+def test_the_page_is_drawn_again_when_the_seed_begins_to_act(jobs):
+    desk = desks.of(SimpleNamespace(catalog=runtime.catalog()), rooms.room("text"), "text/marian")
+    values = {item.name: item.default for item in desk.fields}
+    sampled = {**values, "do_sample": True}
+    assert (desk.by_chance(values), desk.by_chance(sampled)) == (False, True)
+    assert desk.depends(values) != desk.depends(sampled)
 
 
 def test_a_text_of_another_script_or_language_is_told_before_run(jobs):

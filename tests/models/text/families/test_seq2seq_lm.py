@@ -28,7 +28,7 @@ def plain(tasks, name):
     )
 
 
-@pytest.mark.parametrize("model", ["marian", "t5", "bart"])
+@pytest.mark.parametrize("model", ["marian", "t5", "bart", "lstm"])
 @pytest.mark.parametrize("beams", [1, 3])
 def test_it_writes_what_generate_writes(tasks, model, beams):
     net, tokenizer = plain(tasks, model)
@@ -39,7 +39,7 @@ def test_it_writes_what_generate_writes(tasks, model, beams):
     assert found == tokenizer.decode(out[0], skip_special_tokens=True).strip().replace("\0", "\ufffd")
 
 
-@pytest.mark.parametrize("model", ["marian", "t5", "bart"])
+@pytest.mark.parametrize("model", ["marian", "t5", "bart", "lstm"])
 def test_the_same_request_gives_the_same_bytes_and_a_seed_acts_under_sampling_alone(tasks, model):
     one, other = ask("the cat", model, 1, max_new_tokens=16), ask("the cat", model, 2, max_new_tokens=16)
     assert final_of(tasks, one).outputs[0].data == final_of(tasks, one).outputs[0].data
@@ -99,10 +99,11 @@ def test_a_part_that_the_length_limit_ends_is_told(tasks):
     assert any("cut off at the length limit" in note for note in final.stats["notes"])
 
 
-def test_settings_of_search_and_repetition_act(tasks):
+@pytest.mark.parametrize("model", ["marian", "lstm"])
+def test_settings_of_search_and_repetition_act(tasks, model):
     base = {"max_new_tokens": 24, "min_new_tokens": 12, "num_beams": 4}
     texts = {
-        said(tasks, ask("the cat sat on the mat", "marian", **{**base, **more}))
+        said(tasks, ask("the cat sat on the mat", model, **{**base, **more}))
         for more in ({}, {"no_repeat_ngram_size": 1}, {"repetition_penalty": 2.0}, {"num_beams": 1})
     }
     assert len(texts) >= 3

@@ -21,7 +21,7 @@ def pairs(tasks, request):
     return final_of(tasks, request).outputs[0].meta["pairs"]
 
 
-@pytest.mark.parametrize("model", ["marian", "t5", "bart"])
+@pytest.mark.parametrize("model", ["marian", "t5", "bart", "lstm"])
 def test_a_word_s_confidence_is_the_probability_of_its_tokens(tasks, model):
     net, tokenizer = plain(tasks, model)
     [one] = pairs(tasks, ask("the cat sat", model, max_new_tokens=12, num_beams=2))
@@ -63,7 +63,7 @@ def test_alternatives_are_the_beam_s_candidates_with_their_scores(tasks):
     assert len(few["alternatives"]) == 2
 
 
-@pytest.mark.parametrize("model", ["marian", "t5", "bart"])
+@pytest.mark.parametrize("model", ["marian", "t5", "bart", "lstm"])
 def test_a_glossary_s_words_are_in_the_text_and_the_run_says_so(tasks, model):
     final = final_of(tasks, ask("The cat sat. A Dog ran.", model, glossary=["cat", "dog = Rex"], max_new_tokens=10,
                                 parts="sentences"))  # fmt: skip

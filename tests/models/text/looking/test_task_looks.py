@@ -19,7 +19,7 @@ def aligned(tasks, model, pairs=PAIRS, **params):
     return Request(model=f"text/{model}", inputs=inputs, params=params, study="alignment")
 
 
-@pytest.mark.parametrize("model", ["marian", "t5", "bart"])
+@pytest.mark.parametrize("model", ["marian", "t5", "bart", "lstm"])
 def test_alignment_is_the_mean_of_the_heads_of_each_layer(tasks, model):
     found = json.loads(final_of(tasks, aligned(tasks, model)).outputs[0].data)
     net, tokenizer = plain(tasks, model)

@@ -1,0 +1,1 @@
+"""Architectures of text models in Hugging Face layout. Importing one imports torch."""
