@@ -38,6 +38,7 @@ REASONS = {
     r"[,;\n]": SIGN,
     r"([,;:.!?…])": SIGN,
     r"\S+\s*|\s+": RUNS,
+    r"\S+": RUNS,
     r"[0-9a-f]{32}": FIXED,
     r"[^A-Za-z0-9_-]": OURS,
     r"[a-z]+|\d|[^\s,.;:!?-]": RUNS,

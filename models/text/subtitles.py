@@ -28,7 +28,7 @@ def cut(text: str, by: By, fits: Callable[[str], bool]) -> list[Part]:
     cut like any text.
     """
     if not is_srt(text):
-        return parts.cut(text, by, fits)
+        return parts.cut(text, by, fits, parts.WORD_MOST)
     if "\r\n" in text:  # the library gives lines that end in \n alone
         plain = cut(text.replace("\r\n", "\n"), by, fits)
         return [Part(part.before.replace("\n", "\r\n"), part.text) for part in plain]
@@ -37,7 +37,7 @@ def cut(text: str, by: By, fits: Callable[[str], bool]) -> list[Part]:
     try:
         said = [one.content for one in srt.parse(text, ignore_errors=False)]
     except (srt.SRTParseError, srt.TimestampParseError, ValueError):
-        return parts.cut(text, by, fits)
+        return parts.cut(text, by, fits, parts.WORD_MOST)
     found: list[Part] = []
     at, waiting = 0, ""
     for content in said:
@@ -46,7 +46,7 @@ def cut(text: str, by: By, fits: Callable[[str], bool]) -> list[Part]:
             continue
         waiting += text[at:start]
         talks = any(line.lstrip().startswith("-") for line in content.splitlines())
-        for part in parts.cut(content if talks else " ".join(content.split()), by, fits):
+        for part in parts.cut(content if talks else " ".join(content.split()), by, fits, parts.WORD_MOST):
             if part.text:
                 found.append(Part(waiting + part.before, part.text))
                 waiting = ""

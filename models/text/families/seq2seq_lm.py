@@ -122,7 +122,8 @@ class Seq2SeqLM(Family[Seq2SeqParams]):
 
     def warnings(self, spec: ModelSpec, request: Request, params: Seq2SeqParams) -> list[str]:
         """Tell of a text in a script or language that a translator does not read; see `Family.warnings`."""
-        return languages.warnings(request.inputs.get("prompt", ""), spec.facts.get("languages", []))
+        text = request.inputs.get("prompt", "")
+        return [*languages.warnings(text, spec.facts.get("languages", [])), *parts.overlong_notes(text)]
 
     def save(self, request: Request, output: Output, ending: str) -> bytes:
         """Return subtitles without a word of how they were made, which no player reads; else see `Family.save`."""

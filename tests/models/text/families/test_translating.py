@@ -110,6 +110,18 @@ def test_subtitles_keep_numbers_and_times(tasks):
         family.save(request, other, "srt")
 
 
+def test_one_very_long_word_is_passed_through_at_once_and_the_run_says_so(tasks):
+    word = "x" * 5000
+    final = final_of(tasks, ask(word))
+    assert final.outputs[0].text == word
+    assert final.stats["tokens"] == 0
+    assert "A word of 5,000 characters stays as it is" in " ".join(
+        tasks.catalog.family("text/marian").warnings(tasks.catalog["text/marian"], ask(word), None))  # fmt: skip
+    final = final_of(tasks, ask(f"the cat {word}", max_new_tokens=5))
+    assert final.outputs[0].text.endswith(f" {word}")
+    assert [one["source"] for one in final.outputs[0].meta["pairs"]] == ["the cat"]
+
+
 def test_a_translator_reads_by_sentences_and_another_model_by_lines(tasks):
     for name, meant in (("marian", "sentences"), ("t5", "lines")):
         spec = tasks.catalog[f"text/{name}"]
