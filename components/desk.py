@@ -50,6 +50,12 @@ class Desk:
         """Return the segment of the page that shows this model; None on a page without any."""
         return self.page.segment_for(self.spec)
 
+    @property
+    def bench(self) -> str:
+        """Return what the names begin with of what stands on the page: of each segment its own."""
+        segment = self.segment
+        return f"{self.place}-{segment.title}" if segment is not None else self.place
+
     def run(self, again: bool = False) -> None:
         """Freeze prompt and settings into a request and queue it; what is wrong becomes a notice."""
         state.clear_notices()

@@ -1,16 +1,20 @@
 """The page "Text tasks" over tiny random models: its segments, what it shows of a result, bad input."""
 
 import json
+import time
 
 import pytest
 
 from components import links, rooms, runtime
 from models.catalog import Catalog, load_catalog
 from models.settings import Settings
+from models.sweeps.spec import Axis, Sweep
 from models.types import Request
 from tests.components.page_steps import messages, press, said, settle_all, widget
 from tests.components.text.task_steps import FEELINGS, PAGE, TRANSLATE, look, model, opened, ran, segment, shown
 from tests.components.toy_app import OWNER
+
+PLACE = "text/text_tasks"  # what the page's names begin with
 
 
 def test_the_models_of_the_families_stand_on_this_page_and_not_on_text(jobs):
@@ -63,6 +67,19 @@ def test_a_result_is_shown_in_its_own_segment(jobs):
     page.run()
     assert shown(page, "pairs")
     assert not page.get("vega_lite_chart")
+
+
+def test_what_stands_in_one_segment_stands_in_no_other(jobs):
+    sweep = Sweep(Request(model="text/marian", inputs={"prompt": "the cat"}, params={"max_new_tokens": 3}),
+                  (Axis("num_beams", (1, 2)),))  # fmt: skip
+    note = {"spec": sweep.to_json(), "at": time.time(), "job": ""}
+    jobs.store.save_note(OWNER, f"{PLACE}-Translate-sweep", note)
+    page = opened(model="text/marian")
+    assert "of 2 cells are there" in said(page)
+    segment(page).set_value("Feelings and intentions")
+    page.run()
+    assert "of 2 cells are there" not in said(page)
+    assert "cells are there" not in said(opened(model="text/electra"))
 
 
 def test_without_models_each_segment_says_what_to_do(pages, monkeypatch):
