@@ -32,7 +32,9 @@ def draw(output: Output, key: str) -> None:
     meta = output.meta
     st.markdown(f"#### {plain(output.text[:1].upper() + output.text[1:])}")
     sure = max(meta["scores"].values())
-    if meta["abstained"]:
+    if meta.get("unread"):
+        st.caption(plain(f"{meta['unread']}, so it does not answer. What it makes of it all the same:"))
+    elif meta["abstained"]:
         st.caption(
             f"The likeliest label has {sure:.1%}, below the threshold of {meta['threshold']:.0%}: the model does "
             "not answer."

@@ -13,7 +13,7 @@ from models.errors import BadInput, WeightsError, restore
 from models.events import Event, Final, Progress
 from models.family import Context, Family, InputField, Loaded, Modality
 from models.params import Params, ShownIf, limited
-from models.text import answers, parts, row_inputs, tasks
+from models.text import answers, languages, parts, row_inputs, tasks
 from models.text.looks import REASONS
 from models.text.task_settings import ClassifierParams
 from models.types import Output, Request, RunStats
@@ -96,6 +96,11 @@ class TextClassifier(Family[ClassifierParams]):
         if params.by != row_inputs.COLUMN and not plain_text.check_text(request.inputs["prompt"], "text").strip():
             raise BadInput("There is no text. Write or paste one, such as “What a lovely film!”")
 
+    def warnings(self, spec: ModelSpec, request: Request, params: ClassifierParams) -> list[str]:
+        """Tell of a text in letters or a language that the model does not read; see `Family.warnings`."""
+        text = request.inputs.get("prompt", "") if params.by == row_inputs.TEXT else ""
+        return languages.unread(text, spec.reads)
+
     def script(self, spec: ModelSpec, request: Request, params: ClassifierParams) -> Script:
         """Return a classifier of transformers; see `Family.script`."""
         from models.text.scripts import tasks as scripts
@@ -127,7 +132,7 @@ class TextClassifier(Family[ClassifierParams]):
         if params.by != row_inputs.TEXT:
             every = partial(labelling.shares, temperature=params.temperature, several=several)
             yield from row_labels.run(
-                request, params, work, labels, lambda logits: every(logits)[0], every, several, context
+                request, params, work, labels, lambda logits: every(logits)[0], every, several, spec.reads, context
             )  # fmt: skip
             return
         cut = [part.text for part in parts.cut(request.inputs["prompt"], "lines", work.fits) if part.text]
@@ -147,8 +152,9 @@ class TextClassifier(Family[ClassifierParams]):
             yield Final((), stats)
             return
         scores = answers.ranked(labels, list(labelling.averaged(found, weights)))
-        meta = answers.meta(scores, params.threshold, params.top_labels, several, by_part)
-        text = answers.told(scores, params.threshold, several)
+        unread = languages.unreadable(request.inputs["prompt"], spec.reads) if spec.reads else ""
+        meta = answers.meta(scores, params.threshold, params.top_labels, several, by_part, unread)
+        text = answers.NONE if unread else answers.told(scores, params.threshold, several)
         yield Final((plain_text.text_output(text, context.stamp, 0, meta),), stats)
 
 

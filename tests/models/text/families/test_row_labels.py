@@ -65,6 +65,13 @@ def test_below_the_threshold_a_row_says_that_it_is_not_sure(tasks):
     assert final.outputs[0].meta["counts"] == {"not sure": 2}
 
 
+def test_a_row_in_letters_that_the_model_does_not_read_gets_no_label(tasks):
+    final = final_of(tasks, ask("the cat\n😀\nОчень хороший фильм", "bert", by="lines", threshold=0.0))
+    assert table_of(final.outputs[0])["label"].tolist()[1:] == ["not sure", "not sure"]
+    assert table_of(final.outputs[0])["label"][0] != "not sure"
+    assert "2 rows without letters that this model reads" in " ".join(final.stats["notes"])
+
+
 def test_a_hundred_thousand_rows_tell_how_far_they_are_and_stop_keeps_what_is_done(tasks):
     data = ("text\n" + "the cat sat\n" * 100_000).encode()
     stop, seen = StopSignal(), []
