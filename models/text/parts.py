@@ -27,11 +27,13 @@ _SHORT = frozenset({"mr", "mrs", "ms", "dr", "prof", "st", "jr", "sr", "vs", "e.
 class Part:
     """Hold one piece of a text: what stands `before` it and stays as it is, and the `text` for the model.
 
-    The last one of a text may have no `text`: what stands after all others.
+    The last one of a text may have no `text`: what stands after all others. `marks` were taken out of the text: (how
+    many of its words stand before it, the mark); they are put back into what becomes of it, at about their place.
     """
 
     before: str
     text: str
+    marks: tuple[tuple[int, str], ...] = ()
 
 
 def cut(text: str, by: By, fits: Callable[[str], bool], word_most: int = 0) -> list[Part]:
@@ -61,9 +63,33 @@ def cut(text: str, by: By, fits: Callable[[str], bool], word_most: int = 0) -> l
 
 def joined(parts: Sequence[Part], made: Sequence[str]) -> str:
     """Return what became of the first parts, `made`, each behind what stood before it."""
-    whole = "".join(part.before + text for part, text in zip(parts, made, strict=False))
+    whole = "".join(part.before + _marked(part, text) for part, text in zip(parts, made, strict=False))
     rest = parts[len(made)] if len(parts) == len(made) + 1 else None
     return whole + rest.before if rest is not None and not rest.text else whole
+
+
+def _marked(part: Part, made: str) -> str:
+    """Return what became of a part with its marks: a line break instead of a space, others beside the next word."""
+    words, count = made.split(), len(part.text.split())
+    if not part.marks:
+        return made
+    if not words:
+        return made + "".join(mark for _, mark in part.marks if not mark.isspace())
+    gaps, opened = [""] * (len(words) + 1), 0  # what stands before each word, and behind the last
+    breaks = dict[int, str]()
+    for at, mark in part.marks:
+        place = round(at * len(words) / max(1, count))
+        if mark.isspace():
+            if 0 < place < len(words):
+                breaks[place] = mark
+        elif mark.startswith("</"):  # behind a word, and one at least is inside
+            place = max(place, opened + 1)
+            words[place - 1] += mark
+        else:
+            opened = min(place, len(words) - 1)
+            gaps[opened] += mark
+    found = [(breaks.get(at, " ") if at else "") + gaps[at] + word for at, word in enumerate(words)]
+    return "".join(found) + gaps[-1]
 
 
 def count(parts: Sequence[Part]) -> int:
