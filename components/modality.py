@@ -191,7 +191,8 @@ class InputType:
     that no run decodes it again; what it returns is plain JSON.
     Inputs whose type is `beside` stand in columns. `uses` names settings on which the widget depends. `press` is the
     sentence that says how a request that has such an input is started, where that is not by Run. `shown(desk,
-    value)` draws what a request carries of it, to be looked at where nothing can be changed.
+    value)` draws what a request carries of it, to be looked at where nothing can be changed. `amount(desk, item)` says
+    how much there is of what the page holds, in what `Family.amount` counts, where the request alone does not tell.
     """
 
     value: Callable[[Desk, InputField], str | None]
@@ -204,6 +205,7 @@ class InputType:
     recall: Callable[[Desk, InputField, Mapping[str, str]], None] | None = None
     press: str = ""
     shown: Callable[[Desk, str], None] | None = None
+    amount: Callable[[Desk, InputField], float | None] | None = None
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ from components.escape import plain
 from components.example import example_run
 from components.modality import Segment
 from models import known
-from models.amounts import size
+from models.amounts import size, span
 from models.errors import PlaygroundError
 from models.family import InputField
 from models.runtime import forecasts, job_view
@@ -224,8 +224,11 @@ def _forecast(desk: Desk) -> str:
     now = params_form.values(desk.spec, desk.fields)
     seconds = desk.forecast()
     if seconds is not None:
-        counts = forecasts.limit(desk.fields, now) is not None
-        words.append(f"at most {max(1.0, seconds):.0f} s" if counts else f"about {max(0.1, seconds):.1f} s")
+        counts = forecasts.limit(desk.fields, now) is not None and not desk.counts_input()
+        if seconds >= 10 and not counts:
+            words.append(f"about {span(seconds)}")
+        else:
+            words.append(f"at most {max(1.0, seconds):.0f} s" if counts else f"about {max(0.1, seconds):.1f} s")
     engine = desk.session.jobs.engine.state()
     load = 0 if desk.spec.id in {entry["model"] for entry in engine.loaded} else desk.family.needed_bytes(desk.spec)
     if load:

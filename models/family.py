@@ -217,6 +217,13 @@ class Family(ABC, Generic[P]):
         """
         return {}
 
+    def amount(self, spec: ModelSpec, request: Request, params: P) -> float | None:
+        """Return about how much a request's inputs ask for, in what its run counts (`tokens`, else `steps`).
+
+        None where its settings alone tell. Cheap, without the model: a forecast multiplies it by the settings' part.
+        """
+        return None
+
     def check_inputs(self, spec: ModelSpec, request: Request, params: P) -> None:
         """Check what can be checked without the model. Raises `BadInput`. Runs on page, CLI and API alike."""
 

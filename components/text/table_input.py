@@ -84,7 +84,12 @@ def _restore(desk: Desk, item: InputField, given: Mapping[str, str]) -> None:
         _slot(desk, item).pop()
 
 
+def _rows(desk: Desk, item: InputField) -> float | None:
+    told = _told(desk)
+    return float(told["rows"]) if told is not None else None
+
+
 TYPES = {
-    "table": InputType(inputs.kept_ref, inputs.restore_ref, draw_table, sheets.check),
+    "table": InputType(inputs.kept_ref, inputs.restore_ref, draw_table, sheets.check, amount=_rows),
     "column": InputType(_value, _restore, draw_column),
 }

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from models.scripts import Script
     from models.spec import ModelSpec
 
+_TOKEN_CHARS = 3.5  # characters of a token, about
 _CONTEXT = 512  # tokens, of models that name none: what T5 was trained on
 _HOW_IT_WORKS = """
 ```mermaid
@@ -153,6 +154,10 @@ class Seq2SeqLM(Family[Seq2SeqParams]):
             )
         )
 
+    def amount(self, spec: ModelSpec, request: Request, params: Seq2SeqParams) -> float | None:
+        """Return about how many tokens are written: a text in another form is about as long. See `Family.amount`."""
+        return max(1.0, len(request.inputs.get("prompt", "")) / _TOKEN_CHARS)
+
     def script(self, spec: ModelSpec, request: Request, params: Seq2SeqParams) -> Script:
         """Return an encoder-decoder of transformers; see `Family.script`."""
         from models.text.scripts import tasks as scripts
@@ -184,11 +189,16 @@ class Seq2SeqLM(Family[Seq2SeqParams]):
         def so_far() -> str:
             return parts.joined(cut, [*made, *([work.watch.text] if len(made) < total else [])])
 
+        # what beams, a glossary or marks may still change; all of it before is final
+        revised = params.num_beams > 1 or bool(params.glossary) or any(part.marks for part in cut)
         yield Progress("prompt", 0, total, unit="parts")
         for _ in follow(run, work.watch):
-            note = f"part {min(len(made) + 1, total):,} of {total:,}" if total > 1 else ""
-            yield Progress("generate", work.watch.step, most, note=note, unit="tokens")
-            yield Preview((Output("text", 0, so_far(), meta={"prompt_chars": 0}),))
+            if total > 1:
+                yield Progress("generate", len(made), total, unit="parts")
+            else:
+                yield Progress("generate", work.watch.step, most, unit="tokens")
+            settled = {"settled": len(parts.joined(cut, made))} if revised else {}
+            yield Preview((Output("text", 0, so_far(), meta={"prompt_chars": 0, **settled}),))
         text = so_far() if work.watch.ended else parts.joined(cut, made)
         pairs = [{"before": part.before, **told} for part, told in zip(cut, work.told, strict=False)]
         seconds = time.monotonic() - began

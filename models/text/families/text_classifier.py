@@ -96,6 +96,10 @@ class TextClassifier(Family[ClassifierParams]):
         if params.by != row_inputs.COLUMN and not plain_text.check_text(request.inputs["prompt"], "text").strip():
             raise BadInput("There is no text. Write or paste one, such as “What a lovely film!”")
 
+    def amount(self, spec: ModelSpec, request: Request, params: ClassifierParams) -> float | None:
+        """Return how many parts or lines are read; of a table, its page tells how many rows. See `Family.amount`."""
+        return row_inputs.amount(request, params.by, spec.facts.get("context_length", _CONTEXT))
+
     def warnings(self, spec: ModelSpec, request: Request, params: ClassifierParams) -> list[str]:
         """Tell of a text in letters or a language that the model does not read; see `Family.warnings`."""
         text = request.inputs.get("prompt", "") if params.by == row_inputs.TEXT else ""

@@ -95,6 +95,10 @@ class ZeroShotClassifier(Family[ZeroShotParams]):
         if "{}" not in params.template:
             raise BadParam(f"template is {params.template!r}; it must hold {{}} where the label stands.")
 
+    def amount(self, spec: ModelSpec, request: Request, params: ZeroShotParams) -> float | None:
+        """Return how many parts or lines are read; of a table, its page tells how many rows. See `Family.amount`."""
+        return row_inputs.amount(request, params.by, spec.facts["context_length"])
+
     def warnings(self, spec: ModelSpec, request: Request, params: ZeroShotParams) -> list[str]:
         """Tell of a text in letters or a language that the model does not read; see `Family.warnings`."""
         text = request.inputs.get("prompt", "") if params.by == row_inputs.TEXT else ""
