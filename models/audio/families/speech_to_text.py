@@ -230,7 +230,7 @@ class SpeechToText(Family[SpeechToTextParams]):
 
         for _ in follow(work, watch):
             yield Progress("listen", round(100 * watch.share), 100, unit="%")
-            yield Preview((Output("text", 0, watch.text),))
+            yield Preview((Output("text", 0, watch.text, meta={"settled": 0} if params.num_beams > 1 else {}),))
         text, parts = found[0]
         return text, {"segments": parts}, watch.step, watch.ended
 
