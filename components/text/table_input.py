@@ -59,12 +59,13 @@ def draw_column(desk: Desk, item: InputField) -> None:
         return
     names = list(dict.fromkeys(told["columns"]))
     slot = _slot(desk, item)
-    usual = told["text"] if item.name == "column" else _NONE
-    if slot.get() not in (*names, _NONE) or not slot.there or (slot.get() == _NONE and usual):
+    needed = item.name == "column"
+    usual = told["text"] if needed else _right(names, told["text"])
+    if slot.get() not in (*names, _NONE) or not slot.there or (slot.get() == _NONE and needed):
         slot.set(usual)
     st.selectbox(
-        item.label, names if usual else [_NONE, *names], key=slot.key, help=item.help, persist_state="session",
-        format_func=lambda name: plain(name) or "none",
+        item.label, names if needed else [_NONE, *names], key=slot.key, help=item.help, persist_state="session",
+        format_func=lambda name: name or "none",  # a selectbox reads no markdown
     )  # fmt: skip
 
 

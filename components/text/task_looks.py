@@ -62,7 +62,7 @@ def _draw_pair(view: Output, key: str) -> None:
     if len(looked) > 1:
         at = int(left.selectbox(
             "Sentence", range(len(looked)), key=state.key(key, "sentence"),
-            format_func=lambda one: plain(_named(one, looked[one])),
+            format_func=lambda one: _named(one, looked[one]),  # a selectbox reads no markdown
         ))  # fmt: skip
     layer = layers
     if layers > 1:
