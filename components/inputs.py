@@ -15,6 +15,7 @@ import streamlit as st
 from components import params_form, rooms, services, state
 from components.escape import plain
 from components.modality import InputType
+from models import labels
 from models.blobs import REFERENCE
 from models.errors import BadInput, PlaygroundError
 from models.family import InputField, acting_inputs, main_text
@@ -22,6 +23,8 @@ from models.plain_text import check_text
 
 if TYPE_CHECKING:
     from components.desk import Desk
+
+NAME_CHARS = 60  # of a file's name
 
 
 def prompt_key(desk: Desk) -> str:
@@ -185,7 +188,7 @@ def take_upload(desk: Desk, item: InputField, *widgets: str) -> None:
     try:
         take(desk, item, given.getvalue())
     except PlaygroundError as error:
-        problem(desk, item).set(error.message)
+        problem(desk, item).set(f"{labels.shorten(given.name, NAME_CHARS)}: {error.message}")
 
 
 def turn_of(desk: Desk, item: InputField) -> int:

@@ -39,6 +39,7 @@ REASONS = {
     r"([,;:.!?…])": SIGN,
     r"\S+\s*|\s+": RUNS,
     r"\S+": RUNS,
+    r"\d+": RUNS,
     r"</?(?:[ibusIBUS]|font|FONT)(?:\s[^<>]*)?>|\{\\[^{}]*\}": BRACKETED,
     r"[0-9a-f]{32}": FIXED,
     r"[^A-Za-z0-9_-]": OURS,

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from components import services, shell, state
+from components import inputs, services, shell, state
 from components.escape import plain
 from components.modality import Act, InputType, Look, RoomPage, Segment
 from components.text import label_view, round_trip, table_input, task_looks, translation_view
+from models import labels
 from models.errors import PlaygroundError
 from models.text import sheets, subtitles
 
@@ -61,7 +62,7 @@ def _take_file(desk: Desk) -> None:
         kind = "subtitles: numbers and times stay" if subtitles.is_srt(found["text"]) else "text"
         _said(desk).set(f"{given.name}: {kind}, encoding {found['encoding']}. Press Run.")
     except PlaygroundError as error:
-        _wrong(desk).set(error.message)
+        _wrong(desk).set(f"{labels.shorten(given.name, inputs.NAME_CHARS)}: {error.message}")
 
 
 def _draw_file(desk: Desk) -> None:

@@ -57,6 +57,7 @@ def test_a_bad_file_is_a_sentence_and_the_prompt_stays(jobs, data, words):
     page = upload(page, "Text or subtitles", "a.txt", data)
     assert words in page.error[0].value.replace("\\", "")
     assert widget(page, "text_area", TRANSLATE).value == "the dog"
+    assert page.error[0].value.replace("\\", "").startswith("a.txt: ")
 
 
 def test_each_line_gets_a_label_in_a_table(jobs):
@@ -92,7 +93,17 @@ def test_a_table_s_column_is_chosen_labelled_and_compared_with_right_labels(jobs
 
 @pytest.mark.parametrize(
     ("data", "words"),
-    [(b"", "is empty"), (b"text\n", "no rows"), (b"text\na\0b\n", "null bytes"), (b'a,b\n"1,2\n', "as CSV")],
+    [
+        (b"", "is empty"),
+        (b"text\n", "no rows"),
+        (b"text\na\0b\n", "null bytes"),
+        (
+            b'a,b\n"1,2\n',
+            "bad.csv: The table cannot be read as CSV: a quotation mark that opens in line 2 is never closed",
+        ),
+        (b"a,b\n1,2\n1,2,3\n", "line 3 has 3 cells"),
+        (b"a,b\n1,2,3\n", "as CSV"),
+    ],
 )
 def test_a_bad_table_is_a_sentence_and_the_one_before_stays(jobs, data, words):
     page = upload(by(None, "column"), "Table", "reviews.csv", CSV.encode())
