@@ -264,10 +264,8 @@ def draw(chat: Chat) -> None:
         _draw_start(chat, way, living)
     state.draw_notices()
     waits = "An answer is being written …" if living is not None else "Reply …"
-    st.chat_input(
-        waits if way or living is not None else "Ask for a story …", key=_INPUT.key, disabled=living is not None,
-        on_submit=chat.send,
-    )  # fmt: skip
+    waits = waits if way or living is not None else chat_head.begins(chat.spec)
+    st.chat_input(waits, key=_INPUT.key, disabled=living is not None, on_submit=chat.send)
 
 
 def _follow(tree: Tree, runs: list[Run], living: JobView | None, chat: Chat) -> None:
