@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from models.family import InputField
 
 _NONE = ""
+_RIGHT = ("label", "labels", "right label", "gold", "truth", "class", "category")
 
 
 def _told(desk: Desk) -> dict[str, Any] | None:
@@ -69,6 +70,11 @@ def draw_column(desk: Desk, item: InputField) -> None:
     )  # fmt: skip
 
 
+def _right(names: Sequence[str], text: str) -> str:
+    """Return the column that is called after what it holds, the right labels; "" for none."""
+    return next((name for name in names if name.casefold() in _RIGHT and name != text), _NONE)
+
+
 def _slot(desk: Desk, item: InputField) -> state.Slot[str]:
     return state.at(state.input_key(desk.place, item.name), _NONE)
 
@@ -78,16 +84,16 @@ def _value(desk: Desk, item: InputField) -> str | None:
     return chosen if told is not None and chosen in told["columns"] else None
 
 
+def _rows(desk: Desk, item: InputField) -> float | None:
+    told = _told(desk)
+    return float(told["rows"]) if told is not None else None
+
+
 def _restore(desk: Desk, item: InputField, given: Mapping[str, str]) -> None:
     if item.name in given:
         _slot(desk, item).set(given[item.name])
     elif "table" in given:
         _slot(desk, item).pop()
-
-
-def _rows(desk: Desk, item: InputField) -> float | None:
-    told = _told(desk)
-    return float(told["rows"]) if told is not None else None
 
 
 TYPES = {

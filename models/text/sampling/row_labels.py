@@ -90,8 +90,9 @@ def run(
         which = "1 row" if count == 1 else f"{count:,} rows"
         notes.append(f"{which} without letters that this model reads: they get no label.")
     made = told(table, column, np.concatenate(found), labels, params.threshold, several, truth, unread)
+    meta = {**made.meta, "of": len(rows), "lines": params.by == row_inputs.LINES}
     sha = hashlib.sha256(made.data).hexdigest()
-    yield Final((Output("table", 0, made.text, made.data, "text/csv", sha, {**made.meta, "of": len(rows)}),), stats)
+    yield Final((Output("table", 0, made.text, made.data, "text/csv", sha, meta),), stats)
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,11 @@ def told(
     meta = {
         "prompt_chars": 0, "what": "labels", "rows": count, "column": column, "threshold": threshold,
         "counts": dict(counts.most_common()), "empty": int(empty.sum()),
-        "first": [[texts[at][:160], said[at], round(float(sure[at]), 4)] for at in range(min(count, SHOWN))],
+        "first": [  # text, label, probability, the likeliest label, the right one
+            [texts[at][:160], said[at], round(float(sure[at]), 4),
+             "" if empty[at] else words[int(found[at].argmax())], right[at].strip() if truth else ""]
+            for at in range(min(count, SHOWN))
+        ],
         **({"confusion": confusion, "truth": truth} if confusion is not None else {}),
     }  # fmt: skip
     return Told(table.to_csv(index=False).encode(), meta, f"{text}.")
@@ -166,6 +171,7 @@ def _confusion(said: Sequence[str], right: Sequence[str]) -> dict[str, Any]:
     return {
         "rows": [str(one) for one in grid.index], "columns": [str(one) for one in grid.columns],
         "counts": grid.to_numpy().tolist(), "right": sum(true == one for true, one in pairs), "of": len(pairs),
+        "unsure": sum(one == answers.NONE for _, one in pairs),
     }  # fmt: skip
 
 

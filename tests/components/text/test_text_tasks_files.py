@@ -2,6 +2,7 @@
 
 import pytest
 
+from components.text import label_view
 from tests.components.page_steps import press, said, settle_all, widget
 from tests.components.text.task_steps import FEELINGS, TRANSLATE, opened, shown
 from tests.components.toy_app import OWNER
@@ -56,8 +57,8 @@ def test_a_bad_file_is_a_sentence_and_the_prompt_stays(jobs, data, words):
     page.run()
     page = upload(page, "Text or subtitles", "a.txt", data)
     assert words in page.error[0].value.replace("\\", "")
-    assert widget(page, "text_area", TRANSLATE).value == "the dog"
     assert page.error[0].value.replace("\\", "").startswith("a.txt: ")
+    assert widget(page, "text_area", TRANSLATE).value == "the dog"
 
 
 def test_each_line_gets_a_label_in_a_table(jobs):
@@ -68,6 +69,7 @@ def test_each_line_gets_a_label_in_a_table(jobs):
     [table] = shown(page, "rows")
     assert [row[-1] for row in table["rows"]] == ["the cat sat", "a dog ran"]
     assert "2 rows" in said(page)
+    assert "Texts of" not in said(page)  # lines have no column
     assert "text/csv" in [output.media_type for output in jobs.jobs_of(OWNER)[-1].runs[0].outputs]
 
 
@@ -89,6 +91,25 @@ def test_a_table_s_column_is_chosen_labelled_and_compared_with_right_labels(jobs
     assert "1 of them empty, without a label" in said(page)
     assert "Right label and the model's" in said(page)
     assert len(page.get("vega_lite_chart")) == 2  # labels counted, and the confusion matrix
+    table = next(one for one in shown(page, "rows") if "Right label" in one["columns"])
+    assert [row[3][-4:].strip("✓✗ ") for row in table["rows"]] == ["good", "bad", "bad"]
+    assert all(row[3].startswith(("✓ ", "✗ ")) for row in table["rows"] if row[1] != "—")
+
+
+def test_a_column_called_label_is_taken_for_the_right_labels_and_can_be_left_out(jobs):
+    page = upload(by(None, "column"), "Table", "reviews.csv", b"text,label\nthe cat sat on the mat,good\n")
+    column = next(item for item in page.selectbox if item.label == "Column with the right labels")
+    assert column.value == "label"
+    column.set_value("")
+    page.run()
+    assert next(item for item in page.selectbox if item.label == "Column with the right labels").value == ""
+
+
+def test_no_more_labels_are_drawn_than_are_listed_and_the_threshold_is_told():
+    scores = {f"label_{at}": 1 / (at + 2) for at in range(150)}
+    chart = label_view._bars(scores, 0.5, 5).to_dict()
+    names = [row["label"] for row in chart["layer"][0]["data"]["values"]]
+    assert names == [*(f"label {at}" for at in range(5)), "145 others"]
 
 
 @pytest.mark.parametrize(
