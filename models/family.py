@@ -127,7 +127,8 @@ class Family(ABC, Generic[P]):
     prompt waits in the queue: `{"text", "params"}` → `{"problem", "tokens"}`, the sentence for a prompt that is too
     long, else "". `how_it_works` is markdown for the page's fold: a small mermaid diagram and two paragraphs with links
     to the papers; without it there is no fold. `in_short` says in a sentence or two how its nets are trained and make
-    something, for models side by side; `roles` are words by which its room finds it. `saves` lists the endings of files
+    something, for models side by side; `roles` are words by which its room finds it, `called` words for what it
+    does by which a person looks for it. `saves` lists the endings of files
     that `save` writes, without the dot, the outputs' own first; empty: the outputs' own alone. `reentrant`: no run
     keeps anything on the loaded model. `libraries_bytes` is what the first load and run in a process add by imports,
     which no unloading gives back. `together_most`: how many requests it may make at once (`together`). Weights above
@@ -150,6 +151,7 @@ class Family(ABC, Generic[P]):
     how_it_works: ClassVar[str] = ""
     in_short: ClassVar[str] = ""
     roles: ClassVar[frozenset[str]] = frozenset()
+    called: ClassVar[str] = ""
     reentrant: ClassVar[bool] = False
     saves: ClassVar[tuple[str, ...]] = ()
     libraries_bytes: ClassVar[int] = 40_000_000

@@ -104,6 +104,7 @@ class SpeechToText(Family[SpeechToTextParams]):
     title: ClassVar[str] = "Speech recognition"
     task: ClassVar[str] = "speech recognition"
     roles: ClassVar[frozenset[str]] = frozenset({HEARS})
+    called: ClassVar[str] = "transcribe transcription dictate dictation listen asr stt"
     modality: ClassVar[Modality] = "audio"
     Params: ClassVar[type[Params]] = SpeechToTextParams
     inputs: ClassVar[tuple[InputField, ...]] = (

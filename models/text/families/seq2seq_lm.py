@@ -56,6 +56,7 @@ class Seq2SeqLM(Family[Seq2SeqParams]):
     title: ClassVar[str] = "Encoder-decoder model"
     task: ClassVar[str] = "text to text"
     modality: ClassVar[Modality] = "text"
+    called: ClassVar[str] = "translate translation rewrite"
     Params: ClassVar[type[Params]] = Seq2SeqParams
     saves: ClassVar[tuple[str, ...]] = ("txt", "md", subtitles.ENDING)
     studies: ClassVar[Mapping[str, str]] = {ALIGNMENT: "align"}

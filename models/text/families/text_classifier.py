@@ -53,6 +53,7 @@ class TextClassifier(Family[ClassifierParams]):
     title: ClassVar[str] = "Text classifier"
     task: ClassVar[str] = "text classification"
     modality: ClassVar[Modality] = "text"
+    called: ClassVar[str] = "classify label sentiment feelings intent"
     Params: ClassVar[type[Params]] = ClassifierParams
     studies: ClassVar[Mapping[str, str]] = {REASONS: "explain"}
     saves: ClassVar[tuple[str, ...]] = ("txt", "md", "csv")
