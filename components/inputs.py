@@ -48,6 +48,17 @@ def problem(desk: Desk, item: InputField) -> state.Slot[str]:
     return state.at(state.key(ref_key(desk.place, item.name), "problem"), "")
 
 
+def file_name(desk: Desk, item: InputField) -> state.Slot[tuple[str, str]]:
+    """Return the slot of the last upload's reference and the name of its file; what is kept may be another one."""
+    return state.at(state.key(ref_key(desk.place, item.name), "file-name"), ("", ""))
+
+
+def named(desk: Desk, item: InputField) -> str:
+    """Return the name of the file that is kept, "" where this session did not upload it."""
+    reference, name = file_name(desk, item).get()
+    return name if reference and reference == kept_ref(desk, item) else ""
+
+
 def upload_key(desk: Desk, item: InputField, widget: str) -> str:
     """Return the key of a widget that takes an upload, such as "upload": a new one after each, for an empty box."""
     return state.key(ref_key(desk.place, item.name), widget, turn_of(desk, item))
@@ -187,6 +198,7 @@ def take_upload(desk: Desk, item: InputField, *widgets: str) -> None:
     state.clear_notices()  # what was told of an upload that was missing is over
     try:
         take(desk, item, given.getvalue())
+        file_name(desk, item).set((ref(desk, item).get(), labels.shorten(given.name, NAME_CHARS)))
     except PlaygroundError as error:
         problem(desk, item).set(f"{labels.shorten(given.name, NAME_CHARS)}: {error.message}")
 

@@ -45,7 +45,8 @@ def draw_table(desk: Desk, item: InputField) -> None:
     if told is None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(plain(f"{told['rows']:,} rows, {len(told['columns'])} columns, encoding {told['encoding']}"))
+        facts = f"{told['rows']:,} rows, {len(told['columns'])} columns, encoding {told['encoding']}"
+        st.caption(plain(": ".join(filter(None, (inputs.named(desk, item), facts)))))
         inputs.draw_remove(desk, item)
     shown = told["columns"][:4]
     rows = [(str(at), *row[: len(shown)], "") for at, row in enumerate(told["first"], 1)]

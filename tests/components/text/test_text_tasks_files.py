@@ -61,6 +61,16 @@ def test_a_bad_file_is_a_sentence_and_the_prompt_stays(jobs, data, words):
     assert widget(page, "text_area", TRANSLATE).value == "the dog"
 
 
+def test_the_page_says_that_lines_and_tables_are_read_and_a_press_chooses_them(jobs):
+    page = opened(model="text/electra")
+    next(item for item in page.button if item.label == "A table (CSV)").click()
+    page.run()
+    assert not page.exception, page.exception
+    assert next(item for item in page.selectbox if item.label == "Label by").value == "column"
+    assert "Table" in [item.label for item in page.file_uploader]
+    assert "A table (CSV)" not in [item.label for item in page.button]  # it is chosen
+
+
 def test_each_line_gets_a_label_in_a_table(jobs):
     page = by(None, "lines")
     widget(page, "text_area", FEELINGS).set_value("the cat sat\n\na dog ran")
@@ -79,7 +89,7 @@ def test_a_table_s_column_is_chosen_labelled_and_compared_with_right_labels(jobs
     press(page, "run")
     assert "The table is missing" in said(page)
     page = upload(page, "Table", "reviews.csv", CSV.encode())
-    assert "3 rows, 3 columns, encoding utf-8" in said(page)
+    assert "reviews.csv: 3 rows, 3 columns, encoding utf-8" in said(page).replace("\\", "")
     columns = {item.label: item for item in page.selectbox if "Column" in item.label}
     assert columns["Column with the texts"].value == "review"
     assert columns["Column with the right labels"].value == ""
