@@ -60,7 +60,7 @@ class RoomPage:
 
     Pages of a `group` stand together in the navigation, by `order`. `families` are the names of the families whose
     models run on it; empty: all that no other page of the room names, on the first page that says so. `segments` part
-    its models by task; empty: they stand in one list.
+    its models by task; empty: they stand in one list. `prompt_px` is how high its prompt box is; 0: as the room's.
     """
 
     script: Path
@@ -71,6 +71,7 @@ class RoomPage:
     order: int = 100
     families: tuple[str, ...] = ()
     segments: tuple[Segment, ...] = ()
+    prompt_px: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be a page."""

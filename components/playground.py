@@ -150,7 +150,8 @@ def _draw_prompt(desk: Desk, item: InputField) -> None:
     if desk.spec.examples and item.required:
         desk.prompt.start(desk.spec.examples[0])  # first use needs one click
     st.text_area(
-        item.label or item.name.replace("_", " ").capitalize(), key=desk.prompt.key, height=desk.room.prompt_px,
+        item.label or item.name.replace("_", " ").capitalize(), key=desk.prompt.key,
+        height=desk.page.prompt_px or desk.room.prompt_px,
         persist_state="session", placeholder=(desk.segment or desk.room).placeholder,
         help=item.help or "What the model starts from. Markdown and HTML are shown as plain text.",
     )  # fmt: skip

@@ -112,7 +112,7 @@ PAGE = RoomPage(
     shell.PAGES / "text_tasks.py", "Text tasks", ":material/translate:",
     "Translate a text sentence by sentence and see which words belong together; find the feeling or intention of a "
     "sentence, of many lines or of a table.",
-    order=15, families=(*_WRITERS, *_LABELLERS), segments=SEGMENTS,
+    order=15, families=(*_WRITERS, *_LABELLERS), segments=SEGMENTS, prompt_px=190,  # paragraphs
 )  # fmt: skip
 
 LOOKS = (
