@@ -6,7 +6,7 @@ from typing import Literal
 
 import streamlit as st
 
-from components import services
+from components import services, state
 from components.escape import plain
 from models.amounts import size
 from models.runtime.gets import Gets
@@ -57,8 +57,13 @@ def draw_get(spec: ModelSpec, kind: Literal["primary", "secondary"] = "primary")
     elif spec.weights.package is not None:
         st.button(
             f"Get it ({size(spec.weights.download_bytes or 0)})", type=kind, icon=":material/download:",
-            key=f"get-{spec.id}", on_click=gets.start, args=(spec,),
+            key=f"get-{spec.id}", on_click=_start, args=(gets, spec),
         )  # fmt: skip
+
+
+def _start(gets: Gets, spec: ModelSpec) -> None:
+    state.clear_notices()  # what was told of it before, such as that it was removed, is over
+    gets.start(spec)
 
 
 def _draw_stage(spec: ModelSpec, gets: Gets) -> None:

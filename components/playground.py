@@ -212,14 +212,14 @@ def _draw_run_line(desk: Desk, live: bool) -> None:
         if desk.room.beside_run is not None:
             desk.room.beside_run(desk, live)
         sweep_page.draw_menu(desk)
-        st.caption(_forecast(desk))
+        st.caption(_forecast(desk, live))
     for sentence in desk.warnings():
         st.caption(f":material/warning: {plain(sentence)}")
     if patience := desk.patience():
         st.caption(f":material/hourglass_top: {plain(patience)}")
 
 
-def _forecast(desk: Desk) -> str:
+def _forecast(desk: Desk, live: bool) -> str:
     """Say what a run will take: its time by what this machine measured, its memory from the registry's own state."""
     words = []
     now = params_form.values(desk.spec, desk.fields)
@@ -232,7 +232,7 @@ def _forecast(desk: Desk) -> str:
             words.append(f"at most {max(1.0, seconds):.0f} s" if counts else f"about {max(0.1, seconds):.1f} s")
     engine = desk.session.jobs.engine.state()
     load = 0 if desk.spec.id in {entry["model"] for entry in engine.loaded} else desk.family.needed_bytes(desk.spec)
-    if load:
+    if load and not live:  # a run under way loads it just now
         words.append(f"first loads the model ({size(load)} of memory)")
     with suppress(ValueError):  # a value that is on its way to a valid one
         params = desk.family.Params(**{name: now[name] for name in desk.family.Params.model_fields if name in now})

@@ -89,4 +89,7 @@ class Gets:
             one.error = error.message
         except Exception:
             log.exception("%s could not be got", spec.id)
-            one.error = f"{spec.named} could not be got. The log has the details; what is here stays."
+            one.error = (
+                f"{spec.named} could not be got. The log of the app, where it was started, has the details; what is "
+                "here stays."
+            )

@@ -250,7 +250,7 @@ def _convert(spec: ModelSpec, files: dict[str, Path], made: Path, stopped: Calla
         last = ((said or "").strip().splitlines() or ["nothing was made"])[-1][:200]
         raise WeightsError(
             f"What the package of {spec.named} holds could not be put into the form that is loaded ({last}). The log "
-            "has the details."
+            "of the app, where it was started, has the details; try again."
         )
 
 
@@ -280,7 +280,11 @@ def _child(
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
         said.seek(0)
-        return None if process.returncode == 0 else said.read()[-4000:].decode("utf-8", "replace") or "it died"
+        return (
+            None
+            if process.returncode == 0
+            else said.read()[-4000:].decode("utf-8", "replace") or "its process was ended, perhaps for want of memory"
+        )
 
 
 def _write_list(spec: ModelSpec, made: Path) -> None:

@@ -60,8 +60,9 @@ def test_alternatives_are_the_beam_s_candidates_with_their_scores(tasks):
     assert [score for _, score in one["alternatives"]] == pytest.approx(out.sequences_scores.tolist(), abs=1e-3)
     alone = pairs(tasks, ask("the cat sat", num_beams=3, max_new_tokens=10))[0]
     assert "alternatives" not in alone
-    few = pairs(tasks, ask("the cat sat", num_beams=2, alternatives=8, max_new_tokens=10))[0]
-    assert len(few["alternatives"]) == 2
+    few = final_of(tasks, ask("the cat sat", num_beams=2, alternatives=8, max_new_tokens=10))
+    assert len(few.outputs[0].meta["pairs"][0]["alternatives"]) == 2
+    assert "2 alternatives are shown, not 8" in " ".join(few.stats["notes"])
 
 
 @pytest.mark.parametrize("model", ["marian", "t5", "bart"])
