@@ -2,7 +2,9 @@
 
 import pytest
 
+from components import runtime
 from components.text import label_view
+from models.runtime import forecasts
 from tests.components.page_steps import press, said, settle_all, widget
 from tests.components.text.task_steps import FEELINGS, TRANSLATE, opened, shown
 from tests.components.toy_app import OWNER
@@ -104,6 +106,15 @@ def test_a_table_s_column_is_chosen_labelled_and_compared_with_right_labels(jobs
     table = next(one for one in shown(page, "rows") if "Right label" in one["columns"])
     assert [row[3][-4:].strip("✓✗ ") for row in table["rows"]] == ["good", "bad", "bad"]
     assert all(row[3].startswith(("✓ ", "✗ ")) for row in table["rows"] if row[1] != "—")
+
+
+def test_the_forecast_before_run_follows_the_rows_of_the_table(jobs, monkeypatch):
+    monkeypatch.setattr(jobs, "_weigh", lambda request: forecasts.work_of(runtime.catalog(), request))
+    jobs.rates._note("text/electra", 1.0, 2.0)  # a row in two seconds
+    page = upload(by(None, "column"), "Table", "reviews.csv", CSV.encode())
+    assert "about 6.0 s" in said(page)
+    page = upload(page, "Table", "long.csv", b"text\n" + b"the cat sat\n" * 9000)
+    assert "about 5 hours" in said(page)
 
 
 def test_a_column_called_label_is_taken_for_the_right_labels_and_can_be_left_out(jobs):

@@ -121,6 +121,14 @@ def test_a_translation_stands_beside_its_text_sentence_by_sentence(jobs):
     assert len(links_shown["weights"][0]) == len(links_shown["source"])
 
 
+def test_of_alternatives_it_is_said_that_they_are_without_the_glossary(jobs):
+    link = links.link_to("http://x/", Request(model="text/marian", inputs={"prompt": "the Zorro sat."}, params={
+        "alternatives": 2, "num_beams": 2, "max_new_tokens": 8, "glossary": ["Zorro"]}))  # fmt: skip
+    page = settle_all(jobs, OWNER, press(opened(r=link.partition("r=")[2]), "run"))
+    assert "before words of the glossary were put in" in said(page)
+    assert "before words of the glossary" not in said(ran(jobs, opened(model="text/t5"), "the cat sat."))
+
+
 def test_a_translation_is_translated_back_beside_the_first_text(jobs):
     page = ran(jobs, opened(model="text/marian"), "the cat sat.")
     there = jobs.jobs_of(OWNER)[-1].runs[0].outputs[0].text
