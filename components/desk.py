@@ -50,6 +50,12 @@ class Desk:
         """Return the segment of the page that shows this model; None on a page without any."""
         return self.page.segment_for(self.spec)
 
+    @property
+    def bench(self) -> str:
+        """Return what the names begin with of what stands on the page: of each segment its own."""
+        segment = self.segment
+        return f"{self.place}-{segment.title}" if segment is not None else self.place
+
     def run(self, again: bool = False) -> None:
         """Freeze prompt and settings into a request and queue it; what is wrong becomes a notice."""
         state.clear_notices()
@@ -87,7 +93,27 @@ class Desk:
     def forecast(self) -> float | None:
         """Return how many seconds a run takes as the page is set, at most; None where nothing was measured yet."""
         params, seed = params_form.acting_values(self.spec, self.fields)
-        return self.session.jobs.forecast(Request(model=self.spec.id, params=params, seed=seed))
+        given = {self.main: self.prompt.get()} if self.main else {}
+        found = [
+            inputs.type_of(self, item).amount(self, item)  # type: ignore[misc]
+            for item in inputs.wanted(self) if inputs.type_of(self, item).amount is not None
+        ]  # fmt: skip
+        amount = next((one for one in found if one), None)
+        request = Request(model=self.spec.id, inputs=given, params=params, seed=seed)
+        return self.session.jobs.forecast(request, amount)
+
+    def counts_input(self) -> bool:
+        """Say whether a run's inputs, and not its greatest length, tell how long it takes."""
+        with suppress(PlaygroundError):
+            params = check(self.family.Params, self.fields, params_form.acting_values(self.spec, self.fields)[0])
+            return self.family.amount(self.spec, Request(model=self.spec.id), params) is not None
+        return False
+
+    @property
+    def main(self) -> str:
+        """Return the name of the text that the model starts from, "" for none."""
+        item = main_text(self.family.inputs)
+        return item.name if item is not None else ""
 
     def patience(self) -> str:
         """Say before Run that it takes longer than a run should where others share the machine, "" if it does not."""

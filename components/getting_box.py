@@ -6,7 +6,7 @@ from typing import Literal
 
 import streamlit as st
 
-from components import owners, services
+from components import owners, services, state
 from components.escape import plain
 from models.amounts import size
 from models.runtime.gets import Gets
@@ -67,6 +67,7 @@ def draw_get(spec: ModelSpec, kind: Literal["primary", "secondary"] = "primary",
 
 
 def _start(spec: ModelSpec) -> None:
+    state.clear_notices()  # what was told of it before, such as that it was removed, is over
     services.gets().start(spec, owners.current(services.jobs()).id)
 
 
@@ -88,7 +89,7 @@ def _draw_stage(key: str, title: str, gets: Gets, stoppable: bool, ending: str) 
     stage = gets.stage(key)
     if stage is None:  # done, or it failed: the page says which
         st.rerun(scope="app")
-    words, share = _said(stage)
+    words, share = _said(stage, gets.stage_s(key))
     st.progress(share, text=plain(f"{title} · {words}" if title else words))
     if stoppable:
         st.button("Stop", icon=":material/stop:", key=f"stop-get-{key}{ending}", on_click=_stop, args=(key,))
@@ -101,8 +102,8 @@ def _stop(key: str) -> None:
         services.gets().stop(key)
 
 
-def _said(stage: Stage) -> tuple[str, float]:
-    """Return a stage in words and as a share of its own whole, 0 … 1."""
+def _said(stage: Stage, seconds: float) -> tuple[str, float]:
+    """Return a stage of so many seconds in words and as a share of its own whole, 0 … 1."""
     if not stage.total:
-        return f"{WORDS[stage.name]} …", 1.0 if stage.name == "convert" else 0.0
+        return f"{WORDS[stage.name]} · {seconds:.0f} s", 1.0 if stage.name == "convert" else 0.0
     return f"{WORDS[stage.name]}: {stage}", min(1.0, stage.done / stage.total)

@@ -15,6 +15,7 @@ import streamlit as st
 from components import params_form, rooms, state, uploads, writers
 from components.escape import plain
 from components.modality import InputType
+from models import labels
 from models.blobs import REFERENCE
 from models.errors import PlaygroundError
 from models.family import InputField, acting_inputs, main_text
@@ -22,6 +23,8 @@ from models.plain_text import check_text
 
 if TYPE_CHECKING:
     from components.desk import Desk
+
+NAME_CHARS = 60  # of a file's name
 
 
 def prompt_key(desk: Desk) -> str:
@@ -43,6 +46,17 @@ def ref(desk: Desk, item: InputField) -> state.Slot[str]:
 def problem(desk: Desk, item: InputField) -> state.Slot[str]:
     """Return the slot of what was wrong with the last upload, "" for nothing."""
     return state.at(state.key(ref_key(desk.place, item.name), "problem"), "")
+
+
+def file_name(desk: Desk, item: InputField) -> state.Slot[tuple[str, str]]:
+    """Return the slot of the last upload's reference and the name of its file; what is kept may be another one."""
+    return state.at(state.key(ref_key(desk.place, item.name), "file-name"), ("", ""))
+
+
+def named(desk: Desk, item: InputField) -> str:
+    """Return the name of the file that is kept, "" where this session did not upload it."""
+    reference, name = file_name(desk, item).get()
+    return name if reference and reference == kept_ref(desk, item) else ""
 
 
 def upload_key(desk: Desk, item: InputField, widget: str) -> str:
@@ -176,8 +190,9 @@ def take_upload(desk: Desk, item: InputField, *widgets: str) -> None:
     state.clear_notices()  # what was told of an upload that was missing is over
     try:
         take(desk, item, given.getvalue())
+        file_name(desk, item).set((ref(desk, item).get(), labels.shorten(given.name, NAME_CHARS)))
     except PlaygroundError as error:
-        problem(desk, item).set(error.message)
+        problem(desk, item).set(f"{labels.shorten(given.name, NAME_CHARS)}: {error.message}")
 
 
 def turn_of(desk: Desk, item: InputField) -> int:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from components import guide, result, rooms, state
 from components.session import Session
-from models.amounts import size
+from models.amounts import size, span
 from models.events import RESTING, Progress, count_words, is_stepping, share
 from models.runtime.engine import EngineState
 from models.runtime.job_view import JobView
@@ -147,8 +147,8 @@ def words(view: JobView, engine: EngineState, now: float) -> str:
     if progress.unit == named.counted:  # it may end before its length is used up
         return f"{done}{speed} · {since:.1f} s · at most {max(1, left):.0f} s left{' for this run' if many else ''}"
     rest = named.rest if _more_to_come(view) else ""
-    digits = 0 if left >= 10 else 1
-    return f"{done}{speed} · {since:.1f} s · about {left:.{digits}f} s left{rest}"
+    about = span(left) if left >= 10 else f"{left:.1f} s"
+    return f"{done}{speed} · {since:.1f} s · about {about} left{rest}"
 
 
 def _whole(view: JobView, now: float) -> str:

@@ -17,7 +17,7 @@ Kept = dict[str, str]  # the job of each run, by the run's id, the oldest first
 
 
 def _kept(desk: Desk) -> Note[Kept]:
-    return Note(desk.session, f"{desk.place}-kept", Kept())
+    return Note(desk.session, f"{desk.bench}-kept", Kept())
 
 
 def is_kept(desk: Desk, run: Run) -> bool:

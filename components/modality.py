@@ -63,7 +63,7 @@ class RoomPage:
 
     Pages of a `group` stand together in the navigation, by `order`. `families` are the names of the families whose
     models run on it; empty: all that no other page of the room names, on the first page that says so. `segments` part
-    its models by task; empty: they stand in one list.
+    its models by task; empty: they stand in one list. `prompt_px` is how high its prompt box is; 0: as the room's.
     """
 
     script: Path
@@ -74,6 +74,7 @@ class RoomPage:
     order: int = 100
     families: tuple[str, ...] = ()
     segments: tuple[Segment, ...] = ()
+    prompt_px: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be a page."""
@@ -219,7 +220,8 @@ class InputType:
     that no run decodes it again; what it returns is plain JSON.
     Inputs whose type is `beside` stand in columns. `uses` names settings on which the widget depends. `press` is the
     sentence that says how a request that has such an input is started, where that is not by Run. `shown(desk,
-    value)` draws what a request carries of it, to be looked at where nothing can be changed.
+    value)` draws what a request carries of it, to be looked at where nothing can be changed. `amount(desk, item)` says
+    how much there is of what the page holds, in what `Family.amount` counts, where the request alone does not tell.
     """
 
     value: Callable[[Desk, InputField], str | None]
@@ -232,6 +234,7 @@ class InputType:
     recall: Callable[[Desk, InputField, Mapping[str, str]], None] | None = None
     press: str = ""
     shown: Callable[[Desk, str], None] | None = None
+    amount: Callable[[Desk, InputField], float | None] | None = None
 
 
 @dataclass(frozen=True)

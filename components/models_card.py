@@ -95,14 +95,15 @@ def _draw_details(session: Session, spec: ModelSpec, ran: int) -> None:
     rows["Ran here"] = f"{ran:,} run{'s' * (ran != 1)} of yours came to their end" if ran else "not by you yet"
     for name, value in rows.items():
         st.markdown(f":gray[{plain(name)}]  \n{plain(value)}")
-    recommended = [*spec.recommended(), *session.catalog.family(spec.id).presets]
     st.markdown(":gray[Recommended settings]  \n" + (
-        "  \n".join(_recommended(one) for one in recommended) or "Its defaults; no others are recommended."
+        "  \n".join(_recommended(one) for one in spec.recommended()) or "Its defaults; no others are recommended."
     ))  # fmt: skip
+    if usual := [one.name for one in session.catalog.family(spec.id).presets]:
+        st.markdown(f":gray[Presets of its kind, in its page's settings]  \n{plain(', '.join(usual))}")
 
 
 def _recommended(preset: Preset) -> str:
-    values = ", ".join(f"{name} {value}" for name, value in preset.params.items())
+    values = ", ".join(f"{name} {value}" for name, value in preset.params.items() if value is not None)
     about = f": {preset.about}" if preset.about else ""
     source = f" Source: {preset.source}." if preset.source else ""
     return f"**{plain(preset.name)}** {plain(f'({values}){about}{source}')}"

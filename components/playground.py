@@ -44,7 +44,7 @@ from components.escape import plain
 from components.example import example_run
 from components.modality import Segment
 from models import known
-from models.amounts import size
+from models.amounts import size, span
 from models.errors import PlaygroundError
 from models.family import InputField
 from models.runtime import forecasts, job_view
@@ -167,7 +167,8 @@ def _draw_prompt(desk: Desk, item: InputField) -> None:
     if desk.spec.examples and item.required:
         desk.prompt.start(desk.spec.examples[0])  # first use needs one click
     st.text_area(
-        item.label or item.name.replace("_", " ").capitalize(), key=desk.prompt.key, height=desk.room.prompt_px,
+        item.label or item.name.replace("_", " ").capitalize(), key=desk.prompt.key,
+        height=desk.page.prompt_px or desk.room.prompt_px,
         persist_state="session", placeholder=(desk.segment or desk.room).placeholder,
         help=item.help or "What the model starts from. Markdown and HTML are shown as plain text.",
         disabled=writers.is_going(desk.prompt.key),
@@ -236,24 +237,27 @@ def _draw_run_line(desk: Desk, live: bool) -> None:
         if desk.room.beside_run is not None:
             desk.room.beside_run(desk, live)
         sweep_page.draw_menu(desk)
-        st.caption(_forecast(desk))
+        st.caption(_forecast(desk, live))
     for sentence in desk.warnings():
         st.caption(f":material/warning: {plain(sentence)}")
     if patience := desk.patience():
         st.caption(f":material/hourglass_top: {plain(patience)}")
 
 
-def _forecast(desk: Desk) -> str:
+def _forecast(desk: Desk, live: bool) -> str:
     """Say what a run will take: its time by what this machine measured, its memory from the registry's own state."""
     words = []
     now = params_form.values(desk.spec, desk.fields)
     seconds = desk.forecast()
     if seconds is not None:
-        counts = forecasts.limit(desk.fields, now) is not None
-        words.append(f"at most {max(1.0, seconds):.0f} s" if counts else f"about {max(0.1, seconds):.1f} s")
+        counts = forecasts.limit(desk.fields, now) is not None and not desk.counts_input()
+        if seconds >= 10 and not counts:
+            words.append(f"about {span(seconds)}")
+        else:
+            words.append(f"at most {max(1.0, seconds):.0f} s" if counts else f"about {max(0.1, seconds):.1f} s")
     engine = desk.session.jobs.engine.state()
     load = 0 if desk.spec.id in {entry["model"] for entry in engine.loaded} else desk.family.needed_bytes(desk.spec)
-    if load:
+    if load and not live:  # a run under way loads it just now
         words.append(f"first loads the model ({size(load)} of memory)")
     with suppress(ValueError):  # a value that is on its way to a valid one
         params = desk.family.Params(**{name: now[name] for name in desk.family.Params.model_fields if name in now})

@@ -105,7 +105,7 @@ def facts(catalog: Catalog, run: Run) -> str:
     if stats.get("tokens"):
         speed = f", {stats['tokens_per_s']:,.0f} per second" if stats.get("tokens_per_s") else ""
         parts.append(f"{stats['tokens']:,} {words.counted}{speed}")
-    elif stats.get("steps"):
+    elif stats.get("steps") and (stats["steps"], stats.get("counted")) != (1, "part"):  # a text read whole
         word = stats.get("counted") or (words.one if stats["steps"] == 1 else "steps")
         speed = f", {stats['steps_per_s']:,.0f} per second" if stats.get("steps_per_s") and stats["steps"] > 1 else ""
         parts.append(f"{stats['steps']:,} {word}{speed}")

@@ -128,7 +128,7 @@ def _go_on(desk: Desk, found: Trial) -> None:
 
 def _note(desk: Desk) -> Note[dict[str, Any]]:
     """Return the note of a page's last trial: {"request", "seeds": how many, "at": seconds since 1970, "job"}."""
-    return Note(desk.session, f"{desk.place}-sensitivity", {})
+    return Note(desk.session, f"{desk.bench}-sensitivity", {})
 
 
 def shown(desk: Desk, view: JobView | None, since: float = 0.0) -> tuple[Request, int] | None:

@@ -96,7 +96,7 @@ def planned(desk: Desk, sweep: Sweep) -> Planned:
 
 def _note(desk: Desk) -> Note[dict[str, Any]]:
     """Return the note of a page's last sweep: {"spec": its file, "at": seconds since 1970, "job": what makes it}."""
-    return Note(desk.session, f"{desk.place}-sweep", {})
+    return Note(desk.session, f"{desk.bench}-sweep", {})
 
 
 def noted_at(desk: Desk) -> float:

@@ -319,8 +319,9 @@ def _generate(engine: LocalEngine, request: Request, options: argparse.Namespace
 
 
 def _follow(engine: LocalEngine, request: Request, options: argparse.Namespace) -> tuple[Final, str, Exception | None]:
-    """Run a request and print its text as it comes; return what it ends with, the text that was printed, and why
-    nothing more could be: where a file is wanted, the run goes on all the same.
+    """Run a request and print its text as it comes, of one that may still be revised what is settled; return what it
+    ends with, the text that was printed, and why nothing more could be: where a file is wanted, the run goes on all the
+    same.
 
     Ctrl+C ends a run that has begun with what it has; one that still loads, and a second Ctrl+C, end at once. Until a
     text is printed, a terminal shows how far the steps are, in the page's words.
@@ -341,8 +342,11 @@ def _follow(engine: LocalEngine, request: Request, options: argparse.Namespace) 
             if event.kind == "progress" and not shown:
                 shell.show(count_words(event) if is_stepping(event) else "")
             elif event.kind == "preview" and not options.json and broken is None and len(event.outputs) == 1:
-                text = event.outputs[0].text
-                if text and not shown:
+                settled = event.outputs[0].meta.get("settled")  # characters; all of it without
+                text = event.outputs[0].text[:settled]
+                if not text.startswith(shown) or len(text) == len(shown):
+                    continue
+                if not shown:
                     shell.show("")
                 try:
                     shell.say(text[len(shown) :], end="")

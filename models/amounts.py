@@ -15,8 +15,10 @@ def size(count: int) -> str:
 
 
 def span(seconds: float) -> str:
-    """Say a forecast's seconds: "8 s", "4 minutes"."""
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} minutes"
+    """Say a forecast's seconds: "8 s", "4 minutes", "5 hours"."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} minutes" if seconds < 2 * 3600 else f"{seconds / 3600:,.0f} hours"
 
 
 def ago(seconds: float) -> str:

@@ -23,6 +23,7 @@ REFERENCE = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 _DIGEST = hashlib.sha256().digest_size  # bytes before what is kept beside a file: its own hash
 _AGAIN = "Upload it or run it again."
 TEMPORARY = ".tmp-"  # so begins the name of a file that is being written
+_FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -159,4 +160,8 @@ def file_errors(path: Path) -> Iterator[None]:
                 f"The disk under {path.parent} is full. Free some space, then try again.", full=True
             ) from error
         why = error.strerror or type(error).__name__
-        raise PlaygroundError(f"The file {path} could not be read or written ({why}).") from error
+        cure = (
+            " Make its folder writable, or let PLAYGROUND_DATA_DIR (for weights: PLAYGROUND_WEIGHTS_DIR) name another, "
+            "and start again." if error.errno in _FORBIDDEN else ""
+        )  # fmt: skip
+        raise PlaygroundError(f"The file {path} could not be read or written ({why}).{cure}") from error

@@ -84,7 +84,7 @@ def fits(catalog: Catalog, spec: ModelSpec, wanted: Wanted) -> bool:
     """Say whether a model is wanted."""
     said = " ".join((
         spec.id, spec.name, spec.summary, spec.architecture, spec.trained_on, spec.licence, task(catalog, spec),
-        catalog.family(spec.id).title, *nets(catalog, spec),
+        catalog.family(spec.id).title, catalog.family(spec.id).called, *nets(catalog, spec),
     )).casefold()  # fmt: skip
     if not all(word in said for word in wanted.text.casefold().split()):
         return False

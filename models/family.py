@@ -127,7 +127,8 @@ class Family(ABC, Generic[P]):
     prompt waits in the queue: `{"text", "params"}` → `{"problem", "tokens"}`, the sentence for a prompt that is too
     long, else "". `how_it_works` is markdown for the page's fold: a small mermaid diagram and two paragraphs with links
     to the papers; without it there is no fold. `in_short` says in a sentence or two how its nets are trained and make
-    something, for models side by side; `roles` are words by which its room finds it. `saves` lists the endings of files
+    something, for models side by side; `roles` are words by which its room finds it, `called` words for what it
+    does by which a person looks for it. `saves` lists the endings of files
     that `save` writes, without the dot, the outputs' own first; empty: the outputs' own alone. `reentrant`: no run
     keeps anything on the loaded model. `libraries_bytes` is what the first load and run in a process add by imports,
     which no unloading gives back. `together_most`: how many requests it may make at once (`together`). Weights above
@@ -152,6 +153,7 @@ class Family(ABC, Generic[P]):
     how_it_works: ClassVar[str] = ""
     in_short: ClassVar[str] = ""
     roles: ClassVar[frozenset[str]] = frozenset()
+    called: ClassVar[str] = ""
     reentrant: ClassVar[bool] = False
     saves: ClassVar[tuple[str, ...]] = ()
     libraries_bytes: ClassVar[int] = 40_000_000
@@ -225,6 +227,13 @@ class Family(ABC, Generic[P]):
         """Say whether it runs a folder that somebody adds, by its config.json: here, by `architectures` alone."""
         said = config.get("architectures")
         return isinstance(said, list) and any(isinstance(one, str) and one in self.architectures for one in said)
+
+    def amount(self, spec: ModelSpec, request: Request, params: P) -> float | None:
+        """Return about how much a request's inputs ask for, in what its run counts (`tokens`, else `steps`).
+
+        None where its settings alone tell. Cheap, without the model: a forecast multiplies it by the settings' part.
+        """
+        return None
 
     def check_inputs(self, spec: ModelSpec, request: Request, params: P) -> None:
         """Check what can be checked without the model. Raises `BadInput`. Runs on page, CLI and API alike."""

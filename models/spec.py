@@ -75,8 +75,10 @@ class ModelSpec(BaseModel):
 
     `facts` is what depends on the weights (context length, schedulers, …), written by `python -m models describe`.
     `parameters` counts what was learnt, an adapter's and its base's, no table that is computed (mel filters, principal
-    components). `limits` says in two lines what it cannot do. `examples` are prompts drawn as pills; `example_share` is
-    the measured share of their seeds (0 … 1) that come out as asked. `names` is what it learnt, where that is a list.
+    components). `limits` says in two lines what it cannot do, `reads` has the codes ("en") of the languages that a
+    model with labels, or a voice, reads: none where that is not told. `examples` are prompts drawn as pills;
+    `example_share` is the measured share of their seeds (0 … 1) that come out as asked. `names` is what it learnt,
+    where that is a list.
     Models of one `collection` learnt from one data set: they can be compared. `presets` are settings under a name, as
     `models.presets.Preset` writes them, that its card recommends.
     `file` is the TOML file that the entry was read from; `kept` the folder where weights that are got are kept; `owned`
@@ -99,6 +101,7 @@ class ModelSpec(BaseModel):
     params: dict[str, Narrowing] = Field(default_factory=dict)
     facts: Facts = Field(default_factory=Facts)
     limits: str = Field(default="", max_length=240)
+    reads: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()
     example_share: float | None = Field(default=None, ge=0, le=1)
     names: Names | None = None

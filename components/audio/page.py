@@ -67,24 +67,30 @@ def _draw_after(desk: Desk, run: Run, key: str) -> None:
     sound_after.draw(desk.session, run, key, desk.submit)
 
 
-def _voice(desk: Desk) -> ModelSpec | None:
-    """Return a model that can speak any text, if the catalogue has one: one that is here before one to be got."""
-    catalog = desk.session.catalog
-    found = [spec for spec in catalog.values() if SPEAKS_ANY in catalog.family(spec.id).roles]
+def _voice(desk: Desk, output: Output) -> ModelSpec | None:
+    """Return a model that can speak a text, if the catalogue has one: one that is here before one to be got.
+
+    A voice that tells which languages it reads is none for a text that is told to be of another.
+    """
+    catalog, language = desk.session.catalog, (output.meta.get("languages") or [""])[-1]
+    found = [spec for spec in catalog.values() if SPEAKS_ANY in catalog.family(spec.id).roles
+             and (not spec.reads or language in ("", *spec.reads))]  # fmt: skip
     return min(found, key=lambda spec: not spec.here, default=None)
 
 
 def _speaks(desk: Desk, output: Output) -> bool:
-    return desk.room.id != ROOM.id and _voice(desk) is not None  # what was heard here is no story to be told
+    return desk.room.id != ROOM.id and _voice(desk, output) is not None  # what was heard here is no story to be told
 
 
 def _speak(desk: Desk, output: Output) -> str:
-    """Set the page to a text to be spoken."""
-    spec = _voice(desk)
+    """Set the page to a text and speak it, where the voice is here."""
+    spec = _voice(desk, output)
     assert spec is not None
     there = desks.of(desk.session, ROOM, spec.id)
     state.at(state.model_key(there.place)).set(spec.id)
     there.prompt.set(output.text)
+    if spec.here:
+        there.run()
     return spec.id
 
 
@@ -112,7 +118,7 @@ ROOM = Modality(
     takes=(
         Takes(
             "speak", "text", "Speak", ":material/record_voice_over:",
-            "Opens the Audio page with this text; press Run there to hear it.", _speaks, _speak,
+            "Opens the Audio page, where a voice speaks this text.", _speaks, _speak,
         ),
     ),
     writes=(dictation.WRITES,),

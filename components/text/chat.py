@@ -269,7 +269,7 @@ def draw(chat: Chat) -> None:
     waits = "An answer is being written …" if living is not None else "Reply …"
     writers.draw_box_line(chat.session, _INPUT.key)
     st.chat_input(
-        waits if way or living is not None else "Ask for a story …", key=_INPUT.key,
+        waits if way or living is not None else chat_head.begins(chat.spec), key=_INPUT.key,
         disabled=living is not None or writers.is_going(_INPUT.key), on_submit=chat.send,
         **writers.box_asks(chat.session),
     )  # fmt: skip

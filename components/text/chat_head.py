@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import streamlit as st
 
 from components import state, writers
@@ -9,6 +11,9 @@ from components.escape import plain
 from components.session import Session
 from components.text.conversation import Tree, Way, opening_of, read
 from models import labels
+
+if TYPE_CHECKING:
+    from models.spec import ModelSpec
 
 # what the boxes of the conversation hold
 SYSTEM = state.slot("chat-system", "")
@@ -20,6 +25,13 @@ def gist(text: str) -> str:
     """Return ": first words" for markdown, "" for no text."""
     words = " ".join(text.split())
     return f": {plain(labels.shorten(words, LINE_CHARS))}" if words else ""
+
+
+def begins(spec: ModelSpec) -> str:
+    """Return what stands in an empty conversation's box: something that this model can be asked."""
+    return f"Write a message, such as: {labels.shorten(spec.examples[0], LINE_CHARS)}" if spec.examples else (
+        "Write a message …"
+    )  # fmt: skip
 
 
 def draw(session: Session, tree: Tree, way: Way, effect: str = "") -> None:
@@ -35,7 +47,7 @@ def draw(session: Session, tree: Tree, way: Way, effect: str = "") -> None:
     with st.expander(title, icon=":material/rule:", key="chat-system-fold"):
         st.text_area(
             "System prompt", key=SYSTEM.key, height=80, persist_state="session", label_visibility="collapsed",
-            placeholder="For example: Keep every story short.", disabled=writers.is_going(SYSTEM.key),
+            placeholder="For example: Keep your answers short.", disabled=writers.is_going(SYSTEM.key),
         )  # fmt: skip
         writers.draw(session, SYSTEM.key)
         writers.draw_told(session, SYSTEM.key)
@@ -44,7 +56,7 @@ def draw(session: Session, tree: Tree, way: Way, effect: str = "") -> None:
             st.caption(f":material/info: {plain(effect)}")
         st.text_area(
             "Opening", key=OPENING.key, height=80, persist_state="session",
-            placeholder="For example: Hello! What shall the story be about?",
+            placeholder="For example: Hello! What would you like to talk about?",
             help="What the assistant says first, before your message. Empty: you speak first. Some models' templates "
                  "refuse it.",
         )  # fmt: skip

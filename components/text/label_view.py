@@ -32,12 +32,17 @@ def draw(output: Output, key: str) -> None:
     meta = output.meta
     st.markdown(f"#### {plain(output.text[:1].upper() + output.text[1:])}")
     sure = max(meta["scores"].values())
-    if meta["abstained"]:
+    if meta.get("unread"):
+        st.caption(plain(f"{meta['unread']}, so it does not answer. What it makes of it all the same:"))
+    elif meta["abstained"]:
         st.caption(
             f"The likeliest label has {sure:.1%}, below the threshold of {meta['threshold']:.0%}: the model does "
             "not answer."
         )
-    charts.draw(_bars(meta["scores"], float(meta["threshold"])), f"{key}-bars")
+    shown = min(BARS_MOST, max(1, len(meta.get("top") or meta["scores"])))
+    charts.draw(_bars(meta["scores"], float(meta["threshold"]), shown), f"{key}-bars")
+    if meta["threshold"] > 0:
+        st.caption(f"Dashed line: the threshold, {meta['threshold']:.0%}. Below it the model gives no label.")
     if parts := meta.get("parts"):
         with st.expander(f"By part ({len(parts):,})"):
             rows = [(str(at), answers.readable(one["label"]), f"{one['chance']:.1%}", one["text"])
@@ -45,15 +50,15 @@ def draw(output: Output, key: str) -> None:
             lesson_table.draw(("Part", "Label", "Probability"), "Text", rows, f"{key}-parts")
 
 
-def _bars(scores: dict[str, float], threshold: float) -> alt.LayerChart:
+def _bars(scores: dict[str, float], threshold: float, shown: int) -> alt.LayerChart:
     listed = list(scores.items())
     rows: list[dict[str, Any]] = [
-        {"label": answers.readable(label), "p": chance, "said": f"{chance:.1%}"} for label, chance in listed[:BARS_MOST]
+        {"label": answers.readable(label), "p": chance, "said": f"{chance:.1%}"} for label, chance in listed[:shown]
     ]
-    if rest := [chance for _, chance in listed[BARS_MOST:]]:
+    if rest := [chance for _, chance in listed[shown:]]:
         rows.append({"label": f"{len(rest):,} others", "p": sum(rest), "said": f"{sum(rest):.1%} together"})
     order = [row["label"] for row in rows]
-    y = alt.Y("label:N", sort=order, title=None, axis=alt.Axis(labelLimit=150, labelOverlap=False))
+    y = alt.Y("label:N", sort=order, title=None, axis=alt.Axis(labelLimit=240, labelOverlap=False))
     x = alt.X("p:Q", title="Probability", scale=alt.Scale(domain=[0, max(1.0, *(row["p"] for row in rows))]),
               axis=alt.Axis(format="%"))  # fmt: skip
     bars = alt.Chart(alt.Data(values=rows)).mark_bar().encode(
@@ -77,24 +82,44 @@ def draw_table(output: Output, key: str) -> None:
     told = [f"{meta['rows']:,} of {meta['of']:,} rows" if meta["rows"] < meta["of"] else f"{meta['rows']:,} rows"]
     if meta["empty"]:
         told.append(f"{meta['empty']:,} of them empty, without a label")
-    st.caption(plain(f"Texts of “{meta['column']}” · {', '.join(told)}"))
+    of = [] if meta.get("lines") else [f"Texts of “{meta['column']}”"]
+    st.caption(plain(" · ".join([*of, ", ".join(told)])))
     counts = meta["counts"]
     if counts:
         charts.draw(_counted(counts), f"{key}-counts")
     if confusion := meta.get("confusion"):
         st.markdown("**Right label and the model's**")
+        right, of_all, unsure = confusion["right"], confusion["of"], confusion.get("unsure", 0)
+        said = f" {unsure:,} where it is not sure count as not alike" if unsure else ""
+        if unsure < of_all and said:
+            said += f"; of the {of_all - unsure:,} that it answered, {right / (of_all - unsure):.1%} are"
         st.caption(
-            f"Rows: “{plain(meta['truth'])}”; columns: the model's label. {confusion['right']:,} of "
-            f"{confusion['of']:,} are alike ({confusion['right'] / max(1, confusion['of']):.1%})."
+            f"Rows: “{plain(meta['truth'])}”; columns: the model's label. {right:,} of {of_all:,} are alike "
+            f"({right / max(1, of_all):.1%}).{said}{'.' if said else ''}"
         )
         charts.draw(_grid(confusion), f"{key}-confusion")
     first = meta["first"]
     with st.container(height=ROWS_PX if len(first) > 6 else "content", border=True):
-        rows = [(str(at), label or "—", f"{chance:.1%}" if label else "", text)
-                for at, (text, label, chance) in enumerate(first, 1)]  # fmt: skip
-        lesson_table.draw(("Row", "Label", "Probability"), "Text", rows, f"{key}-rows")
+        right = ["Right label"] if meta.get("truth") else []
+        rows = [_row(at, one, bool(right)) for at, one in enumerate(first, 1)]
+        lesson_table.draw(("Row", "Label", "Probability", *right), "Text", rows, f"{key}-rows")
     if meta["rows"] > len(first):
         st.caption(f"The first {len(first)} rows are shown; all of them are in the download.")
+
+
+def _row(at: int, one: Sequence[Any], compared: bool) -> tuple[str, ...]:
+    """Return a row of the table: of one without a label, which the likeliest is; a cross where another is right."""
+    text, label, chance, *more = one
+    likeliest, right = more if len(more) == 2 else ("", "")
+    said = f"{chance:.1%}" if label else ""
+    if label == answers.NONE and likeliest:
+        said = f"{likeliest} {said}"
+    mark = "" if not right or not label else "✓ " if _like_words(right) == _like_words(label) else "✗ "
+    return (str(at), label or "—", said, *([f"{mark}{right}"] if compared else []), text)
+
+
+def _like_words(label: str) -> str:
+    return answers.readable(label).casefold()
 
 
 def _counted(counts: dict[str, int]) -> alt.LayerChart:
@@ -102,7 +127,7 @@ def _counted(counts: dict[str, int]) -> alt.LayerChart:
     order = [row["label"] for row in rows]
     y, x = (
         alt.Y("label:N", sort=order, title=None, axis=alt.Axis(labelLimit=150, labelOverlap=False)),
-        alt.X("n:Q", title="Rows"),
+        alt.X("n:Q", title="Rows", axis=alt.Axis(tickMinStep=1, format=",d")),
     )
     bars = alt.Chart(alt.Data(values=rows)).mark_bar().encode(x=x, y=y, tooltip=["label:N", "said:N"])
     said = alt.Chart(alt.Data(values=rows)).mark_text(align="left", dx=4).encode(x=x, y=y, text="said:N")

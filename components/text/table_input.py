@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from models.family import InputField
 
 _NONE = ""
+_RIGHT = ("label", "labels", "right label", "gold", "truth", "class", "category")
 
 
 def _told(desk: Desk) -> dict[str, Any] | None:
@@ -44,7 +45,8 @@ def draw_table(desk: Desk, item: InputField) -> None:
     if told is None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(plain(f"{told['rows']:,} rows, {len(told['columns'])} columns, encoding {told['encoding']}"))
+        facts = f"{told['rows']:,} rows, {len(told['columns'])} columns, encoding {told['encoding']}"
+        st.caption(plain(": ".join(filter(None, (inputs.named(desk, item), facts)))))
         inputs.draw_remove(desk, item)
     shown = told["columns"][:4]
     rows = [(str(at), *row[: len(shown)], "") for at, row in enumerate(told["first"], 1)]
@@ -59,13 +61,19 @@ def draw_column(desk: Desk, item: InputField) -> None:
         return
     names = list(dict.fromkeys(told["columns"]))
     slot = _slot(desk, item)
-    usual = told["text"] if item.name == "column" else _NONE
-    if slot.get() not in (*names, _NONE) or not slot.there or (slot.get() == _NONE and usual):
+    needed = item.name == "column"
+    usual = told["text"] if needed else _right(names, told["text"])
+    if slot.get() not in (*names, _NONE) or not slot.there or (slot.get() == _NONE and needed):
         slot.set(usual)
     st.selectbox(
-        item.label, names if usual else [_NONE, *names], key=slot.key, help=item.help, persist_state="session",
-        format_func=lambda name: plain(name) or "none",
+        item.label, names if needed else [_NONE, *names], key=slot.key, help=item.help, persist_state="session",
+        format_func=lambda name: name or "none",  # a selectbox reads no markdown
     )  # fmt: skip
+
+
+def _right(names: Sequence[str], text: str) -> str:
+    """Return the column that is called after what it holds, the right labels; "" for none."""
+    return next((name for name in names if name.casefold() in _RIGHT and name != text), _NONE)
 
 
 def _slot(desk: Desk, item: InputField) -> state.Slot[str]:
@@ -77,6 +85,11 @@ def _value(desk: Desk, item: InputField) -> str | None:
     return chosen if told is not None and chosen in told["columns"] else None
 
 
+def _rows(desk: Desk, item: InputField) -> float | None:
+    told = _told(desk)
+    return float(told["rows"]) if told is not None else None
+
+
 def _restore(desk: Desk, item: InputField, given: Mapping[str, str]) -> None:
     if item.name in given:
         _slot(desk, item).set(given[item.name])
@@ -85,6 +98,6 @@ def _restore(desk: Desk, item: InputField, given: Mapping[str, str]) -> None:
 
 
 TYPES = {
-    "table": InputType(inputs.kept_ref, inputs.restore_ref, draw_table, sheets.check),
+    "table": InputType(inputs.kept_ref, inputs.restore_ref, draw_table, sheets.check, amount=_rows),
     "column": InputType(_value, _restore, draw_column),
 }

@@ -42,7 +42,8 @@ def draw_alignment(session: Session, run: Run, key: str) -> None:
     """Draw which words of a sentence each written word attends to."""
     st.caption(
         "Cross-attention: while it writes a word, the decoder attends to words of the text. The mean of all heads. "
-        "Choose a word: a stronger colour means more attention."
+        "Choose a word: a stronger colour means more attention. What is missing to 100% goes to the mark that ends the "
+        "sentence."
     )
     pairs = _aligned(run)
     given = json.dumps([[one["source"], one["target"]] for one in pairs], ensure_ascii=False)
@@ -62,7 +63,7 @@ def _draw_pair(view: Output, key: str) -> None:
     if len(looked) > 1:
         at = int(left.selectbox(
             "Sentence", range(len(looked)), key=state.key(key, "sentence"),
-            format_func=lambda one: plain(_named(one, looked[one])),
+            format_func=lambda one: _named(one, looked[one]),  # a selectbox reads no markdown
         ))  # fmt: skip
     layer = layers
     if layers > 1:

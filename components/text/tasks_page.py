@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from components import services, shell, state
+from components import inputs, params_form, services, shell, state
 from components.escape import plain
 from components.modality import Act, InputType, Look, RoomPage, Segment
 from components.text import (
@@ -18,8 +18,9 @@ from components.text import (
     translation_view,
     translator_lesson,
 )
+from models import labels
 from models.errors import PlaygroundError
-from models.text import sheets, subtitles
+from models.text import row_inputs, sheets, subtitles
 
 if TYPE_CHECKING:
     from components.desk import Desk
@@ -74,7 +75,23 @@ def _take_file(desk: Desk) -> None:
         kind = "subtitles: numbers and times stay" if subtitles.is_srt(found["text"]) else "text"
         _said(desk).set(f"{given.name}: {kind}, encoding {found['encoding']}. Press Run.")
     except PlaygroundError as error:
-        _wrong(desk).set(error.message)
+        _wrong(desk).set(f"{labels.shorten(given.name, inputs.NAME_CHARS)}: {error.message}")
+
+
+def _draw_ways(desk: Desk) -> None:
+    """Say what can be labelled beside one text, with a press to it."""
+    now = params_form.values(desk.spec, desk.fields).get("by")
+    if now != row_inputs.TEXT:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption("Many texts at once:")
+        for by, label, icon in ((row_inputs.LINES, "Each line", "format_list_bulleted"),
+                                (row_inputs.COLUMN, "A table (CSV)", "table")):  # fmt: skip
+            st.button(
+                label, icon=f":material/{icon}:", key=state.key(desk.place, "by", by), type="tertiary",
+                on_click=params_form.set_some, args=(desk.spec, desk.fields, {"by": by}),
+                help="Sets “Label by”. Choose “text” there for one label again.",
+            )  # fmt: skip
 
 
 def _draw_file(desk: Desk) -> None:
@@ -100,7 +117,7 @@ SEGMENTS = (
         "Feelings and intentions", ":material/sentiment_satisfied:", _labels,
         "There is no classifier in the catalogue yet. Add a model of the family text_classifier or "
         "zero_shot_classifier; the README says how.",
-        "Write or paste a text, or several lines …",
+        "Write or paste a text, or several lines …", _draw_ways,
     ),
     Segment(
         "Meaning", ":material/hub:", _compares,
@@ -114,7 +131,7 @@ PAGE = RoomPage(
     shell.PAGES / "text_tasks.py", "Text tasks", ":material/translate:",
     "Translate a text sentence by sentence and see which words belong together; find the feeling or intention of a "
     "sentence, of many lines or of a table; rank texts by how near they are in meaning.",
-    order=15, families=(*_WRITERS, *_LABELLERS, *_COMPARERS), segments=SEGMENTS,
+    order=15, families=(*_WRITERS, *_LABELLERS, *_COMPARERS), segments=SEGMENTS, prompt_px=190,  # paragraphs
 )  # fmt: skip
 
 LOOKS = (

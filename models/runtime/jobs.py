@@ -105,9 +105,9 @@ class Jobs:
         with self._guard:
             self._attendance.enter(owner, session, client)
 
-    def forecast(self, request: Request) -> float | None:
-        """Return how many seconds a request takes, at most, by what this machine has measured; None if nothing."""
-        work = self._weigh(request)
+    def forecast(self, request: Request, amount: float | None = None) -> float | None:
+        """Return how many seconds a request takes here at most, its inputs of an amount; None: none was measured."""
+        work = self._weigh(request) if amount is None else self._weigh(request).times(amount)
         return self.rates.seconds(work) if self.rates.knows(work) else None
 
     def stop(self, owner: str, job_id: str) -> None:

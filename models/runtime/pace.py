@@ -5,19 +5,25 @@ from __future__ import annotations
 from collections import deque
 
 WINDOW_S = 8.0  # what is older says little of a line whose speed changes
-LEAST_S = 1.0  # before that a rate would jump
+LEAST_S = 3.0  # before that a rate would jump
 
 
 class Pace:
-    """Follow a count of bytes: `note` it as it grows. Not thread-safe."""
+    """Follow a count of bytes: `note` it as it grows. Not thread-safe.
 
-    def __init__(self) -> None:
+    What comes before the first `start` bytes is no part of the rate: a connection is made, and nothing moves.
+    """
+
+    def __init__(self, start: int = 0) -> None:
+        self._start = start
         self._noted: deque[tuple[float, int]] = deque()
 
     def note(self, at_s: float, done: int) -> float:
         """Take the count at a time of a monotonic clock; return bytes per second, 0 until `LEAST_S` were measured."""
         if self._noted and done < self._noted[-1][1]:  # it began again
             self._noted.clear()
+        if done < self._start:
+            return 0.0
         self._noted.append((at_s, done))
         while len(self._noted) > 2 and at_s - self._noted[1][0] >= WINDOW_S:
             self._noted.popleft()

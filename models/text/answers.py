@@ -28,18 +28,21 @@ def readable(label: str) -> str:
 
 
 def meta(
-    scores: Mapping[str, float], threshold: float, top: int, several: bool, by_part: Sequence[Mapping[str, Any]]
-) -> dict[str, Any]:
+    scores: Mapping[str, float], threshold: float, top: int, several: bool, by_part: Sequence[Mapping[str, Any]],
+    unread: str = "",
+) -> dict[str, Any]:  # fmt: skip
     """Return what there is to say of a labelled text beside its words.
 
     `scores` is the whole distribution, `top` the likeliest of them as pairs of words and probability; `parts` tells of
-    each part of a long text its beginning and likeliest label.
+    each part of a long text its beginning and likeliest label. `unread` says why the model cannot read it, and so does
+    not answer.
     """
     sure = max(scores.values(), default=0.0)
     return {
-        "prompt_chars": 0, "scores": dict(scores), "threshold": threshold, "abstained": sure < threshold,
+        "prompt_chars": 0, "scores": dict(scores), "threshold": threshold,
+        "abstained": bool(unread) or sure < threshold,
         "top": [[readable(label), chance] for label, chance in list(scores.items())[:top]], "several": several,
-        **({"parts": list(by_part)} if len(by_part) > 1 else {}),
+        **({"parts": list(by_part)} if len(by_part) > 1 else {}), **({"unread": unread} if unread else {}),
     }  # fmt: skip
 
 

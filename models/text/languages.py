@@ -70,15 +70,47 @@ def warnings(text: str, languages: Sequence[str]) -> list[str]:
     """
     if len(languages) != 2:
         return []
-    reads, writes = languages
-    script, meant = script_of(text), _SCRIPTS.get(reads, ("LATIN",))
+    reads = languages[0]
+    script = script_of(text)
     if not script:
         return ["There is not a letter in this text: nothing of it can be translated."] if text.strip() else []
-    if script not in meant:
+    if script not in _scripts(reads):
         return [f"Most letters of this text are {script.capitalize()}; this model reads {name_of(reads)} alone. What "
                 "it makes of other letters means nothing."]  # fmt: skip
     found = language_of(text)
     if found and found != reads:
-        other = " Choose the model of the other direction." if found == writes else ""
-        return [f"This text looks like {name_of(found)}; this model reads {name_of(reads)} alone.{other}"]
+        return [f"This text looks like {name_of(found)}; this model reads {name_of(reads)} alone."]
     return []
+
+
+def unreadable(text: str, reads: Sequence[str]) -> str:
+    """Return why no model of these languages can read a text, by its letters; "" where one might.
+
+    A model that names no language may read any letters.
+    """
+    if not text.strip():
+        return ""
+    script = script_of(text)
+    if not script:
+        return "There is not a letter in this text"
+    if not reads:
+        return ""
+    named = " or ".join(name_of(one) for one in reads)
+    if script not in {one for code in reads for one in _scripts(code)}:
+        return f"Most letters of this text are {script.capitalize()}; this model reads {named} alone"
+    return ""
+
+
+def unread(text: str, reads: Sequence[str]) -> list[str]:
+    """Return a sentence before a model labels a text that it cannot read, or that looks like another language's."""
+    if said := unreadable(text, reads):
+        return [f"{said}: it gets no label." if reads else f"{said}: what it says of it means nothing."]
+    found = language_of(text) if reads else ""
+    if found in ("", *reads):
+        return []
+    named = " or ".join(name_of(one) for one in reads)
+    return [f"This text looks like {name_of(found)}; this model reads {named} alone. Its label means little."]
+
+
+def _scripts(code: str) -> tuple[str, ...]:
+    return _SCRIPTS.get(code, ("LATIN",))

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from models.types import Request
 
 TEXT, LINES, COLUMN = "text", "lines", "column"
+_TOKEN_CHARS = 3.5  # characters of a token, about
 LINES_COLUMN = "text"  # what the column is called that lines become
 
 INPUTS = (
@@ -29,6 +30,14 @@ INPUTS = (
     InputField("label_column", "column", False, "Column with the right labels",
                "Compared with the model's labels: how often each got which.", shown_if={"by": (COLUMN,)}, inline=True),
 )  # fmt: skip
+
+
+def amount(request: Request, by: str, context: int) -> float:
+    """Return about how many texts or parts of one, of `context` tokens, a classifier reads; 1 for a table."""
+    text = request.inputs.get("prompt", "")
+    if by == LINES:
+        return max(1.0, sum(not line.isspace() for line in text.splitlines() if line))
+    return max(1.0, len(text) / (_TOKEN_CHARS * context)) if by == TEXT else 1.0
 
 
 def frame(request: Request, by: str, open_ref: Any) -> tuple[pd.DataFrame, str, str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ COLUMNS = "columns"  # what `check` leaves beside an upload
 TABLE_MAX_BYTES = 60_000_000
 ROWS_MOST = 200_000
 COLUMNS_MOST = 200
+_NUMBER = re.compile(r"\d+")
 _SHOWN = 5  # rows for the page
 
 
@@ -45,9 +47,8 @@ def read(data: bytes, name: str = "table") -> tuple[pd.DataFrame, str]:
                 nrows=ROWS_MOST + 1, index_col=False,
             )  # fmt: skip
     except (ValueError, pd.errors.ParserWarning) as error:  # pandas's other errors are ValueErrors
-        said = " ".join(str(error).split())[:160].rstrip(".")
         raise BadInput(
-            f"The {name} cannot be read as CSV ({said}). Save it again as CSV, UTF-8, and upload that."
+            f"The {name} cannot be read as CSV{_why(str(error))}. Save it again as CSV, UTF-8, and upload that."
         ) from error
     if len(found) > ROWS_MOST:
         raise BadInput(f"The {name} has more than {ROWS_MOST:,} rows, which is the most. Split it.")
@@ -55,6 +56,17 @@ def read(data: bytes, name: str = "table") -> tuple[pd.DataFrame, str]:
         raise BadInput(f"The {name} has a header and no rows. Upload one with at least one row.")
     found.columns = [str(column).strip() for column in found.columns]
     return found.fillna(""), encoding
+
+
+def _why(said: str) -> str:
+    """Return what pandas says of a table in a reader's words, "" for what they would not understand."""
+    numbers = [int(one) for one in _NUMBER.findall(said)]
+    if "EOF inside string" in said and numbers:
+        return f": a quotation mark that opens in line {numbers[-1] + 1:,} is never closed"
+    if "Expected" in said and len(numbers) >= 3:
+        expected, line, saw = numbers[-3:]
+        return f": line {line:,} has {saw:,} cells, the lines before have {expected:,}"
+    return ": a line has more cells than the first one names" if "header" in said else ""
 
 
 def column_of(table: pd.DataFrame, asked: str, name: str = "table") -> str:

@@ -73,6 +73,11 @@ READY = EngineState("ready")
             READY,
             "2 of 7 sentences · 2.0 s per sentence · 2.0 s · about 10 s left",
         ),
+        (
+            {"progress": Progress("generate", 4, 38_422, unit="parts"), "steps_per_s": 2.0},
+            READY,
+            "4 of 38,422 parts · 0.5 s per part · 2.0 s · about 5 hours left",
+        ),
         ({"progress": Progress("listen", 0, 1, unit="parts"), "requests": (SOUND,)}, READY, "0 of 1 part · 2.0 s"),
         (
             {"progress": Progress("listen", 37, 100, unit="%"), "steps_per_s": 12.0, "requests": (SOUND,)},

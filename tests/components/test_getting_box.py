@@ -28,6 +28,9 @@ class FakeGets:
     def stage(self, model):
         return self.now
 
+    def stage_s(self, model):
+        return 52.4
+
     def error(self, model):
         return "" if self.now else self.wrong
 
@@ -73,6 +76,13 @@ def test_a_model_that_is_not_here_offers_a_button_in_place_of_run(pages, gets):
     assert gets.stopped == [MODEL]
     page.run()
     assert "Get it (92.9 MB)" in names(page)
+
+
+def test_a_stage_without_a_count_tells_how_long_it_has_lasted(pages, gets):
+    gets.now = Stage("convert")
+    page = pages.open(PAGE, model=MODEL)
+    [bar] = page.get("progress")
+    assert bar.proto.text.replace("\\", "") == "Putting it into the form that is loaded: a minute or two · 52 s"
 
 
 def test_what_went_wrong_is_said_and_the_button_stays(pages, gets):

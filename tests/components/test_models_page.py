@@ -30,6 +30,9 @@ class FakeGets:
         self.started.append(spec.id)
         self.stages[spec.id] = Stage("download", 30_000_000, 90_000_000, 5_000_000)
 
+    def stage_s(self, model):
+        return 3.0
+
     def stage(self, model):
         return self.stages.get(model)
 
@@ -113,7 +116,9 @@ def test_every_model_has_a_card_that_says_what_it_takes(pages, gets):
     assert "Text generation · 134.5 million parameters" in words
     assert "Does not fit this machine: needs about 675 MB of memory: 544 MB loaded" in words  # of 500 MB
     assert "Free to use, change and share, commercially too; keep its notices" in words
-    assert "Source: Lu et al. 2022, DPM-Solver++." in words  # of recommended settings
+    assert "Its defaults; no others are recommended." in words
+    assert "Presets of its kind, in its page's settings" in words
+    assert "None," not in words  # a setting that is off is none of a preset's
     assert "not by you yet" in words
     texts = [bar.proto.text.replace("\\", "") for bar in page.get("progress")]
     assert any(text.startswith("Disk: ") for text in texts)

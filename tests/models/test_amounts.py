@@ -2,7 +2,14 @@
 
 import pytest
 
-from models.amounts import size
+from models.amounts import size, span
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(8, "8 s"), (240, "4 minutes"), (7190, "120 minutes"), (36_000, "10 hours")]
+)
+def test_a_forecast_is_said_in_the_unit_that_fits(seconds, words):
+    assert span(seconds) == words
 
 
 @pytest.mark.parametrize(

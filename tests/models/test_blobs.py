@@ -3,10 +3,12 @@ import os
 import stat
 import subprocess
 import sys
+from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
 
+from models.blobs import Blobs
 from models.errors import BadInput, PlaygroundError
 from models.pruning import Pruned
 from tests.stored import HOUR, ROOT, age, files, ids, kept_run, make_run
@@ -106,3 +108,13 @@ class TestArtifacts:
         age(store, 2 * HOUR)
         assert store.prune(max_bytes=0) == Pruned(artifacts=1, bytes=5)
         assert files(store) == []
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
+def test_a_folder_that_cannot_be_written_comes_with_advice(tmp_path, number, monkeypatch):
+    def refuses(*given, **named):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "mkdir", refuses)
+    with pytest.raises(PlaygroundError, match="PLAYGROUND_DATA_DIR"):
+        Blobs(tmp_path / "data")

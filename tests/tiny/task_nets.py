@@ -146,6 +146,8 @@ def write_task_models(folder: Path) -> Settings:
         model.half().save_pretrained(folder / name)
         words.save_pretrained(folder / name)
         entry = ENTRY.format(name=name, family=families.get(name, "text_classifier"))
+        if name == "bert":
+            entry = entry.replace("[weights]", 'reads = ["en"]\n[weights]')
         (folder / f"{name}.toml").write_text(entry, "utf-8")
     for spec in (catalog := load_catalog(settings, strict=False)).values():  # others may stand beside them
         facts = tomlkit.dumps({"facts": catalog.family(spec.id).describe(spec)})

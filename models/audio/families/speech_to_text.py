@@ -114,6 +114,7 @@ class SpeechToText(Family[SpeechToTextParams]):
     title: ClassVar[str] = "Speech recognition"
     task: ClassVar[str] = "speech recognition"
     roles: ClassVar[frozenset[str]] = frozenset({HEARS})
+    called: ClassVar[str] = "transcribe transcription dictate dictation listen asr stt"
     modality: ClassVar[Modality] = "audio"
     Params: ClassVar[type[Params]] = SpeechToTextParams
     inputs: ClassVar[tuple[InputField, ...]] = (
@@ -249,7 +250,7 @@ class SpeechToText(Family[SpeechToTextParams]):
 
         for _ in follow(work, watch):
             yield Progress("listen", round(100 * watch.share), 100, unit="%")
-            yield Preview((Output("text", 0, watch.text),))
+            yield Preview((Output("text", 0, watch.text, meta={"settled": 0} if params.num_beams > 1 else {}),))
         heard = found[0]
         meta = {"segments": heard.segments, **({"words": heard.words} if heard.words else {})}
         return heard.text, meta, watch.step, watch.ended

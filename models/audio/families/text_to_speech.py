@@ -137,6 +137,7 @@ class TextToSpeech(SoundFamily[SpeechParams]):
     title: ClassVar[str] = "Text to speech"
     task: ClassVar[str] = "text to speech"
     roles: ClassVar[frozenset[str]] = frozenset({SPEAKS, SPEAKS_ANY})
+    called: ClassVar[str] = "speak speech voice tts read aloud"
     Params: ClassVar[type[Params]] = SpeechParams
     inputs: ClassVar[tuple[InputField, ...]] = (
         InputField("prompt", label="What to say", help="A text to be spoken.", max_chars=TEXT_MAX_CHARS),

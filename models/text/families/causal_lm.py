@@ -63,6 +63,7 @@ class CausalLM(Family[CausalLMParams]):
     presets: ClassVar[tuple[Preset, ...]] = WRITERS
     together_most: ClassVar[int] = 8
     modality: ClassVar[Modality] = "text"
+    called: ClassVar[str] = "write chat talk llm"
     Params: ClassVar[type[Params]] = CausalLMParams
     seed_shown_if: ClassVar[ShownIf] = {"do_sample": (True,), "temperature": above(0)}
     inputs: ClassVar[tuple[InputField, ...]] = (

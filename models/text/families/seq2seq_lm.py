@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from models.scripts import Script
     from models.spec import ModelSpec
 
+_TOKEN_CHARS = 3.5  # characters of a token, about
 _CONTEXT = 512  # tokens, of models that name none: what T5 was trained on
 _HOW_IT_WORKS = """
 ```mermaid
@@ -56,6 +57,7 @@ class Seq2SeqLM(Family[Seq2SeqParams]):
     title: ClassVar[str] = "Encoder-decoder model"
     task: ClassVar[str] = "text to text"
     modality: ClassVar[Modality] = "text"
+    called: ClassVar[str] = "translate translation rewrite"
     Params: ClassVar[type[Params]] = Seq2SeqParams
     saves: ClassVar[tuple[str, ...]] = ("txt", "md", subtitles.ENDING)
     studies: ClassVar[Mapping[str, str]] = {ALIGNMENT: "align"}
@@ -129,7 +131,8 @@ class Seq2SeqLM(Family[Seq2SeqParams]):
 
     def warnings(self, spec: ModelSpec, request: Request, params: Seq2SeqParams) -> list[str]:
         """Tell of a text in a script or language that a translator does not read; see `Family.warnings`."""
-        return languages.warnings(request.inputs.get("prompt", ""), spec.facts.get("languages", []))
+        text = request.inputs.get("prompt", "")
+        return [*languages.warnings(text, spec.facts.get("languages", [])), *parts.overlong_notes(text)]
 
     def save(self, request: Request, output: Output, ending: str) -> bytes:
         """Return subtitles without a word of how they were made, which no player reads; else see `Family.save`."""
@@ -158,6 +161,10 @@ class Seq2SeqLM(Family[Seq2SeqParams]):
                 16 * size * min(params.max_new_tokens, context)  # the pass that tells confidence, in float64
             )
         )
+
+    def amount(self, spec: ModelSpec, request: Request, params: Seq2SeqParams) -> float | None:
+        """Return about how many tokens are written: a text in another form is about as long. See `Family.amount`."""
+        return max(1.0, len(request.inputs.get("prompt", "")) / _TOKEN_CHARS)
 
     def script(self, spec: ModelSpec, request: Request, params: Seq2SeqParams) -> Script:
         """Return an encoder-decoder of transformers; see `Family.script`."""
@@ -190,11 +197,16 @@ class Seq2SeqLM(Family[Seq2SeqParams]):
         def so_far() -> str:
             return parts.joined(cut, [*made, *([work.watch.text] if len(made) < total else [])])
 
+        # what beams, a glossary or marks may still change; all of it before is final
+        revised = params.num_beams > 1 or bool(params.glossary) or any(part.marks for part in cut)
         yield Progress("prompt", 0, total, unit="parts")
         for _ in follow(run, work.watch):
-            note = f"part {min(len(made) + 1, total):,} of {total:,}" if total > 1 else ""
-            yield Progress("generate", work.watch.step, most, note=note, unit="tokens")
-            yield Preview((Output("text", 0, so_far(), meta={"prompt_chars": 0}),))
+            if total > 1:
+                yield Progress("generate", len(made), total, unit="parts")
+            else:
+                yield Progress("generate", work.watch.step, most, unit="tokens")
+            settled = {"settled": len(parts.joined(cut, made))} if revised else {}
+            yield Preview((Output("text", 0, so_far(), meta={"prompt_chars": 0, **settled}),))
         text = so_far() if work.watch.ended else parts.joined(cut, made)
         pairs = [{"before": part.before, **told} for part, told in zip(cut, work.told, strict=False)]
         seconds = time.monotonic() - began

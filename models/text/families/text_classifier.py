@@ -13,7 +13,7 @@ from models.errors import BadInput, WeightsError, restore
 from models.events import Event, Final, Progress
 from models.family import Context, Family, InputField, Loaded, Modality
 from models.params import Params, ShownIf, limited
-from models.text import answers, parts, row_inputs, tasks
+from models.text import answers, languages, parts, row_inputs, tasks
 from models.text.looks import REASONS
 from models.text.task_settings import ClassifierParams
 from models.types import Output, Request, RunStats
@@ -53,6 +53,7 @@ class TextClassifier(Family[ClassifierParams]):
     title: ClassVar[str] = "Text classifier"
     task: ClassVar[str] = "text classification"
     modality: ClassVar[Modality] = "text"
+    called: ClassVar[str] = "classify label sentiment feelings intent"
     Params: ClassVar[type[Params]] = ClassifierParams
     studies: ClassVar[Mapping[str, str]] = {REASONS: "explain"}
     saves: ClassVar[tuple[str, ...]] = ("txt", "md", "csv")
@@ -105,6 +106,15 @@ class TextClassifier(Family[ClassifierParams]):
         if params.by != row_inputs.COLUMN and not plain_text.check_text(request.inputs["prompt"], "text").strip():
             raise BadInput("There is no text. Write or paste one, such as “What a lovely film!”")
 
+    def amount(self, spec: ModelSpec, request: Request, params: ClassifierParams) -> float | None:
+        """Return how many parts or lines are read; of a table, its page tells how many rows. See `Family.amount`."""
+        return row_inputs.amount(request, params.by, spec.facts.get("context_length", _CONTEXT))
+
+    def warnings(self, spec: ModelSpec, request: Request, params: ClassifierParams) -> list[str]:
+        """Tell of a text in letters or a language that the model does not read; see `Family.warnings`."""
+        text = request.inputs.get("prompt", "") if params.by == row_inputs.TEXT else ""
+        return languages.unread(text, spec.reads)
+
     def script(self, spec: ModelSpec, request: Request, params: ClassifierParams) -> Script:
         """Return a classifier of transformers; see `Family.script`."""
         from models.text.scripts import tasks as scripts
@@ -136,7 +146,7 @@ class TextClassifier(Family[ClassifierParams]):
         if params.by != row_inputs.TEXT:
             every = partial(labelling.shares, temperature=params.temperature, several=several)
             yield from row_labels.run(
-                request, params, work, labels, lambda logits: every(logits)[0], every, several, context
+                request, params, work, labels, lambda logits: every(logits)[0], every, several, spec.reads, context
             )  # fmt: skip
             return
         cut = [part.text for part in parts.cut(request.inputs["prompt"], "lines", work.fits) if part.text]
@@ -156,8 +166,9 @@ class TextClassifier(Family[ClassifierParams]):
             yield Final((), stats)
             return
         scores = answers.ranked(labels, list(labelling.averaged(found, weights)))
-        meta = answers.meta(scores, params.threshold, params.top_labels, several, by_part)
-        text = answers.told(scores, params.threshold, several)
+        unread = languages.unreadable(request.inputs["prompt"], spec.reads) if spec.reads else ""
+        meta = answers.meta(scores, params.threshold, params.top_labels, several, by_part, unread)
+        text = answers.NONE if unread else answers.told(scores, params.threshold, several)
         yield Final((plain_text.text_output(text, context.stamp, 0, meta),), stats)
 
 

@@ -12,7 +12,7 @@ from models.errors import BadInput, BadParam, WeightsError, restore
 from models.events import Event, Final, Progress
 from models.family import Context, Family, InputField, Loaded, Modality
 from models.params import Params, ShownIf
-from models.text import answers, parts, row_inputs, tasks
+from models.text import answers, languages, parts, row_inputs, tasks
 from models.text.task_settings import ZeroShotParams
 from models.types import Output, Request, RunStats
 
@@ -104,6 +104,15 @@ class ZeroShotClassifier(Family[ZeroShotParams]):
         if "{}" not in params.template:
             raise BadParam(f"template is {params.template!r}; it must hold {{}} where the label stands.")
 
+    def amount(self, spec: ModelSpec, request: Request, params: ZeroShotParams) -> float | None:
+        """Return how many parts or lines are read; of a table, its page tells how many rows. See `Family.amount`."""
+        return row_inputs.amount(request, params.by, spec.facts["context_length"])
+
+    def warnings(self, spec: ModelSpec, request: Request, params: ZeroShotParams) -> list[str]:
+        """Tell of a text in letters or a language that the model does not read; see `Family.warnings`."""
+        text = request.inputs.get("prompt", "") if params.by == row_inputs.TEXT else ""
+        return languages.unread(text, spec.reads)
+
     def script(self, spec: ModelSpec, request: Request, params: ZeroShotParams) -> Script:
         """Return a model of inference of transformers; see `Family.script`."""
         from models.text.scripts import tasks as scripts
@@ -133,7 +142,7 @@ class ZeroShotClassifier(Family[ZeroShotParams]):
             )
         if params.by != row_inputs.TEXT:
             yield from row_labels.run(request, params, work, labels, partial(_judged, params, sides), None,
-                                      params.several, context)  # fmt: skip
+                                      params.several, spec.reads, context)  # fmt: skip
             return
         cut = [part.text for part in parts.cut(request.inputs["prompt"], "lines", work.fits) if part.text]
         found, weights, by_part = [], [], []
@@ -152,8 +161,9 @@ class ZeroShotClassifier(Family[ZeroShotParams]):
             yield Final((), stats)
             return
         scores = answers.ranked(labels, list(labelling.averaged(found, weights)))
-        meta = answers.meta(scores, params.threshold, params.top_labels, params.several, by_part)
-        text = answers.told(scores, params.threshold, params.several)
+        unread = languages.unreadable(request.inputs["prompt"], spec.reads) if spec.reads else ""
+        meta = answers.meta(scores, params.threshold, params.top_labels, params.several, by_part, unread)
+        text = answers.NONE if unread else answers.told(scores, params.threshold, params.several)
         yield Final((plain_text.text_output(text, context.stamp, 0, meta),), stats)
 
 

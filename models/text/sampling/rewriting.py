@@ -159,7 +159,13 @@ class Rewriting:
             found.append(f"{which} cut off at the length limit. Raise Length.")
         if self.put:
             which = "A glossary word was" if self.put == 1 else f"{self.put:,} glossary words were"
-            found.append(f"{which} put where the model attended to it most: it had written something else.")
+            found.append(
+                f"{which} put in where the model had written something else: at the place that attended to it most."
+            )
+        if (asked := self._params.alternatives) > self._params.num_beams > 1:
+            found.append(
+                f"{self._params.num_beams} alternatives are shown, not {asked}: no more than beams. Raise Beams."
+            )
         return found
 
     def _said(self, ids: Any) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from models.events import Event, Final, Progress
-from models.text import answers, parts, row_inputs
+from models.text import answers, languages, parts, row_inputs
 from models.text.sampling import labelling
 from models.types import Output, RunStats
 
@@ -63,9 +63,12 @@ def chances(
 
 def run(
     request: Request, params: ClassifierParams, work: Labelling, labels: Sequence[str], one: Shares,
-    every: Shares | None, several: bool, context: Context,
+    every: Shares | None, several: bool, reads: Sequence[str], context: Context,
 ) -> Iterator[Event]:  # fmt: skip
-    """Yield progress and a `Final` of one table; see `chances` for `one` and `every`. Raises `BadInput`."""
+    """Yield progress and a `Final` of one table; see `chances` for `one` and `every`. Raises `BadInput`.
+
+    A row that the model cannot read, by the languages that it `reads` (none: it may read all), gets no label.
+    """
     table, column, truth = row_inputs.frame(request, params.by, context.open_ref)
     rows = [str(text) for text in table[column]]
     found = [np.zeros((0, len(labels)))]
@@ -82,9 +85,14 @@ def run(
     if not done:
         yield Final((), stats)
         return
-    made = told(table, column, np.concatenate(found), labels, params.threshold, several, truth)
+    unread = [bool(reads and languages.unreadable(text, reads)) for text in rows[:done]]
+    if count := sum(unread):
+        which = "1 row" if count == 1 else f"{count:,} rows"
+        notes.append(f"{which} without letters that this model reads: they get no label.")
+    made = told(table, column, np.concatenate(found), labels, params.threshold, several, truth, unread)
+    meta = {**made.meta, "of": len(rows), "lines": params.by == row_inputs.LINES}
     sha = hashlib.sha256(made.data).hexdigest()
-    yield Final((Output("table", 0, made.text, made.data, "text/csv", sha, {**made.meta, "of": len(rows)}),), stats)
+    yield Final((Output("table", 0, made.text, made.data, "text/csv", sha, meta),), stats)
 
 
 @dataclass(frozen=True)
@@ -98,11 +106,11 @@ class Told:
 
 def told(
     table: pd.DataFrame, column: str, found: np.ndarray, labels: Sequence[str], threshold: float, several: bool,
-    truth: str = "",
+    truth: str = "", unread: Sequence[bool] = (),
 ) -> Told:  # fmt: skip
     """Return a table with a label for each row that was read: `found` is rows × labels, the table may be longer.
 
-    `truth` names a column with the right labels, "" for none.
+    `truth` names a column with the right labels, "" for none; `unread` says of rows that the model cannot read them.
     """
     count = len(found)
     table, words = table.head(count).copy(), [answers.readable(label) for label in labels]
@@ -112,6 +120,8 @@ def told(
     for at in range(count):
         if empty[at]:
             said.append("")
+        elif at < len(unread) and unread[at]:
+            said.append(answers.NONE)
         elif several:
             above = [words[place] for place in np.argsort(-found[at]) if found[at][place] >= threshold]
             said.append(", ".join(above) or answers.NONE)
@@ -134,7 +144,11 @@ def told(
     meta = {
         "prompt_chars": 0, "what": "labels", "rows": count, "column": column, "threshold": threshold,
         "counts": dict(counts.most_common()), "empty": int(empty.sum()),
-        "first": [[texts[at][:160], said[at], round(float(sure[at]), 4)] for at in range(min(count, SHOWN))],
+        "first": [  # text, label, probability, the likeliest label, the right one
+            [texts[at][:160], said[at], round(float(sure[at]), 4),
+             "" if empty[at] else words[int(found[at].argmax())], right[at].strip() if truth else ""]
+            for at in range(min(count, SHOWN))
+        ],
         **({"confusion": confusion, "truth": truth} if confusion is not None else {}),
     }  # fmt: skip
     return Told(table.to_csv(index=False).encode(), meta, f"{text}.")
@@ -157,6 +171,7 @@ def _confusion(said: Sequence[str], right: Sequence[str]) -> dict[str, Any]:
     return {
         "rows": [str(one) for one in grid.index], "columns": [str(one) for one in grid.columns],
         "counts": grid.to_numpy().tolist(), "right": sum(true == one for true, one in pairs), "of": len(pairs),
+        "unsure": sum(one == answers.NONE for _, one in pairs),
     }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from models.scripts import Part, Script, constants, dtype, weights
 from models.stamps import file_name
-from models.text import similar
+from models.text import parts, similar
 from models.text.scripts.nets import own_nets
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def seq2seq(spec: ModelSpec, request: Request, params: Seq2SeqParams, context: i
         f"    return len(piece) <= 30 * CONTEXT and {_TOKENS} <= CONTEXT",
         "",
         "",
-        f"pieces = cut(PROMPT, {params.parts!r}, fits)",
+        f"pieces = cut(PROMPT, {params.parts!r}, fits, {parts.WORD_MOST})  # longer words stay as they are",
     ]
     settings: dict[str, Any] = {"num_beams": params.num_beams, "do_sample": params.do_sample}
     if params.do_sample:

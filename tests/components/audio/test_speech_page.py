@@ -1,13 +1,16 @@
 """Speech on the Audio page, over a fake engine: sentences made again alone, a story spoken, heard again."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
 from components.audio import after as sound_after
-from models.types import Request
+from models.catalog import Catalog
+from models.types import Output, Request
 from tests.components.page_steps import messages, owner, press, said, settle, widget
 from tests.fake_sounds import FakeSounds
+from tests.models.runtime.world import until
 
 ENGINE = FakeSounds
 PAGE = "pages/audio.py"
@@ -164,6 +167,21 @@ def test_a_story_can_be_spoken(pages, monkeypatch):
     assert [page.name for page in gone] == ["audio.py"]
     assert page.session_state["audio-model"] == MODEL
     assert page.session_state["audio-text_to_speech-prompt"] == story
+    until(lambda: pages.engine.ran[-1].model == MODEL)  # at once: no second press
+    assert pages.engine.ran[-1].inputs["prompt"] == story
+
+
+def test_a_voice_is_offered_for_no_language_that_it_does_not_read():
+    from components.audio import page as room
+    from models.catalog import load_catalog
+    from models.settings import Settings
+
+    whole = load_catalog(Settings())
+    hibari = Catalog([whole["audio/hibari"]], whole.families)
+    desk = SimpleNamespace(room=SimpleNamespace(id="text"), session=SimpleNamespace(catalog=hibari))
+    for languages, offered in ((["en", "fr"], False), (["fr", "en"], True), (None, True)):
+        output = Output("text", 0, "x", meta={"languages": languages} if languages else {})
+        assert room._speaks(desk, output) is offered
 
 
 def test_words_are_heard_again_by_a_model_that_writes_any(pages):

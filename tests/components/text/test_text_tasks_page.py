@@ -1,6 +1,7 @@
 """The page "Text tasks" over tiny random models: its segments, what it shows of a result, bad input."""
 
 import json
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -9,6 +10,7 @@ from components import desk as desks
 from components import links, rooms, runtime
 from models.catalog import Catalog, load_catalog
 from models.settings import Settings
+from models.sweeps.spec import Axis, Sweep
 from models.types import Request
 from tests.components.page_steps import messages, press, said, settle_all, widget
 from tests.components.text.task_steps import (
@@ -24,6 +26,8 @@ from tests.components.text.task_steps import (
     shown,
 )
 from tests.components.toy_app import OWNER
+
+PLACE = "text/text_tasks"  # what the page's names begin with
 
 
 def test_the_models_of_the_families_stand_on_this_page_and_not_on_text(jobs):
@@ -78,6 +82,19 @@ def test_a_result_is_shown_in_its_own_segment(jobs):
     assert not page.get("vega_lite_chart")
 
 
+def test_what_stands_in_one_segment_stands_in_no_other(jobs):
+    sweep = Sweep(Request(model="text/marian", inputs={"prompt": "the cat"}, params={"max_new_tokens": 3}),
+                  (Axis("num_beams", (1, 2)),))  # fmt: skip
+    note = {"spec": sweep.to_json(), "at": time.time(), "job": ""}
+    jobs.store.save_note(OWNER, f"{PLACE}-Translate-sweep", note)
+    page = opened(model="text/marian")
+    assert "of 2 cells are there" in said(page)
+    segment(page).set_value("Feelings and intentions")
+    page.run()
+    assert "of 2 cells are there" not in said(page)
+    assert "cells are there" not in said(opened(model="text/electra"))
+
+
 def test_without_models_each_segment_says_what_to_do(pages, monkeypatch):
     bare = load_catalog(Settings())
     mine = ("seq2seq_lm", "text_classifier", "zero_shot_classifier", "text_embedding")
@@ -118,6 +135,14 @@ def test_a_translation_stands_beside_its_text_sentence_by_sentence(jobs):
     [links_shown] = shown(page, "weights")
     assert len(links_shown["weights"]) == len(links_shown["target"])
     assert len(links_shown["weights"][0]) == len(links_shown["source"])
+
+
+def test_of_alternatives_it_is_said_that_they_are_without_the_glossary(jobs):
+    link = links.link_to("http://x/", Request(model="text/marian", inputs={"prompt": "the Zorro sat."}, params={
+        "alternatives": 2, "num_beams": 2, "max_new_tokens": 8, "glossary": ["Zorro"]}))  # fmt: skip
+    page = settle_all(jobs, OWNER, press(opened(r=link.partition("r=")[2]), "run"))
+    assert "before words of the glossary were put in" in said(page)
+    assert "before words of the glossary" not in said(ran(jobs, opened(model="text/t5"), "the cat sat."))
 
 
 def test_a_translation_is_translated_back_beside_the_first_text(jobs):

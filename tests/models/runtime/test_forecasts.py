@@ -47,6 +47,22 @@ def test_the_work_of_a_text_is_its_length_and_of_tunes_their_number_too():
     assert asked(STORY).guess_s > GUESS_S
 
 
+def test_the_work_of_a_translation_is_the_length_of_its_text_and_of_lines_their_number():
+    def amount(model, text, **params):
+        return work_of(CATALOG, Request(model=model, inputs={"prompt": text}, params=params)).amount
+
+    short, book = (amount("text/translate-en-fr", text) for text in ("Hello there. " * 5, "Hello there. " * 5000))
+    assert book == pytest.approx(1000 * short)
+    assert amount("text/translate-en-fr", "Hello", num_beams=1) == pytest.approx(
+        amount("text/translate-en-fr", "Hello") / 4
+    )
+    assert amount("text/sentiment", "good\n\nbad\n" * 50, by="lines") == 100
+    assert amount("text/sentiment", "good") == 1
+    rates, rows = Rates(), work_of(CATALOG, Request(model="text/sentiment", params={"by": "column"}))
+    rates.learn(rows, ran("text/sentiment", seconds=10.0, steps=1000, counted="rows"))
+    assert rates.seconds(rows.times(100_000)) == pytest.approx(1000.0)
+
+
 def test_a_study_has_a_rate_of_its_own():
     look = asked(PICTURE, study="words")
     assert (look.of, look.amount) == ("image/emoji-diffusion:words", 1)

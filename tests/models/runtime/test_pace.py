@@ -4,11 +4,11 @@ from models.runtime.getting import Stage
 from models.runtime.pace import WINDOW_S, Pace
 
 
-def test_a_rate_is_said_once_a_second_was_measured():
+def test_a_rate_is_said_once_a_few_seconds_were_measured():
     pace = Pace()
     assert pace.note(10.0, 0) == 0
-    assert pace.note(10.5, 500) == 0
-    assert pace.note(11.0, 1000) == 1000
+    assert pace.note(12.5, 2500) == 0
+    assert pace.note(13.0, 3000) == 1000
 
 
 def test_the_last_seconds_count():
@@ -31,7 +31,14 @@ def test_a_count_that_begins_again_is_measured_anew():
     pace.note(0.0, 0)
     pace.note(2.0, 9000)
     assert pace.note(3.0, 100) == 0
-    assert pace.note(4.0, 600) == 500
+    assert pace.note(6.0, 1600) == 500
+
+
+def test_what_comes_before_the_first_bytes_is_no_part_of_the_rate():
+    pace = Pace(1000)
+    assert [pace.note(float(second), 20 * second) for second in range(10)] == [0.0] * 10
+    pace.note(10.0, 1000)
+    assert pace.note(14.0, 9000) == 2000
 
 
 def test_time_left_is_known_by_rate_and_total_alone():

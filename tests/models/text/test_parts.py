@@ -65,6 +65,34 @@ def test_blank_text_has_no_part_for_a_model():
     assert parts.count(parts.cut(" \n\n", "sentences", short(5))) == 0
 
 
+def test_a_word_longer_than_words_are_is_given_to_no_model_and_stays():
+    noise, url = "x" * 61, f"https://a.b/{'c' * 60}"
+    text = f"- One {noise}  two {url}.\n{noise}\n{noise} {noise}\nlast"
+    cut = parts.cut(text, "sentences", short(20), parts.WORD_MOST)
+    assert [part.text for part in cut] == ["One", "two", "last"]
+    assert parts.joined(cut, ["Un", "deux", "fin"]) == text.replace("One", "Un").replace("two", "deux").replace(
+        "last", "fin")  # fmt: skip
+    assert parts.count(parts.cut(noise, "lines", short(20), parts.WORD_MOST)) == 0
+    assert "".join(part.text for part in parts.cut("猫" * 90, "lines", short(20), parts.WORD_MOST)) == "猫" * 90
+    assert pieces("x" * 61, most=100) == ["x" * 61]  # a classifier reads all
+
+
+def test_words_that_stay_are_told():
+    assert parts.overlong_notes("a text " + "y" * 60) == []
+    assert "A word of 5,000 characters stays as it is" in parts.overlong_notes("y" * 5000)[0]
+    assert "2 words of up to 80 characters stay" in parts.overlong_notes(f"{'y' * 80} a {'z' * 70}")[0]
+
+
+@given(st.text(alphabet="ab .!?\n\t-1", max_size=80), st.integers(0, 6), st.integers(1, 30))
+def test_unchanged_parts_around_words_that_stay_are_the_text_again(text, word_most, most):
+    cut = parts.cut(text, "sentences", short(most), word_most)
+    made = [part.text for part in cut if part.text]
+    assert parts.joined(cut, made) == text
+    assert all(0 < len(one) <= most and one == one.strip() for one in made)
+    if word_most:
+        assert all(len(word) <= word_most for one in made for word in one.split())
+
+
 @given(st.text(alphabet="ab .!?\n\t-1)(é\"”>#\r", max_size=80), st.sampled_from(["sentences", "lines"]),
        st.integers(1, 30))  # fmt: skip
 def test_unchanged_parts_are_the_text_again_and_each_fits(text, by, most):

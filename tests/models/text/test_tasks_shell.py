@@ -44,6 +44,16 @@ def test_subtitles_in_are_subtitles_out(run, tmp_path):
     assert "\n".join(lines) == told["outputs"][0]["text"]
 
 
+def test_of_a_text_that_beams_revise_the_shell_prints_what_is_final_alone(run, capsys, monkeypatch):
+    said = []
+    monkeypatch.setattr("models.shell.say", lambda text, end="\n": said.append(text + end))
+    code = main(["run", "text/marian", "--prompt", "the cat sat. A dog ran! The sea.", "--param", "num_beams=4",
+                 "--param", "max_new_tokens=12"])  # fmt: skip
+    assert code == 0
+    text = json.loads(said[-1])["outputs"][0]["text"]
+    assert "".join(said[:-1]).strip() == text.strip()
+
+
 def test_a_table_in_is_a_table_out(run, tmp_path):
     (tmp_path / "reviews.csv").write_text("id,review,stars\n1,the cat sat,good\n2,a dog ran,bad\n", "utf-8")
     out = tmp_path / "labelled.csv"

@@ -50,6 +50,17 @@ def test_the_text_is_the_likeliest_label_in_words_or_that_none_is_sure(tasks):
     assert unsure.meta["abstained"]
 
 
+@pytest.mark.parametrize("text", ["???", "😀😀", "Очень хороший фильм"])
+def test_a_text_in_letters_that_it_does_not_read_gets_no_label_and_a_reason(tasks, text):
+    final = final_of(tasks, ask(text, "bert", threshold=0.0))
+    assert final.outputs[0].text == "not sure"
+    assert final.outputs[0].meta["abstained"]
+    assert final.outputs[0].meta["unread"]
+    assert "it gets no label" in final.stats["notes"][0]
+    other = final_of(tasks, ask(text, "electra", threshold=0.0)).outputs[0]  # tells no language that it reads
+    assert other.text != "not sure"
+
+
 def test_the_threshold_of_the_files_is_the_default(tasks):
     spec = tasks.catalog["text/electra"]
     table = {item.name: item for item in tasks.catalog.family(spec.id).fields(spec)}

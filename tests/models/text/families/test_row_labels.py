@@ -63,6 +63,24 @@ def test_without_a_column_that_with_the_longest_texts_is_read(tasks):
 def test_below_the_threshold_a_row_says_that_it_is_not_sure(tasks):
     final = final_of(tasks, ask("the cat\na dog", by="lines", threshold=1.0))
     assert final.outputs[0].meta["counts"] == {"not sure": 2}
+    found = table_of(final.outputs[0])
+    for at, (_, said, _, likeliest, right) in enumerate(final.outputs[0].meta["first"]):
+        assert (said, right) == ("not sure", "")
+        assert found[f"p({likeliest})"][at] == found["probability"][at]
+
+
+def test_rows_where_it_is_not_sure_are_counted_beside_those_that_are_alike(tasks):
+    request = on(tasks, b"review,label\nthe cat sat,good\na dog ran,bad\n", column="review", label_column="label")
+    meta = final_of(tasks, request.model_copy(update={"params": {"by": "column", "threshold": 1.0}})).outputs[0].meta
+    assert (meta["confusion"]["right"], meta["confusion"]["of"], meta["confusion"]["unsure"]) == (0, 2, 2)
+    assert [row[4] for row in meta["first"]] == ["good", "bad"]
+
+
+def test_a_row_in_letters_that_the_model_does_not_read_gets_no_label(tasks):
+    final = final_of(tasks, ask("the cat\n😀\nОчень хороший фильм", "bert", by="lines", threshold=0.0))
+    assert table_of(final.outputs[0])["label"].tolist()[1:] == ["not sure", "not sure"]
+    assert table_of(final.outputs[0])["label"][0] != "not sure"
+    assert "2 rows without letters that this model reads" in " ".join(final.stats["notes"])
 
 
 def test_a_hundred_thousand_rows_tell_how_far_they_are_and_stop_keeps_what_is_done(tasks):

@@ -73,9 +73,10 @@ def test_no_part_is_longer_than_the_context_and_nothing_is_left_out(tasks):
 
 def test_progress_tells_the_part_and_previews_grow_by_parts(tasks):
     events = list(tasks.generate(ask("The cat. The dog. The sea.", max_new_tokens=20, parts="sentences")))
-    notes = {event.note for event in events if event.kind == "progress" and event.stage == "generate"}
-    assert notes <= {f"part {at} of 3" for at in (1, 2, 3)}
-    assert notes
+    told = {(event.step, event.total, event.unit) for event in events
+            if event.kind == "progress" and event.stage == "generate"}  # fmt: skip
+    assert told <= {(at, 3, "parts") for at in (0, 1, 2, 3)}
+    assert told
 
 
 def test_stop_ends_it_within_a_token(tasks):

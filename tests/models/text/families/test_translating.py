@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from models.errors import BadInput
+from models.runtime.engine import StopSignal
 from models.text.sampling import aligning
 from models.types import Request
 from tests.models.text.families.test_seq2seq_lm import ask, plain
@@ -59,8 +60,9 @@ def test_alternatives_are_the_beam_s_candidates_with_their_scores(tasks):
     assert [score for _, score in one["alternatives"]] == pytest.approx(out.sequences_scores.tolist(), abs=1e-3)
     alone = pairs(tasks, ask("the cat sat", num_beams=3, max_new_tokens=10))[0]
     assert "alternatives" not in alone
-    few = pairs(tasks, ask("the cat sat", num_beams=2, alternatives=8, max_new_tokens=10))[0]
-    assert len(few["alternatives"]) == 2
+    few = final_of(tasks, ask("the cat sat", num_beams=2, alternatives=8, max_new_tokens=10))
+    assert len(few.outputs[0].meta["pairs"][0]["alternatives"]) == 2
+    assert "2 alternatives are shown, not 8" in " ".join(few.stats["notes"])
 
 
 @pytest.mark.parametrize("model", ["marian", "t5", "bart", "lstm"])
@@ -100,14 +102,36 @@ def test_subtitles_keep_numbers_and_times(tasks):
     lines, meant = final.outputs[0].text.split("\r\n"), SUBTITLES.split("\r\n")
     assert lines[0] == "1"
     assert lines[1] == meant[1]
-    assert lines[3:6] == meant[4:7]  # the cue of two lines became one
-    assert [line[:2] for line in lines[6:8]] == ["- ", "- "]
+    assert lines[-6:-3] == meant[4:7]
+    assert [line[:2] for line in lines[-3:-1]] == ["- ", "- "]
     family = tasks.catalog.family("text/marian")
     request = ask(SUBTITLES)
     assert family.save(request, final.outputs[0], "srt") == final.outputs[0].text.encode()
     other = final_of(tasks, ask("the cat", max_new_tokens=5)).outputs[0]
     with pytest.raises(BadInput, match="not subtitles"):
         family.save(request, other, "srt")
+
+
+def test_of_a_text_in_parts_it_is_told_how_many_of_all_parts_are_done(tasks):
+    events = list(tasks.generate(ask("the cat. A dog. The sea.", max_new_tokens=4, num_beams=1), StopSignal()))
+    told = [event for event in events if event.kind == "progress" and event.stage == "generate"]
+    assert {(event.total, event.unit) for event in told} == {(3, "parts")}
+    assert [event.step for event in told] == sorted(event.step for event in told)
+    one = [event for event in tasks.generate(ask("the cat", max_new_tokens=4), StopSignal())
+           if event.kind == "progress" and event.stage == "generate"]  # fmt: skip
+    assert {event.unit for event in one} <= {"tokens"}
+
+
+def test_one_very_long_word_is_passed_through_at_once_and_the_run_says_so(tasks):
+    word = "x" * 5000
+    final = final_of(tasks, ask(word))
+    assert final.outputs[0].text == word
+    assert final.stats["tokens"] == 0
+    assert "A word of 5,000 characters stays as it is" in " ".join(
+        tasks.catalog.family("text/marian").warnings(tasks.catalog["text/marian"], ask(word), None))  # fmt: skip
+    final = final_of(tasks, ask(f"the cat {word}", max_new_tokens=5))
+    assert final.outputs[0].text.endswith(f" {word}")
+    assert [one["source"] for one in final.outputs[0].meta["pairs"]] == ["the cat"]
 
 
 def test_a_translator_reads_by_sentences_and_another_model_by_lines(tasks):
