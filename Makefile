@@ -81,8 +81,8 @@ examples: setup
 	  --json > components/examples/text-story-gpt.json
 	$(BIN)/python -m models run text/story-lstm --prompt "Once upon a time a small dragon" --seed 7 \
 	  --json > components/examples/text-story-lstm.json
-	$(BIN)/python -m models run text/translate-en-fr --prompt "The weather is nice today. Shall we go to the park?" \
-	  --json --full > components/examples/text-translate-en-fr.json
+	for net in translate translate-lstm; do $(BIN)/python -m models run text/$$net-en-fr --json --full \
+	  --prompt "The weather is nice today. Shall we go to the park?" > components/examples/text-$$net-en-fr.json; done
 	$(BIN)/python -m models run text/translate-fr-en --prompt "Il fait beau aujourd'hui. On va au parc ?" \
 	  --json --full > components/examples/text-translate-fr-en.json
 	$(BIN)/python -m models run text/sentiment --prompt "A warm, funny film that stays with you." \

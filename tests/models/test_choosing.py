@@ -34,6 +34,7 @@ def test_each_part_narrows(catalog):
     assert found(catalog, rooms=("text",), tasks=("Translation", "Rewriting")) == {
         "text/translate-en-fr",
         "text/translate-fr-en",
+        "text/translate-lstm-en-fr",
         SMALL,
     }
     assert found(catalog, nets=("GAN",)) == {"image/emoji-gan"}

@@ -24,6 +24,7 @@ TEMPLATES = {
     "digits-diffusion": sound_cards.DIGITS, "digit-recogniser": sound_cards.RECOGNISER,
     "emoji-judge": judge_card.CARD, "translate-en-fr": task_cards.TRANSLATOR,
     "translate-fr-en": task_cards.TRANSLATOR,
+    "translate-lstm-en-fr": task_cards.TRANSLATOR,
     "intent": task_cards.CLASSIFIER, "sentiment": task_cards.CLASSIFIER,
 }  # fmt: skip
 
