@@ -96,7 +96,7 @@ def _draw_one(session: Session, found: Found) -> None:
         st.button(
             "Starred" if found.starred else "Star", key=f"detail-star-{run.id}",
             icon=":material/star:" if found.starred else ":material/star_outline:",
-            on_click=library_state.star, args=(session, run.id, not found.starred),
+            on_click=library_state.star, args=(session, [run.id], not found.starred),
         )  # fmt: skip
         st.button(
             "Delete", icon=":material/delete:", key=f"detail-delete-{run.id}", on_click=library_state.delete,

@@ -18,6 +18,7 @@ from models.shelf import UNDO_S
 
 if TYPE_CHECKING:
     from components.session import Session
+    from models.shelf import Found
 
 ROWS = 20  # on a page
 MARKS_MOST = 4
@@ -94,10 +95,24 @@ def marked() -> list[str]:
     return list(_MARKED.get())
 
 
-def mark(run_id: str) -> None:
-    """Mark a run, or take its mark away."""
+def row(session: Session, found: Found) -> list[str]:
+    """Return the ids of all runs that a row of the list stands for: of its job those that fit."""
+    if found.count < 2:
+        return [found.run.id]
+    return session.jobs.store.found_ids(session.owner, wanted(), job=found.run.job)
+
+
+def all_starred(session: Session, found: Found) -> bool:
+    """Say whether each run that a row stands for has a star."""
+    asked = wanted().model_copy(update={"starred": True})
+    return len(session.jobs.store.found_ids(session.owner, asked, job=found.run.job)) >= found.count
+
+
+def mark(ids: Sequence[str]) -> None:
+    """Mark runs; where all of them are, take their marks away."""
     held = marked()
-    _MARKED.set([one for one in held if one != run_id] if run_id in held else [*held, run_id])
+    new = [one for one in ids if one not in held]
+    _MARKED.set([*held, *new] if new else [one for one in held if one not in ids])
     if len(_MARKED.get()) < 2:
         _COMPARED.set(False)
 
@@ -139,9 +154,9 @@ def is_whole() -> bool:
     return WHOLE in st.query_params
 
 
-def star(session: Session, run_id: str, on: bool) -> None:
-    """Give a run a star, or take it away."""
-    _try(lambda: session.jobs.store.star(session.owner, [run_id], on))
+def star(session: Session, ids: Sequence[str], on: bool) -> None:
+    """Give runs a star, or take it away."""
+    _try(lambda: session.jobs.store.star(session.owner, ids, on))
 
 
 def delete(session: Session, ids: Sequence[str]) -> None:

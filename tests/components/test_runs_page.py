@@ -10,6 +10,7 @@ import pytest
 from components import library_page, presence, session
 from models import retention
 from models.errors import PlaygroundError
+from models.finding import Filter
 from models.types import Request
 from tests.components.page_steps import messages, press, said, settle, widget
 from tests.stored import make_run
@@ -137,6 +138,28 @@ def test_a_sweep_is_one_row_that_opens(pages):
     assert rows(page) == ["single"]
     press(page, "library-undo")
     assert rows(page) == ["single", "cell-11"]
+
+
+def test_star_mark_and_delete_of_a_sweeps_row_act_on_all_its_cells(pages):
+    for number in range(3):
+        save(pages, f"cell-{number}", "dragon", at=1000.0 + number, job="sweep", purpose="sweep", seed=number)
+    save(pages, "single", "boat")
+    page = pages.open(PAGE)
+    cells = {f"cell-{number}" for number in range(3)}
+    assert widget(page, "button", "found-star-cell-2").label == "Star all 3"
+    press(page, "found-star-cell-2")
+    assert set(pages.store.found_ids(OWNER, Filter(starred=True))) == cells
+    pages.store.star(OWNER, ["cell-0"], False)
+    page = pages.open(PAGE)
+    press(page, "found-star-cell-2")  # not all have one: it gives, it does not take
+    assert widget(page, "button", "found-star-cell-2").label == "Starred all 3"
+    press(page, "found-star-cell-2")
+    assert pages.store.found_ids(OWNER, Filter(starred=True)) == []
+    press(page, "found-mark-cell-2")
+    assert "Compare 3" in [item.label for item in page.button]
+    press(page, "library-delete")
+    assert "3 results deleted" in said(page)
+    assert rows(page) == ["single"]
 
 
 def test_a_run_is_opened_in_full_named_tagged_and_noted(pages):
