@@ -164,6 +164,14 @@ def test_a_text_saved_here_restores_the_text_page(pages):
 ASKED = {"model": "text/story-gpt", "inputs": {"prompt": "Once a dragon"}, "params": {"top_k": 9}, "seed": 12}
 
 
+def test_what_became_of_a_file_stands_above_the_prompt(pages):
+    page = pages.open("pages/text.py")
+    upload(page, "Text with settings", b"just words", "story.txt")
+    drawn = [one.type for one in page.main]
+    assert "contains no settings" in messages(page)[0]
+    assert drawn.index("warning") < drawn.index("text_area")
+
+
 def test_a_request_alone_is_taken_as_what_a_shell_prints(pages):
     page = pages.open("pages/text.py")
     upload(page, "Text with settings", json.dumps(ASKED).encode(), "request.json")
