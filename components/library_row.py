@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from components.session import Session
 
 PROMPT_CHARS, SETTINGS_MOST, TILE_PX = 140, 4, 150
+STARRED = "★ Starred"  # Streamlit's icons have outlines alone: starred or not, they would look the same
 _STATUS = {"stopped": "stopped", "failed": "failed"}
 
 
@@ -85,8 +86,8 @@ def _draw_buttons(session: Session, found: Found, many: bool) -> None:
         found.starred and (not every or library_state.all_starred(session, found)),
     )
     st.button(
-        f"{'Starred' if is_starred else 'Star'}{every}", key=f"found-star-{run.id}", type="tertiary",
-        icon=":material/star:" if is_starred else ":material/star_outline:",
+        f"{STARRED if is_starred else 'Star'}{every}", key=f"found-star-{run.id}", type="tertiary",
+        icon=None if is_starred else ":material/star:",
         on_click=library_state.star, args=(session, ids, not is_starred),
         help=f"Takes the star away{f' from{every}' if every else ''}." if is_starred
         else "What has a star is found by it, and cleared last.",

@@ -103,7 +103,10 @@ def test_filters_narrow_and_are_cleared(pages):
 def test_a_star_is_kept_and_filters(pages):
     save(pages, "a", "dragon")
     save(pages, "b", "boat")
-    page = press(pages.open(PAGE), "found-star-a")
+    page = pages.open(PAGE)
+    assert widget(page, "button", "found-star-a").label == "Star"
+    press(page, "found-star-a")
+    assert widget(page, "button", "found-star-a").label == "★ Starred"  # filled: no icon of the font's is
     widget(page, "toggle", "library-starred").set_value(True)
     assert rows(page.run()) == ["a"]
     press(page, "found-star-a")
@@ -152,7 +155,7 @@ def test_star_mark_and_delete_of_a_sweeps_row_act_on_all_its_cells(pages):
     pages.store.star(OWNER, ["cell-0"], False)
     page = pages.open(PAGE)
     press(page, "found-star-cell-2")  # not all have one: it gives, it does not take
-    assert widget(page, "button", "found-star-cell-2").label == "Starred all 3"
+    assert widget(page, "button", "found-star-cell-2").label == "★ Starred all 3"
     press(page, "found-star-cell-2")
     assert pages.store.found_ids(OWNER, Filter(starred=True)) == []
     press(page, "found-mark-cell-2")
