@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 ROWS = 20  # on a page
 MARKS_MOST = 4
 OPEN, WHOLE = "run", "whole"  # in the address: the run that is shown in full, and that all of its job are
+SEARCH, MARKED, BESIDE = "search", "marked", "beside"  # and what is searched, what is marked, that it is compared
+ADDRESS_MARKS, CHECKED_MOST = 24, 200  # marks that an address holds, that are looked up at each draw
 EMPTY = {"text": "", "rooms": [], "models": [], "tasks": [], "tags": [], "starred": False, "since": None,
          "until": None, "seed": None}  # fmt: skip
 
@@ -30,6 +32,7 @@ _MARKED: state.Slot[list[str]] = state.slot("library-marked", [])
 _BEFORE: state.Slot[list[Place]] = state.slot("library-before", [])  # where this page and those before it begin
 _OF: state.Slot[str] = state.slot("library-of", "")  # what they are pages of
 _COMPARED = state.slot("library-compared", False)
+_TAKEN = state.slot("library-address-taken", False)
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,38 @@ _DELETED: state.Slot[Deleted] = state.slot("library-deleted", Deleted())
 def field(name: str) -> state.Slot[Any]:
     """Return the slot of a widget that narrows the list."""
     return state.at(state.key("library", name))
+
+
+def follow_address(session: Session) -> None:
+    """Take in, once a session, what the address says of the list, and let it say it from then on: a reload finds it.
+
+    Marks of runs that are not there, or not the owner's, are dropped: another tab may have deleted them.
+    """
+    if not _TAKEN.get():
+        _TAKEN.set(True)
+        if text := str(st.query_params.get(SEARCH, ""))[:TEXT_MAX_CHARS]:
+            field("text").start(text)
+        if ids := [one[:64] for one in str(st.query_params.get(MARKED, "")).split(",")[:ADDRESS_MARKS] if one]:
+            _MARKED.start(list(dict.fromkeys(ids)))
+            _COMPARED.start(BESIDE in st.query_params)
+    if 0 < len(marked()) <= CHECKED_MOST:
+        there = {found.run.id for found in session.jobs.store.found(session.owner, marked())}
+        if gone := [one for one in marked() if one not in there]:
+            _MARKED.set([one for one in marked() if one in there])
+            if _COMPARED.get():
+                state.notify(f"{len(gone)} of the marked results {'is' if len(gone) == 1 else 'are'} not there any "
+                             "more: deleted or cleared.", "info")  # fmt: skip
+            _COMPARED.set(_COMPARED.get() and len(marked()) > 1)
+    ids = marked()
+    said = {
+        SEARCH: str(field("text").get() or ""), MARKED: ",".join(ids) if len(ids) <= ADDRESS_MARKS else "",
+        BESIDE: "yes" if is_comparing() else "",
+    }  # fmt: skip
+    for name, value in said.items():
+        if value and st.query_params.get(name) != value:
+            st.query_params[name] = value
+        elif not value:
+            st.query_params.pop(name, None)
 
 
 def wanted() -> Filter:

@@ -252,6 +252,46 @@ def test_marked_runs_are_compared_with_only_what_differs(pages):
     assert widget(page, "button", "library-compare").disabled
 
 
+def plain(value):
+    """Return a value of the address: the testing tool gives it as it is, or in a list."""
+    return value[0] if isinstance(value, list) else value
+
+
+def test_a_reload_finds_search_marks_and_comparison_by_the_address(pages):
+    for name in ("a", "b", "c"):
+        save(pages, name, f"dragon {name}")
+    save(pages, "hers", "dragon of hers", owner="else")
+    page = search(pages.open(PAGE), "dragon")
+    press(press(page, "found-mark-a"), "found-mark-b")
+    press(page, "library-compare")
+    address = {name: plain(value) for name, value in dict(page.query_params).items()}
+    assert address == {"search": "dragon", "marked": "a,b", "beside": "yes"}
+    there = pages.open(PAGE, **address)
+    assert "What differs" in said(there)
+    press(there, "library-back")
+    assert widget(there, "text_input", "library-text").value == "dragon"
+    assert "beside" not in dict(there.query_params)
+    other = pages.open(PAGE, search="dragon b", marked="a,hers,nothing," + "x" * 999)
+    assert rows(other) == ["b"]
+    assert plain(dict(other.query_params)["marked"]) == "a"
+
+
+def test_a_mark_of_a_run_that_another_tab_deleted_is_none(pages):
+    for name in ("a", "b", "c"):
+        save(pages, name, "dragon")
+    page = pages.open(PAGE)
+    for name in ("a", "b", "c"):
+        press(page, f"found-mark-{name}")
+    pages.store.delete(OWNER, ["b"])
+    page.run()
+    assert "Compare 2" in [item.label for item in page.button]
+    press(page, "library-compare")
+    pages.store.delete(OWNER, ["c"])
+    page.run()
+    assert "1 of the marked results is not there any more" in " ".join(messages(page))
+    assert rows(page) == ["a"]
+
+
 def test_the_export_holds_files_with_their_settings_and_a_line_each(pages, monkeypatch):
     save(pages, "a", "dragon", params={"temperature": 0.3})
     save(pages, "b", "boat")
