@@ -8,7 +8,7 @@ import zipfile
 import pytest
 
 from components import library_page, presence, session
-from models import retention
+from models import measures, retention
 from models.errors import PlaygroundError
 from models.finding import Filter
 from models.types import Request
@@ -73,6 +73,19 @@ def test_a_row_says_what_made_it(pages):
     assert "A <b>dragon</b> *sang*" in said(page)
     assert "\\*sang\\*" in " ".join(item.value for item in page.markdown)
     assert "seed 12 · Temperature 0.3 · 2 hours ago" in said(page)
+
+
+def test_a_cell_made_at_once_with_others_does_not_claim_their_seconds(pages):
+    stats = {"seconds": 6.0, "tokens": 160, "tokens_per_s": 67.0}
+    save(pages, "alone", "dragon", stats=stats)
+    save(pages, "cell", "boat", stats={**stats, "together": 12})
+    assert "6.0 s · 160 tokens, 67 per second" in said(pages.open(PAGE, run="alone"))
+    told = said(pages.open(PAGE, run="cell"))
+    assert "6.0 s at once with 11 others · 160 tokens" in told
+    assert "per second" not in told
+    share = next(one for one in measures.COMMON if one.name == "run_seconds")
+    (cell,) = (run for run in pages.store.runs(OWNER) if run.id == "cell")
+    assert share.of(cell) == 0.5
 
 
 def test_the_words_of_a_reader_are_data(pages):
