@@ -265,6 +265,17 @@ def test_marked_runs_are_compared_with_only_what_differs(pages):
     assert widget(page, "button", "library-compare").disabled
 
 
+def test_a_name_of_compared_results_begins_with_a_word(pages):
+    request = Request(model="text/story-gpt", inputs={"prompt": "Lily"}, seed=7)
+    for name in ("a", "b"):
+        run = make_run(name, f"Lily{'.!'[name == 'b']} She ran {name}", owner=OWNER, job=name, request=request)
+        run.outputs[0].meta["prompt_chars"] = 4
+        pages.store.save_run(run)
+    told = said(pages.open(PAGE, marked="a,b", beside="yes"))
+    assert "She ran a" in told
+    assert ". She" not in told.replace("Lily. She", "")
+
+
 def plain(value):
     """Return a value of the address: the testing tool gives it as it is, or in a list."""
     return value[0] if isinstance(value, list) else value
