@@ -45,7 +45,7 @@ def read(session: Session, room: Modality, page: RoomPage) -> None:
             act = inputs.press(there, request.inputs)
             if links.asks_for_a_new_seed(packed):
                 act = f"It asks for a new seed (−1): {request.seed} was drawn. {act}"
-            state.notify(f"This page was opened from a link: its prompt and settings are below. {act}", "info")
+            state.notify(f"This page was opened from a link: its prompt and settings are filled in. {act}", "info")
             if said := inputs.missing(there):
                 state.notify(said, "warning")
             _opened(session, place).set({"at": time.time(), "model": request.model})

@@ -23,7 +23,7 @@ _ENDS = {
 }  # fmt: skip
 ROW_PX = 40  # a button's height
 _REFUSED = state.slot("run-refused-for", "")  # a job
-WHOLE_FROM = 3  # runs of a job that are made before the rest is forecast from them
+RECENT = 8  # runs of a job from which the rest is forecast
 WARM_UP_S = 12  # what importing the libraries takes on two weak cores
 
 
@@ -128,35 +128,37 @@ def words(view: JobView, engine: EngineState, now: float) -> str:
     if progress.stage == "load":
         hint = " · Force unloads all models" if view.stopping else ""
         return f"Loading {progress.note} ({size(progress.total)}) · {since:.0f} s{hint}"
+    many = len(view.requests) > 1
+    which = f"run {view.index + 1} of {len(view.requests)}{_whole(view, now)} · " if many else ""
     if progress.stage == "prompt":
         count = f" ({progress.total:,} {progress.unit})" if progress.total else ""
-        return f"Reading the prompt{count} · {since:.1f} s"
+        return f"{which}Reading the prompt{count} · {since:.1f} s"
     if progress.stage == RESTING:
         done = f" · {count_words(progress)} done" if progress.total else ""
         return f"Set aside for a shorter run of somebody else, goes on after it{done} · {since:.0f} s"
     if progress.stage == "decode":
-        return f"Decoding latents to {named.decoded} · {since:.1f} s"
-    many = len(view.requests) > 1
-    done = (f"run {view.index + 1} of {len(view.requests)}{_whole(view, now)} · " if many else "") + (
-        count_words(progress) or "Working"
-    )
+        return f"{which}Decoding latents to {named.decoded} · {since:.1f} s"
+    done = which + (count_words(progress) or "Working")
     if not (view.steps_per_s and is_stepping(progress)):
         return f"{done} · {since:.1f} s"
     speed = _speed(view.steps_per_s, progress)
     left = (progress.total - progress.step) / view.steps_per_s
     if progress.unit == named.counted:  # it may end before its length is used up
         return f"{done}{speed} · {since:.1f} s · at most {max(1, left):.0f} s left{' for this run' if many else ''}"
-    rest = named.rest if _more_to_come(view) else ""
+    rest = " for this run" if many else named.rest if _more_to_come(view) else ""
     about = span(left) if left >= 10 else f"{left:.1f} s"
     return f"{done}{speed} · {since:.1f} s · about {about} left{rest}"
 
 
 def _whole(view: JobView, now: float) -> str:
-    """Say how long all of a job's runs take from here, once some of them told how long one takes."""
-    made, left = len(view.runs), len(view.requests) - len(view.runs)
-    if made < WHOLE_FROM or view.started_at is None:
+    """Say how long all of a job's runs take from here, once one told how long it takes; loading is not counted."""
+    told = [run.stats for run in view.runs[-RECENT:] if run.stats.get("seconds")]
+    took = [max(0.0, one["seconds"] - (one.get("load_s") or 0.0)) / (one.get("together") or 1) for one in told]
+    if not took:
         return ""
-    return f", about {max(1.0, (now - view.started_at) / made * left):,.0f} s for all"
+    since = now - (view.request_started_at or now)
+    left = sum(took) / len(took) * (len(view.requests) - len(view.runs)) - since
+    return f", about {max(1.0, left):,.0f} s left for all"
 
 
 def _speed(per_s: float, progress: Progress) -> str:

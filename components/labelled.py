@@ -40,7 +40,7 @@ def of_requests(catalog: Catalog, requests: Sequence[Request]) -> list[str]:
 def said(run: Run, output: Output) -> str:
     """Return what an output says: in its room's words, else its own after the prompt."""
     says = rooms.of(run.request.model).says
-    return says(output) if says is not None else labels.own_words(output)
+    return says(output) if says is not None else labels.own_words(output).lstrip(" .,;:!?")  # it goes on a sentence
 
 
 def first(run: Run) -> Output | None:

@@ -112,9 +112,9 @@ def _draw_one(session: Session, found: Found) -> None:
                 help=f"Opens the {desk.page.title} page with prompt, settings and seed of this run.",
             )  # fmt: skip
         st.button(
-            "Starred" if found.starred else "Star", key=f"detail-star-{run.id}",
-            icon=":material/star:" if found.starred else ":material/star_outline:",
-            on_click=library_state.star, args=(session, run.id, not found.starred),
+            library_row.STARRED if found.starred else "Star", key=f"detail-star-{run.id}",
+            icon=None if found.starred else ":material/star:",
+            on_click=library_state.star, args=(session, [run.id], not found.starred),
         )  # fmt: skip
         st.button(
             "Delete", icon=":material/delete:", key=f"detail-delete-{run.id}", on_click=library_state.delete,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,8 @@ def show() -> None:
     opening.follow()
     session = sessions.here()
     _take_link(session)
+    with suppress(PlaygroundError):  # the list says what is wrong with the store
+        library_state.follow_address(session)
     st.title("Runs", anchor=False)
     state.draw_notices()
     if said := session.jobs.store.lost():

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 PROMPT_CHARS, TABLE_CHARS, SETTINGS_MOST, TILE_PX = 140, 70, 4, 150
 HEAD, COLUMNS = ("When", "Model", "Prompt", "Settings", "Star, mark"), (2, 2, 4, 3, 3)
+STARRED = "★ Starred"  # Streamlit's icons have outlines alone: starred or not, they would look the same
 _STATUS = {"stopped": "stopped", "failed": "failed"}
 
 
@@ -115,16 +116,22 @@ def _draw_buttons(session: Session, found: Found, many: bool) -> None:
 
 
 def _draw_marks(session: Session, found: Found) -> None:
-    run = found.run
+    run, many = found.run, found.count > 1
+    ids = library_state.row(session, found) if many else [run.id]
+    held, every = set(library_state.marked()), f" all {len(ids):,}" if len(ids) > 1 else ""
+    is_marked, is_starred = (
+        held.issuperset(ids),
+        found.starred and (not every or library_state.all_starred(session, found)),
+    )
     st.button(
-        "Starred" if found.starred else "Star", key=f"found-star-{run.id}", type="tertiary",
-        icon=":material/star:" if found.starred else ":material/star_outline:",
-        on_click=library_state.star, args=(session, run.id, not found.starred),
-        help="Takes the star away." if found.starred else "What has a star is found by it, and cleared last.",
+        f"{STARRED if is_starred else 'Star'}{every}", key=f"found-star-{run.id}", type="tertiary",
+        icon=None if is_starred else ":material/star:",
+        on_click=library_state.star, args=(session, ids, not is_starred),
+        help=f"Takes the star away{f' from{every}' if every else ''}." if is_starred
+        else "What has a star is found by it, and cleared last.",
     )  # fmt: skip
-    is_marked = run.id in library_state.marked()
     st.button(
-        "Marked" if is_marked else "Mark", key=f"found-mark-{run.id}", type="tertiary",
+        f"{'Marked' if is_marked else 'Mark'}{every}", key=f"found-mark-{run.id}", type="tertiary",
         icon=":material/check_box:" if is_marked else ":material/check_box_outline_blank:",
-        on_click=library_state.mark, args=(run.id,), help="Marked results can be compared, exported, deleted.",
+        on_click=library_state.mark, args=(ids,), help="Marked results can be compared, exported, deleted.",
     )  # fmt: skip

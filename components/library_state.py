@@ -18,10 +18,13 @@ from models.shelf import UNDO_S
 
 if TYPE_CHECKING:
     from components.session import Session
+    from models.shelf import Found
 
 ROWS = 20  # on a page
 MARKS_MOST = 4
 OPEN, WHOLE = "run", "whole"  # in the address: the run that is shown in full, and that all of its job are
+SEARCH, MARKED, BESIDE = "search", "marked", "beside"  # and what is searched, what is marked, that it is compared
+ADDRESS_MARKS, CHECKED_MOST = 24, 200  # marks that an address holds, that are looked up at each draw
 EMPTY = {"text": "", "rooms": [], "models": [], "tasks": [], "tags": [], "starred": False, "since": None,
          "until": None, "seed": None}  # fmt: skip
 
@@ -29,6 +32,7 @@ _MARKED: state.Slot[list[str]] = state.slot("library-marked", [])
 _BEFORE: state.Slot[list[Place]] = state.slot("library-before", [])  # where this page and those before it begin
 _OF: state.Slot[str] = state.slot("library-of", "")  # what they are pages of
 _COMPARED = state.slot("library-compared", False)
+_TAKEN = state.slot("library-address-taken", False)
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,38 @@ _DELETED: state.Slot[Deleted] = state.slot("library-deleted", Deleted())
 def field(name: str) -> state.Slot[Any]:
     """Return the slot of a widget that narrows the list."""
     return state.at(state.key("library", name))
+
+
+def follow_address(session: Session) -> None:
+    """Take in, once a session, what the address says of the list, and let it say it from then on: a reload finds it.
+
+    Marks of runs that are not there, or not the owner's, are dropped: another tab may have deleted them.
+    """
+    if not _TAKEN.get():
+        _TAKEN.set(True)
+        if text := str(st.query_params.get(SEARCH, ""))[:TEXT_MAX_CHARS]:
+            field("text").start(text)
+        if ids := [one[:64] for one in str(st.query_params.get(MARKED, "")).split(",")[:ADDRESS_MARKS] if one]:
+            _MARKED.start(list(dict.fromkeys(ids)))
+            _COMPARED.start(BESIDE in st.query_params)
+    if 0 < len(marked()) <= CHECKED_MOST:
+        there = {found.run.id for found in session.jobs.store.found(session.owner, marked())}
+        if gone := [one for one in marked() if one not in there]:
+            _MARKED.set([one for one in marked() if one in there])
+            if _COMPARED.get():
+                state.notify(f"{len(gone)} of the marked results {'is' if len(gone) == 1 else 'are'} not there any "
+                             "more: deleted or cleared.", "info")  # fmt: skip
+            _COMPARED.set(_COMPARED.get() and len(marked()) > 1)
+    ids = marked()
+    said = {
+        SEARCH: str(field("text").get() or ""), MARKED: ",".join(ids) if len(ids) <= ADDRESS_MARKS else "",
+        BESIDE: "yes" if is_comparing() else "",
+    }  # fmt: skip
+    for name, value in said.items():
+        if value and st.query_params.get(name) != value:
+            st.query_params[name] = value
+        elif not value:
+            st.query_params.pop(name, None)
 
 
 def wanted() -> Filter:
@@ -94,10 +130,24 @@ def marked() -> list[str]:
     return list(_MARKED.get())
 
 
-def mark(run_id: str) -> None:
-    """Mark a run, or take its mark away."""
+def row(session: Session, found: Found) -> list[str]:
+    """Return the ids of all runs that a row of the list stands for: of its job those that fit."""
+    if found.count < 2:
+        return [found.run.id]
+    return session.jobs.store.found_ids(session.owner, wanted(), job=found.job)
+
+
+def all_starred(session: Session, found: Found) -> bool:
+    """Say whether each run that a row stands for has a star."""
+    asked = wanted().model_copy(update={"starred": True})
+    return len(session.jobs.store.found_ids(session.owner, asked, job=found.job)) >= found.count
+
+
+def mark(ids: Sequence[str]) -> None:
+    """Mark runs; where all of them are, take their marks away."""
     held = marked()
-    _MARKED.set([one for one in held if one != run_id] if run_id in held else [*held, run_id])
+    new = [one for one in ids if one not in held]
+    _MARKED.set([*held, *new] if new else [one for one in held if one not in ids])
     if len(_MARKED.get()) < 2:
         _COMPARED.set(False)
 
@@ -139,9 +189,9 @@ def is_whole() -> bool:
     return WHOLE in st.query_params
 
 
-def star(session: Session, run_id: str, on: bool) -> None:
-    """Give a run a star, or take it away."""
-    _try(lambda: session.jobs.store.star(session.owner, [run_id], on))
+def star(session: Session, ids: Sequence[str], on: bool) -> None:
+    """Give runs a star, or take it away."""
+    _try(lambda: session.jobs.store.star(session.owner, ids, on))
 
 
 def delete(session: Session, ids: Sequence[str]) -> None:

@@ -84,6 +84,7 @@ def show(name: str, script: str = "") -> None:
         params_form.draw(spec, desk.fields, desk.depends, desk.remember, ways, partial(presets_menu.draw, desk))
         status.draw(session.jobs, busy=live)
     if not spec.here:
+        _draw_notices()
         getting_box.draw(spec)
     elif mode is not None:
         mode.draw(desk)
@@ -115,6 +116,7 @@ def _draw_how(desk: Desk, segment: Segment | None) -> None:
 def _draw_bench(desk: Desk, view: JobView | None, live: bool, segment: Segment | None) -> None:
     """Draw what runs: inputs, Run and its kin, the result."""
     session, room, page = desk.session, desk.room, desk.page
+    _draw_notices()
     if segment is not None and segment.given is not None:
         segment.given(desk)
     _draw_inputs(desk)
@@ -123,11 +125,16 @@ def _draw_bench(desk: Desk, view: JobView | None, live: bool, segment: Segment |
     tried = sensitivity_page.shown(desk, view, arrival.opened_at(desk))
     sweep_page.draw_form(desk, sweep if tried is None else None)
     sensitivity_page.draw_form(desk)
-    state.draw_notices()
     elsewhere.draw(session, page, view.id if view is not None else "")
     _draw_result(desk, view, sweep, tried)
     if room.below is not None:
         room.below(desk)
+
+
+def _draw_notices() -> None:
+    """Draw what was just done where it is seen, whatever was pressed: above the prompt."""
+    with st.container():  # a place of its own, as below: what comes and goes moves no upload
+        state.draw_notices()
 
 
 def _job_of(desk: Desk) -> JobView | None:

@@ -72,6 +72,8 @@ def _set(desk: Desk, preset: Preset) -> None:
     changes, _ = presets.fit(desk.fields, preset, params_form.values(desk.spec, desk.fields))
     params_form.set_some(desk.spec, desk.fields, {one.item.name: one.then for one in changes})
     state.at(_key(desk, "menu")).set(False)
+    state.clear_notices()  # of what was done before
+    state.notify(f"The preset “{preset.name}” is set: {'; '.join(map(labels.moved_words, changes))}.", "info")
 
 
 def _draw_own(desk: Desk, mine: Sequence[Preset]) -> None:

@@ -100,10 +100,13 @@ def facts(catalog: Catalog, run: Run) -> str:
     parts = []
     if "seed" in stats.get("in_effect", {}):
         parts.append(f"seed {run.request.seed}")
+    others = int(stats.get("together") or 1) - 1
     if stats.get("seconds"):
-        parts.append(f"{stats['seconds']:.1f} s")
+        at_once = f" at once with {others:,} other{'s' * (others != 1)}" if others > 0 else ""
+        parts.append(f"{stats['seconds']:.1f} s{at_once}")
     if stats.get("tokens"):
-        speed = f", {stats['tokens_per_s']:,.0f} per second" if stats.get("tokens_per_s") else ""
+        told = stats.get("tokens_per_s") and others < 1  # the speed of one among several is not the model's
+        speed = f", {stats['tokens_per_s']:,.0f} per second" if told else ""
         parts.append(f"{stats['tokens']:,} {words.counted}{speed}")
     elif stats.get("steps") and (stats["steps"], stats.get("counted")) != (1, "part"):  # a text read whole
         word = stats.get("counted") or (words.one if stats["steps"] == 1 else "steps")

@@ -33,8 +33,10 @@ def draw(desk: Desk, shown: str) -> None:
         return
     if said := desk.session.jobs.store.lost():
         st.warning(plain(said), icon=":material/warning:")
-    if all(run.job == shown for run in runs):
+    if not runs:
         st.caption("Your results gather here, newest first. Nothing is lost when you run again.")
+    elif all(run.job == shown for run in runs):
+        st.caption("None before what is shown above. Nothing is lost when you run again.")
     (desk.room.earlier or draw_rows)(desk, runs, shown)
 
 

@@ -1,19 +1,21 @@
-"""Drop a result, get its settings back: ours in full, other programs' as far as they are known here."""
+"""Drop a result, get its settings back: ours in full, other programs' as far as they are known here; or a sweep."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import streamlit as st
 from pydantic import ValidationError
 
 from components import desk as desks
-from components import inputs, params_form, rooms, services, state
+from components import inputs, params_form, rooms, services, state, sweep_axes, sweep_page
 from models import readers
 from models.errors import PlaygroundError
 from models.params import in_effect
 from models.plain_text import check_text
 from models.settings import Settings
+from models.sweeps import cells, spec
 from models.types import Request, drawn_seed
 
 if TYPE_CHECKING:
@@ -33,9 +35,10 @@ def draw(desk: Desk) -> None:
         return
     key = _box_key()
     with st.popover("Settings from a file", icon=":material/settings_backup_restore:", key=f"{key}-box"):
-        st.caption(kind.hint)
+        st.caption(f"{kind.hint} A sweep or a result's settings (JSON) can be dropped too.")
+        endings = list(dict.fromkeys([*kind.endings, "json"]))
         st.file_uploader(
-            f"{kind.name.capitalize()} with settings", list(kind.endings), key=key, on_change=_take, args=(desk,),
+            f"{kind.name.capitalize()} with settings", endings, key=key, on_change=_take, args=(desk,),
             max_upload_size=kind.megabytes,
         )  # fmt: skip
 
@@ -51,8 +54,12 @@ def _take(desk: Desk) -> None:
         return
     _TURN.set(_TURN.get() + 1)
     state.clear_notices()
+    data = upload.getvalue()
     try:
-        name, found = _read(upload.getvalue())
+        if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{" and spec.is_one(data):
+            _take_sweep(desk, data)
+            return
+        name, found = _read(data)
         if found is None:
             state.notify(f"This {name} contains no settings: it was not made here, or they were removed.", "warning")
             return
@@ -71,6 +78,29 @@ def _read(data: bytes) -> tuple[str, Recovered | None]:
     return readers.from_plain(services.decoder().call(readers.read_plain, data, settings=settings))
 
 
+def _take_sweep(desk: Desk, data: bytes) -> None:
+    """Fill in what the file of a sweep varies, and of what. Raises `PlaygroundError`, with nothing set."""
+    catalog, sweep = desk.session.catalog, spec.read(data)
+    plan = cells.plan(catalog, sweep)
+    there = desks.of(desk.session, rooms.of(sweep.request.model), sweep.request.model)
+    request = sweep.request.model_copy(update={"inputs": _own(there, desk, sweep.request.inputs)})
+    desks.apply(desk.session, desk.page, request)
+    sweep_axes.set_to(there, sweep)
+    state.at(sweep_page.box_key(there)).set(True)
+    state.notify(
+        f"The sweep of the file is filled in, its prompt and settings too: {sweep_page.title(there, plan)} "
+        "Press “Run the sweep”.", "info",
+    )  # fmt: skip
+    if said := inputs.missing(there):
+        state.notify(said, "warning")
+
+
+def _own(there: Desk, desk: Desk, given: Mapping[str, str]) -> dict[str, str]:
+    """Return inputs without the uploads that are not the reader's."""
+    uploads = [item.name for item in there.family.inputs if not item.is_text]
+    return {name: "" if name in uploads and not inputs.is_own(desk, ref) else ref for name, ref in given.items()}
+
+
 def apply(desk: Desk, file: str, found: Recovered) -> None:
     """Set the page to what a `file` (a word for it) says, and say what could not be taken."""
     catalog, model = desk.session.catalog, found.model
@@ -86,10 +116,7 @@ def apply(desk: Desk, file: str, found: Recovered) -> None:
     seed = _seed(there, found)
     for name, text in found.inputs.items():
         check_text(text, name)
-    uploads = [item.name for item in there.family.inputs if not item.is_text]
-    given = {
-        name: "" if name in uploads and not inputs.is_own(desk, ref) else ref for name, ref in found.inputs.items()
-    }
+    given = _own(there, desk, found.inputs)
     request = Request(model=there.spec.id, inputs=given, params=found.params, seed=seed)
     desks.apply(desk.session, desk.page, request)
     what = "prompt and settings" if found.seed is None else "prompt, settings and seed"

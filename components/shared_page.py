@@ -162,7 +162,7 @@ def _try(session: Session, request: Request, uploads: frozenset[str], made_with:
     refused = shared_inputs.take(session, request, uploads)
     desk.restore(request)
     state.notify(
-        f"This page was opened from what somebody shared: its prompt and settings are below. "
+        f"This page was opened from what somebody shared: its prompt and settings are filled in. "
         f"{inputs.press(desk, request.inputs)}", "info",
     )  # fmt: skip
     for said in (refused, inputs.missing(desk), *shared_differences.of(session, request, made_with)):

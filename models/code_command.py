@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from models import coding, given, outfile, outside, readers, shell
+from models import coding, given, outfile, outside, own_runs, readers, shell
 from models.catalog import load_catalog
 from models.errors import BadInput
 from models.stamps import own_request
@@ -25,7 +25,7 @@ def add_options(commands: Any) -> None:
     parser = commands.add_parser("code", help=TOLD)
     parser.add_argument(
         "made", metavar="REQUEST.json|FILE|RUN_ID",
-        help="what `run --json` printed, the page's “Download JSON”, a saved result, or the id of a stored run",
+        help="what `run --json` printed, the page's “Download JSON”, a saved result, or the id of your run",
     )  # fmt: skip
     parser.add_argument("--style", default="libraries", metavar="STYLE", help=f"{', '.join(coding.STYLES)}")
     parser.add_argument("--out", metavar="FILE", help="write it into a file")
@@ -61,11 +61,11 @@ def found(name: str, settings: Settings) -> tuple[Request, Mapping[str, Any] | N
         return coding.requested(recovered), recovered.facts or None
     store = Store(settings)
     try:
-        made = store.run(name)
+        made = own_runs.run_of(store, name)
         if made is None:
             raise BadInput(
-                f"“{name[:80]}” is neither a file nor the id of a run that is kept here. Name a request as JSON, a "
-                "result that was saved here, or a run's id."
+                f"“{name[:80]}” is neither a file nor the id of a run of yours. Name a request as JSON, a result that "
+                "was saved here, or a run's id: python -m models runs lists them."
             )
         return made.request, coding.facts_of(made, store, settings)
     finally:

@@ -99,7 +99,8 @@ class Measure:
 
 
 def _seconds(run: Run) -> float | None:
-    return run.stats.get("seconds")
+    seconds = run.stats.get("seconds")
+    return None if seconds is None else seconds / max(1, int(run.stats.get("together") or 1))
 
 
 def _peak(run: Run) -> float | None:
@@ -118,7 +119,8 @@ def _bytes(run: Run) -> float | None:
 
 
 COMMON = (
-    Measure("run_seconds", "Time", _seconds, "s", takes="run", steady=False, help="Seconds that the run took."),
+    Measure("run_seconds", "Time", _seconds, "s", takes="run", steady=False,
+            help="Seconds that the run took; of runs made at once, its share."),
     Measure("peak_mb", "Peak memory", _peak, "MB", takes="run", places=0, steady=False,
             help="The most memory that the process held during the run."),
     Measure("file_kb", "File size", _bytes, "kB", takes="run", places=1, help="Size of the result's files."),

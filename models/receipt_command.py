@@ -10,7 +10,7 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from models import given, measuring, outside, readers, receipts, shell, whose
+from models import given, measuring, outside, own_runs, readers, receipts, shell, whose
 from models.errors import BadInput
 from models.events import count_words, is_stepping
 from models.plain_text import read_text_artifact
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def add(commands: Any) -> None:
     """Add the command to the parser's."""
     asked = commands.add_parser("check", help="make a result again, and say whether it is the same")
-    asked.add_argument("made", metavar="RUN_ID|FILE", help="a run that is kept here, or a result saved here")
+    asked.add_argument("made", metavar="RUN_ID|FILE", help="a run of yours by its id, or a result saved here")
     asked.add_argument("--json", action="store_true", help="print one JSON object")
     asked.set_defaults(command=_check)
 
@@ -48,11 +48,10 @@ def check(engine: LocalEngine, settings: Settings, made: str) -> Receipt:
     store = Store(settings)
     try:
         file = Path(made)
-        before = _of_file(file, settings) if file.is_file() else store.run(made)
+        before = _of_file(file, settings) if file.is_file() else own_runs.run_of(store, made)
         if before is None:
             raise BadInput(
-                f"“{made[:80]}” is neither a saved file nor the id of a run that is kept here. "
-                "A run's id stands in its settings on the page."
+                f"“{made[:80]}” is neither a saved file nor the id of a run of yours. python -m models runs lists them."
             )
         if before.status != "done":
             raise BadInput(

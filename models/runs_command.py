@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from models import export, labels, outfile, retention, shell, whose
+from models import export, labels, outfile, own_runs, retention, shell, whose
 from models.amounts import ago
 from models.catalog import load_catalog
 from models.errors import BadInput
@@ -136,7 +136,7 @@ def _change(store: Store, does: str, given: list[str]) -> int:
     if not given:
         raise BadInput(f"runs {does} needs an id: python -m models runs lists them.")
     owner = whose.machine_owner()
-    ids = [_whole(store, owner, one) for one in (given[:1] if does in _ONE else given)]
+    ids = [own_runs.whole_id(store, one) for one in (given[:1] if does in _ONE else given)]
     count = CHANGES[does](store, owner, ids, given[1:])
     undo = f" For {UNDO_S / 60:.0f} minutes runs restore takes it back." if does == "delete" else ""
     shell.say(f"{count} run{'s' * (count != 1)} {WORDS[does]}.{undo}")
@@ -145,7 +145,7 @@ def _change(store: Store, does: str, given: list[str]) -> int:
 
 def _show(store: Store, given: str) -> int:
     owner = whose.machine_owner()
-    for one in store.found(owner, [_whole(store, owner, given)], deleted=True):
+    for one in store.found(owner, [own_runs.whole_id(store, given)], deleted=True):
         shell.say(json.dumps(export.record(one), ensure_ascii=True, indent=2))
     return 0
 
@@ -163,7 +163,7 @@ def _export(store: Store, settings: Settings, options: argparse.Namespace) -> in
 
 def _share(store: Store, given: list[str], options: argparse.Namespace) -> int:
     owner = whose.machine_owner()
-    ids = [_whole(store, owner, one) for one in given]
+    ids = [own_runs.whole_id(store, one) for one in given]
     made = store.share(owner, ids, "run" if len(ids) == 1 else "comparison", days=options.days)
     shell.say(_told(made, options) if options.json else f"{_address(made, options)}  {_until(made)}")
     return 0
@@ -224,14 +224,3 @@ def _read(store: Store, output: Output) -> bytes:
         return store.get_bytes(output.sha256) if output.sha256 else output.text.encode()
     except BadInput:  # its file was cleared: its text alone
         return output.text.encode()
-
-
-def _whole(store: Store, owner: str, begins: str) -> str:
-    """Return the id that begins so. Raises `BadInput` where none does, or several do."""
-    found = [one for one in store.found_ids(owner, Filter(deleted=True)) if begins and one.startswith(begins)]
-    if len(found) == 1 or begins in found:
-        return begins if begins in found else found[0]
-    raise BadInput(
-        f"{len(found)} runs of yours have an id that begins with {begins[:40]!r}: give more of it." if found else
-        f"No run of yours has the id {begins[:40]!r}: python -m models runs lists them."
-    )  # fmt: skip

@@ -146,9 +146,10 @@ class Store(Shelf):
             query = query.where(_runs.c.model.in_(models))
         return self._select(query, load)
 
-    def run(self, run_id: str) -> Run | None:
-        """Return one run, whoever's it is, without its outputs' bytes; None where there is none, or it was deleted."""
-        found = self._select(sa.select(_runs).where(_runs.c.id == run_id, ~library.is_deleted()), load=False)
+    def run(self, run_id: str, owner: str) -> Run | None:
+        """Return a run of an owner, without its outputs' bytes; None where they have none such, or it was deleted."""
+        mine = (_runs.c.id == run_id, _runs.c.owner == owner)
+        found = self._select(sa.select(_runs).where(*mine, ~library.is_deleted()), load=False)
         return found[0] if found else None
 
     def made(self, owner: str, causes: Collection[str]) -> dict[str, Run]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from models import given, readers, shell
+from models import given, own_runs, readers, shell
 from models.errors import BadInput, BadParam
 from models.events import count_words, is_stepping
 from models.runtime.engine import LocalEngine
@@ -123,12 +123,12 @@ def _found(name: str, catalog: Catalog, settings: Settings) -> Run | Request:
         return catalog.current(Request(model=found.model, inputs=found.inputs, params=found.params, seed=found.seed))
     store = Store(settings)
     try:
-        run = store.run(name)
+        run = own_runs.run_of(store, name)
     finally:
         store.close()
     if run is None:
         raise BadInput(
-            f"“{name[:80]}” is neither a model, nor a saved file, nor the id of a run that is kept here. "
+            f"“{name[:80]}” is neither a model, nor a saved file, nor the id of a run of yours. "
             "`python -m models list` names the models."
         )
     return run

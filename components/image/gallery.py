@@ -44,7 +44,9 @@ def draw(desk: Desk, runs: Sequence[Run], shown: str) -> None:
         [(run.id, output.index if output is not None else -1) for run, output in found],
         labelled.of_outputs(desk.session.catalog, found, page_model=desk.spec.id), strict=True,
     ))  # fmt: skip
-    cells = [[cell for run in group for cell in _cells(jobs, run, names)] for group in earlier]
+    cells = [
+        [cell for run in group for cell in _cells(jobs, run, names, _short(desk, group, names))] for group in earlier
+    ]
     pressed = picture_wall.draw(cells, f"{place}-wall", opened.get())
     if pressed is not None:
         opened.set("" if pressed == opened.get() else pressed)
@@ -82,7 +84,16 @@ def _pictures(run: Run) -> tuple[Output, ...]:
     return tuple(output for output in run.outputs if output.kind == "image")
 
 
-def _cells(jobs: Jobs, run: Run, names: Mapping[tuple[str, int], str]) -> list[Cell]:
+def _short(desk: Desk, group: Sequence[Run], names: Mapping[tuple[str, int], str]) -> dict[str, str]:
+    """Return what is written below a run's first picture, by its id: of several made together what differs there."""
+    if len(group) == 1:
+        return {run.id: names.get((run.id, 0)) or names.get((run.id, -1), "") for run in group}
+    firsts = [(run, next(iter(_pictures(run)), None)) for run in group]
+    told = labelled.of_outputs(desk.session.catalog, firsts, page_model=desk.spec.id, of_whole_runs=True, says=False)
+    return dict(zip((run.id for run in group), told, strict=True))
+
+
+def _cells(jobs: Jobs, run: Run, names: Mapping[tuple[str, int], str], short: Mapping[str, str]) -> list[Cell]:
     """Return one cell for each picture of a run, or one that says how it ended without any."""
     if not (pictures := _pictures(run)):
         title = f"{run.status}: {names[run.id, -1]}"
@@ -90,7 +101,7 @@ def _cells(jobs: Jobs, run: Run, names: Mapping[tuple[str, int], str]) -> list[C
         return [{"id": run.id, "png": b"", "title": seen or title, "label": seen or run.status}]
     return [
         {"id": run.id, "png": _small(jobs, output), "title": names[run.id, output.index],
-         "label": f"seed {labels.seed_of(run.request, output)}" if place else names[run.id, output.index]}
+         "label": f"seed {labels.seed_of(run.request, output)}" if place else short[run.id]}
         for place, output in enumerate(pictures)
     ]  # fmt: skip
 

@@ -105,6 +105,15 @@ def read(data: bytes | str, name: str = "The sweep file") -> Sweep:
     return sweep
 
 
+def is_one(data: bytes) -> bool:
+    """Say whether a file is meant as a sweep's, whether or not it can be used: JSON that has axes."""
+    try:
+        content = read_json(data, most=FILE_MAX_BYTES)
+    except Unreadable:
+        return False
+    return isinstance(content, dict) and "axes" in content
+
+
 def check_size(shape: tuple[int, ...]) -> None:
     """Refuse a sweep of too many cells, with what would fit. Raises `BadInput`."""
     cells, longest = math.prod(shape), max(shape)

@@ -13,6 +13,7 @@ from models.stamps import Reader, Recovered, damaged, own_request, own_stamp
 from models.types import NEW_SEED
 
 ENDINGS = ("txt", "md", "json")
+REQUEST = {"model", "inputs", "params", "seed"}
 
 
 def is_text(data: bytes) -> bool:
@@ -42,7 +43,7 @@ def stamp_of(data: bytes) -> dict[str, Any] | None:
 
 
 def read_settings(data: bytes) -> Recovered | None:
-    """Return what a text saved here says of its making, or the JSON of a run; None for any other text.
+    """Return what a text saved here says of its making, or the JSON of a run or request; None for any other text.
 
     Line ends that a mail program or an editor changed do no harm. Raises `BadInput` for a text that is too large and
     for settings that are damaged.
@@ -59,8 +60,10 @@ def read_settings(data: bytes) -> Recovered | None:
         found = stamp_of(plain)
     else:
         return None
-    request = found.get("request") if isinstance(found, dict) else None
-    if request is None or not isinstance(found, dict):
+    if not isinstance(found, dict):
+        return None
+    request = found.get("request", found if found.keys() >= REQUEST else None)  # a request alone, as one writes it
+    if request is None:
         return None
     try:
         if isinstance(request, dict) and request.get("seed") == NEW_SEED:

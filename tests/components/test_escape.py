@@ -12,6 +12,7 @@ from models.events import Progress, share
 from models.runtime.engine import EngineState
 from models.runtime.job_view import JobView
 from models.types import Request
+from tests.stored import make_run
 
 NOW = 1_000.0
 PICTURE = Request(model="image/x", inputs={"prompt": "x"})
@@ -22,6 +23,7 @@ VIEW = JobView(
     NOW - 5, NOW - 4, NOW - 2, 0.0, None, 1,
 )  # fmt: skip
 READY = EngineState("ready")
+MADE = make_run("one", stats={"seconds": 33.0, "load_s": 28.0})
 
 
 @pytest.mark.parametrize(
@@ -91,6 +93,23 @@ READY = EngineState("ready")
             {"progress": Progress("resting", 7, 20), "steps_per_s": 9.0, "requests": (PICTURE,)},
             READY,
             "Set aside for a shorter run of somebody else, goes on after it · 7 of 20 steps done · 2 s",
+        ),
+        (
+            {"progress": Progress("decode", 0, 1), "requests": (PICTURE,) * 4, "index": 1, "runs": (MADE,)},
+            READY,
+            "run 2 of 4, about 13 s left for all · Decoding latents to pixels · 2.0 s",  # 5 s each, 2 s are over
+        ),
+        (
+            {
+                "progress": Progress("denoise", 7, 20),
+                "steps_per_s": 9.0,
+                "requests": (PICTURES,) * 4,
+                "index": 1,
+                "state": "running",
+                "runs": (MADE,),
+            },
+            READY,
+            "run 2 of 4, about 13 s left for all · 7 of 20 steps · 9 steps/s · 2.0 s · about 1.4 s left for this run",
         ),
         ({"progress": Progress("resting")}, READY, "somebody else, goes on after it · 2 s"),
     ],

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from components import state
-from tests.components.page_steps import said
+from tests.components.page_steps import messages, said
 
 STORY = "text/story-gpt"
 
@@ -38,8 +38,11 @@ def test_a_preset_says_what_it_changes_here_and_sets_no_more(opened):
     told = said(page)
     assert "Temperature 0.8 → 1" in told
     assert "Top-k off → 40" in told
+    page.session_state["notices"] = [{"message": "What was done before.", "level": "info"}]
     found(page, "button", "set").click()
     page.run()
+    (told,) = messages(page)
+    assert "“Top-k” is set: Temperature 0.8 → 1" in told
     assert (value(page, "temperature"), value(page, "top_k"), value(page, "repetition_penalty")) == (1.0, 40, 1.3)
 
 

@@ -106,7 +106,10 @@ def test_filters_narrow_and_are_cleared(pages):
 def test_a_star_is_kept_and_filters(pages):
     save(pages, "a", "dragon")
     save(pages, "b", "boat")
-    page = press(pages.open(PAGE), "found-star-a")
+    page = pages.open(PAGE)
+    assert widget(page, "button", "found-star-a").label == "Star"
+    press(page, "found-star-a")
+    assert widget(page, "button", "found-star-a").label == "★ Starred"  # filled: no icon of the font's is
     widget(page, "toggle", "library-starred").set_value(True)
     assert rows(page.run()) == ["a"]
     press(page, "found-star-a")

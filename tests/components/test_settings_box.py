@@ -161,6 +161,55 @@ def test_a_text_saved_here_restores_the_text_page(pages):
     assert widget(page, "slider", "story-gpt.temperature").value == 0.5
 
 
+ASKED = {"model": "text/story-gpt", "inputs": {"prompt": "Once a dragon"}, "params": {"top_k": 9}, "seed": 12}
+
+
+def test_what_became_of_a_file_stands_above_the_prompt(pages):
+    page = pages.open("pages/text.py")
+    upload(page, "Text with settings", b"just words", "story.txt")
+    drawn = [one.type for one in page.main]
+    assert "contains no settings" in messages(page)[0]
+    assert drawn.index("warning") < drawn.index("text_area")
+
+
+def test_a_request_alone_is_taken_as_what_a_shell_prints(pages):
+    page = pages.open("pages/text.py")
+    upload(page, "Text with settings", json.dumps(ASKED).encode(), "request.json")
+    assert widget(page, "text_area", "text-prompt").value == "Once a dragon"
+    assert widget(page, "number_input", "story-gpt.seed").value == 12
+
+
+def test_the_file_of_a_sweep_fills_in_what_it_varies(pages):
+    axes = [{"name": "temperature", "values": [0.3, 0.8]}, {"name": "seed", "values": [0, 1, 2]}]
+    page = pages.open("pages/text.py")
+    upload(page, "Text with settings", json.dumps({"v": 1, "request": ASKED, "axes": axes}).encode(), "sweep.json")
+    (said,) = messages(page)
+    assert "6 cells: Temperature (2) × Seed (3)" in said
+    assert widget(page, "text_area", "text-prompt").value == "Once a dragon"
+    settle(pages, press(page, "text-sweep-run"))
+    made = {(run["params"]["temperature"], run["seed"]) for run in map(dict, pages.engine.ran)}
+    assert made == {(heat, seed) for heat in (0.3, 0.8) for seed in (0, 1, 2)}
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"v": 99}, "has the version v = 99; this playground reads"),
+        ({"axes": []}, "axes is empty"),
+        ({"axes": [{"name": "nonsense", "values": [1]}]}, "nonsense"),
+        ({"request": {**ASKED, "model": "image/digits-diffusion"}}, "digits-diffusion"),
+    ],
+)
+def test_a_sweep_that_cannot_be_filled_in_says_why_and_sets_nothing(pages, changed, words):
+    page = pages.open("pages/text.py")
+    before = widget(page, "text_area", "text-prompt").value
+    content = {"v": 1, "request": ASKED, "axes": [{"name": "seed", "values": [0, 1]}], **changed}
+    upload(page, "Text with settings", json.dumps(content).encode(), "sweep.json")
+    (said,) = messages(page)
+    assert words in said
+    assert widget(page, "text_area", "text-prompt").value == before
+
+
 def test_a_file_of_another_room_says_where_it_belongs(pages):
     request = {"model": "text/story-gpt", "inputs": {"prompt": "x"}, "params": {}, "seed": 1}
     page = pages.open(PAGE)

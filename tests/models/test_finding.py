@@ -181,7 +181,7 @@ class TestDeleting:
         assert store.delete("ann", ["one"]) == 1
         assert names(store) == names(store, text="dragon") == names(store, starred=True) == []
         assert store.runs("ann") == []
-        assert store.run("one") is None
+        assert store.run("one", "ann") is None
         assert store.made("ann", ["c"]) == {}
         assert store.found("ann", ["one"]) == []
         assert names(store, deleted=True) == ["one"]

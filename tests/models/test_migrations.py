@@ -214,7 +214,7 @@ def test_a_damaged_record_stays_and_takes_no_other_away(tmp_path, opened):
     store = opened(tmp_path)
     assert [found.run.id for found in store.find("ann", Filter()).rows] == ["two"]
     with pytest.raises(PlaygroundError, match="record of run one is damaged"):
-        store.run("one")
+        store.run("one", "ann")
 
 
 def test_who_is_forgotten_is_forgotten_in_the_copies_too(tmp_path, opened):

@@ -53,6 +53,27 @@ def test_what_is_said_of_a_run_by_the_beginning_of_its_id(command, filled):
     assert models.runs(models.Filter(starred=True)) == []
 
 
+@pytest.mark.parametrize("asked", [("code",), ("check",), ("tipping", "--setting", "top_p")])
+def test_a_run_of_another_owner_is_none_in_a_shell(command, filled, asked):
+    name, *rest = asked
+    said = command(name, "c" * 32, *rest)
+    assert said.returncode == 2
+    assert "nor the id of a run of yours" in said.stderr
+    assert "SECRET" not in said.stdout + said.stderr
+    assert "Once" not in said.stdout  # its prompt
+
+
+def test_an_id_as_it_is_listed_names_a_run_to_every_command(command, filled):
+    filled.save_run(make_run("d" * 32, owner=OWNER, status="failed", job="d", created_at=5.0))
+    short = command("runs", "--limit", "1").stdout[:12]
+    assert short == "d" * 12
+    assert "was stopped or failed" in command("check", short).stderr
+    assert "A boat" in command("code", BOAT[:12]).stdout
+    assert "2 runs of yours have an id that begins with 'a'" in command("code", "a").stderr
+    command("runs", "delete", "ab")
+    assert "nor the id of a run of yours" in command("code", BOAT).stderr
+
+
 def test_runs_are_shared_listed_and_revoked(command, filled):
     said = command("runs", "share", "ab", "--days", "7", "--page", "http://host:8501/").stdout
     assert re.match(r"http://host:8501/shared\?s=[0-9a-f]{32}  open until \d", said)

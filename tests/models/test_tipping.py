@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 import models
-from models import tipping
+from models import tipping, whose
 from models.__main__ import main
 from models.runtime.engine import LocalEngine, StopSignal
 from models.settings import Settings
@@ -48,7 +48,7 @@ def final():
 def stored(tmp_path, final):
     """Return a store that holds a run of the request, with its making."""
     store = Store(Settings(data_dir=tmp_path / "data"))
-    store.save_run(Run("run-1", "ann", "job", REQUEST, "done", 1.0, list(final.outputs)))
+    store.save_run(Run("run-1", whose.machine_owner(), "job", REQUEST, "done", 1.0, list(final.outputs)))
     yield store
     store.close()
 
@@ -141,7 +141,7 @@ def test_a_file_that_does_not_say_its_making_is_a_sentence(shell, tmp_path):
 def test_python_tells_what_the_shell_tells(tmp_path, stored, monkeypatch):
     settings = Settings(data_dir=tmp_path / "data")
     engine = LocalEngine(settings)
-    run = stored.run("run-1")
+    run = stored.run("run-1", whose.machine_owner())
     assert tipping.tell(engine, settings, run, "top_p") == tipping.tell(engine, settings, REQUEST, "top_p")
-    assert stored.run("nobody's") is None
+    assert stored.run("run-1", "ann") is None
     engine.close()

@@ -31,6 +31,23 @@ def test_earlier_results_are_a_wall_by_job_and_open_with_their_actions(pages):
     assert len(pictures(page)) == 1
 
 
+def test_a_caption_below_results_of_one_job_tells_what_differs_among_them(pages):
+    page = pages.open(PAGE)
+    run(pages, page, "another, with a long prompt")
+    cells = [
+        Request(model=ID, inputs={"prompt": "sunflower"}, seed=seed, params={"guidance_scale": guidance})
+        for guidance in (2.5, 12.0) for seed in (1, 2)
+    ]  # fmt: skip
+    pages.jobs.submit(owner(pages), cells, "sweep")
+    settle(pages, page)
+    run(pages, page, "the newest")
+    groups = components(page, "groups")[-1]["groups"]
+    below = [cell["label"] for cell in groups[0]]
+    assert below == [f"Guidance {guidance} · seed {seed}" for guidance in (2.5, 12) for seed in (1, 2)]
+    assert all("sunflower" in cell["title"] for cell in groups[0])
+    assert "another" in groups[1][0]["label"]
+
+
 def test_a_walk_is_one_group_and_studies_are_not_shown(pages):
     page = pages.open(PAGE)
     run(pages, page)

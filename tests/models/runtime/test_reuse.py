@@ -57,7 +57,7 @@ def test_a_run_that_is_under_way_when_a_sweep_is_asked_for_is_not_made_twice(job
     view = finished(jobs, sweep)
     assert seeds(jobs) == [1, 0, 2]
     assert (view.state, [run.request.seed for run in view.runs]) == ("done", [1, 0, 2])
-    assert [one.sha256 for one in view.runs[0].outputs] == [one.sha256 for one in jobs.store.run(made.id).outputs]
+    assert [one.sha256 for one in view.runs[0].outputs] == [one.sha256 for one in jobs.store.run(made.id, "me").outputs]
     assert {run.purpose for run in view.runs} == {"sweep"}
     assert view.runs[0].stats["notes"] == ["A note."]
 
@@ -69,7 +69,7 @@ def test_a_single_run_of_a_cell_that_was_swept_is_shown_at_once_and_says_so(jobs
     (run,) = view.runs
     assert run.id not in {one.id for one in swept}
     assert (run.purpose, run.job, run.stats["notes"]) == ("", view.id, [reuse.NOTE, "A note."])
-    assert jobs.store.run(run.id).output_sha256 == jobs.store.run(swept[1].id).output_sha256
+    assert jobs.store.run(run.id, "me").output_sha256 == jobs.store.run(swept[1].id, "me").output_sha256
     again = finished(jobs, jobs.submit("me", [ask(1)])).runs[0]
     assert seeds(jobs) == [0, 1]
     assert again.stats["notes"].count(reuse.NOTE) == 1
