@@ -36,6 +36,9 @@ class FakeGets:
     def stage(self, key):
         return self.stages.get(key)
 
+    def stage_s(self, key):
+        return 1.0
+
     def error(self, key):
         return self.errors.get(key, "")
 

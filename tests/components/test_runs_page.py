@@ -207,8 +207,8 @@ def test_the_list_as_a_table_has_a_row_for_each_run_and_stays_so(pages):
     assert len(page.get("bidi_component")) <= tiles
     press(page, "found-star-a")
     press(page, "found-mark-cell-1")
-    assert widget(page, "button", "found-star-a").label == "Starred"
-    assert widget(page, "button", "found-mark-cell-1").label == "Marked"
+    assert widget(page, "button", "found-star-a").label == "★ Starred"
+    assert widget(page, "button", "found-mark-cell-1").label == "Marked all 2"
     again = pages.open(PAGE)
     assert widget(again, "button_group", "library-look").value == "Table"
     press(again, "found-open-a")

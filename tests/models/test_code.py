@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import models
-from models import coding
+from models import coding, whose
 from models import command_line as lines
 from models.__main__ import _asked
 from models.catalog import load_catalog
@@ -252,7 +252,7 @@ def test_the_command_takes_requests_saved_results_and_stored_runs(shell, tmp_pat
     output = plain_text.text_output("A text.", stamp)
     (tmp_path / "story.txt").write_bytes(output.data)
     store = Store(Settings(data_dir=tmp_path / "data"))
-    store.save_run(Run("run-1", "ann", "job", STORY, "done", 1.0, [output]))
+    store.save_run(Run("run-1", whose.machine_owner(), "job", STORY, "done", 1.0, [output]))
     store.close()
     for named in (tmp_path / "story.txt", "run-1"):
         done = shell("code", named, "--out", tmp_path / "again.py")

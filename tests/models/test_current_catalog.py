@@ -105,7 +105,7 @@ def test_a_family_that_comes_with_its_model_is_known(settings, tmp_path):
     folder = tmp_path / "families"
     shutil.copytree(FAMILIES, folder, ignore=shutil.ignore_patterns("__pycache__"))
     settings = settings.model_copy(update={"family_dirs": (folder,)})
-    assert sorted(current_catalog(settings).families) == ["odd", "slow_tool"]
+    assert sorted(current_catalog(settings).families) == ["odd", "odd_ear", "slow_tool"]
     text = (folder / "odd.py").read_text("utf-8")
     write(folder / "even.py", text.replace('name: ClassVar[str] = "odd"', 'name: ClassVar[str] = "even"'))
     write(entry(settings, "two"), ENTRY.format(name="two").replace('family = "odd"', 'family = "even"'))

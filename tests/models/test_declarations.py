@@ -68,7 +68,7 @@ def test_a_bad_family_file_that_was_mended_is_there_at_the_next_look(settings, t
     file.write_text(GOOD, "utf-8")
     catalog = current_catalog(there)
     assert catalog.problems == ()
-    assert set(catalog.families) == {"odd", "slow_tool", "fine"}
+    assert set(catalog.families) == {"odd", "odd_ear", "slow_tool", "fine"}
 
 
 def test_the_command_line_says_the_same(tmp_path):

@@ -100,7 +100,7 @@ def test_a_run_whose_making_was_cleared_is_made_again(shell, stored, final):
 
 def test_a_run_that_is_made_differently_by_now_is_refused(shell, stored, final):
     other = [replace(one, data=b"", sha256="0" * 64) if one.kind == "view" else one for one in final.outputs]
-    stored.save_run(Run("old", "ann", "job", REQUEST, "done", 2.0, other))
+    stored.save_run(Run("old", whose.machine_owner(), "job", REQUEST, "done", 2.0, other))
     code, _, said = shell("old", "--setting", "temperature")
     assert code == 2
     assert "This run's settings now give another result" in said
