@@ -19,4 +19,5 @@ def ask(script: Path | None) -> None:
 def follow() -> None:
     """Open the page that a callback asked for, if any did."""
     if (there := _OPENS.pop()) is not None:
-        st.switch_page(there)
+        # named empty, they are left behind; unnamed, Streamlit refuses to clear those that are bound to widgets
+        st.switch_page(there, query_params={})

@@ -157,7 +157,9 @@ def test_a_damaged_row_in_a_link_is_a_sentence(pages):
 
 def test_a_story_can_be_spoken(pages, monkeypatch):
     gone = []
-    monkeypatch.setattr("streamlit.switch_page", gone.append)  # one page alone has none to go to
+    monkeypatch.setattr(
+        "streamlit.switch_page", lambda page, **more: gone.append(page)
+    )  # one page alone has none to go to
     monkeypatch.setattr("streamlit.page_link", lambda *given, **more: None)
     page = settle(pages, press(pages.open("pages/text.py"), "run"))
     story = pages.store.runs(owner(pages))[0].outputs[0].text
