@@ -209,6 +209,10 @@ class Family(ABC, Generic[P]):
         stored = spec.weights_bytes()
         return stored if self.stored_above_bytes is not None and stored >= self.stored_above_bytes else 2 * stored
 
+    def dtype(self, spec: ModelSpec) -> str:
+        """Return the name of torch's dtype in which a model computes on this machine, as a run notes it. No torch."""
+        return "float32"
+
     def run_bytes(self, spec: ModelSpec, request: Request, params: P) -> int:
         """Forecast the most bytes that a run, or a study, takes beside its loaded model: activations and outputs.
 

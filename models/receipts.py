@@ -115,7 +115,7 @@ def here(catalog: Catalog, settings: Settings, model: str) -> dict[str, Any]:
     spec = catalog[model]
     threads = device.threads_for(catalog.family(model).needed_bytes(spec), settings)
     return {"revision": spec.revision(), "versions": device.versions(), "device": device.DEVICE,
-            "dtype": device.DTYPE, "threads": threads, "cpu": device.cpu()}  # fmt: skip
+            "dtype": catalog.family(model).dtype(spec), "threads": threads, "cpu": device.cpu()}  # fmt: skip
 
 
 def changes(

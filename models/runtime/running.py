@@ -36,9 +36,12 @@ class Running:
         """Return the seconds since it came, without those for which it was set aside."""
         return time.monotonic() - self._begun - self._aside_s()
 
+    def _facts(self) -> dict[str, Any]:
+        return {**device.stamp_facts(), "dtype": self.family.dtype(self.spec)}
+
     def stamp(self) -> dict[str, Any]:
         """Return what its artefacts embed. Call it once the threads are set."""
-        return {"request": self.full.model_dump(), "revision": self.spec.revision(), **device.stamp_facts()}
+        return {"request": self.full.model_dump(), "revision": self.spec.revision(), **self._facts()}
 
     def told(self, event: Event, load_s: float) -> Event:
         """Return an event of its family as the engine tells it: an end with all that `run_request` adds."""
@@ -63,7 +66,7 @@ class Running:
             stats["notes"] = [*said, *stats.get("notes", [])]
         if not study:
             stats["cause"] = causes.of_full(self.full, self.spec.revision())
-            stats["made_with"] = {"revision": self.spec.revision(), **device.stamp_facts(), "cpu": device.cpu()}
+            stats["made_with"] = {"revision": self.spec.revision(), **self._facts(), "cpu": device.cpu()}
         stats["in_effect"] = {name: value for name, value in self._acted.items() if name not in unused}
         outputs = tuple(_hashed(output) for output in event.outputs)
         revision = self.spec.revision()

@@ -155,3 +155,24 @@ levels = [one.utils.logging.get_verbosity() for one in (transformers, diffusers)
 print(json.dumps([early, levels, diffusers.utils.logging.is_progress_bar_enabled()]))
 """)
     assert said == [[preload] * 2, [40, 40], False]
+
+
+@pytest.mark.parametrize(("said", "has"), [
+    ("processor\t: 0\nflags\t\t: fpu avx512f avx512_bf16 sse\n", True),
+    ("processor\t: 0\nflags\t\t: fpu amx_bf16\n", True),
+    ("processor\t: 0\nFeatures\t: fp asimd bf16\n", True),
+    ("processor\t: 0\nflags\t\t: fpu avx512f avx2\n", False),
+    ("", False),
+])  # fmt: skip
+def test_the_processor_says_whether_it_multiplies_bfloat16(tmp_path, said, has):
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc/cpuinfo").write_text(said)
+    assert device.has_bfloat16(tmp_path) is has
+    assert device.has_bfloat16(tmp_path / "nowhere") is False
+
+
+def test_only_large_weights_on_such_a_processor_are_kept_in_half_precision(monkeypatch):
+    monkeypatch.setattr(device, "has_bfloat16", lambda: True)
+    assert [device.dtype_for(size) for size in (99_999_999, 100_000_000)] == ["float32", "bfloat16"]
+    monkeypatch.setattr(device, "has_bfloat16", lambda: False)
+    assert device.dtype_for(10**9) == "float32"

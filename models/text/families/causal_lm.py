@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from models import amounts, plain_text
+from models import amounts, device, plain_text
 from models.errors import BadInput, PlaygroundError, WeightsError, restore
 from models.events import Event, Final
 from models.family import Context, Cost, Family, InputField, Loaded, Modality
@@ -91,6 +91,14 @@ class CausalLM(Family[CausalLMParams]):
     studies: ClassVar[dict[str, str]] = {**dict.fromkeys(looks.STUDIES, "study"), looks.SCORES: "study_scores"}
     how_it_works: ClassVar[str] = _HOW_IT_WORKS
 
+    def dtype(self, spec: ModelSpec) -> str:
+        """Return bfloat16 for large weights where the processor has it; see `Family.dtype`."""
+        return device.dtype_for(spec.weights_bytes())
+
+    def needed_bytes(self, spec: ModelSpec) -> int:
+        """Forecast what loading adds: half precision kept as such, or cast to float32; see `Family.needed_bytes`."""
+        return spec.weights_bytes() * (2 if self.dtype(spec) == "float32" else 1)
+
     def run_bytes(self, spec: ModelSpec, request: Request, params: CausalLMParams) -> int:
         """Forecast from the logits that are kept, as recorded, packed and sent; see `Family.run_bytes`.
 
@@ -99,7 +107,8 @@ class CausalLM(Family[CausalLMParams]):
         """
         size, context = spec.facts.get("vocabulary_size", 0), spec.facts.get("context_length", 0)
         kept = min(64_000_000, 2 * params.num_variants * min(params.max_new_tokens, context) * size)
-        copy = self.needed_bytes(spec) + 4 * context * size if request.study else 0
+        # a study computes in float32 whatever the model does
+        copy = 2 * spec.weights_bytes() + 4 * context * size if request.study else 0
         return 16_000_000 + 3 * kept + self.needed_bytes(spec) // 8 + copy
 
     def load(self, spec: ModelSpec) -> Loaded:
@@ -112,7 +121,7 @@ class CausalLM(Family[CausalLMParams]):
         folder, base = spec.folder(), spec.base_folder()
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
         model = AutoModelForCausalLM.from_pretrained(
-            base or folder, dtype=torch.float32, trust_remote_code=False, use_safetensors=True
+            base or folder, dtype=getattr(torch, self.dtype(spec)), trust_remote_code=False, use_safetensors=True
         )
         if base is not None:  # the base's own copy in the registry stays as it is
             from peft import PeftModel

@@ -18,7 +18,12 @@ from models.text.glossary import Entry
 
 
 def private_copy(model: Any) -> Any:
-    """Return a copy of a model's modules with shared weights: hooks and settings on it do not reach the original."""
+    """Return a copy of a model's modules with shared weights: hooks and settings on it do not reach the original.
+
+    One in half precision is cast to float32, which all that looks inside reads: it has weights of its own.
+    """
+    if model.dtype != torch.float32:
+        return copy.deepcopy(model).float()
     shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
     return copy.deepcopy(model, shared)
 

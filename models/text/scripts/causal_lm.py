@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from models import device
 from models.errors import BadInput, PlaygroundError
 from models.scripts import Part, Script, constants, weights
 from models.stamps import file_name
@@ -108,16 +109,17 @@ class _Writer:
 
     def _load(self) -> Part:
         lines = ["tokenizer = AutoTokenizer.from_pretrained(WEIGHTS)"]
+        kind = device.dtype_for(self.spec.weights_bytes())
         if self.spec.embedded and self.spec.base_folder() is not None:
             self.imports.append("from peft import PeftModel")
             lines += [
-                "model = AutoModelForCausalLM.from_pretrained(BASE, dtype=torch.float32)",
+                f"model = AutoModelForCausalLM.from_pretrained(BASE, dtype=torch.{kind})",
                 "model = PeftModel.from_pretrained(model, WEIGHTS).merge_and_unload().eval()",
             ]
         else:
-            lines.append("model = AutoModelForCausalLM.from_pretrained(WEIGHTS, dtype=torch.float32).eval()")
+            lines.append(f"model = AutoModelForCausalLM.from_pretrained(WEIGHTS, dtype=torch.{kind}).eval()")
         lines.append("model.generation_config = GenerationConfig()  # every setting is named below")
-        return Part("Load", "\n".join(lines), "The weights are stored at half precision and computed in float32.")
+        return Part("Load", "\n".join(lines), f"The weights are stored at half precision and computed in {kind}.")
 
     def _encode(self, text: str) -> str:
         """Return the expression for a text's ids; a special token's name in a text is text like any other."""
