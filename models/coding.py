@@ -122,7 +122,7 @@ def _header(spec: ModelSpec, family: Family, settings: Settings, facts: Mapping[
         f"One result of {spec.name} ({spec.id}), made again with public libraries alone.",
         {**scripts.installed(), **(facts["versions"] if measured else {})},
         int(facts["threads"]) if measured else device.threads_for(family.needed_bytes(spec), settings),
-        str(facts.get("device", device.DEVICE)), str(facts.get("dtype", device.DTYPE)), measured,
+        str(facts.get("device", device.DEVICE)), str(facts.get("dtype", family.dtype(spec))), measured,
     )  # fmt: skip
 
 

@@ -76,6 +76,7 @@ ENGINE = Engine
 
 @pytest.fixture
 def gets(monkeypatch, pages):
+    monkeypatch.setattr("models.device.has_bfloat16", lambda: False)  # what memory it takes is that of any machine
     gets = FakeGets()
     monkeypatch.setattr(services, "gets", lambda: gets)
     monkeypatch.setattr(owners, "runs_machine", lambda jobs: True)

@@ -180,7 +180,7 @@ def test_its_actions_act_and_other_rooms_take_its_results(toy):
     import streamlit as st
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(st, "switch_page", lambda script: gone.append(Path(script).name))
+        patch.setattr(st, "switch_page", lambda script, **more: gone.append(Path(script).name))
         use.click()
         page.run()
     assert not page.exception
