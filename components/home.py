@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from components import example, model_picker, result, rooms, shell
+from components import example, model_picker, opening, result, rooms, shell
 from components import session as sessions
 from components.escape import plain
 from components.modality import Modality
@@ -14,6 +14,7 @@ from models.spec import ModelSpec
 
 def show() -> None:
     """Draw the page."""
+    opening.follow()
     st.title("See what a setting does", anchor=False)
     st.markdown(
         "This is a playground for generative AI: write a beginning, move a slider, and watch what changes. "

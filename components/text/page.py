@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from components import desk as desks
-from components import example, shell, state
+from components import example, opening, shell, state
 from components.escape import plain
 from components.modality import Act, InputType, Look, Modality, Mode, RoomPage, SettingsFile, Showing
 from components.text import (
@@ -94,20 +94,25 @@ def _draw_below(desk: Desk) -> None:
     chat_lesson.draw(desk.session, desk.spec)
 
 
+def _write_first(session: Session, there: Desk) -> None:
+    state.at(state.model_key(there.place)).set(there.spec.id)
+    there.prompt.set(FIRST_PROMPT)
+    chat.write()
+    try:
+        session.submit([Request(model=there.spec.id, inputs={"prompt": FIRST_PROMPT}, seed=0)])
+    except PlaygroundError as error:
+        state.notify(error.message)
+    opening.ask(there.page.script)
+
+
 def _welcome(session: Session) -> None:
     """Draw a first story to be written with one click, and the same one at three temperatures."""
     spec = next(spec for spec in session.catalog.values() if spec.modality == ROOM.id)
     there = desks.of(session, ROOM, spec.id)
     st.text(f"“{FIRST_PROMPT} …”")
-    if st.button("Write this story", type="primary", icon=":material/auto_stories:", key="first-run"):
-        state.at(state.model_key(there.place)).set(spec.id)
-        there.prompt.set(FIRST_PROMPT)
-        chat.write()
-        try:
-            session.submit([Request(model=spec.id, inputs={"prompt": FIRST_PROMPT}, seed=0)])
-        except PlaygroundError as error:
-            state.notify(error.message)
-        st.switch_page(there.page.script)
+    # by a callback: a press that the script alone would read is lost where the page is just being drawn anew
+    st.button("Write this story", type="primary", icon=":material/auto_stories:", key="first-run",
+              on_click=_write_first, args=(session, there))  # fmt: skip
     stories = [example.read_run(example.EXAMPLES / f"temperature-{value}.json").outputs[0] for value in TEMPERATURES]
     st.caption(
         f":material/lightbulb: **An example** by {plain(spec.name)}: the same beginning and the same seed at three "
