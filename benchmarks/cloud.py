@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -21,10 +19,9 @@ from typing import Any
 
 import psutil
 
-from benchmarks import capped_app
-from benchmarks.memory_cap import cgroup, kills, plain_run, stored
+from benchmarks.memory_cap import asking_app, cgroup, kills, plain_run, stored
 from benchmarks.page_memory import stops, visit
-from benchmarks.streamlit_client import running_app, worker_of
+from benchmarks.streamlit_client import worker_of
 from models.catalog import load_catalog
 from models.settings import Settings
 
@@ -57,26 +54,18 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, cgroup(options.megabytes * 1_000_000) as group:
         folder = Path(name)
         files = stored(folder)
-        asks, answers = folder / "asks", folder / "answers"
-        os.mkfifo(asks)
-        answers.touch()
-        command = ["sh", "-c", f'echo $$ > "{group}/cgroup.procs" && exec "$@"', "capped",
-                   sys.executable, "-m", "benchmarks.capped_app"]  # fmt: skip
-        pipes = {capped_app.ASKS: str(asks), capped_app.ANSWERS: str(answers)}
-        with running_app(folder, ENTRY, command, **pipes) as (port, app), answers.open() as reader:
-            worker_of(app)
+        with asking_app(folder, group, ENTRY) as (port, app, pipe, reader):
             visit(port, "")
             row("Home", group, app, {})
-            with asks.open("w") as pipe:
-                for spec in catalog.values():
-                    if spec.embedded:
-                        job = {"requests": [plain_run(catalog, spec.id, files, 1)]}
-                        pipe.write(json.dumps(job) + "\n")
-                        pipe.flush()
-                        row(spec.id, group, app, _answer(reader, app))
-                for page, query in stops(each=False):
-                    visit(port, page, query)
-                row("the pages", group, app, {})
+            for spec in catalog.values():
+                if spec.embedded:
+                    job = {"requests": [plain_run(catalog, spec.id, files, 1)]}
+                    pipe.write(json.dumps(job) + "\n")
+                    pipe.flush()
+                    row(spec.id, group, app, _answer(reader, app))
+            for page, query in stops(each=False):
+                visit(port, page, query)
+            row("the pages", group, app, {})
             killed = kills(group)
     print(f"\nUnder {options.megabytes} MB; the kernel killed {killed} times")
 

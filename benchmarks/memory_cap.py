@@ -62,6 +62,25 @@ def cgroup(cap: int) -> Iterator[Path]:
     raise SystemExit("No memory cgroup can be made here: run as root, with a writable cgroup file system.")
 
 
+@contextmanager
+def asking_app(folder: Path, group: Path, script: str = "Home.py") -> Iterator[tuple[int, psutil.Process, Any, Any]]:
+    """Start the app in a cgroup, with its data in `folder`: its port, its process, where jobs are asked for, answers.
+
+    See `capped_app` for what is written and read there.
+    """
+    asks, answers = folder / "asks", folder / "answers"
+    os.mkfifo(asks)
+    answers.touch()
+    # the shell moves itself into the cgroup, then becomes the app
+    command = ["sh", "-c", f'echo $$ > "{group}/cgroup.procs" && exec "$@"', "capped",
+               sys.executable, "-m", "benchmarks.capped_app"]  # fmt: skip
+    pipes = {capped_app.ASKS: str(asks), capped_app.ANSWERS: str(answers)}
+    with running_app(folder, script, command, **pipes) as (port, app), answers.open() as reader:
+        worker_of(app)
+        with asks.open("w") as pipe:
+            yield port, app, pipe, reader
+
+
 def _remove(group: Path) -> None:
     for _ in range(50):
         with suppress(OSError):
@@ -142,17 +161,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, cgroup(options.megabytes * 1_000_000) as group:
         folder = Path(name)
         files = stored(folder)
-        asks, answers = folder / "asks", folder / "answers"
-        os.mkfifo(asks)
-        answers.touch()
-        # the shell moves itself into the cgroup, then becomes the app
-        command = ["sh", "-c", f'echo $$ > "{group}/cgroup.procs" && exec "$@"', "capped",
-                   sys.executable, "-m", "benchmarks.capped_app"]  # fmt: skip
-        pipes = {capped_app.ASKS: str(asks), capped_app.ANSWERS: str(answers)}
-        with running_app(folder, command=command, **pipes) as (port, app), answers.open() as reader:
-            worker_of(app)
-            with asks.open("w") as pipe:
-                _ask(catalog, options, pipe, reader, files, port, group, app, tally, said)
+        with asking_app(folder, group) as (port, app, pipe, reader):
+            _ask(catalog, options, pipe, reader, files, port, group, app, tally, said)
             killed = kills(group)
             log = (folder / "worker.log").read_text(errors="replace") if (folder / "worker.log").exists() else ""
     _print(options.megabytes, tally, said, killed, log.count("CRITICAL"))

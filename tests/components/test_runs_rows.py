@@ -1,42 +1,19 @@
 """Rows of the Runs page: what acts on all that a row stands for, what the address keeps, what a result is called."""
 
-import time
-
 import pytest
 
 from components import presence
 from models import measures
 from models.finding import Filter
 from models.types import Request
+from tests.components.library_steps import OWNER, PAGE, rows, save, search
 from tests.components.page_steps import messages, press, said, widget
 from tests.stored import make_run
-
-PAGE = "pages/runs.py"
-OWNER = "me"
 
 
 @pytest.fixture(autouse=True)
 def _me(monkeypatch):
     monkeypatch.setattr(presence, "session_id", lambda: OWNER)
-
-
-def save(pages, name, prompt, *, at=None, owner=OWNER, seed=7, **more):
-    request = Request(model="text/story-gpt", inputs={"prompt": prompt}, seed=seed)
-    at = time.time() if at is None else at
-    more.setdefault("job", f"job-{name}")
-    pages.store.save_run(make_run(name, f"{prompt} and more", owner=owner, request=request, created_at=at, **more))
-
-
-def rows(page):
-    """Return the ids of the rows, in order."""
-    return [item.key.removeprefix("found-open-") for item in page.button if item.key.startswith("found-open-")]
-
-
-def search(page, text):
-    widget(page, "text_input", "library-text").set_value(text)
-    page.run()
-    assert not page.exception, page.exception
-    return page
 
 
 def test_a_cell_made_at_once_with_others_does_not_claim_their_seconds(pages):
