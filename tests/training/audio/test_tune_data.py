@@ -4,7 +4,7 @@ import pytest
 
 from models.audio import tunes
 from training.audio import tune_data as training_tunes
-from training.audio.folk import windows
+from training.audio.folk_marks import windows
 from training.audio.tune_data import Source, load_tunes, read_tune, transpose
 
 HEAD = "X:1\nT:The Test\nR:jig\nM:6/8\nL:1/8\nK:D\n"
