@@ -201,6 +201,7 @@ def export(
     facts = {
         **marks,
         **trained, "parameters": shipped.num_parameters(), "train": len(found.train), "held_out": len(found.held_out),
+        "three_four": sum((tune.metre, tune.rhythm) == ("3/4", "any") for tune in found.train),
         "vocabulary": len(tokenizer), "texts": written[:10],
     }  # fmt: skip
     (options.out / "training.json").write_text(json.dumps(facts))

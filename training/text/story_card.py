@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from training.text import story_marks
 from training.text.measure import bits_per_character, longest_copies
 from training.text.story_data import Stories
 
@@ -75,7 +76,9 @@ def ship(
 ) -> None:  # fmt: skip
     """Measure the shipped weights, write card and curve, print the facts; `trained` is what the run returned."""
     samples = draw_samples(shipped, tokenizer, options.samples)
+    rules, _ = story_marks.measure(shipped, tokenizer, stories.train + stories.extra, 2 * options.samples)
     facts = {
+        **rules,
         "bits_per_character": round(bits_per_character(shipped, tokenizer, stories.validation), 4),
         "train_bits_per_character": round(
             bits_per_character(shipped, tokenizer, stories.train[: len(stories.validation)]), 4
@@ -139,6 +142,9 @@ A small language model that writes short children's stories in simple English. T
 | Parameters | {parameters:,}, stored as fp16 |
 | Tokenizer | byte-level BPE, {config.vocab_size:,} tokens, trained on the training stories |
 | **Bits per character, held-out stories** | **{bits_per_character}** (training stories: {train_bits_per_character}) |
+| Of {stories} stories that begin with a named hero | {name_kept:.1%} keep the name (of {name_counted} in which a name \
+comes back twice), {pronouns_agree:.1%} its "she" or "he" (of {pronouns_counted} that can be told), \
+{no_sentence_repeated:.1%} say no sentence twice, {ended:.1%} end within 250 tokens |
 | Copies | {copied_samples} of {samples} samples hold a run of 60 tokens of a training story |
 | Training | {steps:,} steps, {millions:.1f} million tokens, {minutes} minutes on {device}, seed {seed} |
 

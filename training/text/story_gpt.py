@@ -3,7 +3,8 @@
     python -m training.text.story_gpt --data ../shared/data --minutes 90 --out models/embedded/story-gpt
 
 Reads top to bottom: tokenizer, net, loss, training, export. Interrupt it at any time: the next call continues from the
-checkpoint in `--work`.
+checkpoint in `--work`. The first edition had no dropout and knew its stories by heart: 0.40 bits per character, 0.70 on
+others.
 
 Architecture: Llama (Touvron et al. 2023) with tied embeddings. Hidden matrices learn by Muon (Jordan et al. 2024,
 `torch.optim.Muon`), embeddings and norms by AdamW. The learning rate warms up, stays, and falls linearly to zero over
@@ -21,6 +22,7 @@ import torch
 from torch.nn import functional as F
 
 from training import loop
+from training.dropout import drop_residuals
 from training.optim import Optimizers
 from training.text import story_card
 from training.text.measure import validate
@@ -52,6 +54,7 @@ def main() -> None:
         tokenizer = make_tokenizer(stories, options.work)
         model = make_model(tokenizer, options.hidden, options.layers)
     encoded = encode(tokenizer, stories.train + stories.extra)
+    drop_residuals(model, options.dropout)
     facts = train(model.to(options.device), tokenizer, encoded, stories, options)
     export(model, tokenizer, encoded, stories, facts, options)
 
@@ -64,6 +67,10 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--export-every", type=float, default=0.0, help="minutes between exports on the way; 0: none")
     parser.add_argument("--log-every", type=int, default=250, help="steps between measurements (default: 250)")
     parser.add_argument("--samples", type=int, default=100, help="samples drawn for the card and the copy check")
+    parser.add_argument("--dropout", type=float, default=0.1, help="share of a block's values dropped (default: 0.1)")
+    parser.add_argument(
+        "--batch-tokens", type=int, default=BATCH_TOKENS, help="tokens of a step (default: %(default)s)"
+    )
     parser.add_argument("--eager", action="store_true", help="skip torch.compile: starts sooner, trains more slowly")
     return parser.parse_args()
 
@@ -129,7 +136,7 @@ def train(
 ) -> dict[str, Any]:
     """Train until the minutes are used; return steps, tokens, minutes and the curve."""
     choice = loop.draws(options)
-    feed = Stream(encoded, BATCH_TOKENS, choice)
+    feed = Stream(encoded, options.batch_tokens, choice)
     optimizers = Optimizers(model, LEARNING_RATE, WEIGHT_DECAY)
     run = loop.Run(options, options.log_every, "tokens", model=model, optimizers=optimizers, feed=feed, choice=choice)
     loss_of = loss_function(model, options.device)
@@ -141,7 +148,7 @@ def train(
         loss = loss_of(ids.to(options.device))
         loss.backward()
         optimizers.step(rate)
-        if run.count(BATCH_TOKENS, loss=loss):
+        if run.count(options.batch_tokens, loss=loss):
             run.note(bits_per_character=validate(model, tokenizer, stories.validation[:64]))
         if options.export_every and run.clock.seconds - exported > 60 * options.export_every:
             write_weights(model, tokenizer, options.work / "export")

@@ -62,7 +62,7 @@ def openings(girls: Sequence[str], boys: Sequence[str], count: int = COUNT) -> l
     """Return `count` openings with the hero's name and kind ("girl", "boy"), in turn."""
     found = []
     for number in range(count):
-        kind, names = (("girl", girls), ("boy", boys))[number % 2]
+        kind, names = (("girl", girls or ["Lily"]), ("boy", boys or ["Tom"]))[number % 2]
         name = names[number // 2 % len(names)]
         found.append((OPENINGS[number // 2 // len(names) % len(OPENINGS)].format(kind=kind, name=name), name, kind))
     return found
