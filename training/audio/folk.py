@@ -182,7 +182,7 @@ def train(model: Any, tokenizer: Any, rows: Rows, found: Collection, options: ar
         loss.backward()
         optimizers.step(rate)
         if run.count(int((ids != tokenizer.pad_token_id).sum()), loss=loss):
-            run.note(held_out_bits_per_token=held_out_bits(model, tokenizer, rows, found.held_out[:80]))
+            run.note(held_out_bits_per_token=held_out_bits(model, tokenizer, found.held_out[:80]))
     return run.facts()
 
 
