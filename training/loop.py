@@ -85,7 +85,8 @@ def now() -> float:
 
 def hardware(device: str) -> str:
     """Return on what a training runs, as a card says it."""
-    return torch.cuda.get_device_name() if device != "cpu" else f"{torch.get_num_threads()} CPU threads (x86-64)"
+    threads = torch.get_num_threads()
+    return torch.cuda.get_device_name() if device != "cpu" else f"{threads} CPU thread{'s' * (threads != 1)} (x86-64)"
 
 
 class Clock:
