@@ -157,7 +157,7 @@ class TransformerWriter(nn.Module):
         super().__init__()
         self._dropout = config.dropout
         self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
-        self.embed_positions = nn.Embedding(config.max_position_embeddings, config.hidden_size)
+        self.embed_order = nn.Embedding(config.max_position_embeddings, config.hidden_size)
         self.layers = nn.ModuleList(TransformerLayer(config) for _ in range(config.num_hidden_layers))
         self.norm = nn.LayerNorm(config.hidden_size)
         self.bias = nn.Parameter(torch.zeros(config.vocab_size))
@@ -165,7 +165,7 @@ class TransformerWriter(nn.Module):
     def forward(self, tokens: torch.Tensor, places: torch.Tensor) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
         """Return logits and attention of ids (int64, batch × words) over places (batch × places × hidden_size)."""
         count = tokens.shape[1]
-        x = self.embed_tokens(tokens) + self.embed_positions.weight[:count]
+        x = self.embed_tokens(tokens) + self.embed_order.weight[:count]
         x = F.dropout(x, self._dropout, self.training)
         later = torch.ones(count, count, dtype=torch.bool, device=x.device).triu(1)
         weights = []
