@@ -20,8 +20,8 @@ class CaptionParams(Params):
     """
 
     decoder: Literal["both", "lstm", "transformer"] = Field(
-        BOTH, description="Which network writes the words. LSTM: one recurrent state, word after word. Transformer: "
-                          "each word attends to all before it. Both attend to the same image.",
+        BOTH, description="Which network writes. LSTM: one recurrent state, word after word. Transformer: each word "
+                          "attends to all before it. Both attend to the same image.",
         json_schema_extra=hint(label="Decoder", group="Writing", names={**WRITERS, BOTH: "both"}),
     )  # fmt: skip
     captions: int = Field(
@@ -50,7 +50,7 @@ class CaptionParams(Params):
                                shown_if={"do_sample": [False], "num_beams": above(1)}),
     )  # fmt: skip
     temperature: float = Field(
-        1.0, ge=0.05, le=3.0, description="Low: keeps to the likeliest words. High: lets rare ones in, until names "
+        0.7, ge=0.05, le=3.0, description="Low: keeps to the likeliest words. High: lets rare ones in, until names "
                                           "mix.",
         json_schema_extra=hint(label="Temperature", neutral=1.0, step=0.05, group="Sampling", shown_if=_DRAWN),
     )  # fmt: skip

@@ -130,7 +130,7 @@ features |
 | LSTM | {lstm} parameters: state of 160, additive attention over the places before each word |
 | Transformer | {transformer} parameters: two layers, four heads, cross-attention to the places in each |
 | Words | {words}: those of the training names, four styles, the comma between; a word is a token |
-| Parameters | {parameters}, stored as fp16 |
+| In all | {parameters}, stored as fp16 |
 | Training | {steps_trained} steps of {batch} augmented images, {pictures} million in all, {minutes} minutes on \
 {hardware}, {precision}, seed {seed}; labels smoothed by 0.05 |
 
