@@ -47,13 +47,15 @@ PAD, EOS, BOS, UNK, SEPARATOR = "<pad>", "</s>", "<s>", "<unk>", ","
 
 def main() -> None:
     """Run the training that the command line asks for."""
-    parser = loop.options(__doc__, str(FOLDER), 30.0, "emoji/ and emoji-styles/", begins=False)
+    parser = loop.options(__doc__, str(FOLDER), 30.0, "emoji/ and emoji-styles/")
     parser.add_argument("--batch", type=int, default=BATCH, help="pictures of a step (default: %(default)s)")
     options = parser.parse_args()
     loop.prepare(options)
     styles = load_styles(options.data)
     tokenizer = make_tokenizer([styles.group(group).name for group in styles.base.train])
     model = make_model(tokenizer)
+    if options.from_shipped:
+        begin_from(model, tokenizer, options.shipped)
     print(f"{len(styles.seen):,} seen pairs, {len(styles.held_out)} held out, {len(tokenizer):,} words, "
           f"{sum(one.numel() for one in model.parameters()):,} parameters", flush=True)  # fmt: skip
     model.to(options.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -96,6 +98,15 @@ def make_model(tokenizer: Any) -> Captioner:
         max_length=CONTEXT, suppress_tokens=never, begin_suppress_tokens=ending, use_cache=False, **ends
     )
     return model
+
+
+def begin_from(model: Captioner, tokenizer: Any, folder: Path) -> None:
+    """Take a trained captioner's weights. Raises `SystemExit` where its words are others."""
+    from transformers import AutoTokenizer
+
+    if AutoTokenizer.from_pretrained(folder).get_vocab() != tokenizer.get_vocab():
+        raise SystemExit("The shipped captioner has other words than the data: leave out --from-shipped.")
+    model.load_state_dict(Captioner.from_pretrained(folder, dtype=torch.float32).state_dict())
 
 
 def caption(name: str, style: int) -> str:

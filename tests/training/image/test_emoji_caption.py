@@ -79,8 +79,13 @@ def test_both_decoders_learn_and_go_on_where_they_were_cut_off(styles, tokenizer
     assert len(last) == 6
     assert emoji_caption.train(small(tokenizer), tokenizer, styles, asked)[1]["steps"] == facts["steps"]
     emoji_caption.export(emoji_caption.averaged(net, average), tokenizer, tmp_path / "out")
-    kept = Captioner.from_pretrained(tmp_path / "out")
+    kept = Captioner.from_pretrained(tmp_path / "out", dtype=torch.float32)
     assert kept.generation_config.begin_suppress_tokens == [1, 4]
+    fresh = small(tokenizer)
+    emoji_caption.begin_from(fresh, tokenizer, tmp_path / "out")
+    assert all(torch.equal(one, other) for one, other in zip(fresh.parameters(), kept.parameters(), strict=True))
+    with pytest.raises(SystemExit, match="other words"):
+        emoji_caption.begin_from(fresh, emoji_caption.make_tokenizer(["red cat"]), tmp_path / "out")
     assert (tmp_path / "out/preprocessor_config.json").exists()
 
 
