@@ -83,7 +83,9 @@ def _ask(desk: Desk, there: Desk, item: InputField) -> str:
     given, every = inputs.kept_ref(there, item) or "", _models(desk)
     state.at(state.model_key(there.place)).set(there.spec.id)
     if desk.busy():
-        state.notify(f"{there.spec.name} has this image. Press Run to see what it recognises.", "info")
+        state.notify(
+            f"{there.spec.name} has this image. Press Run, or “{LABEL}” again, when your other run is done.", "info"
+        )
         return there.spec.id
     try:
         desk.session.submit(
