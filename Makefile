@@ -102,6 +102,10 @@ examples: setup
 	  --out components/examples/image-emoji-gan.png --json > components/examples/image-emoji-gan.json
 	$(BIN)/python -m models run image/emoji-vae --prompt "red heart" --seed 7 \
 	  --out components/examples/image-emoji-vae.png --json > components/examples/image-emoji-vae.json
+	$(BIN)/python -m models run image/emoji-diffusion --prompt "red apple, flat" --seed 1 \
+	  --out components/examples/image-emoji-caption-input.png
+	$(BIN)/python -m models run image/emoji-caption --input image=components/examples/image-emoji-caption-input.png \
+	  --json --full > components/examples/image-emoji-caption.json
 	$(BIN)/python -m models run audio/digits-diffusion --prompt "4 0 7" --seed 7 \
 	  --out components/examples/audio-digits-diffusion.wav --json --full > components/examples/audio-digits-diffusion.json
 	$(BIN)/python -m models run audio/digits-diffusion --prompt "2 5 9 1" --seed 4 --param speaker=jackson \

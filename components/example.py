@@ -53,5 +53,7 @@ def read_run(file: Path) -> Run:
     if chars and not inputs.get("prompt"):  # files of before have no inputs: a text began with its prompt
         inputs["prompt"] = outputs[0].text[:chars]
     request = Request(model=said["model"], inputs=inputs, params=said["params"], seed=said["seed"])
-    stats = cast("RunStats", {name: said[name] for name in ("in_effect", "tokens", "steps", "notes") if name in said})
+    stats = cast(
+        "RunStats", {name: said[name] for name in ("in_effect", "tokens", "steps", "counted", "notes") if name in said}
+    )
     return Run("example", "", "", request, "done", 0.0, outputs, stats)

@@ -14,6 +14,7 @@ import streamlit as st
 
 from components import params_form, rooms, state, uploads, writers
 from components.escape import plain
+from components.example import example_file
 from components.modality import InputType
 from models import labels
 from models.blobs import REFERENCE
@@ -220,6 +221,26 @@ def draw_remove(desk: Desk, item: InputField) -> None:
     """Draw the button that forgets an upload."""
     key = ref_key(desk.place, item.name)
     st.button("Remove", icon=":material/close:", key=f"{key}-remove", on_click=_remove, args=(desk, item))
+
+
+def draw_example(desk: Desk, item: InputField, ending: str, what: str) -> None:
+    """Offer the upload that ships with a model, for those who have none at hand: the example's file of this ending."""
+    file = example_file(desk.spec, ending)
+    if file is None:
+        return
+    key = ref_key(desk.place, item.name)
+
+    def chosen() -> None:
+        try:
+            take(desk, item, file.read_bytes())
+            problem(desk, item).set("")
+        except PlaygroundError as error:  # a full disk
+            problem(desk, item).set(error.message)
+
+    st.button(
+        "Use an example", icon=":material/lightbulb:", key=f"{key}-example", on_click=chosen,
+        help=f"Loads a sample {what}; then press Run.",
+    )  # fmt: skip
 
 
 def stored(desk: Desk, item: InputField) -> bytes | None:

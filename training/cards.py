@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -19,14 +19,22 @@ def contact_sheet(file: Path, pictures: torch.Tensor, columns: int = 8) -> None:
 
 def curve(file: Path, points: Sequence[tuple[float, float]], label: str) -> None:
     """Draw `label` over minutes."""
+    curves(file, {"": points}, label)
+
+
+def curves(file: Path, lines: Mapping[str, Sequence[tuple[float, float]]], label: str) -> None:
+    """Draw `label` over minutes, a line for each name."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 3.2), layout="constrained")
     axes = figure.subplots()
-    axes.plot([point[0] for point in points], [point[1] for point in points], color="#6d4aff")
+    for (name, points), colour in zip(lines.items(), ("#6d4aff", "#c2410c"), strict=False):
+        axes.plot([point[0] for point in points], [point[1] for point in points], color=colour, label=name)
     axes.set_xlabel("minutes of training")
     axes.set_ylabel(label)
     axes.grid(alpha=0.3)
+    if len(lines) > 1:
+        axes.legend()
     figure.savefig(file, dpi=80)
 
 

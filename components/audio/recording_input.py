@@ -8,7 +8,6 @@ import streamlit as st
 
 from components import inputs
 from components import session as sessions
-from components.example import example_file
 from components.modality import InputType
 from models.audio import sounds, uploads
 from models.blobs import REFERENCE
@@ -39,7 +38,7 @@ def draw(desk: Desk, item: InputField) -> None:
     inputs.draw_limits(item)
     inputs.draw_problem(desk, item)
     if inputs.kept_ref(desk, item) is None:
-        _draw_example(desk, item)
+        inputs.draw_example(desk, item, "-input.wav", "recording")
         return
     data = inputs.stored(desk, item)
     if data is None:
@@ -47,26 +46,6 @@ def draw(desk: Desk, item: InputField) -> None:
     st.caption("Your recording:")
     st.audio(data)
     inputs.draw_remove(desk, item)
-
-
-def _draw_example(desk: Desk, item: InputField) -> None:
-    """Offer the recording that ships with a model, for those who have none at hand."""
-    file = example_file(desk.spec, "-input.wav")
-    if file is None:
-        return
-    key = inputs.ref_key(desk.place, item.name)
-
-    def chosen() -> None:
-        try:
-            inputs.take(desk, item, file.read_bytes())
-            inputs.problem(desk, item).set("")
-        except PlaygroundError as error:  # a full disk
-            inputs.problem(desk, item).set(error.message)
-
-    st.button(
-        "Use an example", icon=":material/lightbulb:", key=f"{key}-example", on_click=chosen,
-        help="Loads a sample recording; then press Run.",
-    )  # fmt: skip
 
 
 def _show(desk: Desk, ref: str) -> None:

@@ -11,7 +11,7 @@ import streamlit as st
 from components import job_drawing, labelled, look_closer, result, run_list, state
 from components.desk import Desk
 from components.escape import plain
-from components.image import ab_slider, picture_wall, seen_view
+from components.image import ab_slider, caption_view, picture_wall, seen_view
 from components.image.picture_wall import Cell
 from models import labels
 from models.errors import PlaygroundError
@@ -97,7 +97,7 @@ def _cells(jobs: Jobs, run: Run, names: Mapping[tuple[str, int], str], short: Ma
     """Return one cell for each picture of a run, or one that says how it ended without any."""
     if not (pictures := _pictures(run)):
         title = f"{run.status}: {names[run.id, -1]}"
-        seen = next((said for one in run.outputs if (said := seen_view.words(one))), "")
+        seen = next((said for one in run.outputs if (said := seen_view.words(one) or caption_view.words(one))), "")
         return [{"id": run.id, "png": b"", "title": seen or title, "label": seen or run.status}]
     return [
         {"id": run.id, "png": _small(jobs, output), "title": names[run.id, output.index],

@@ -5,7 +5,8 @@ export default function ({ data, parentElement }) {
   const tick = soft.querySelector("input"), few = data.pictures.length;
   while (box.children.length > few) box.lastChild.remove();
   const layout = () => {
-    const room = box.parentElement.clientWidth, columns = narrow.matches ? Math.min(2, few) : Math.min(4, few);
+    const room = box.parentElement.getBoundingClientRect().width;  // exact: rounded up, the last would not fit
+    const columns = narrow.matches ? Math.min(2, few) : Math.min(4, few);
     const each = few > 1 ? (room - 16 * (columns - 1)) / columns : room;
     data.pictures.forEach((one, index) => {
       const wide = fit(box.children[index].querySelector(".stage"), one.width, one.height, each);

@@ -10,11 +10,13 @@ import streamlit as st
 from components import desk as desks
 from components import inputs, result, shell, state
 from components.image import (
+    caption_view,
     compare,
     gallery,
     grid_cells,
     image_view,
     picture_input,
+    see,
     seen_view,
     theatre,
     walk_view,
@@ -44,6 +46,15 @@ def _draw(showing: Showing) -> None:
     )  # fmt: skip
 
 
+def _draw_text(showing: Showing) -> None:
+    """Draw what was said of an image: captions, or else names."""
+    for output in showing.of("text"):
+        if caption_view.is_one(output):
+            caption_view.draw(output, showing)
+        else:
+            seen_view.draw(output)
+
+
 def _draw_waiting(request: Request, key: str) -> None:
     """Draw the empty places of the pictures, in the size in which they come."""
     if _size(request):
@@ -56,9 +67,10 @@ def _draw_tile(output: Output, read: Callable[[Output], bytes], key: str) -> Non
 
 
 def _says(output: Output) -> str:
-    """Return what an output is in words: what was recognised in an image, nothing for an image itself."""
-    found = seen_view.words(output)
-    return f"recognised: {found}" if found else ""
+    """Return what an output is in words: what was recognised in an image or said of it, nothing for an image itself."""
+    if found := seen_view.words(output):
+        return f"recognised: {found}"
+    return f"caption: {found}" if (found := caption_view.words(output)) else ""
 
 
 def _size(request: Request | None) -> tuple[int, int] | None:
@@ -148,7 +160,7 @@ ROOM = Modality(
             order=20,
         ),
     ),
-    views={"image": _draw, "text": seen_view.draw},
+    views={"image": _draw, "text": _draw_text},
     words=Words(decoded="pixels", rest=" for these images", one="image"),
     tiles={"image": _draw_tile},
     cells={"image": grid_cells.tile},
@@ -161,20 +173,17 @@ ROOM = Modality(
         Look("Steps", theatre.fits, theatre.draw),
         Look("Words", word_lens.fits, word_lens.draw),
         Look("Walk", walk_view.fits, walk_view.draw),
+        Look("Attention", caption_view.fits_attention, caption_view.draw_attention),
         Look("Three architectures", compare.fits, compare.draw),
     ),
-    jobs={walk_view.PURPOSE: walk_view.draw_job, "compare": compare.draw_job},
+    jobs={walk_view.PURPOSE: walk_view.draw_job, "compare": compare.draw_job, see.PURPOSE: see.draw_job},
     inputs=picture_input.TYPES,
     takes=(
         Takes(
             "use", "image", "Use as input", ":material/input:", "Use this image as the starting image.", _takes_any,
             _take,
         ),
-        Takes(
-            "see", "image", "What does it see?", ":material/visibility:",
-            "Opens the recogniser with this image: which name it gives it, and how sure it is.", seen_view.fits,
-            seen_view.take,
-        ),
+        Takes("see", "image", see.LABEL, see.ICON, see.HELP, see.fits, see.take),
     ),
     file=SettingsFile(
         "image",

@@ -10,7 +10,7 @@ import streamlit as st
 
 from components import inputs, params_form, services, state
 from components.escape import plain
-from components.image import mask_painter
+from components.image import mask_painter, see
 from components.modality import InputType
 from models.errors import BadInput, PlaygroundError
 from models.family import InputField
@@ -63,6 +63,7 @@ def draw_picture(desk: Desk, item: InputField) -> None:
     """Draw the upload of a picture, with the thumbnail of the one that is kept."""
     if not _draw_upload(desk, item) and item == main_input(desk.family.inputs):
         # only a room that takes its pictures has such a button for them
+        inputs.draw_example(desk, item, "-input.png", "image")
         for takes in [one for one in desk.room.takes if one.kind == item.type][:1]:
             st.caption(f"Or press **{plain(takes.label)}** under an image that was made here.")
 
@@ -129,6 +130,7 @@ def _draw_upload(desk: Desk, item: InputField) -> bool:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.image(thumbnail(desk, inputs.kept_ref(desk, item) or "", data), alt=item.label)
         inputs.draw_remove(desk, item)
+        see.draw_button(desk, item)
     return True
 
 

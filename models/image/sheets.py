@@ -60,9 +60,14 @@ def gif(pngs: Sequence[bytes], fps: float = 8.0) -> bytes:
     return buffer.getvalue()
 
 
-def heat_over(png: bytes, heat_png: bytes) -> bytes:
-    """Return a picture in pale grey under a heat map, which is a grey PNG: black is 0, white the maximum."""
+def heat_over(png: bytes, heat_png: bytes, times: int = 1) -> bytes:
+    """Return a picture in pale grey under a heat map, which is a grey PNG: black is 0, white the maximum.
+
+    The picture is enlarged `times` first, its pixels as they are; the map is smooth at any size.
+    """
     picture, heat = _read([png, heat_png])
+    if times > 1:
+        picture = picture.resize((picture.width * times, picture.height * times), Image.Resampling.NEAREST)
     if heat.size != picture.size:
         heat = heat.resize(picture.size, Image.Resampling.BICUBIC)
     ground = Image.blend(picture.convert("L").convert("RGB"), Image.new("RGB", picture.size, "white"), _FADE)

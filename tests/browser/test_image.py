@@ -225,6 +225,18 @@ def test_one_name_by_every_architecture(session):
     until(lambda: viewer.page.locator("figure img").count() >= 2)
 
 
+def test_one_press_names_and_describes_an_image(session):
+    viewer = opened(session)
+    viewer.run()
+    finished(viewer)
+    viewer.button("What does it see?").first.click()
+    for words in ("Emoji Judge", "Emoji Caption", "LSTM", "Transformer", "Where each word of the first caption"):
+        viewer.sees(words)
+    maps = viewer.page.get_by_role("img", name="Where the decoder attended to")
+    until(lambda: maps.count() >= 6)  # at least a word, the comma and the style of each decoder
+    assert maps.first.evaluate("image => image.naturalWidth") == 192
+
+
 def test_choosing_a_task_brings_its_inputs(session):
     viewer = opened(session)
     assert viewer.page.get_by_test_id("stFileUploader").count() == 0

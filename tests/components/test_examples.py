@@ -20,9 +20,14 @@ FILES = sorted(EXAMPLES.glob("*.json"))
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_an_example_is_what_the_model_writes(file):
+def test_an_example_is_what_the_model_writes(file, tmp_path):
     example = read_run(file)
-    *_, final = models.generate(example.request)
+    given = {name: Blobs(tmp_path).put_bytes(file.with_name(f"{file.stem}-input.png").read_bytes())
+             for name in ("image",) if file.with_name(f"{file.stem}-input.png").exists()}  # fmt: skip
+    request = example.request.model_copy(update={"inputs": {**example.request.inputs, **given}})
+    engine = LocalEngine(Settings(data_dir=tmp_path))
+    *_, final = engine.generate(request)
+    engine.close()
     shown = [output for output in final.outputs if output.kind not in ASIDE]
     assert [output.text for output in shown] == [output.text for output in example.outputs]
     for drawn, kept in zip(shown, example.outputs, strict=True):

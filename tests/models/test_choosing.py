@@ -29,7 +29,8 @@ def test_each_part_narrows(catalog):
     assert found(catalog, text="SMOLLM2 web") == {CHAT}
     assert found(catalog, text="smollm2 dragon") == set()
     for words, model in (("speak", "audio/hibari"), ("tts", "audio/hibari"), ("dictate", "audio/whisper-tiny-en"),
-                         ("transcribe", "audio/whisper-tiny-en"), ("translate", "text/translate-en-fr")):  # fmt: skip
+                         ("transcribe", "audio/whisper-tiny-en"), ("translate", "text/translate-en-fr"),
+                         ("caption", "image/emoji-caption")):  # fmt: skip
         assert model in found(catalog, text=words)
     assert found(catalog, rooms=("text",), tasks=("Translation", "Rewriting")) == {
         "text/translate-en-fr",

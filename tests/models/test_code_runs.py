@@ -19,7 +19,7 @@ from tests.apart import assert_same, run_apart
 CATALOG = load_catalog(Settings(), strict=False)
 ROOT = Path(__file__).parents[2]
 STORY, LSTM, CHAT = "text/story-gpt", "text/story-lstm", "text/story-chat"
-EMOJI, GAN, VAE, JUDGE = (f"image/emoji-{name}" for name in ("diffusion", "gan", "vae", "judge"))
+EMOJI, GAN, VAE, JUDGE, CAPTION = (f"image/emoji-{name}" for name in ("diffusion", "gan", "vae", "judge", "caption"))
 FOLK, FOLK_LSTM = "audio/folk-gpt", "audio/folk-lstm"
 DIGITS, EAR = "audio/digits-diffusion", "audio/digit-recogniser"
 
@@ -83,6 +83,9 @@ CASES = {
     "a latent of two images": (VAE, {"image": "image", "image_to": "mask"}, {
         "task": "interpolate", "mix": 0.3, "component_1": -1.0}),
     "what an image shows": (JUDGE, {"image": "image"}, {"top_k": 4}),
+    "an image in words": (CAPTION, {"image": "image"}, {"captions": 4}),
+    "an image in drawn words, by one decoder": (CAPTION, {"image": "image"}, {
+        "decoder": "lstm", "do_sample": True, "temperature": 1.6, "top_k": 20, "top_p": 0.9, "with_style": False}),
     "a tune": (FOLK, {"prompt": "d2 f a |"}, {
         "max_new_tokens": 40, "num_variants": 2, "top_k": 30, "min_p": 0.02, "chords": 0.4, "drone": 0.2,
         "instrument": "whistle"}),

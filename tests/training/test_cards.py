@@ -13,7 +13,7 @@ guard()
 
 from training import cards  # noqa: E402
 from training.audio import sound_cards  # noqa: E402
-from training.image import judge_card, style_card  # noqa: E402
+from training.image import caption_card, judge_card, style_card  # noqa: E402
 from training.text import chat_cards, story_card, task_cards  # noqa: E402
 
 EMBEDDED = Path(__file__).parents[2] / "models/embedded"
@@ -22,7 +22,7 @@ TEMPLATES = {
     "story-chat-pref": chat_cards.PREFERENCE, "emoji-gan": cards.GAN, "emoji-vae": cards.VAE,
     "emoji-diffusion": style_card.CARD, "folk-gpt": sound_cards.TUNES, "folk-lstm": sound_cards.TUNES,
     "digits-diffusion": sound_cards.DIGITS, "digit-recogniser": sound_cards.RECOGNISER,
-    "emoji-judge": judge_card.CARD, "translate-en-fr": task_cards.TRANSLATOR,
+    "emoji-judge": judge_card.CARD, "emoji-caption": caption_card.CARD, "translate-en-fr": task_cards.TRANSLATOR,
     "translate-fr-en": task_cards.TRANSLATOR,
     "translate-lstm-en-fr": task_cards.TRANSLATOR,
     "intent": task_cards.CLASSIFIER, "sentiment": task_cards.CLASSIFIER,

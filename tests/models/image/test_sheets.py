@@ -104,6 +104,14 @@ def test_heat_of_another_size_is_fitted():
     assert opened(sheets.heat_over(FRAMES[0], png(255, (8, 8), "L"))).size == (64, 48)
 
 
+def test_below_heat_a_picture_is_enlarged_pixel_for_pixel():
+    chess, file = np.indices((6, 8)).sum(0) % 2 * np.uint8(200), io.BytesIO()
+    Image.fromarray(chess.astype(np.uint8)).save(file, "PNG")
+    plain, large = (np.asarray(opened(sheets.heat_over(file.getvalue(), png(0, (2, 2), "L"), times)))
+                    for times in (1, 3))  # fmt: skip
+    assert np.array_equal(large, plain.repeat(3, 0).repeat(3, 1))
+
+
 def test_the_legend_runs_from_nothing_to_much():
     row = np.asarray(opened(sheets.heat_legend(100, 4)))[0].astype(int)
     assert np.ptp(row[0]) <= 2

@@ -10,7 +10,11 @@ from models.types import SEED_MAX, Request
 
 CATALOG = load_catalog(Settings(), strict=False)
 # those that draw: a classifier has neither prompt nor seed to walk along
-IMAGES = [spec.id for spec in CATALOG.values() if spec.modality == "image" and spec.family != "image_classifier"]
+IMAGES = [
+    spec.id
+    for spec in CATALOG.values()
+    if spec.modality == "image" and spec.family not in ("image_classifier", "image_to_text")
+]
 DIFFUSION = next(model for model in IMAGES if CATALOG[model].family == "text_to_image")
 TARGETS = {"seed": 9, "prompt": "blue 100 % heart", "guidance": 1.0}
 

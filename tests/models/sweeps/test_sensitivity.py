@@ -70,7 +70,7 @@ def test_each_setting_that_acts_is_moved_alone_at_the_same_seeds():
     assert catalog().full(found.cell(temperature, 1).request) == catalog().full(warm)
 
 
-COUNTS = ("Variants", "Tunes", "Images", "Takes", "Alternatives", "Names listed", "Labels listed",
+COUNTS = ("Variants", "Tunes", "Images", "Takes", "Alternatives", "Captions", "Names listed", "Labels listed",
           "Texts listed")  # fmt: skip
 
 
