@@ -33,24 +33,45 @@ class Speaker:
         self.schedule = DDPMScheduler.from_pretrained(folder / "scheduler")
         self.meaning = read_layout(folder)
         self.mels = Mels(self.meaning.mel)
+        self.vocoder: Any = None
+        if (folder / "vocoder").is_dir():
+            from models.audio.nets.vocoder import Vocoder
+
+            self.vocoder = Vocoder.from_pretrained(folder / "vocoder", torch_dtype=torch.float32).eval()
+
+    def say(
+        self, classes: list[int], first_seed: int, guidance: float, steps: int, trained: bool = False
+    ) -> list[torch.Tensor]:
+        """Return one sound per class, at the model's rate, each from a seed of its own; by Griffin-Lim or trained."""
+        return self.voiced(self.draw(classes, first_seed, guidance, steps), trained)
 
     @torch.inference_mode()
-    def say(self, classes: list[int], first_seed: int, guidance: float, steps: int) -> list[torch.Tensor]:
-        """Return one sound per class, at the model's rate, each from a seed of its own."""
+    def voiced(self, mels: list[torch.Tensor], trained: bool = False) -> list[torch.Tensor]:
+        """Return the sound of each spectrogram (bands × frames)."""
+        from models.audio.sampling import spectrograms
+
+        vocoder = self.vocoder if trained else None
+        return [torch.from_numpy(spectrograms.speak(self.mels, mel[None], 0.0, 64, vocoder)) for mel in mels]
+
+    @torch.inference_mode()
+    def draw(
+        self, classes: list[int], first_seed: int, guidance: float, steps: int, scheduler_name: str = "",
+        **changes: Any,
+    ) -> list[torch.Tensor]:  # fmt: skip
+        """Return one spectrogram (bands × frames) per class; `changes` are to the scheduler's config."""
         from models.audio.sampling import spectrograms
         from models.diffusion import schedulers
 
-        config = {**self.schedule.config, "_class_name": "DDPMScheduler"}
-        found = []
+        config = {**self.schedule.config, **changes, "_class_name": "DDPMScheduler"}
+        found: list[torch.Tensor] = []
         for at in range(0, len(classes), 20):
             part = classes[at : at + 20]
             generators = [seeds.generator(first_seed, at + number) for number in range(len(part))]
-            scheduler = schedulers.make(config, USUAL[2])
+            scheduler = schedulers.make(config, scheduler_name or USUAL[2])
             *_, last = spectrograms.denoise(
                 self.unet, scheduler, part, self.meaning.unconditional, guidance, steps, generators, lambda: False
             )
-            for mel in self.meaning.unfold(last.x0):
-                found.append(torch.from_numpy(spectrograms.speak(self.mels, mel[None], 0.0, 64)))
+            found += self.meaning.unfold(last.x0)
         return found
 
 

@@ -10,10 +10,8 @@ on the test recordings, and on sentences, voices and kinds of noise that had no 
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 import random
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,16 +20,10 @@ import numpy as np
 import torch
 
 from models.torchaudio_guard import guard
-from training.audio.digits import RATE, load_digits
+from training.audio import voices
+from training.audio.digits import load_digits
 
-ACCENTS = ("en", "en-us", "en-gb-scotland", "gmw/en-GB-x-rp", "en-029", "en-us-nyc")
-SET_ON = ("m1", "m2", "m3", "f1", "f2", "croak", "Andy", "linda", "klatt", "Mario", "adam", "steph", "whisper")
-TRIED_ON = ("m4", "m5", "m6", "m7", "m8", "f3", "f4", "f5", "Annie", "john", "klatt3", "belinda", "zac", "edward",
-            "whisperf", "victor", "shelby")  # fmt: skip
-NOISES_SET_ON = ("white", "pink", "hum", "clicks", "bursts", "chirp")
-NOISES_TRIED_ON = ("brown", "tone", "claps", "cough", "gusts", "whistle", "beeps")
 SENTENCES, NOISES, ROWS = 400, 300, 1200
-_NUMBER = re.compile(r"\b(zero|one|two|three|four|five|six|seven|eight|nine|ten)\b|\d", re.I)
 
 
 def main() -> None:
@@ -73,8 +65,8 @@ def features(model: Any, data: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray
         heard = parts(model, sound)
         if [label - 1 for label, _ in heard] == said:  # what it mishears teaches nothing about what it knows
             found += [(label, one, speaker) for label, one in heard]
-    talk = spoken(sentences(data)[:SENTENCES], SET_ON, 1)
-    other = [*talk, *(spoilt(one, choice, chance) for one in talk), *noises(NOISES_SET_ON, NOISES, 1)]
+    talk = voices.spoken(voices.sentences(data)[:SENTENCES], voices.LEARNT, voices.LEARNT_ACCENTS, 1)
+    other = [*talk, *(spoilt(one, choice, chance) for one in talk), *voices.noises(voices.NOISES_LEARNT, NOISES, 1)]
     strange = [one for sound in other for _, one in parts(model, sound)]
     labels, rows_of, speakers = (list(column) for column in zip(*found, strict=True))
     return np.stack(rows_of), np.array(labels), np.array(speakers), np.stack(strange)
@@ -86,7 +78,7 @@ def tried(model: Any, measured: Any, data: Path, limit: float) -> dict[str, floa
 
     digits = load_digits(data)
     choice, chance = random.Random(6), torch.Generator().manual_seed(6)
-    talk = spoken(sentences(data)[SENTENCES : 2 * SENTENCES], TRIED_ON, 2)
+    talk = voices.spoken(voices.sentences(data)[SENTENCES : 2 * SENTENCES], voices.JUDGED_BY, voices.JUDGED_ACCENTS, 2)
     rows = [one for one in (row(digits.test, choice, chance) for _ in range(200)) if one[1]]
 
     def heard(sound: torch.Tensor) -> list[int]:
@@ -107,7 +99,7 @@ def tried(model: Any, measured: Any, data: Path, limit: float) -> dict[str, floa
         "sentences": passing(talk),
         "sentences_without": round(sum(bool(parts(model, sound)) for sound in talk) / len(talk), 4),
         "sentences_spoilt": passing([spoilt(sound, choice, chance) for sound in talk]),
-        "noises": passing(noises(NOISES_TRIED_ON, NOISES, 2)),
+        "noises": passing(voices.noises(voices.NOISES_JUDGED, NOISES, 2)),
     }  # fmt: skip
 
 
@@ -146,86 +138,6 @@ def within(heard: list[tuple[int, np.ndarray]], measured: Any, limit: float) -> 
 
     found = [{"label": label, "outlier": measured.score(one, label), "at": at} for at, (label, one) in enumerate(heard)]
     return [int(one["label"]) - 1 for one in without_strange(found, limit)[0]]
-
-
-def sentences(data: Path) -> list[str]:
-    """Return sentences of the stories, 4 to 14 words long, none of which names a number, in an order by chance."""
-    with gzip.open(data / "stories" / "tinystories.txt.gz", "rt") as file:
-        found = re.split(r"(?<=[.!?])\s+", file.read().replace("\n", " "))
-    plain = [
-        one.strip() for one in found
-        if 4 <= len(one.split()) <= 14 and re.fullmatch(r"[A-Za-z ,.'!?]+", one) and not _NUMBER.search(one)
-    ]  # fmt: skip
-    random.Random(0).shuffle(plain)
-    return plain
-
-
-def spoken(texts: Sequence[str], variants: Sequence[str], seed: int) -> list[torch.Tensor]:
-    """Return sentences spoken by espeak-ng, each in an accent, a variant, a speed and a pitch drawn by chance."""
-    from training.audio.espeak import voices
-
-    choice, found = random.Random(seed), []
-    for text in texts:
-        voice = f"{choice.choice(ACCENTS)}+{choice.choice(variants)}"
-        sound = voices().say(text, voice, choice.randint(130, 200), choice.randint(25, 75))
-        found.append(torch.from_numpy(sound))
-    return found
-
-
-def noises(kinds: Sequence[str], count: int, seed: int) -> list[torch.Tensor]:
-    """Return noises of half a second to three seconds, the kinds in turn, at loudnesses drawn by chance."""
-    chance = np.random.default_rng(seed)
-    found = []
-    for number in range(count):
-        sound = noise(kinds[number % len(kinds)], int(RATE * chance.uniform(0.5, 3.0)), chance)
-        sound = sound / (np.abs(sound).max() + 1e-9) * chance.uniform(0.1, 0.9)
-        found.append(torch.from_numpy(sound + 1e-4 * chance.standard_normal(len(sound))).float())
-    return found
-
-
-def noise(kind: str, length: int, chance: np.random.Generator) -> np.ndarray:
-    """Return one noise of a kind, of so many samples."""
-    time, white = np.arange(length) / RATE, chance.standard_normal(length)
-    spectrum, hertz = np.fft.rfft(white), np.fft.rfftfreq(length, 1 / RATE) + 1
-    if kind == "hum":
-        return np.asarray(sum(np.sin(2 * np.pi * 50 * one * time) / one for one in range(1, 8)))
-    if kind == "tone":
-        return np.sin(2 * np.pi * chance.uniform(100, 3000) * time)
-    if kind == "chirp":
-        return np.sin(2 * np.pi * (chance.uniform(100, 800) * time + chance.uniform(100, 1500) * time**2))
-    if kind == "beeps":
-        on = np.sin(2 * np.pi * chance.uniform(1, 5) * time) > 0
-        return np.sin(2 * np.pi * chance.uniform(300, 2000) * time) * on
-    if kind == "gusts":
-        return white * (1 + np.sin(2 * np.pi * chance.uniform(1, 8) * time))
-    if kind == "clicks":
-        sound = np.zeros(length)
-        sound[chance.integers(0, length, chance.integers(1, 12))] = chance.uniform(-1, 1)
-        return sound
-    if kind in ("bursts", "claps", "cough"):
-        return _bursts(kind, length, chance)
-    gains = {
-        "white": np.ones_like(hertz), "pink": hertz**-0.5, "brown": 1 / hertz,
-        "whistle": np.exp(-(((hertz - chance.uniform(200, 3000)) / 200) ** 2)),
-    }  # fmt: skip
-    return np.fft.irfft(spectrum * gains[kind], length)
-
-
-def _bursts(kind: str, length: int, chance: np.random.Generator) -> np.ndarray:
-    """Return a few short noises that die away, or that swell in a throat's colour."""
-    sound = np.zeros(length)
-    for start in chance.integers(0, max(1, length - 2000), chance.integers(1, 5)):
-        size = int(RATE * (chance.uniform(0.1, 0.35) if kind == "cough" else chance.uniform(0.02, 0.3)))
-        one = chance.standard_normal(size)
-        if kind == "cough":
-            away = np.fft.rfftfreq(size, 1 / RATE) - chance.uniform(300, 1500)
-            one = np.fft.irfft(np.fft.rfft(one) * np.exp(-((away / 600) ** 2)), size)
-            one = one * np.sin(np.linspace(0, np.pi, size))
-        else:
-            one = one * np.exp(-np.linspace(0, 6, size))
-        one = (one / np.abs(one).max())[: length - start]
-        sound[start : start + len(one)] += one
-    return sound
 
 
 if __name__ == "__main__":
