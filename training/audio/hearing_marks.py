@@ -4,7 +4,8 @@
 
 Judged by the page's own rule (the outlier limit of the catalogue) and by the net alone, on voices of espeak-ng and
 kinds of noise that no training has met (`training.audio.voices`), on the voices of audio/hibari and audio/joe where
-they have been got (`python -m models get …`), and on the test recordings. `--folder` measures other weights likewise.
+they have been got (`python -m models get …`), and on the test recordings. `--folder` measures
+other weights by the same.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import argparse
 import json
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,25 +31,31 @@ MORE = ("audio/hibari", "audio/joe")
 
 
 def main() -> None:
-    """Print the marks of the weights in a folder, and write them where asked."""
+    """Print the marks of the weights in each folder, and write them where asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder that holds digits/ and stories/")
-    parser.add_argument("--folder", type=Path, default=Path("models/embedded/digit-recogniser"))
-    parser.add_argument("--limit", type=float, default=LIMIT, help="standard deviations (the catalogue's default)")
-    parser.add_argument("--into", type=Path, help="JSON file to write the marks to")
+    parser.add_argument("--folder", type=Path, nargs="+", default=[Path("models/embedded/digit-recogniser")])
+    parser.add_argument("--limit", type=float, nargs="+", default=[LIMIT], help="standard deviations, for each folder")
+    parser.add_argument("--edition", nargs="+", default=["second"], help="the name of each folder's marks")
+    parser.add_argument("--into", type=Path, help="JSON file of marks by edition, to write them to")
     options = parser.parse_args()
     from models.torchaudio_guard import guard
 
     guard()
     torch.set_num_threads(1)
-    found = measure(options.folder, options.data, options.limit)
-    for name, value in found.items():
-        print(f"{name}: {value}")
-    if options.into:
-        options.into.write_text(json.dumps(found, indent=1))
+    sounds = known(options.data), strange(options.data)
+    torch.set_num_threads(1)  # the engine that spoke has set its own
+    found = json.loads(options.into.read_text()) if options.into and options.into.exists() else {}
+    for folder, limit, edition in zip(options.folder, options.limit, options.edition, strict=True):
+        found[edition] = measure(folder, *sounds, limit)
+        print(edition, json.dumps(found[edition], indent=1), flush=True)
+        if options.into:
+            options.into.write_text(json.dumps(found, indent=1) + "\n")
 
 
-def measure(folder: Path, data: Path, limit: float) -> dict[str, Any]:
+def measure(
+    folder: Path, digits: dict[str, list[Said]], others: dict[str, list[torch.Tensor]], limit: float
+) -> dict[str, Any]:
     """Return the share of digits that are heard, and of other sounds in which one is, with the limit and without."""
     from transformers import AutoModelForCTC
 
@@ -58,32 +65,31 @@ def measure(folder: Path, data: Path, limit: float) -> dict[str, Any]:
 
     model = AutoModelForCTC.from_pretrained(folder, dtype=torch.float32).eval()
     measured = outliers.read(folder)
-
-    def heard(sound: torch.Tensor, bound: float) -> list[int]:
-        return within(parts(model, sound), measured, bound)
-
     found: dict[str, Any] = {"limit": limit}
-    for name, said in known(data).items():
-        found[name] = share(lambda one: heard(one[0], limit) == one[1], said)
-        found[f"{name}_without"] = share(lambda one: heard(one[0], math.inf) == one[1], said)
-        found[f"{name}_count"] = len(said)
-    for name, sounds in strange(data).items():
-        found[name] = share(lambda one: bool(heard(one, limit)), sounds)
-        found[f"{name}_without"] = share(lambda one: bool(heard(one, math.inf)), sounds)
+    for kind, said in digits.items():
+        heard = [(parts(model, one), labels) for one, labels in said]
+        for name, bound in ((kind, limit), (f"{kind}_without", math.inf)):
+            found[name] = share([within(one, measured, bound) == labels for one, labels in heard])
+        found[f"{kind}_count"] = len(said)
+    for kind, sounds in others.items():
+        named = [parts(model, one) for one in sounds]
+        for name, bound in ((kind, limit), (f"{kind}_without", math.inf)):
+            found[name] = share([bool(within(one, measured, bound)) for one in named])
     return found
 
 
-def share(holds: Callable[[Any], bool], rows: Sequence[Any]) -> float:
-    """Return the share of rows for which something holds."""
-    return round(sum(holds(one) for one in rows) / len(rows), 4)
+def share(holds: Sequence[bool]) -> float:
+    """Return the share of what holds."""
+    return round(sum(holds) / len(holds), 4)
 
 
 def known(data: Path) -> dict[str, list[Said]]:
     """Return recordings with their digits, by kind: all of them are new to every recogniser that is measured."""
-    from training.audio.digit_recogniser import spoilt
+    from training.audio.digit_recogniser import row, spoilt
 
     digits = load_digits(data)
-    every = [f"{name}" for name in voices.JUDGED_BY]
+    every = voices.JUDGED_BY
+    rows = random.Random(6), torch.Generator().manual_seed(6)
     new = said_by(voices.singles(every, voices.JUDGED_ACCENTS, 4, 11))
     plain = said_by(voices.singles(every, voices.LEARNT_ACCENTS, 2, 12))
     choice, chance = random.Random(7), torch.Generator().manual_seed(7)
@@ -96,9 +102,10 @@ def known(data: Path) -> dict[str, list[Said]]:
     found = {
         "test": said_by(digits.test),
         "held_out": said_by(digits.held_out),
+        "rows": [one for one in (row(digits.test, *rows) for _ in range(200)) if one[1]],
         "voices": new,
         "voices_plain": plain,
-        "voices_rows": [(framed(one), said) for one, said in
+        "voices_rows": [(voices.framed(one), said) for one, said in
                         voices.rows(every, voices.JUDGED_ACCENTS, 10 * len(every), 13)],
         "voices_noise": [(voices.mixed(one, under(one, at), loud.uniform(8, 25)), said)
                          for at, (one, said) in enumerate(new)],
@@ -124,20 +131,13 @@ def strange(data: Path) -> dict[str, list[torch.Tensor]]:
     single = voices.spoken(words[:SENTENCES], voices.JUDGED_BY, voices.JUDGED_ACCENTS, 3)
     return {
         "sentences": talk, "sentences_spoilt": [spoilt(one, choice, chance) for one in talk],
-        "words": [framed(one) for one in single], "noises": voices.noises(voices.NOISES_JUDGED, NOISES, 2),
+        "words": [voices.framed(one) for one in single], "noises": voices.noises(voices.NOISES_JUDGED, NOISES, 2),
     }  # fmt: skip
 
 
 def said_by(takes: Sequence[Any]) -> list[Said]:
     """Return single digits, each with a little near silence around it unless it is a recording."""
-    return [(take.sound if take.speaker >= 0 else framed(take.sound), [take.digit]) for take in takes]
-
-
-def framed(sound: torch.Tensor) -> torch.Tensor:
-    """Return a sound between two moments of near silence."""
-    chance = torch.Generator().manual_seed(len(sound))
-    quiet = RATE // 5
-    return torch.nn.functional.pad(sound, (quiet, quiet)) + 3e-4 * torch.randn(len(sound) + 2 * quiet, generator=chance)
+    return [(take.sound if take.speaker >= 0 else voices.framed(take.sound), [take.digit]) for take in takes]
 
 
 def by_model(name: str) -> list[Said]:
@@ -166,7 +166,7 @@ def by_model(name: str) -> list[Said]:
             samples, _ = read_wav(next(one for one in final.outputs if one.kind == "audio").data)
             common = math.gcd(RATE, rate)
             sound = resample_poly(samples.mean(1), RATE // common, rate // common)
-            found.append((framed(voices.even(sound.astype(np.float32))), said))
+            found.append((voices.framed(voices.even(sound.astype(np.float32))), said))
     except PlaygroundError:
         return []
     finally:

@@ -104,6 +104,13 @@ def noises(kinds: Sequence[str], count: int, seed: int, seconds: float | None = 
     return found
 
 
+def framed(sound: torch.Tensor) -> torch.Tensor:
+    """Return a sound between two moments of near silence."""
+    chance = torch.Generator().manual_seed(len(sound))
+    quiet = RATE // 5
+    return torch.nn.functional.pad(sound, (quiet, quiet)) + 3e-4 * torch.randn(len(sound) + 2 * quiet, generator=chance)
+
+
 def mixed(sound: torch.Tensor, noise: torch.Tensor, decibels: float) -> torch.Tensor:
     """Return a sound with a noise of its length laid under it, so many decibels below (root mean square)."""
     level = sound.square().mean().sqrt() / noise.square().mean().sqrt().clamp(min=1e-6)

@@ -1,6 +1,8 @@
 """Spoken digits: the split, rows put together, what is drawn of them and read back."""
 
+import json
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,9 +18,11 @@ from models.audio.nets.speech_ctc import SpeechCTC, SpeechCTCConfig  # noqa: E40
 from models.audio.nets.vocoder import Vocoder  # noqa: E402
 from models.audio.sampling.mels import Mels, MelSettings  # noqa: E402
 from models.audio.sampling.spectrograms import SpectrogramLayout  # noqa: E402
+from models.diffusion import schedulers  # noqa: E402
 from training import loop  # noqa: E402
 from training.audio import (  # noqa: E402
     digit_diffusion,
+    digit_outliers,
     digit_recogniser,
     digit_vocoder,
     voices,
@@ -82,6 +86,17 @@ def test_a_spectrogram_is_folded_and_unfolded_again():
     assert torch.equal(meaning.unfold(folded), mel)
     assert meaning.classes(["0", "7"], "jackson") == [1, 7 * len(SPEAKERS) + 1]
     assert digit_diffusion.label_of(7, 1) == meaning.classes(["7"], "jackson")[0]
+
+
+@pytest.mark.parametrize("steps", [5, 20])
+def test_the_shipped_schedule_begins_at_the_noisiest_step_however_few_there_are(steps):
+    folder = Path(__file__).parents[3] / "models/embedded/digits-diffusion/scheduler"
+    shipped = json.loads((folder / "scheduler_config.json").read_text("utf-8"))
+    assert {name: shipped[name] for name in digit_diffusion.SCHEDULE} == digit_diffusion.SCHEDULE
+    for name in ("DDPMScheduler", "DPMSolverMultistepScheduler", "DDIMScheduler"):
+        scheduler = schedulers.make(shipped, name)
+        scheduler.set_timesteps(steps)
+        assert int(scheduler.timesteps[0]) == 999, name
 
 
 def test_a_spectrogram_has_its_size_whatever_the_recording(digits):
@@ -192,6 +207,27 @@ def test_the_spectral_distance_is_none_to_itself_and_6_db_to_half_of_it(digits):
     noisy = digit_recogniser.Take(torch.randn(4000, generator=torch.Generator().manual_seed(0)), 0, 0)
     half = digit_vocoder.log_spectral_distance(lambda mel: noisy.sound / 2, [noisy])
     assert half == pytest.approx(20 * np.log10(2), abs=1e-3)
+
+
+def test_a_label_is_judged_with_its_features_and_silence_has_some_where_asked(monkeypatch):
+    torch.manual_seed(0)
+    model = SpeechCTC(SpeechCTCConfig(hidden_size=16, num_blocks=1)).eval()
+    torch.nn.init.zeros_(model.out.weight)
+    model.out.bias.data = torch.zeros(11).index_fill_(0, torch.tensor([0]), 5.0)  # it hears the blank alone
+    assert digit_outliers.parts(model, torch.randn(4000)) == []
+    ((label, features),) = digit_outliers.parts(model, torch.randn(4000), always=True)
+    assert 1 <= label <= 10
+    assert features.shape == (16,)
+
+
+def test_rows_are_joined_with_pauses_and_counted_by_what_is_heard():
+    loud = torch.sin(torch.arange(2000) / 3)
+    row = whisper_marks.joined([loud] * 4)
+    assert len(row) == pytest.approx(4 * 2000 + 5 * 960, abs=4 * 200)
+    assert whisper_marks.right([8, 2, 4, 2], [8, 2, 4, 2]) == 4
+    assert whisper_marks.right([2, 4, 2], [8, 2, 4, 2]) == 3
+    assert whisper_marks.right([], [8, 2]) == 0
+    assert whisper_marks.right([1] * 9, [8, 2]) == 0
 
 
 def test_what_whisper_writes_is_read_as_digits():
