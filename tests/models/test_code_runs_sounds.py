@@ -5,7 +5,8 @@ import os
 import pytest
 
 from tests.apart import assert_same, run_apart, written_beside
-from tests.tiny.audio_nets import recording
+from tests.tiny.audio_nets import ask as say
+from tests.tiny.audio_nets import audio_engine, recording
 from tests.tiny.ear_nets import ear_engine, listen
 from tests.tiny.music_nets import ask, music_engine
 from tests.tiny.voice_nets import speak, voice_engine
@@ -16,7 +17,8 @@ VOICES = {"voices": {"speaker": "1", "speaking_rate": 1.2}, "speecht5": {"voice_
           "pocket": {"temperature": 0.5}, "piper": {"noise_scale": 0.3}}  # fmt: skip
 EARS = {"whisper": {"num_beams": 2, "no_speech_threshold": 1.0}, "moonshine": {"temperature": 1.2},
         "english": {"temperature": 1.2, "timestamps": "words"}}  # fmt: skip
-CASES = [(f"audio/{kind}", seed) for seed, kinds in ((3, MUSIC), (5, EARS), (6, VOICES)) for kind in kinds]
+DIGITS = {"digits": {"vocoder": "trained", "num_inference_steps": 3, "num_takes": 2}}
+CASES = [(f"audio/{kind}", seed) for seed, kinds in ((3, MUSIC), (5, EARS), (6, VOICES), (8, DIGITS)) for kind in kinds]
 
 
 pytestmark = pytest.mark.timeout(600)  # one interpreter runs all scripts: minutes where other tests run beside it
@@ -42,10 +44,12 @@ def made(tmp_path_factory, letters_as_sounds):
     heard = [listen(ears, kind, recording(), 5, **params) for kind, params in EARS.items()]
     spoken = [speak(kind, "A cat sat. A dog ran, too!", 6, {"1": {"seed": 9}}, **params)
               for kind, params in VOICES.items()]  # fmt: skip
+    digits = [say(kind, "4 0", seed=8, **params) for kind, params in DIGITS.items()]
     scripts, found = [], {}
     for engine, requests in (
         (music_engine(tmp_path_factory.mktemp("music"), *MUSIC), music), (ears, heard),
         (voice_engine(tmp_path_factory.mktemp("voices"), *VOICES), spoken),
+        (audio_engine(tmp_path_factory.mktemp("digits")), digits),
     ):  # fmt: skip
         names, outputs = written_beside(engine, requests, folder)
         scripts += names

@@ -78,6 +78,7 @@ def _tunes(folder: Path) -> None:
 def _digits(folder: Path) -> None:
     from diffusers import DDPMScheduler, UNet2DModel
 
+    from models.audio.nets.vocoder import Vocoder
     from models.audio.sampling.mels import MelSettings
 
     unet = UNet2DModel(
@@ -90,7 +91,9 @@ def _digits(folder: Path) -> None:
     meaning = {"mel": MelSettings().to_dict(), "frames": 32, "patch": [8, 4], "labels": LABELS, "speakers": SPEAKERS,
                "nothing": len(LABELS) * len(SPEAKERS)}  # fmt: skip
     (folder / "digits" / "spectrogram.json").write_text(json.dumps(meaning))
-    facts = f"speakers = {json.dumps(SPEAKERS)}\nwords = {json.dumps(LABELS)}\nsample_rate = 8000\nword_s = 0.256"
+    Vocoder(width=16, num_blocks=1).save_pretrained(folder / "digits" / "vocoder")
+    facts = f"speakers = {json.dumps(SPEAKERS)}\nwords = {json.dumps(LABELS)}\nsample_rate = 8000\nword_s = 0.256\n"
+    facts += "vocoder = true"
     _entry(folder, "digits", "spectrogram_diffusion", facts)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from pydantic import Field
@@ -30,6 +31,7 @@ Scheduler = Literal[
     "HeunDiscreteScheduler", "UniPCMultistepScheduler", "DEISMultistepScheduler", "DDPMScheduler",
 ]  # fmt: skip
 WORDS_MAX = 12
+VOCODER = "vocoder"  # the folder of a trained one, beside the U-Net's
 _NAMES = {"zero": "0", "oh": "0", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6",
           "seven": "7", "eight": "8", "nine": "9"}  # fmt: skip
 _HOW_IT_WORKS = """
@@ -38,7 +40,7 @@ flowchart LR
   N[noise] --> U
   L[digit and speaker] --> U[U-Net]
   U -->|a little less noise, many times| S[mel spectrogram]
-  S --> G[Griffin-Lim]
+  S --> G[Griffin-Lim or a trained vocoder]
   G --> W[sound]
 ```
 
@@ -50,7 +52,9 @@ says how strongly digit and voice are followed.
 
 A spectrogram says how loud each frequency is, not where its waves begin (the phase). [Griffin and
 Lim](https://ieeexplore.ieee.org/document/1164317) found these phases by going back and forth until sound and
-spectrogram agree: few rounds ring like a tin can, many sound nearly natural.
+spectrogram agree: few rounds ring like a tin can, many sound nearly natural. A vocoder, as
+[Vocos](https://arxiv.org/abs/2306.00814), is a net that has learnt from recordings which phases go with which
+spectrogram, and finds them in one pass.
 """
 
 
@@ -83,10 +87,16 @@ class SpectrogramParams(Params):
         json_schema_extra=hint(group="Denoising",
                                names={name: samplers.webui_name(name) for name in get_args(Scheduler)}),
     )  # fmt: skip
+    vocoder: Literal["griffin-lim", "trained"] = Field(
+        "griffin-lim", description="What turns the spectrogram into sound. Griffin-Lim: searches the phases step by "
+                                   "step; trained: a network that learnt them from recordings.",
+        json_schema_extra=hint(label="Vocoder", group="Sound", names={"griffin-lim": "Griffin-Lim"}),
+    )  # fmt: skip
     griffin_lim_rounds: int = Field(
         64, ge=1, le=200, description="Iterations that recover the sound's phase. Few: metallic; many: more "
                                       "natural, slower.",
-        json_schema_extra=hint(label="Griffin-Lim iterations", group="Sound", advanced=True),
+        json_schema_extra=hint(label="Griffin-Lim iterations", group="Sound", advanced=True,
+                               shown_if={"vocoder": ["griffin-lim"]}),
     )  # fmt: skip
     loudness: Loudness = loudness_field()
 
@@ -106,8 +116,12 @@ class SpectrogramDiffusion(SoundFamily[SpectrogramParams]):
     how_it_works: ClassVar[str] = _HOW_IT_WORKS
 
     def fields(self, spec: ModelSpec) -> tuple[ParamField, ...]:
-        """Return the model's table of settings, with the speakers that it knows."""
-        return with_speakers(super().fields(spec), spec.facts.get("speakers", []))
+        """Return the model's table of settings, with the speakers that it knows, and vocoders where it has its own."""
+        table = with_speakers(super().fields(spec), spec.facts.get("speakers", []))
+        if spec.facts.get("vocoder"):
+            return table
+        kept = (item for item in table if item.name != "vocoder")
+        return tuple(replace(item, shown_if={}) if item.name == "griffin_lim_rounds" else item for item in kept)
 
     def run_bytes(self, spec: ModelSpec, request: Request, params: SpectrogramParams) -> int:
         """Forecast from the words, which are drawn together, and the kept steps; see `Family.run_bytes`."""
@@ -115,7 +129,7 @@ class SpectrogramDiffusion(SoundFamily[SpectrogramParams]):
         return 16_000_000 + 5_000_000 * words + 30_000 * words * params.num_inference_steps * params.num_takes
 
     def load(self, spec: ModelSpec) -> Loaded:
-        """Read U-Net and schedule into float32."""
+        """Read U-Net, schedule and, where there is one, vocoder into float32."""
         import torch
         from diffusers import DDPMScheduler, UNet2DModel
 
@@ -126,10 +140,16 @@ class SpectrogramDiffusion(SoundFamily[SpectrogramParams]):
         unet = UNet2DModel.from_pretrained(folder / "unet", torch_dtype=torch.float32, use_safetensors=True).eval()
         layout = read_layout(folder)
         schedule = DDPMScheduler.from_pretrained(folder / "scheduler")
-        return Loaded({"unet": unet, "schedule": schedule, "layout": layout, "mels": Mels(layout.mel)})
+        vocoder = None
+        if spec.facts.get("vocoder"):
+            from models.audio.nets.vocoder import Vocoder
+
+            vocoder = Vocoder.from_pretrained(folder / VOCODER, torch_dtype=torch.float32, use_safetensors=True).eval()
+        parts = {"unet": unet, "schedule": schedule, "layout": layout, "mels": Mels(layout.mel), "vocoder": vocoder}
+        return Loaded(parts)
 
     def describe(self, spec: ModelSpec) -> dict[str, Any]:
-        """Return words, speakers, rate and length, read from the folder."""
+        """Return words, speakers, rate, length, and whether there is a vocoder, read from the folder."""
         from models.audio.sampling.spectrograms import read_layout
 
         try:
@@ -137,8 +157,9 @@ class SpectrogramDiffusion(SoundFamily[SpectrogramParams]):
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise WeightsError(f"{spec.id}: spectrogram.json is missing or damaged. {restore()}") from error
         rate = layout.mel.sample_rate
-        return {"speakers": list(layout.speakers), "words": list(layout.labels), "sample_rate": rate,
-                "word_s": round(layout.frames * layout.mel.hop_length / rate, 3)}  # fmt: skip
+        found = {"speakers": list(layout.speakers), "words": list(layout.labels), "sample_rate": rate,
+                 "word_s": round(layout.frames * layout.mel.hop_length / rate, 3)}  # fmt: skip
+        return {**found, "vocoder": True} if (spec.folder() / VOCODER).is_dir() else found
 
     def check_inputs(self, spec: ModelSpec, request: Request, params: SpectrogramParams) -> None:
         """Refuse what the model has no sound for; see `Family.check_inputs`."""
@@ -199,8 +220,9 @@ class SpectrogramDiffusion(SoundFamily[SpectrogramParams]):
                 assert step is not None
                 stopped = step.number < step.total
                 yield Progress("decode", take, params.num_takes)
+                vocoder = loaded.parts["vocoder"] if params.vocoder == "trained" else None
                 sound = spectrograms.speak(
-                    mels, layout.unfold(step.x0), params.pause_s, params.griffin_lim_rounds)  # fmt: skip
+                    mels, layout.unfold(step.x0), params.pause_s, params.griffin_lim_rounds, vocoder)  # fmt: skip
             sound, facts = loudness.level(sound, layout.mel.sample_rate, params.loudness)
             meta = {"seed": (request.seed + take) % (SEED_MAX + 1), "peaks": sounds.peaks(sound), **facts}
             if stopped:

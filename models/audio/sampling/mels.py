@@ -60,15 +60,19 @@ class Mels:
         logarithm: torch.Tensor = (magnitude.clamp(min=FLOOR).log() - self.settings.mean) / self.settings.spread
         return logarithm
 
+    def magnitude(self, mel: torch.Tensor) -> torch.Tensor:
+        """Return the least squares' magnitude, … × frequencies × frames, ≥ 0, of normalised log-mels."""
+        own = self.settings
+        bands = (mel.float() * own.spread + own.mean).exp() - FLOOR
+        return (self._pseudo_inverse @ bands).clamp(min=0)
+
     def to_sound(self, mel: torch.Tensor, rounds: int = 64) -> torch.Tensor:
         """Return sound, … × samples, after `rounds` rounds of Griffin-Lim."""
         from torchaudio.functional import griffinlim
 
         own = self.settings
-        bands = (mel.float() * own.spread + own.mean).exp() - FLOOR
-        magnitude = (self._pseudo_inverse @ bands).clamp(min=0)  # … × frequencies × frames
         sound: torch.Tensor = griffinlim(
-            magnitude, window=torch.hann_window(own.n_fft), n_fft=own.n_fft, hop_length=own.hop_length,
+            self.magnitude(mel), window=torch.hann_window(own.n_fft), n_fft=own.n_fft, hop_length=own.hop_length,
             win_length=own.n_fft, power=1.0, n_iter=rounds, momentum=0.99, length=None, rand_init=False,
         )  # fmt: skip
         return sound

@@ -101,10 +101,17 @@ def denoise(
             return
 
 
-def speak(mels: Mels, spectrograms: torch.Tensor, pause_s: float, rounds: int) -> np.ndarray:
-    """Return one sound, float32, of spectrograms (parts × bands × frames) one after another, with pauses."""
+def speak(mels: Mels, spectrograms: torch.Tensor, pause_s: float, rounds: int, vocoder: Any = None) -> np.ndarray:
+    """Return one sound, float32, of spectrograms (parts × bands × frames) one after another, with pauses.
+
+    By a `Vocoder`, or by `rounds` rounds of Griffin-Lim where none is given.
+    """
     rate = mels.settings.sample_rate
-    parts = [trim(part.numpy(), rate) for part in mels.to_sound(spectrograms, rounds)]
+    if vocoder is None:
+        made = mels.to_sound(spectrograms, rounds)
+    else:
+        made = vocoder(spectrograms.float(), mels.magnitude(spectrograms))
+    parts = [trim(part.numpy(), rate) for part in made]
     gap = np.zeros(int(pause_s * rate), np.float32)
     pieces: list[np.ndarray] = []
     for part in parts:

@@ -22,12 +22,14 @@ def script(spec: ModelSpec, request: Request, params: SpectrogramParams, words: 
     named: dict[str, Any] = {"WORDS": list(words), "SPEAKER": params.speaker, "TAKES": params.num_takes}
     named |= {"STEPS": params.num_inference_steps, "GUIDANCE": params.guidance_scale, "PAUSE_S": params.pause_s}
     named |= {"ROUNDS": params.griffin_lim_rounds, "SEED": request.seed}
+    trained = params.vocoder == "trained"
     level, more = even(params.loudness, "sound", "rate")
     load = [
         'unet = UNet2DModel.from_pretrained(WEIGHTS / "unet", torch_dtype=torch.float32).eval()',
         'schedule = DDPMScheduler.from_pretrained(WEIGHTS / "scheduler")',
         "layout = read_layout(WEIGHTS)",
         "mels, rate = Mels(layout.mel), layout.mel.sample_rate",
+        *(['vocoder = Vocoder.from_pretrained(WEIGHTS / "vocoder", torch_dtype=torch.float32).eval()'] * trained),
     ]
     draw = [
         "classes = layout.classes(WORDS, SPEAKER)",
@@ -42,13 +44,13 @@ def script(spec: ModelSpec, request: Request, params: SpectrogramParams, words: 
         "        for step in denoise(unet, scheduler, classes, layout.unconditional, GUIDANCE, STEPS, generators,",
         "                            lambda: False):",
         "            pass  # step.x0 is the spectrogram as it is predicted at this step",
-        "        sound = speak(mels, layout.unfold(step.x0), PAUSE_S, ROUNDS)",
+        f"        sound = speak(mels, layout.unfold(step.x0), PAUSE_S, ROUNDS{', vocoder' * trained})",
         *[f"    {line}" for line in level],
         "    sounds.append(sound)",
     ]
     carries = [
         f"{_SAMPLING}.mels:Mels", *(f"{_SAMPLING}.spectrograms:{name}" for name in ("read_layout", "denoise", "speak")),
-        "models.diffusion.schedulers:make", *more,
+        "models.diffusion.schedulers:make", *(["models.audio.nets.vocoder:Vocoder"] * trained), *more,
     ]  # fmt: skip
     return Script(
         f"{folder}\n{constants(**named)}",

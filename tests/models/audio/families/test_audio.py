@@ -12,6 +12,7 @@ from models.audio import sounds, tunes, uploads
 from models.blobs import Blobs
 from models.errors import BadInput, BadParam
 from models.events import is_stepping
+from models.params import in_effect
 from models.runtime.engine import StopSignal
 from models.types import ASIDE, combined_sha256
 from tests.tiny import final_of
@@ -156,7 +157,7 @@ def test_swing_is_heard_where_it_acts_and_nowhere_else(engine):
     ("name", "ends"),
     [("speaker", SPEAKERS), ("num_inference_steps", (1, 100)), ("guidance_scale", (0.0, 1.0)),
      ("guidance_scale", (1.0, 10.0)), ("pause_s", (0.0, 0.6)), ("griffin_lim_rounds", (1, 200)),
-     ("scheduler", ("DDIMScheduler", "EulerAncestralDiscreteScheduler"))],
+     ("scheduler", ("DDIMScheduler", "EulerAncestralDiscreteScheduler")), ("vocoder", ("griffin-lim", "trained"))],
 )  # fmt: skip
 def test_both_ends_of_every_setting_of_a_spoken_word_are_heard(engine, name, ends):
     one, other = (
@@ -169,7 +170,7 @@ def test_both_ends_of_every_setting_of_a_spoken_word_are_heard(engine, name, end
 def test_no_setting_is_left_out_of_those_whose_ends_are_heard(engine):
     tested = {"gpt": {*ENDS, "swing", "num_variants", "loudness"},
               "digits": {"speaker", "num_inference_steps", "guidance_scale", "pause_s", "griffin_lim_rounds",
-                         "scheduler", "num_takes", "loudness"},
+                         "scheduler", "vocoder", "num_takes", "loudness"},
               "hear": {"min_confidence"}}  # fmt: skip
     for model, names in tested.items():
         fields = engine.catalog.family(f"audio/{model}").fields(engine.catalog[f"audio/{model}"])
@@ -186,6 +187,25 @@ def test_every_scheduler_that_is_offered_runs(engine):
         sound = heard(final_of(engine, ask("digits", "7", num_inference_steps=3, scheduler=name)))[0]
         assert np.isfinite(sound).all(), name
         assert np.abs(sound).max() > 0.1, name
+
+
+def test_a_vocoder_is_offered_where_there_is_one_and_iterations_have_an_effect_without(engine):
+    spec = engine.catalog["audio/digits"]
+    family = engine.catalog.family(spec.id)
+    assert family.describe(spec)["vocoder"] is True
+    bare = spec.model_copy(update={"facts": {**spec.facts, "vocoder": False}})
+    for one, names in ((spec, {"vocoder", "griffin_lim_rounds"}), (bare, {"griffin_lim_rounds"})):
+        fields = family.fields(one)
+        values = {item.name: item.default for item in fields}
+        assert {"vocoder", "griffin_lim_rounds"} & set(in_effect(fields, values)) == names
+    trained = in_effect(family.fields(spec), {**values, "vocoder": "trained"})
+    assert "griffin_lim_rounds" not in trained
+
+
+def test_a_request_without_the_vocoder_means_griffin_lim(engine):
+    same = (heard(final_of(engine, ask("digits", "4", num_inference_steps=3, **more)))[0]
+            for more in ({}, {"vocoder": "griffin-lim"}))  # fmt: skip
+    assert np.array_equal(*same)
 
 
 def test_words_are_said_one_after_another_with_their_views(engine):

@@ -1,0 +1,216 @@
+"""Train the vocoder of audio/digits-diffusion: from mel spectrograms of digits to sound.
+
+    python -m training.audio.digit_vocoder --data ../shared/data --minutes 25
+
+It learns from pieces of the training recordings alone: their spectrograms go in, and its sound should have theirs. The
+loss is the distance of short-time spectra at three resolutions (Yamamoto et al. 2020) and of log-mels; in the last part
+a small discriminator on spectra (Jang et al. 2021, hinge loss) judges it as well, with feature matching, as the
+smoothed sound that regression alone gives rings.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from models.audio.sampling.mels import Mels, MelSettings
+from training import loop
+from training.audio.digits import Digits, Take, load_digits
+from training.optim import Average, Optimizers
+
+LEARNING_RATE = 1.5e-3
+BATCH = 32
+FRAMES = 48  # of a piece: 0.4 seconds
+EVERY = 100  # steps between points of the curve
+ADVERSARIAL_FROM = 0.6  # share of the minutes from which the discriminator judges
+RESOLUTIONS = ((64, 16), (256, 64), (512, 128))  # size of the transform, hop
+SOFT = 1e-3  # added to magnitudes before their logarithm: below that nothing is heard
+FLOOR_DB = -80.0  # below a recording's loudest bin
+
+
+def main() -> None:
+    """Run the training that the command line asks for."""
+    options = loop.options(
+        __doc__, "models/embedded/digits-diffusion/vocoder", 25.0, "digits/", work="digit-vocoder"
+    ).parse_args()
+    loop.prepare(options)
+    from models.audio.nets.vocoder import Vocoder
+
+    digits, mels = load_digits(options.data), Mels(MelSettings())
+    model = Vocoder()
+    if options.from_shipped:
+        model.load_state_dict(Vocoder.from_pretrained(options.shipped).float().state_dict())
+    print(f"{sum(one.numel() for one in model.parameters()):,} parameters", flush=True)
+    facts = train(model, mels, digits, options)
+    export(model, mels, digits, facts, options)
+
+
+def pieces(takes: list[Take], choice: random.Random) -> torch.Tensor:
+    """Return a batch of pieces, batch × samples, each at another place, speed and loudness of a recording."""
+    size = FRAMES * 64
+    found = []
+    for take in choice.choices(takes, k=BATCH):
+        sound = take.sound
+        speed = choice.uniform(0.9, 1.1)
+        sound = F.interpolate(sound[None, None], scale_factor=1 / speed, mode="linear", align_corners=False)[0, 0]
+        before = choice.randrange(0, size // 2)
+        sound = F.pad(sound, (before, max(size, size - len(sound))))
+        start = choice.randrange(0, max(1, len(sound) - size - size // 2))
+        found.append(sound[start : start + size] * choice.uniform(0.3, 1.2))
+    return torch.stack(found) + 3e-4 * torch.randn(BATCH, size)
+
+
+def spectra(sound: torch.Tensor) -> list[torch.Tensor]:
+    """Return the magnitudes of a batch of sounds at each resolution, batch × frequencies × frames."""
+    return [
+        torch.stft(sound, size, hop, window=torch.hann_window(size, device=sound.device), return_complex=True).abs()
+        for size, hop in RESOLUTIONS
+    ]  # fmt: skip
+
+
+def distance(made: list[torch.Tensor], real: list[torch.Tensor]) -> torch.Tensor:
+    """Return spectral convergence and the distance of log magnitudes, averaged over resolutions."""
+    losses = []
+    for one, other in zip(made, real, strict=True):
+        converged = (one - other).norm(dim=(1, 2)) / other.norm(dim=(1, 2)).clamp(min=1e-3)
+        logs = ((one + SOFT).log() - (other + SOFT).log()).abs().mean((1, 2))
+        losses.append((converged + logs).mean())
+    return torch.stack(losses).mean()
+
+
+class Judge(nn.Module):
+    """Tell recordings from made sounds by their spectra at each resolution."""
+
+    def __init__(self, width: int = 16) -> None:
+        super().__init__()
+        self.nets = nn.ModuleList(
+            nn.ModuleList([
+                nn.Conv2d(1, width, (7, 5), (4, 1), (3, 2)), nn.Conv2d(width, width, (5, 3), (2, 1), (2, 1)),
+                nn.Conv2d(width, width, (5, 3), (2, 2), (2, 1)), nn.Conv2d(width, 1, 3, 1, 1),
+            ])
+            for _ in RESOLUTIONS
+        )  # fmt: skip
+
+    def forward(self, magnitudes: list[torch.Tensor]) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+        """Return the verdicts (higher: like a recording) and the features before them, by resolution."""
+        verdicts, features = [], []
+        for net, one in zip(self.nets, magnitudes, strict=True):
+            x = ((one + SOFT).log()[:, None] + 3) / 3
+            *layers, last = net  # type: ignore[misc]
+            for layer in layers:
+                x = F.leaky_relu(layer(x), 0.1)
+                features.append(x)
+            verdicts.append(last(x))
+        return verdicts, features
+
+
+def train(model: Any, mels: Mels, digits: Digits, options: argparse.Namespace) -> dict[str, Any]:
+    """Train until the minutes are used and give the model the average of its weights."""
+    judge = Judge()
+    optimizers = Optimizers(model, LEARNING_RATE, weight_decay=0.01, edges=("stem", "out", "along"))
+    judging = torch.optim.AdamW(judge.parameters(), lr=5e-4, betas=(0.8, 0.99))
+    average = Average(model, 0.998)
+    choice = loop.draws(options)
+    run = loop.Run(options, EVERY, "pieces", decay_from=0.6, model=model, optimizers=optimizers, average=average,
+                   choice=choice, judge=judge, judging=judging)  # fmt: skip
+    for rate in run:
+        real = pieces(digits.train, choice)
+        mel = mels.to_mel(real)[..., : FRAMES + 1]
+        roughened = mel + 0.1 * torch.rand(BATCH, 1, 1) * torch.randn_like(mel)  # what is drawn is never quite clean
+        made = model(roughened, mels.magnitude(roughened))
+        told, wanted = spectra(made), spectra(real)
+        close = distance(told, wanted) + (mels.to_mel(made) - mel).abs().mean()
+        loss, told_apart = close, torch.zeros(())
+        if run.progress >= ADVERSARIAL_FROM:
+            some, real_ones = ([one[::2] for one in every] for every in (told, wanted))  # half of them: it is slow
+            told_apart = _judged(judge, judging, real_ones, [one.detach() for one in some])
+            verdicts, features = judge(some)
+            with torch.no_grad():
+                _, like = judge(real_ones)
+            matching = torch.stack([(a - b).abs().mean() for a, b in zip(features, like, strict=True)]).mean()
+            loss = close + matching - 0.1 * torch.stack([one.mean() for one in verdicts]).mean()
+        loss.backward()
+        optimizers.step(rate)
+        average.update(model)
+        if run.count(BATCH, loss=close, judge=told_apart):
+            run.note(held_out_db=log_spectral_distance(_sounding(_averaged(model, average), mels), digits.held_out))
+    model.load_state_dict(average.weights)
+    return run.facts()
+
+
+def _judged(judge: Judge, judging: Any, real: list[torch.Tensor], made: list[torch.Tensor]) -> torch.Tensor:
+    """Train the judge by one step of the hinge loss and return it."""
+    judging.zero_grad(set_to_none=True)
+    right, wrong = judge(real)[0], judge(made)[0]
+    losses = [F.relu(1 - one).mean() + F.relu(1 + other).mean() for one, other in zip(right, wrong, strict=True)]
+    loss = torch.stack(losses).mean()
+    loss.backward()
+    judging.step()
+    return loss.detach()
+
+
+def _averaged(model: Any, average: Average) -> Any:
+    import copy
+
+    found = copy.deepcopy(model).eval()
+    found.load_state_dict(average.weights)
+    return found
+
+
+def _sounding(model: Any, mels: Mels) -> Any:
+    return lambda mel: model(mel[None], mels.magnitude(mel)[None])[0]
+
+
+@torch.no_grad()
+def log_spectral_distance(to_sound: Any, takes: list[Take], mels: Mels | None = None) -> float:
+    """Return the log-spectral distance in dB of recordings and what their mels sound like again, the mean over takes.
+
+    Of each frame: the root of the mean square, over frequencies, of the difference of the two power spectra in dB
+    (256 samples, hop 64, Hann), both limited to 80 dB below the recording's loudest bin; then the mean over frames
+    (Gray & Markel 1976). `to_sound` makes sound of mels (bands × frames).
+    """
+    mels = mels or Mels(MelSettings())
+    distances = []
+    for take in takes:
+        again = to_sound(mels.to_mel(take.sound))
+        size = min(len(again), len(take.sound))
+        window = torch.hann_window(256)
+        powers = [
+            torch.stft(one[:size], 256, 64, window=window, return_complex=True).abs().clamp(min=1e-9)
+            for one in (take.sound, again)
+        ]  # fmt: skip
+        loudest = 20 * powers[0].max().log10()
+        real, made = (20 * one.log10().clamp(min=(loudest + FLOOR_DB) / 20) for one in powers)
+        distances.append((real - made).square().mean(0).sqrt().mean())
+    return float(torch.stack(distances).mean())
+
+
+def export(model: Any, mels: Mels, digits: Digits, trained: dict[str, Any], options: argparse.Namespace) -> None:
+    """Write config and weights (fp16), and what is measured on the shipped bytes, beside Griffin-Lim's."""
+    from models.audio.nets.vocoder import Vocoder
+
+    model.cpu().half().save_pretrained(options.out)
+    shipped = Vocoder.from_pretrained(options.out, torch_dtype=torch.float32).eval()
+    facts = {**trained, "parameters": sum(one.numel() for one in shipped.parameters()),
+             **distances(shipped, mels, digits.test)}  # fmt: skip
+    (Path(options.out) / "training.json").write_text(json.dumps(facts))
+    print({name: value for name, value in facts.items() if name != "curve"})
+
+
+def distances(model: Any, mels: Mels, takes: list[Take]) -> dict[str, float]:
+    """Return the log-spectral distance (dB) of the trained vocoder and of Griffin-Lim on recordings."""
+    return {
+        "trained_db": round(log_spectral_distance(_sounding(model, mels), takes), 3),
+        "griffin_lim_db": round(log_spectral_distance(lambda mel: mels.to_sound(mel, 64), takes), 3),
+    }
+
+
+if __name__ == "__main__":
+    main()
