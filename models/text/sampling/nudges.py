@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 NEAR = 1e-4  # of a score: a log-probability but for a constant
 _SMALL = 0.1  # noise: what has more wins where it is likely, and then needs no lift
 _NUDGES = 5
-_SLACK = 10  # times `NEAR`: what an edge moves at most where each score moves by so much
+_SLACK = 20  # times `NEAR`: what an edge moves at most where each score moves by so much
 _UNLIKELY = 1000  # times the token's probability is that of all
 
 
@@ -57,19 +57,21 @@ class Nudges:
         self._seeds, self._ends = np.full(_NUDGES, seed, np.int64), ends
         self._words, self._constraint = words, constraint
         self._stages = [name for name in stages.STAGES if stages.acts(name, params)]
-        self._plain = set(self._stages) <= {"temperature", *stages.CUTS}
+        sampling = [name for name in self._stages if name in stages.CHANCE]
+        self.sampling = len(sampling)  # how many of the last stages are those of sampling
+        self._plain = set(sampling) <= {"temperature", *stages.CUTS}
 
     def flip(
-        self, seen: Ids, scores: Floats, kept: NDArray[np.bool_], token: int, noise: Floats | None,
+        self, seen: Ids, scores: Floats, sampled: Floats, kept: NDArray[np.bool_], token: int, noise: Floats | None,
         mu: NDArray[np.float64] | None = None,
     ) -> bool:  # fmt: skip
         """Say whether a draw is near a flip.
 
-        `seen` are the ids so far, `scores` the model's (float32, one per token of the vocabulary), `kept` which of them
-        the stages left, `token` the one drawn, `noise` what probabilities were divided by (None: greedy), `mu`
-        Mirostat's bound at this step.
+        `seen` are the ids so far, `scores` the model's (float32, one per token of the vocabulary), `sampled` those that
+        came to the stages of sampling, `kept` which of them these left, `token` the one drawn, `noise` what
+        probabilities were divided by (None: greedy), `mu` Mirostat's bound at this step.
         """
-        if noise is not None and self._plain and self._sure(scores, kept, token, noise):
+        if noise is not None and self._plain and self._sure(sampled, kept, token, noise):
             return False
         by = self._near
         x = np.empty((_NUDGES, len(scores)), np.float32)
@@ -94,10 +96,11 @@ class Nudges:
         return bool((race(rows) != rows.drawn).any())
 
     def _sure(self, scores: Floats, kept: NDArray[np.bool_], token: int, noise: Floats) -> bool:
-        """Say, at a quarter of the price, whether no nudge could matter where all stages keep the likeliest tokens.
+        """Say, at a fraction of the price, whether no nudge could matter where sampling keeps the likeliest tokens.
 
         The token has won against all, dropped ones included, and is safe from every cut: it is the best, which each of
-        them keeps, or one below it was kept and it is likely enough for top-p to reach past it.
+        them keeps, or one below it was kept and it is likely enough for top-p to reach past it. The stages before act
+        on each score by itself and magnify it at most by the repetition penalty: twice.
         """
         temperature = float(self._params["temperature"]) if "temperature" in self._stages else 1.0
         close = np.float32(np.exp(-_SLACK * self._near / temperature))

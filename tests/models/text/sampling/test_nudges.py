@@ -18,7 +18,7 @@ CHOICES = {
     "repetition_penalty": [1.3, 2.0], "no_repeat_ngram_size": [2], "frequency_penalty": [-1.0, 0.7],
     "presence_penalty": [0.5], "dry_multiplier": [0.8],
 }  # fmt: skip
-PLAIN = ("temperature", "top_p", "top_k", "min_p", "top_n_sigma")
+PLAIN = [name for name in CHOICES if name not in ("typical_p", "xtc_probability", "dynatemp_range", "mirostat_tau")]
 
 
 class Draw:
@@ -33,27 +33,30 @@ class Draw:
         self.noise = torch.empty_like(self.scores).exponential_(1, generator=chance) if samples else None
         if noise is not None:
             self.noise = torch.tensor(noise, dtype=torch.float32)[None]
-        kept, mu = self.stages(self.scores)
-        self.token = self.won(kept)
         self.nudges = Nudges(self.params.model_dump(), 1, seed, near=near)
+        sampled, kept, mu = self.stages(self.scores)
+        self.token = self.won(kept)
         self.given = (
-            self.seen, self.scores[0].numpy(), (kept[0] > -torch.inf).numpy(), self.token,
+            self.seen, self.scores[0].numpy(), sampled[0].numpy(), (kept[0] > -torch.inf).numpy(), self.token,
             None if self.noise is None else self.noise[0].numpy(), mu,
         )  # fmt: skip
         self.flagged = self.nudges.flip(*self.given)
 
     def stages(self, scores):
         stages = processors.build(self.params.model_dump(), 1, self.seed, None)
-        for stage in stages:
+        sampled = scores
+        for at, stage in enumerate(stages):
+            sampled = scores if at == len(stages) - self.nudges.sampling else sampled
             scores = stage(torch.from_numpy(self.seen)[None], scores)
-        return scores, next((one.bound for one in stages if isinstance(one, processors.Mirostat)), None)
+        mu = next((one.bound for one in stages if isinstance(one, processors.Mirostat)), None)
+        return sampled if self.nudges.sampling else scores, scores, mu
 
     def won(self, kept):
         return int((kept if self.noise is None else kept.softmax(-1) / self.noise).argmax())
 
     def flips(self, error):
         """Say whether scores that are off by `error` give another token."""
-        return self.won(self.stages(self.scores + error)[0]) != self.token
+        return self.won(self.stages(self.scores + error)[1]) != self.token
 
 
 def draws(many, seed, near, names=tuple(CHOICES)):
