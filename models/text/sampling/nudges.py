@@ -17,9 +17,10 @@ for the token drawn:
 - `flatter`, `steeper`: what is less likely than it goes up and the rest down, and the other way round: a cut may have
   come before another that drops what is likely.
 
-All of them pass through the stages themselves, so that what these magnify counts (a temperature of 0.1: ten times), and
-no stage has to know. It is an argument about one edge at a time, so it was tried by brute force: of 242 draws by all
-kinds of stages that an error of a tenth of `NEAR` could flip, 239 were found, and all that were not were by typical-p.
+All of them pass through the stages of sampling, so that what these magnify counts (a temperature of 0.1: ten times),
+and no stage has to know. It is an argument about one edge at a time, so it was tried by brute force: of 242 draws by
+all kinds of stages that an error of a tenth of `NEAR` could flip, 239 were found; the others were by typical-p. An
+error is mostly a twentieth of it.
 """
 
 from __future__ import annotations
@@ -36,42 +37,39 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from models.text.sampling.rows import Floats, Ids
-    from models.text.sampling.schema import Constraint
-    from models.text.sampling.spelling import Spelling
 
 NEAR = 1e-4  # of a score: a log-probability but for a constant
 _SMALL = 0.1  # noise: what has more wins where it is likely, and then needs no lift
 _NUDGES = 5
-_SLACK = 20  # times `NEAR`: what an edge moves at most where each score moves by so much
+_SLACK = 10  # times `NEAR`: what an edge moves at most where each score moves by so much
 _UNLIKELY = 1000  # times the token's probability is that of all
 
 
 class Nudges:
-    """Look at one text's draws, by its settings and what its stages read beside scores (see `Rows`)."""
+    """Look at one text's draws, by its settings and what the stages of sampling read beside scores (see `Rows`)."""
 
     def __init__(
-        self, params: Mapping[str, Any], start: int, seed: int, words: Spelling | None = None,
-        constraint: Constraint | None = None, ends: Sequence[int] = (), near: float = NEAR,
-    ) -> None:  # fmt: skip
-        self._params, self._start, self._near = params, start, np.float32(near)
-        self._seeds, self._ends = np.full(_NUDGES, seed, np.int64), ends
-        self._words, self._constraint = words, constraint
-        self._stages = [name for name in stages.STAGES if stages.acts(name, params)]
-        sampling = [name for name in self._stages if name in stages.CHANCE]
-        self.sampling = len(sampling)  # how many of the last stages are those of sampling
-        self._plain = set(sampling) <= {"temperature", *stages.CUTS}
+        self, params: Mapping[str, Any], start: int, seed: int, ends: Sequence[int] = (), near: float = NEAR
+    ) -> None:
+        self._params, self._start, self._ends = params, start, ends
+        self._seeds = np.full(_NUDGES, seed, np.int64)
+        # the stages before act on each score by itself, and magnify it by no more than this
+        before = float(params["repetition_penalty"]) if stages.acts("repetition_penalty", params) else 1.0
+        self._near = np.float32(near * before)
+        self.stages = [name for name in stages.CHANCE if stages.acts(name, params)]
+        self._plain = set(self.stages) <= {"temperature", *stages.CUTS}
 
     def flip(
-        self, seen: Ids, scores: Floats, sampled: Floats, kept: NDArray[np.bool_], token: int, noise: Floats | None,
+        self, seen: Ids, scores: Floats, kept: NDArray[np.bool_], token: int, noise: Floats | None,
         mu: NDArray[np.float64] | None = None,
     ) -> bool:  # fmt: skip
         """Say whether a draw is near a flip.
 
-        `seen` are the ids so far, `scores` the model's (float32, one per token of the vocabulary), `sampled` those that
-        came to the stages of sampling, `kept` which of them these left, `token` the one drawn, `noise` what
-        probabilities were divided by (None: greedy), `mu` Mirostat's bound at this step.
+        `seen` are the ids so far, `scores` (float32, one per token of the vocabulary) those that came to the stages of
+        sampling, `kept` which of them these left, `token` the one drawn, `noise` what probabilities were divided by
+        (None: greedy), `mu` Mirostat's bound at this step.
         """
-        if noise is not None and self._plain and self._sure(sampled, kept, token, noise):
+        if noise is not None and self._plain and self._sure(scores, kept, token, noise):
             return False
         by = self._near
         x = np.empty((_NUDGES, len(scores)), np.float32)
@@ -84,14 +82,13 @@ class Nudges:
         np.subtract(scores, moved, out=x[4])  # steeper
         x[:, token] += np.array([-by, -by, by, by, -by])
         rows = Rows(
-            x, [seen] * _NUDGES, self._start, len(scores), seeds=self._seeds, words=self._words, ends=self._ends,
-            constraint=self._constraint, lanes=[0] * _NUDGES, drawn=np.full(_NUDGES, token),
-            noise=None if noise is None else np.broadcast_to(noise, x.shape),
+            x, [seen] * _NUDGES, self._start, len(scores), seeds=self._seeds, ends=self._ends,
+            drawn=np.full(_NUDGES, token), noise=None if noise is None else np.broadcast_to(noise, x.shape),
             mu=None if mu is None else np.repeat(mu, _NUDGES),
         )  # fmt: skip
-        for name in self._stages:
+        for name in self.stages:
             stages.apply(name, rows, self._params)
-            if name in stages.CUTS and name != self._stages[-1]:
+            if name in stages.CUTS and name != self.stages[-1]:
                 rows.narrow()
         return bool((race(rows) != rows.drawn).any())
 
@@ -99,10 +96,9 @@ class Nudges:
         """Say, at a fraction of the price, whether no nudge could matter where sampling keeps the likeliest tokens.
 
         The token has won against all, dropped ones included, and is safe from every cut: it is the best, which each of
-        them keeps, or one below it was kept and it is likely enough for top-p to reach past it. The stages before act
-        on each score by itself and magnify it at most by the repetition penalty: twice.
+        them keeps, or one below it was kept and it is likely enough for top-p to reach past it.
         """
-        temperature = float(self._params["temperature"]) if "temperature" in self._stages else 1.0
+        temperature = float(self._params["temperature"]) if "temperature" in self.stages else 1.0
         close = np.float32(np.exp(-_SLACK * self._near / temperature))
         with np.errstate(over="ignore"):
             odds = np.exp((scores - scores[token]) / np.float32(temperature))  # against the token's 1

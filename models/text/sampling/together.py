@@ -63,11 +63,11 @@ class Row:
 
         Unless these are `exact`, a draw near a flip makes the text `near`: its single run might go on otherwise.
         """
-        seen, kept = self._ids[:, : self._many], scores
-        first = len(self._stages) - self._nudges.sampling
+        seen = self._ids[:, : self._many]
+        first = len(self._stages) - len(self._nudges.stages)
         for stage in self._stages[:first]:
-            kept = stage(seen, kept)
-        sampled = kept
+            scores = stage(seen, scores)
+        kept = scores
         for stage in self._stages[first:]:
             kept = stage(seen, kept)
         noise = None
@@ -78,7 +78,7 @@ class Row:
                 raise RuntimeError("no token is left to draw")
         else:
             token = int(kept.argmax())
-        if not exact and self._flip(seen, scores, sampled, kept, token, noise):
+        if not exact and self._flip(seen, scores, kept, token, noise):
             self.near = True
             return token
         self._ids[:, self._many] = token
@@ -89,12 +89,11 @@ class Row:
         return token
 
     def _flip(
-        self, seen: torch.Tensor, scores: torch.Tensor, sampled: torch.Tensor, kept: torch.Tensor, token: int,
-        noise: torch.Tensor | None,
-    ) -> bool:  # fmt: skip
+        self, seen: torch.Tensor, scores: torch.Tensor, kept: torch.Tensor, token: int, noise: torch.Tensor | None
+    ) -> bool:
         """Say whether this draw is near a flip."""
         return self._nudges.flip(
-            seen[0].numpy(), scores[0].numpy(), sampled[0].numpy(), (kept[0] > -torch.inf).numpy(), token,
+            seen[0].numpy(), scores[0].numpy(), (kept[0] > -torch.inf).numpy(), token,
             None if noise is None else noise[0].numpy(), None if self._mirostat is None else self._mirostat.bound,
         )  # fmt: skip
 

@@ -85,7 +85,7 @@ class Writing:
 
     def nudges(self) -> Nudges:
         """Return what looks at this text's draws; they are the first row's."""
-        return Nudges(self._settings, len(self.ids), self.seed, self.words, self.constraint, self._ends())
+        return Nudges(self._settings, len(self.ids), self.seed, self._ends())
 
     def _ends(self) -> list[int]:
         return [*self.end_ids, *(self.words.line_end() if self.words is not None else ())]

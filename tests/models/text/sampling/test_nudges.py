@@ -37,7 +37,7 @@ class Draw:
         sampled, kept, mu = self.stages(self.scores)
         self.token = self.won(kept)
         self.given = (
-            self.seen, self.scores[0].numpy(), sampled[0].numpy(), (kept[0] > -torch.inf).numpy(), self.token,
+            self.seen, sampled[0].numpy(), (kept[0] > -torch.inf).numpy(), self.token,
             None if self.noise is None else self.noise[0].numpy(), mu,
         )  # fmt: skip
         self.flagged = self.nudges.flip(*self.given)
@@ -46,10 +46,10 @@ class Draw:
         stages = processors.build(self.params.model_dump(), 1, self.seed, None)
         sampled = scores
         for at, stage in enumerate(stages):
-            sampled = scores if at == len(stages) - self.nudges.sampling else sampled
+            sampled = scores if at == len(stages) - len(self.nudges.stages) else sampled
             scores = stage(torch.from_numpy(self.seen)[None], scores)
         mu = next((one.bound for one in stages if isinstance(one, processors.Mirostat)), None)
-        return sampled if self.nudges.sampling else scores, scores, mu
+        return sampled if self.nudges.stages else scores, scores, mu
 
     def won(self, kept):
         return int((kept if self.noise is None else kept.softmax(-1) / self.noise).argmax())
