@@ -173,6 +173,13 @@ def test_a_text_that_comes_near_a_flip_is_made_again_alone_and_the_others_go_on(
     assert [ends[index].stats.get("together") for index in range(3)] == [3, None, 3]
 
 
+def test_where_all_come_near_a_flip_each_is_made_again_alone(catalog, loaded, monkeypatch):
+    monkeypatch.setattr(writing.Row, "_flip", lambda row, *draw: True)
+    requests = [asked("lstm", "the cat", seed) for seed in range(2)]
+    ends = check_alike(catalog, loaded["lstm"], requests)
+    assert [ends[index].stats.get("made_again") for index in range(2)] == [True, True]
+
+
 def test_stop_keeps_what_there_is_and_those_that_had_ended(catalog, loaded):
     asks = []
 
