@@ -110,6 +110,7 @@ EVEN = [1.0, 1.0, 1.0, 1.0]
     ([3.0, 2.0, 1.0, 1.0 - NEAR / 2], [1.0, 1.0, 1.0, 0.01], {"top_k": 3}, True),  # one nearly kept would win
     ([3.0, 2.0, 1.0, 1.0 - NEAR / 2], [1.0, 1.0, 1.0, 9.0], {"top_k": 3}, False),  # it would not
     ([3.0, 2.0, 1.0, 0.9], [1.0, 1.0, 1.0, 0.01], {"top_k": 3}, False),
+    ([1.0, 0.9, 0.8, 0.8 - NEAR / 2], [3.0, 3.0, 3.0, 0.5], {"top_k": 3}, True),  # nor is its noise small
     (EVEN, [1.0, 1.0, 1.0, 0.1], {"top_p": 0.75 + 1e-6}, True),  # the winner is barely kept
     ([2.0, 0.0], [1.0, 0.01], {"min_p": float(np.exp(-2)) + 1e-6}, True),
 ])  # fmt: skip
