@@ -91,9 +91,9 @@ class RunStats(TypedDict, total=False):
     and `peak_bytes` of the process, `load_s` of a model that was loaded first, `aside_s` of a run that was set aside,
     and `bare`: the indices of outputs whose file does not hold the stamp, where there are any. `not_stored` says why a
     run is not kept, `made_before` that another run's result was taken for it, `together` how many runs were made at
-    once (`made_again` where this one was then made alone, as its numbers were not those of a single run), `cause` is
-    the hash of all that a generation follows from (see `models.causes`), `made_with` all of that beside the request:
-    revision, versions, device, dtype, threads, cpu.
+    once (`made_again` where this one was then made alone, as its numbers might have led elsewhere), `cause` is the hash
+    of all that a generation follows from (see `models.causes`), `made_with` all of that beside the request: revision,
+    versions, device, dtype, threads, cpu.
     """
 
     stopped: bool

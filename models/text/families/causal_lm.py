@@ -103,7 +103,7 @@ class CausalLM(Family[CausalLMParams]):
         """Forecast from the logits that are kept, as recorded, packed and sent; see `Family.run_bytes`.
 
         Measured with story-gpt: 6 MB by default, 32 MB with four variants, 57 MB for four of 500 tokens. A study works
-        on a private copy of the weights.
+        on a private copy of the weights; eight runs at once pack theirs again (`models.tokens.lean`): an eighth each.
         """
         size, context = spec.facts.get("vocabulary_size", 0), spec.facts.get("context_length", 0)
         kept = min(64_000_000, 2 * params.num_variants * min(params.max_new_tokens, context) * size)

@@ -33,13 +33,15 @@ class TopP(TopPLogitsWarper):  # type: ignore[misc, unused-ignore]
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """Take scores (rows × vocabulary); return them with the least likely ones forbidden."""
-        rising = torch.from_numpy(np.sort(scores.numpy(force=True), axis=-1))
-        gone = rising.softmax(dim=-1).cumsum(dim=-1) <= (1 - self.top_p)
-        count = gone.sum(-1, keepdim=True).clamp(max=rising.shape[-1] - self.min_tokens_to_keep)
-        least = rising.gather(-1, count)
-        if bool(((rising.gather(-1, (count - 1).clamp(min=0)) == least) & (count > 0)).any()):
-            return super().__call__(input_ids, scores)
-        return scores.masked_fill(scores < least.to(scores.device), self.filter_value)
+        rising = np.sort(scores.numpy(force=True), axis=-1)
+        mass = torch.from_numpy(rising).softmax(dim=-1).cumsum(dim=-1).numpy()
+        edge, least = np.float32(1 - self.top_p), []
+        for row, held in zip(rising, mass, strict=True):
+            count = min(int(np.searchsorted(held, edge, side="right")), len(row) - self.min_tokens_to_keep)
+            if count and row[count - 1] == row[count]:
+                return super().__call__(input_ids, scores)
+            least.append(row[count])
+        return scores.masked_fill(scores < scores.new_tensor(least)[:, None], self.filter_value)
 
 
 _FROM_TRANSFORMERS = {
@@ -108,6 +110,7 @@ class Mirostat(LogitsProcessor):  # type: ignore[misc, unused-ignore]
         self._first = 2 * float(params["mirostat_tau"]) if mu is None else mu
         self._surprises: list[np.ndarray] = []  # of every token so far: bits, one per row
         self._last_p: np.ndarray | None = None  # the last step's probabilities
+        self.bound: np.ndarray | None = None  # the last step's, one per row
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """Take ids (rows × tokens) and scores (rows × vocabulary); return new scores."""
@@ -120,7 +123,7 @@ class Mirostat(LogitsProcessor):  # type: ignore[misc, unused-ignore]
             cuts.bounds(np.array([step[row] for step in self._surprises]), self._params)[-1]
             for row in range(len(rows.history))
         ]
-        rows.mu = np.array(moved) - 2 * float(self._params["mirostat_tau"]) + self._first
+        rows.mu = self.bound = np.array(moved) - 2 * float(self._params["mirostat_tau"]) + self._first
         cuts.mirostat_tau(rows, self._params)
         return torch.from_numpy(rows.x).to(scores.device)
 

@@ -29,7 +29,8 @@ class Rows:
     one token each: for the id of that number, or for those in `columns` (rows × named); one more column stands for all
     other tokens together. `seeds` are the texts' own (int64, one per row; None: 0). `drawn` is the column that each row
     drew, where the rows are the positions of one text from its first on. `mu` is mirostat's bound where it is known.
-    `lanes` tell which text a row belongs to. `ends` are the ids that end a text or a line.
+    `lanes` tell which text a row belongs to. `ends` are the ids that end a text or a line. `noise` goes along with the
+    columns: what a draw divides their probabilities by.
     """
 
     x: Floats
@@ -41,6 +42,7 @@ class Rows:
     drawn: NDArray[np.int64] | None = None
     mu: NDArray[np.float64] | None = None
     lanes: Sequence[int] | None = None
+    noise: Floats | None = None
     words: Spelling | None = None
     ends: Sequence[int] = ()
     constraint: Constraint | None = None
@@ -94,11 +96,12 @@ class Rows:
         """
         if not self.whole:
             return
-        rows, columns = np.nonzero(self.x > -np.inf)
-        counts = np.bincount(rows, minlength=len(self.x))
+        left = self.x > -np.inf
+        counts = np.count_nonzero(left, axis=1)
         width = int(counts.max(initial=0)) + 1
         if width > self.named // 4:
             return
+        rows, columns = np.divmod(np.flatnonzero(left), self.named)  # many times faster than of two dimensions
         places = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
         x = np.full((len(self.x), width), -np.inf, np.float32)
         x[rows, places] = self.x[rows, columns]
@@ -107,6 +110,10 @@ class Rows:
             mine = columns == self.drawn[rows]
             drawn[rows[mine]] = places[mine]
             self.drawn = drawn
+        if self.noise is not None:
+            noise = np.full((len(x), width), np.inf, np.float32)
+            noise[rows, places] = self.noise[rows, columns]
+            self.noise = noise
         held = np.zeros((len(x), width), dtype=bool)
         held[rows, places] = self.closing()[rows, columns]
         self._closing = held

@@ -1,9 +1,11 @@
 """Several requests' texts written at once: the model reads a token of each per step, all else each does by itself.
 
 A text draws from a generator of its own seed and goes through its own stages, as `generate()` would take it: what is
-shared is the pass through the model (`models.tokens.together`), which gives each row the numbers that it has alone. A
-contract test compares every file with that of the single run. Where this machine's kernels do not keep to it, the texts
-are written again, each alone.
+shared is the pass through the model (`models.tokens.together`). Where that rounds otherwise than a single run, a text
+that comes near a flip (`models.text.sampling.nudges`), one in a hundred, is made again alone: so texts, tokens and all
+that is told of them are those of the single run, byte for byte. The logits that are stored with a text may differ in
+the last digit of their float16. Contract tests compare every file with that of the single run. Where this machine's
+kernels round more than that, all that has not ended is made again alone.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from models.errors import PlaygroundError
 from models.events import Event, Final
 from models.seeds import generator
 from models.text.sampling.answer import Answer
+from models.text.sampling.processors import Mirostat
 from models.tokens.together import Together, can_read
 from models.watching import Watch, follow
 
@@ -38,12 +41,15 @@ class Row:
         self.index, self.answer = index, answer
         self.error: Exception | None = None
         self.ended_at = 0.0
+        self.near = False
         self._seed = seed
 
     def begin(self) -> list[int]:
         """Return the ids that the model reads first."""
         writing = self.answer.writing
         whole, self._stages = writing.prepare()
+        self._nudges = writing.nudges()
+        self._mirostat = next((stage for stage in self._stages if isinstance(stage, Mirostat)), None)
         self._start, self._most = len(writing.ids), len(whole) + self.answer.total
         self._ids = torch.zeros(1, self._most, dtype=torch.int64)  # 1 × tokens
         self._ids[0, : len(whole)] = torch.tensor(whole)
@@ -52,26 +58,54 @@ class Row:
         self._samples = writing.params.samples
         return whole
 
-    def take(self, scores: torch.Tensor) -> int:
-        """Draw the next token from the model's scores (1 × vocabulary), as `generate()` does."""
+    def take(self, scores: torch.Tensor, exact: bool) -> int:
+        """Draw the next token from the model's scores (1 × vocabulary), as `generate()` does.
+
+        Unless these are `exact`, a draw near a flip makes the text `near`: its single run might go on otherwise.
+        """
         seen = self._ids[:, : self._many]
-        for stage in self._stages:
+        first = len(self._stages) - len(self._nudges.stages)
+        for stage in self._stages[:first]:
             scores = stage(seen, scores)
-        if self._samples:
-            token = torch.multinomial(F.softmax(scores, dim=-1), num_samples=1, generator=self._chance)
+        kept = scores
+        for stage in self._stages[first:]:
+            kept = stage(seen, kept)
+        noise = None
+        if self._samples:  # as `torch.multinomial` draws one of each row: the first of so many exponential waits
+            noise = torch.empty_like(kept).exponential_(1, generator=self._chance)
+            token = int((F.softmax(kept, dim=-1) / noise).argmax())
+            if not bool(kept[0, token] > -torch.inf):
+                raise RuntimeError("no token is left to draw")
         else:
-            token = scores.argmax(dim=-1, keepdim=True)
-        self._ids[:, self._many : self._many + 1] = token
+            token = int(kept.argmax())
+        if not exact and self._flip(seen, scores, kept, token, noise):
+            self.near = True
+            return token
+        self._ids[:, self._many] = token
         self._many += 1
         done = bool(self.answer.watch(self._ids[:, : self._many], None)[0])
         if done or self._many == self._most:
             self.ended_at = time.monotonic()
-        return int(token)
+        return token
+
+    def _flip(
+        self, seen: torch.Tensor, scores: torch.Tensor, kept: torch.Tensor, token: int, noise: torch.Tensor | None
+    ) -> bool:
+        """Say whether this draw is near a flip."""
+        return self._nudges.flip(
+            seen[0].numpy(), scores[0].numpy(), (kept[0] > -torch.inf).numpy(), token,
+            None if noise is None else noise[0].numpy(), None if self._mirostat is None else self._mirostat.bound,
+        )  # fmt: skip
 
     @property
     def ended(self) -> bool:
-        """Say whether nothing more comes."""
+        """Say whether its end is there."""
         return self.ended_at > 0 or self.error is not None
+
+    @property
+    def goes_on(self) -> bool:
+        """Say whether more of it comes here."""
+        return not (self.ended or self.near)
 
     def final(self) -> Final:
         """Return the run's end."""
@@ -95,7 +129,7 @@ def write(
         unlike = yield from _written(rows, watch, lambda: _run(loaded.parts, rows, watch))
     for row in [row for row in rows if not row.ended]:
         for event in _alone(family, spec, requests, params, loaded, contexts, row.index):
-            if unlike and not isinstance(event, PlaygroundError) and event.kind == "final":
+            if (unlike or row.near) and not isinstance(event, PlaygroundError) and event.kind == "final":
                 event = Final(event.outputs, {**event.stats, "made_again": True})
             yield row.index, event
 
@@ -110,9 +144,9 @@ def _written(
         for row in [row for row in left if row.ended]:
             left.remove(row)
             yield row.index, _end(row, len(rows))
-        if left:
-            yield left[0].index, left[0].answer.progress()
-            yield left[0].index, left[0].answer.preview()
+        for row in [row for row in left if row.goes_on][:1]:
+            yield row.index, row.answer.progress()
+            yield row.index, row.answer.preview()
     for row in [row for row in left if row.ended]:
         yield row.index, _end(row, len(rows))
     return not alike[0]
@@ -132,7 +166,7 @@ def _end(row: Row, many: int) -> Event | PlaygroundError:
 
 
 def _run(parts: dict[str, Any], rows: Sequence[Row], watch: Watch) -> bool:
-    """Write all rows; return whether each had the numbers that it has alone."""
+    """Write all rows; return whether each had the numbers that it has alone, or nearly and drew by a margin."""
     with torch.inference_mode():
         prompts = [row.begin() for row in rows]
         reader = Together(parts, prompts, max(row.answer.total for row in rows))
@@ -143,13 +177,13 @@ def _run(parts: dict[str, Any], rows: Sequence[Row], watch: Watch) -> bool:
             for place, index in enumerate(reader.rows):
                 row = rows[index]
                 try:
-                    token = row.take(reader.scores[place : place + 1])
+                    token = row.take(reader.scores[place : place + 1], reader.exact)
                 except Exception as error:  # of this text's stages: the others go on
                     row.error = error
-                if row.ended:
-                    places.append(place)
-                else:
+                if row.goes_on:
                     tokens.append(token)
+                else:
+                    places.append(place)
             if watch.cancelled:
                 return True
             watch.step += 1
@@ -158,9 +192,9 @@ def _run(parts: dict[str, Any], rows: Sequence[Row], watch: Watch) -> bool:
                 reader.drop(places)
             if not reader.rows:
                 return True
-            look: Sequence[int] = range(len(tokens)) if step == 0 else ()
-            if step and step % LOOK_EVERY == 0:
-                look = [step // LOOK_EVERY % len(tokens)]
+            look: Sequence[int] = [step // LOOK_EVERY % len(tokens)] if step % LOOK_EVERY == 0 else ()
+            if step == 0 and reader.exact:
+                look = range(len(tokens))
             if not reader.step(tokens, look):
                 return False
             step += 1

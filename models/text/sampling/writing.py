@@ -11,6 +11,7 @@ from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteria
 from models.errors import BadInput
 from models.text.sampling import prefix, processors, replay, stages
 from models.text.sampling.guidance import Guidance, unprompted
+from models.text.sampling.nudges import Nudges
 from models.text.sampling.recording import LogitsRecorder
 from models.text.sampling.schema import Constraint
 from models.text.sampling.spelling import Spelling
@@ -74,14 +75,20 @@ class Writing:
         """Return the ids that are read first, and what each step's scores go through, in order."""
         self.recorder.read(self.model, self.ids, self.forced, self.guidance)
         whole = [*self.ids, *self.forced]
-        ends = [*self.end_ids, *(self.words.line_end() if self.words is not None else ())]
         mine = processors.build(
-            self._settings, len(self.ids), self.seed, self.words, self.constraint, self._mu(), ends
+            self._settings, len(self.ids), self.seed, self.words, self.constraint, self._mu(), self._ends()
         )  # fmt: skip
         before: list[Any] = [self.recorder] if self.guidance is None else [self.guidance, self.recorder]
         if self._lookup:
             before = [processors.LengthLimit(len(whole) + self.total), *before]
         return whole, [*before, *mine]
+
+    def nudges(self) -> Nudges:
+        """Return what looks at this text's draws; they are the first row's."""
+        return Nudges(self._settings, len(self.ids), self.seed, self._ends())
+
+    def _ends(self) -> list[int]:
+        return [*self.end_ids, *(self.words.line_end() if self.words is not None else ())]
 
     def write(self) -> list[list[int]]:
         """Run `generate()`; return each row's ids after the prompt, forced tokens and end token included.

@@ -18,6 +18,7 @@ from models.tokens import together as reading
 from models.types import Output, Request, Run
 from tests.fakes import FakeWords
 from tests.models.runtime.world import ask, until
+from tests.same_texts import check_same
 from tests.tiny import ask as ask_tiny
 from tests.tiny import results, tiny_engine
 
@@ -187,7 +188,7 @@ def test_a_sweep_at_once_has_the_results_of_single_runs_whatever_stands_between(
         }  # fmt: skip
     for number, request in enumerate(requests):
         single = list(engine.generate(request))[-1]
-        assert [one.data for one in runs[number].outputs] == [one.data for one in single.outputs]
+        check_same(runs[number].outputs, single.outputs)
         assert runs[number].stats["cause"] == single.stats["cause"]
         assert runs[number].stats["in_effect"] == single.stats["in_effect"]
 

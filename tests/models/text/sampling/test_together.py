@@ -1,4 +1,4 @@
-"""Texts that are written at once: each has the bytes of its single run, whatever its settings, length and company."""
+"""Texts that are written at once: each is that of its single run, whatever its settings, length and company."""
 
 from dataclasses import replace
 
@@ -11,8 +11,10 @@ from models.device import import_libraries, set_threads
 from models.errors import PlaygroundError
 from models.family import Context
 from models.text.sampling import together as writing
+from models.tokens import lean
 from models.tokens import together as reading
 from models.types import Request
+from tests.same_texts import check_same
 from tests.tiny import CONTEXT, make_model, make_tokenizer, tiny_settings, write_model
 
 KINDS = ("llama", "gpt2", "qwen2", "lstm")
@@ -67,16 +69,12 @@ def at_once(catalog, loaded, requests, **context):
     return ends, order
 
 
-def files(final):
-    return [(one.kind, one.index, one.text, one.data, one.sha256, one.meta) for one in final.outputs]
-
-
 def check_alike(catalog, loaded, requests):
     ends, _ = at_once(catalog, loaded, requests)
     assert sorted(ends) == list(range(len(requests)))
     for index, request in enumerate(requests):
         single = alone(catalog, loaded, request)
-        assert files(ends[index]) == files(single)
+        check_same(ends[index].outputs, single.outputs)
         same = ("notes", "tokens", "stopped", "unused", "prompt_tokens")
         assert [ends[index].stats[name] for name in same] == [single.stats[name] for name in same]
     return ends
@@ -93,8 +91,8 @@ def test_texts_of_several_lengths_and_settings_have_the_bytes_of_their_single_ru
     ]  # fmt: skip
     ends = check_alike(catalog, loaded[kind], requests)
     if reading.can_read(loaded[kind].parts):  # else this machine rounds rows otherwise: all were made alone
-        assert {one.stats["together"] for one in ends.values()} == {8}
-        assert not any("made_again" in one.stats for one in ends.values())
+        assert [one.stats.get("together") for one in ends.values()].count(8) >= 7  # one may be near a flip
+        assert all(("together" in one.stats) != ("made_again" in one.stats) for one in ends.values())
 
 
 STAGES = st.fixed_dictionaries({}, optional={
@@ -116,7 +114,7 @@ STAGES = st.fixed_dictionaries({}, optional={
     st.tuples(STAGES, st.sampled_from(["a", "the cat", "Once upon a time"]), st.integers(0, 99)), min_size=2,
     max_size=5,
 ))  # fmt: skip
-def test_any_settings_beside_any_others_change_no_byte(catalog, loaded, kind, rows):
+def test_any_settings_beside_any_others_change_no_text(catalog, loaded, kind, rows):
     check_alike(catalog, loaded[kind], [asked(kind, prompt, seed, **params) for params, prompt, seed in rows])
 
 
@@ -133,20 +131,53 @@ def test_scores_that_tie_fall_as_in_the_single_run(catalog, loaded):
 
 @pytest.fixture
 def unlike(loaded, monkeypatch):
-    """A machine on which rows that are read together have other numbers than alone, in the last bit."""
+    """A machine on which rows that are read one by one have other numbers than alone, in the last bit."""
     by_row = reading._by_row
     monkeypatch.setattr(reading, "_by_row", lambda x, *more: by_row(x, *more) * (1 + 2**-20 * (len(x) > 1)))
-    yield loaded["llama"]
-    loaded["llama"].parts.pop("rows_unlike", None)
+    yield loaded["gpt2"]
+    loaded["gpt2"].parts.pop("rows_unlike", None)
 
 
 def test_where_rows_read_together_have_other_numbers_each_text_is_made_again_alone_and_that_is_told(catalog, unlike):
-    requests = [asked("llama", "the cat", seed) for seed in range(3)]
+    requests = [asked("gpt2", "the cat", seed) for seed in range(3)]
     ends = check_alike(catalog, unlike, requests)
     assert [ends[index].stats.get("made_again") for index in range(3)] == [True] * 3
     assert not any("together" in one.stats for one in ends.values())
     again = check_alike(catalog, unlike, requests)  # and it is not tried a second time
     assert not any("made_again" in one.stats or "together" in one.stats for one in again.values())
+
+
+@pytest.mark.parametrize("kind", ["llama", "lstm"])
+def test_where_the_lean_step_is_too_far_off_texts_are_made_again_and_rows_read_one_by_one(
+    catalog, loaded, monkeypatch, kind
+):
+    step = type(lean.step_of(loaded[kind].parts["model"], CONTEXT))
+    read = step.__call__
+    monkeypatch.setattr(step, "__call__", lambda *given: read(*given) * 2)
+    try:
+        requests = [asked(kind, "the cat", seed) for seed in range(3)]
+        ends = check_alike(catalog, loaded[kind], requests)
+        assert [ends[index].stats.get("made_again") for index in range(3)] == [True] * 3
+        again = check_alike(catalog, loaded[kind], requests)
+        if reading.can_read(loaded[kind].parts):
+            assert {one.stats.get("together") for one in again.values()} == {3}
+    finally:
+        loaded[kind].parts.pop("rows_rough")
+
+
+def test_a_text_that_comes_near_a_flip_is_made_again_alone_and_the_others_go_on(catalog, loaded, monkeypatch):
+    monkeypatch.setattr(writing.Row, "_flip", lambda row, seen, *more: row.index == 1 and seen.shape[1] > 8)
+    requests = [asked("llama", "the cat", seed) for seed in range(3)]
+    ends = check_alike(catalog, loaded["llama"], requests)
+    assert [ends[index].stats.get("made_again") for index in range(3)] == [None, True, None]
+    assert [ends[index].stats.get("together") for index in range(3)] == [3, None, 3]
+
+
+def test_where_all_come_near_a_flip_each_is_made_again_alone(catalog, loaded, monkeypatch):
+    monkeypatch.setattr(writing.Row, "_flip", lambda row, *draw: True)
+    requests = [asked("lstm", "the cat", seed) for seed in range(2)]
+    ends = check_alike(catalog, loaded["lstm"], requests)
+    assert [ends[index].stats.get("made_again") for index in range(2)] == [True, True]
 
 
 def test_stop_keeps_what_there_is_and_those_that_had_ended(catalog, loaded):
@@ -158,29 +189,32 @@ def test_stop_keeps_what_there_is_and_those_that_had_ended(catalog, loaded):
 
     requests = [asked("lstm", "the cat", 1, max_new_tokens=2), asked("lstm", "the cat", 2, max_new_tokens=40)]
     ends, order = at_once(catalog, loaded["lstm"], requests, stopped=stopped)
-    assert order == [0, 1] and files(ends[0]) == files(alone(catalog, loaded["lstm"], requests[0]))
+    assert order == [0, 1]
+    check_same(ends[0].outputs, alone(catalog, loaded["lstm"], requests[0]).outputs)
     assert ends[1].stats["stopped"] and 0 < ends[1].stats["tokens"] < 40
 
 
 def test_a_text_that_fails_says_why_and_the_others_go_on(catalog, loaded, monkeypatch):
     take = writing.Row.take
 
-    def failing(row, scores):
+    def failing(row, *given):
         if row.index == 1:
             raise ValueError("no token is left")
-        return take(row, scores)
+        return take(row, *given)
 
     monkeypatch.setattr(writing.Row, "take", failing)
     requests = [asked("gpt2", "the cat", seed) for seed in range(3)]
     ends, _ = at_once(catalog, loaded["gpt2"], requests)
     assert "internal error (ValueError)" in ends[1].message
-    assert [files(ends[at]) == files(alone(catalog, loaded["gpt2"], requests[at])) for at in (0, 2)] == [True, True]
+    for at in (0, 2):
+        check_same(ends[at].outputs, alone(catalog, loaded["gpt2"], requests[at]).outputs)
 
 
 def test_a_prompt_that_is_too_long_is_told_of_its_own_text_alone(catalog, loaded):
     requests = [asked("gpt2", "the cat"), asked("gpt2", "the cat and the hat " * 40), asked("gpt2", "sea")]
     ends, _ = at_once(catalog, loaded["gpt2"], requests)
-    assert "tokens" in ends[1].message and files(ends[2]) == files(alone(catalog, loaded["gpt2"], requests[2]))
+    assert "tokens" in ends[1].message
+    check_same(ends[2].outputs, alone(catalog, loaded["gpt2"], requests[2]).outputs)
 
 
 def test_what_reads_the_model_twice_or_keeps_a_cache_is_made_alone(catalog):
