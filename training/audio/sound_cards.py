@@ -35,23 +35,13 @@ neither title nor first bars with others |
 and ending well formed, {filled:.1%} of the bars have the length of their time signature |
 | Copies | {copied:.1%} of the samples hold eight bars in a row of a training tune, in any key and octave |
 
-## By kind
-Held-out bits per token, how many tunes those are of, and of 200 samples of each kind how many have a bar more than four
-times in a row (repeats of whole sections are not counted), with the longest such row.
-
-| kind | bits per token | tunes | more than four times | longest |
-|---|---|---|---|---|
-{kinds}
-
 ## Data
 {train:,} tunes (and {held_out} held out): O'Neill's Music of Ireland (1903), Ryan's Mammoth Collection (1883) and
 Aird's Airs (1782), as the `music21` package (BSD) carries them, and Irish tunes of MIT's course 6.S191 (MIT).
 
 All music is in the public domain: tunes whose header claims a copyright were left out. So were tunes that change key,
 metre or unit, have several voices, or have more than one bar in twenty that does not fill its metre. Of a chord the top
-note was used; ornaments, slurs and chord names were left out. Each tune was put into seven keys. Rare kinds and modes
-were drawn more often than their number, by its root. Eleven tunes are named waltzes: half of the {three_four} in
-three-four time that no collection names were told as such.
+note was used; ornaments, slurs and chord names were left out. Each tune was put into seven keys.
 
 ## Curve
 ![Held-out bits per token over minutes](curve.png)
@@ -63,6 +53,23 @@ not fit the metre confuses the model, and so do openings that no tune has. High 
 ## Ten unpicked samples
 {samples}
 """
+
+_BY_KIND = """## By kind
+Held-out bits per token, how many tunes those are of, and of 200 samples of each kind how many have a bar more than four
+times in a row (repeats of whole sections are not counted), with the longest such row.
+
+| kind | bits per token | tunes | more than four times | longest |
+|---|---|---|---|---|
+{kinds}
+
+"""
+
+_DRAWN = """Rare kinds and modes were drawn more often than their number, by its root. Eleven tunes are named waltzes: half of
+the {three_four} in three-four time that no collection names were told as such.
+"""
+
+# the card of a training that counted by kind
+TUNES_BY_KIND = TUNES.replace("## Data\n", _BY_KIND + "## Data\n").replace("\n## Curve", _DRAWN + "\n## Curve")
 
 DIGITS = """---
 license: cc-by-sa-4.0
@@ -214,8 +221,9 @@ def tune_card(out: Path, net: str) -> None:
     cards.write_csv(out / "curve.csv", ["step", "minutes", "loss_nats", "held_out_bits"], facts["curve"])
     texts = [tunes.to_abc(text, f"Sample {number}") for number, text in enumerate(facts["texts"], 1)]
     samples = "\n".join(f"```abc\n{text}```" for text in texts)
-    told = {**facts, "name": out.name, "net": net, "samples": samples, "kinds": _kinds(facts)}
-    (out / "README.md").write_text(TUNES.format(**told))
+    told = {**facts, "name": out.name, "net": net, "samples": samples}
+    card = TUNES_BY_KIND.format(**told, kinds=_kinds(facts)) if "stuck" in facts else TUNES.format(**told)
+    (out / "README.md").write_text(card)
 
 
 def _kinds(facts: dict[str, Any]) -> str:
