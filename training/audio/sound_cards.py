@@ -64,8 +64,8 @@ times in a row (repeats of whole sections are not counted), with the longest suc
 
 """
 
-_DRAWN = """Rare kinds and modes were drawn more often than their number, by its root. Eleven tunes are named waltzes: half
-of the {three_four} in three-four time that no collection names were told as such.
+_DRAWN = """Rare kinds and modes were drawn more often than their number, by its root. Eleven tunes are named waltzes:
+half of the {three_four} in three-four time that no collection names were told as such.
 """
 
 # the card of a training that counted by kind
