@@ -55,6 +55,8 @@ images of different names; 0.06 when the noise did not vary the training images 
     + _RECOGNISED
     + cards.EMOJI_DATA
     + """
+Licence of the weights, by that of the images: Apache-2.0, MIT, CC BY 4.0.
+
 ## Curve
 ![L1 distance over minutes](curve.png)
 
@@ -92,6 +94,8 @@ autoencoder was never told a name. The numbers of samples are for temperature 0.
     + _RECOGNISED
     + cards.EMOJI_DATA
     + """
+Licence of the weights, by that of the images: Apache-2.0, MIT, CC BY 4.0.
+
 ## Curve
 ![PSNR of held-out emoji over minutes](curve.png)
 

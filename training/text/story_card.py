@@ -76,7 +76,7 @@ def ship(
 ) -> None:  # fmt: skip
     """Measure the shipped weights, write card and curve, print the facts; `trained` is what the run returned."""
     samples = draw_samples(shipped, tokenizer, options.samples)
-    rules, _ = story_marks.measure(shipped, tokenizer, stories.train + stories.extra, 2 * options.samples)
+    rules, _ = story_marks.measure(shipped, tokenizer, stories.train + stories.extra, options.told)
     facts = {
         **rules,
         "bits_per_character": round(bits_per_character(shipped, tokenizer, stories.validation), 4),

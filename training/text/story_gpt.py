@@ -24,7 +24,7 @@ from torch.nn import functional as F
 from training import loop
 from training.dropout import drop_residuals
 from training.optim import Optimizers
-from training.text import story_card
+from training.text import story_card, story_marks
 from training.text.measure import validate
 from training.text.story_data import Stories, Stream, encode, load_stories
 
@@ -67,6 +67,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--export-every", type=float, default=0.0, help="minutes between exports on the way; 0: none")
     parser.add_argument("--log-every", type=int, default=250, help="steps between measurements (default: 250)")
     parser.add_argument("--samples", type=int, default=100, help="samples drawn for the card and the copy check")
+    parser.add_argument("--told", type=int, default=story_marks.COUNT, help="stories that the card's rules read")
     parser.add_argument("--dropout", type=float, default=0.1, help="share of a block's values dropped (default: 0.1)")
     parser.add_argument(
         "--batch-tokens", type=int, default=BATCH_TOKENS, help="tokens of a step (default: %(default)s)"

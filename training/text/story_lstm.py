@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from training import loop
 from training.optim import Optimizers
-from training.text import story_card
+from training.text import story_card, story_marks
 from training.text.measure import validate
 from training.text.story_data import Stories, Stream, encode, load_stories
 
@@ -38,6 +38,7 @@ def main() -> None:
     parser.add_argument("--hidden", type=int, default=464, help="width of each layer (default: 464)")
     parser.add_argument("--dropout", type=float, default=0.1, help="share of values dropped (default: 0.1)")
     parser.add_argument("--samples", type=int, default=100, help="samples drawn for the card and the copy check")
+    parser.add_argument("--told", type=int, default=story_marks.COUNT, help="stories that the card's rules read")
     parser.add_argument("--teacher", type=Path, default=Path("models/embedded/story-gpt"),
                         help="model whose tokenizer is used (default: %(default)s)")  # fmt: skip
     options = parser.parse_args()

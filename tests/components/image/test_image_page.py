@@ -40,7 +40,7 @@ def test_an_example_is_shown_before_the_first_run(pages):
 
 def test_the_share_of_seeds_that_come_out_as_asked_is_told_beside_the_example(pages):
     page = pages.open(PAGE, model="image/emoji-vae")
-    assert any("An example** from this model. 81% of seeds" in item.value for item in page.caption)
+    assert any("An example** from this model. 86% of seeds" in item.value for item in page.caption)
 
 
 def place_of(block, kind, label, at=()):

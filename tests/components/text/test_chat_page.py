@@ -225,8 +225,7 @@ def test_a_turn_stopped_while_it_waits_comes_back_into_the_box(pages):
     pages.engine.gate.clear()
     pages.jobs.submit("other", [Request(model="text/story-gpt", inputs={"prompt": "x"})])
     page.chat_input[0].set_value("Hello").run()
-    press(page, keys(page, "stop-")[0])
-    page.run()
+    settle(pages, press(page, keys(page, "stop-")[0]))
     assert any("Your message is back in the box" in message for message in messages(page))
     assert said(page) == []
 

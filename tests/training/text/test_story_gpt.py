@@ -38,7 +38,7 @@ def train(data, folder, minutes, samples):
     run = subprocess.run(
         [sys.executable, "-m", "training.text.story_gpt", "--data", str(data), "--out", str(folder / "out"), "--work",
          str(folder / "work"), "--minutes", str(minutes), "--device", "cpu", "--hidden", "64", "--layers", "1",
-         "--eager", "--log-every", "2", "--samples", str(samples)],
+         "--eager", "--log-every", "2", "--samples", str(samples), "--told", "2"],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert run.returncode == 0, run.stderr[-3000:]
