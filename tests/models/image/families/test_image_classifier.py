@@ -1,9 +1,6 @@
 """Classifiers: what they list, how many, in order; what they ask for; and the measures that judge by them."""
 
-import io
-
 import pytest
-from PIL import Image, ImageDraw
 
 from models import measuring
 from models.blobs import Blobs
@@ -16,20 +13,10 @@ from models.sweeps.cells import plan
 from models.sweeps.results import Result
 from models.sweeps.spec import Axis, Sweep
 from models.types import Output, Request, Run
+from tests.models.image.families.drawings import BLUE, RED
 
 JUDGE = "image/emoji-judge"
 CATALOG = load_catalog(Settings())
-
-
-def drawn(kind, colour):
-    """Return a plain drawing as a PNG."""
-    shown, file = Image.new("RGB", (64, 64), "white"), io.BytesIO()
-    getattr(ImageDraw.Draw(shown), kind)((6, 6, 58, 58), fill=colour)
-    shown.save(file, "PNG")
-    return file.getvalue()
-
-
-RED, BLUE = drawn("ellipse", "#dd2e44"), drawn("rectangle", "#3b88c3")
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from models.blobs import Blobs
 from models.catalog import load_catalog
@@ -16,20 +16,10 @@ from models.image.caption_settings import WRITERS, CaptionParams
 from models.runtime.engine import LocalEngine
 from models.settings import Settings
 from models.types import Request
+from tests.models.image.families.drawings import BLUE, RED
 
 CAPTIONER = "image/emoji-caption"
 CATALOG = load_catalog(Settings())
-
-
-def drawn(kind, colour):
-    """Return a plain drawing as a PNG."""
-    shown, file = Image.new("RGB", (90, 90), "white"), io.BytesIO()
-    getattr(ImageDraw.Draw(shown), kind)((8, 8, 81, 81), fill=colour)
-    shown.save(file, "PNG")
-    return file.getvalue()
-
-
-RED, BLUE = drawn("ellipse", "#dd2e44"), drawn("rectangle", "#3b88c3")
 
 
 @pytest.fixture(scope="module")
