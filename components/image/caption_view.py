@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from components.session import Session
     from models.catalog import Catalog
 
-WORDS_MOST = 8  # maps of a caption
+WORDS_MOST = 8  # maps of a caption below a result; the look draws all
 ENLARGED = 3  # times: large enough that no choice of smooth pixels stands below each row
 MAP = {"width": 192, "height": 192}  # px
+SHOWN = 96  # px: the image beside which captions stand
 
 
 def is_one(output: Output) -> bool:
@@ -32,6 +33,7 @@ def is_one(output: Output) -> bool:
 def draw(output: Output, showing: Showing) -> None:
     """Draw each decoder's captions as bars, the first one large with the maps of its words."""
     found = output.meta["captioned"]
+    st.image(picture(output), width=SHOWN, alt="The image as the model got it")
     for column, one in zip(st.columns(len(found)), found, strict=True):
         with column:
             first, *_ = one["captions"]
@@ -39,14 +41,21 @@ def draw(output: Output, showing: Showing) -> None:
             st.markdown(f"#### {plain(first['text'] or 'no words')}")
             for caption in one["captions"]:
                 st.progress(min(1.0, max(0.0, caption["probability"])), text=plain(said(caption)))
-            _draw_maps(output, first, f"{showing.key}-{output.index}-{one['decoder']}", showing.key)
-    st.caption("Where each word of the first caption attended to. Pale: little; strong: much.")
+            _draw_maps(output, first, f"{showing.key}-{output.index}-{one['decoder']}", showing.key, WORDS_MOST)
+    more = max(len(one["captions"][0]["words"]) for one in found) > WORDS_MOST
+    only = f" The first {WORDS_MOST} words; “Attention” has all." if more else ""
+    st.caption(f"Where each word of the first caption attended to. Pale: little; strong: much.{only}")
 
 
 def said(caption: dict[str, Any]) -> str:
     """Return a caption with its probability, and how many times it was drawn: "red heart, 3d 93.0% · 2 times"."""
     times = f" · {caption['count']} times" if caption.get("count", 1) > 1 else ""
     return f"{caption['text']} {caption['probability']:.1%}{times}"
+
+
+def picture(output: Output) -> bytes:
+    """Return the image that captions are about, as the model got it, as a PNG; b"" for another output."""
+    return base64.b64decode(output.meta.get("picture", "")) if is_one(output) else b""
 
 
 def words(output: Output) -> str:
@@ -80,18 +89,18 @@ def draw_attention(session: Session, run: Run, key: str) -> None:
     st.image(sheets.heat_legend(), width=160, alt="Scale of the maps, from no attention to the most")
 
 
-def _draw_maps(output: Output, caption: dict[str, Any], key: str, run: str) -> None:
-    """Draw the image once for each word of a caption, under where it attended to, with the word's probability."""
-    side, picture = int(output.meta["grid"]), base64.b64decode(output.meta["picture"])
-    maps = np.array(caption["attention"][:WORDS_MOST], np.float32).reshape(-1, side, side)
+def _draw_maps(output: Output, caption: dict[str, Any], key: str, run: str, most: int | None = None) -> None:
+    """Draw the image once for each word (at `most`) of a caption, under where it attended to, with its probability."""
+    side, shown_under = int(output.meta["grid"]), picture(output)
+    maps = np.array(caption["attention"][:most], np.float32).reshape(-1, side, side)
     if not len(maps):
         return
     heats = [files.heat_output(np.sqrt(one / maps.max())).data for one in maps]
     shown = [
-        Output("image", at, "", sheets.heat_over(picture, heat, ENLARGED), "image/png", meta=MAP)
+        Output("image", at, "", sheets.heat_over(shown_under, heat, ENLARGED), "image/png", meta=MAP)
         for at, heat in enumerate(heats)
     ]
-    titles = [f"{word} {p:.0%}" for word, p in caption["words"][:WORDS_MOST]]
+    titles = [f"{word} {p:.0%}" for word, p in caption["words"][:most]]
     image_view.draw(shown, key, run=run, titles=titles, alt="Where the decoder attended to")
 
 

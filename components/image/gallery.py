@@ -98,7 +98,8 @@ def _cells(jobs: Jobs, run: Run, names: Mapping[tuple[str, int], str], short: Ma
     if not (pictures := _pictures(run)):
         title = f"{run.status}: {names[run.id, -1]}"
         seen = next((said for one in run.outputs if (said := seen_view.words(one) or caption_view.words(one))), "")
-        return [{"id": run.id, "png": b"", "title": seen or title, "label": seen or run.status}]
+        png = next((png for one in run.outputs if (png := caption_view.picture(one))), b"")
+        return [{"id": run.id, "png": png, "title": seen or title, "label": seen or run.status}]
     return [
         {"id": run.id, "png": _small(jobs, output), "title": names[run.id, output.index],
          "label": f"seed {labels.seed_of(run.request, output)}" if place else short[run.id]}

@@ -15,7 +15,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
         if (cell.url) {
           face.onload = () => face.classList.toggle("small", Math.max(face.naturalWidth, face.naturalHeight) <= 64);
           face.src = cell.url; face.alt = "";
-        } else { face.className = "none"; face.textContent = cell.label; }
+        } else {
+          face.className = "none";
+          face.append(Object.assign(document.createElement("span"), { textContent: cell.label }));
+        }
         label.textContent = cell.url ? cell.label : "";
         button.append(face, label);
         return button;

@@ -140,7 +140,8 @@ def _notes(params: CaptionParams, cut_off: int) -> list[str]:
         beams = "1 caption" if params.num_beams == 1 else f"{params.num_beams} captions"
         notes.append(f"{beams} of each decoder, not {params.captions}: no more than beams. Raise Beams.")
     if cut_off:
-        notes.append(f"{cut_off} caption{'s' * (cut_off != 1)} did not end within the model's context.")
+        notes.append(f"{cut_off} caption{'s' * (cut_off != 1)} had come to no end and "
+                     f"{'was' if cut_off == 1 else 'were'} cut off: the model writes no more words.")  # fmt: skip
     return notes
 
 

@@ -40,7 +40,7 @@ class StopBetween(StoppingCriteria):
 
 
 class Captioning:
-    """Write captions of one image (float, 1 × 3 × side × side). `words` counts those written, ends included.
+    """Write captions of one image (float, 1 × 3 × side × side). `words` counts those written, commas and ends left out.
 
     `cut_off` counts captions that the model's context ended. `grid` is the side of what is attended to.
     """
@@ -55,6 +55,7 @@ class Captioning:
         self.words = self.cut_off = 0
         own = model.generation_config
         self._ends = [own.eos_token_id, *([] if params.with_style else [model.config.separator_token_id])]
+        self._marks = {own.eos_token_id, model.config.separator_token_id}
         kept = {name: getattr(own, name) for name in _KEPT}
         drawn = {"temperature": params.temperature, "top_p": params.top_p, "top_k": params.top_k or 0}
         beams = {"length_penalty": params.length_penalty}
@@ -83,7 +84,7 @@ class Captioning:
         for row in rows[:, 1:].tolist():
             written = tuple(self._ended(row))
             counts[written] = counts.get(written, 0) + 1
-            self.words += len(written)
+            self.words += sum(one not in self._marks for one in written)
             self.cut_off += written[-1] not in self._ends
         found = [{**self._told(writer, written), "count": count} for written, count in counts.items()]
         return sorted(found, key=lambda one: -one["probability"]) if self._params.do_sample else found
