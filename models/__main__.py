@@ -288,7 +288,7 @@ def _generate(engine: LocalEngine, request: Request, options: argparse.Namespace
     if export is not None:
         family.export(request, (), export.suffix)  # refuses what could not be exported
         outfile.check_target(export, "export")
-    full = catalog.validate(request).model_dump(mode="json")
+    full = catalog.full(request).params
     final, shown, broken = _follow(engine, request, options)
     if not options.json and broken is None:
         rest = "\n\n".join(output.text for output in final.outputs if output.kind in ("text", "table"))

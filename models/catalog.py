@@ -111,7 +111,12 @@ class Catalog(Mapping[str, ModelSpec]):
     def full(self, request: Request) -> Request:
         """Return a request in today's form with its params in full. Raises as `validate` does."""
         request = self.current(request)
-        return request.model_copy(update={"params": self.validate(request).model_dump(mode="json")})
+        return request.model_copy(update={"params": self.offered(request.model, self.validate(request))})
+
+    def offered(self, model: str, params: Params) -> dict[str, Any]:
+        """Return params as plain JSON: those that a model has, not all that its family declares."""
+        names = {item.name for item in self.family(model).fields(self[model])}
+        return params.model_dump(mode="json", include=names)
 
     def check_uploads(self, request: Request, open_ref: Callable[[str], bytes]) -> None:
         """Check the size of a request's uploads where their input has a limit. Raises `BadInput`."""
@@ -124,16 +129,22 @@ class Catalog(Mapping[str, ModelSpec]):
     def current(self, request: Request) -> Request:
         """Return a request in today's form, whenever it was made. Raises `UnknownModel`.
 
-        What was an input of the family once and is a text setting now moves among the params, unless they name it.
+        What was an input of the family once and is a text setting now moves among the params, unless they name it. A
+        setting that the family declares and the model does not have goes where it stands at its default: files of
+        before hold a family's settings in full.
         """
         spec, family = self[request.model], self.family(request.model)
-        settings = {item.name for item in family.fields(spec) if item.type == "text"}
+        fields = {item.name: item for item in family.fields(spec)}
+        settings = {name for name, item in fields.items() if item.type == "text"}
         settings -= {item.name for item in family.inputs}
         moved = {name: text for name, text in request.inputs.items() if name in settings}
-        if not moved:
+        idle = {name for name, item in family.Params.model_fields.items()
+                if name in request.params and name not in fields and request.params[name] == item.default}  # fmt: skip
+        if not moved and not idle:
             return request
         inputs = {name: text for name, text in request.inputs.items() if name not in moved}
-        return request.model_copy(update={"inputs": inputs, "params": {**moved, **request.params}})
+        params = {name: value for name, value in request.params.items() if name not in idle}
+        return request.model_copy(update={"inputs": inputs, "params": {**moved, **params}})
 
 
 def load_catalog(settings: Settings, *, strict: bool = True, everyone: bool = False) -> Catalog:

@@ -33,6 +33,7 @@ WITH_SPACING = (
     "HeunDiscreteScheduler", "UniPCMultistepScheduler", "DEISMultistepScheduler", "LMSDiscreteScheduler",
     "PNDMScheduler", "KDPM2DiscreteScheduler", "KDPM2AncestralDiscreteScheduler", "DDPMScheduler", "LCMScheduler",
 )  # fmt: skip
+_WIDEST = 100.0  # standard deviations of noise and image, which a step keeps to about 4
 _SIGMAS = {"karras": "use_karras_sigmas", "exponential": "use_exponential_sigmas", "beta": "use_beta_sigmas"}
 
 
@@ -72,7 +73,11 @@ def is_flow(config: Mapping[str, Any]) -> bool:
 
 
 def running(config: Mapping[str, Any], channels: int) -> list[str]:
-    """Return the names of the schedulers that run for a model: each is tried, three steps on a tiny tensor."""
+    """Return the names of the schedulers that run for a model: each is tried, five steps on a tiny tensor.
+
+    One whose numbers grow beyond all that noise and image are made of does not run: Heun's average of two slopes does
+    where the first step begins at nearly pure noise.
+    """
     return [name for name in NAMES if _runs(config, name, channels)]
 
 
@@ -85,7 +90,7 @@ def _runs(config: Mapping[str, Any], name: str, channels: int) -> bool:
         for time in scheduler.timesteps:
             given = scheduler.scale_model_input(sample, time) if hasattr(scheduler, "scale_model_input") else sample
             sample = scheduler.step(given * 0.1, time, sample, return_dict=False)[0]
-        return bool(torch.isfinite(sample).all())
+        return bool(sample.abs().max() < _WIDEST)
     except Exception:  # each scheduler fails in its own way; it is then not offered
         return False
 

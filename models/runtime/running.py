@@ -27,7 +27,7 @@ class Running:
         self.request = catalog.current(request)
         self.params = catalog.validate(self.request)
         self.spec, self.family = catalog[self.request.model], catalog.family(self.request.model)
-        self.full = self.request.model_copy(update={"params": self.params.model_dump(mode="json")})
+        self.full = self.request.model_copy(update={"params": catalog.offered(self.request.model, self.params)})
         self._first_output_s: float | None = None
         values = {**self.full.params, "seed": self.full.seed}
         self._acted = {} if self.request.study else values_in_effect(self.family.fields(self.spec), values)

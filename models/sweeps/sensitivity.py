@@ -90,7 +90,7 @@ def trial(catalog: Catalog, request: Request, seeds: int = SEEDS_MOST) -> Trial:
     a request that cannot run, and `UnknownModel`.
     """
     request = catalog.current(request)
-    values = {**catalog.validate(request).model_dump(mode="json"), SEED: request.seed}
+    values = {**catalog.full(request).params, SEED: request.seed}
     fields = catalog.family(request.model).fields(catalog[request.model])
     acting = [item for item in fields if item.name in in_effect(fields, values)]
     many = seeds if any(item.type == "seed" for item in acting) else 1

@@ -240,3 +240,14 @@ def test_a_stopped_run_ends_early_with_what_there_was(engine, model):
 def test_every_tool_forecasts_what_it_takes(model):
     family = CATALOG.family(model)
     assert set(family.costs) == set(family.tools)
+
+
+@each_embedded
+def test_a_request_in_full_is_one_that_the_model_takes(model):
+    full = CATALOG.full(quick(model))
+    assert CATALOG.full(full) == full
+    family, names = CATALOG.family(model), {item.name for item in CATALOG.family(model).fields(CATALOG[model])}
+    assert set(full.params) <= names
+    # as files of before have it: all that the family declares
+    idle = {name: item.default for name, item in family.Params.model_fields.items() if name not in names}
+    assert CATALOG.full(full.model_copy(update={"params": {**full.params, **idle}})) == full

@@ -14,6 +14,7 @@ import torch
 
 from models.audio.sampling.mels import Mels, MelSettings
 from models.diffusion import schedulers
+from models.errors import PlaygroundError
 
 FILE = "spectrogram.json"
 FADE_S = 0.008
@@ -73,7 +74,8 @@ def denoise(
     """Yield each step of sampling one folded spectrogram per class; ends early once `stopped()`.
 
     Classifier-free guidance: Ho & Salimans 2022. 1: conditional alone, in half the time; 0: unconditional. The noise
-    that some schedulers add at each step comes from the first generator.
+    that some schedulers add at each step comes from the first generator. Raises `PlaygroundError` where numbers are no
+    longer finite.
     """
     size = unet.config.sample_size
     rows, columns = (size, size) if isinstance(size, int) else tuple(size)
@@ -96,6 +98,11 @@ def denoise(
             predicted = unet(scaled, time, wanted).sample
         x0 = schedulers.predicted_x0(scheduler, predicted, time, x)
         x = scheduler.step(predicted, time, x, **extra).prev_sample
+        if not bool(x.isfinite().all()):
+            raise PlaygroundError(
+                f"{type(scheduler).__name__} came to numbers without an end at step {number} of "
+                f"{len(scheduler.timesteps)}. Choose other steps, or another scheduler."
+            )
         yield Step(number, len(scheduler.timesteps), float(time), x0)
         if stopped():
             return

@@ -110,3 +110,11 @@ def test_what_is_believed_has_the_samples_shape_in_float32():
     believed = schedulers.predicted_x0(made, sample, made.timesteps[0], sample)
     assert believed.shape == (3, 4, 5, 6)
     assert believed.dtype == torch.float32
+
+
+def test_a_scheduler_whose_numbers_grow_beyond_bounds_is_not_offered():
+    steep = {**STABLE, "beta_schedule": "squaredcos_cap_v2", "prediction_type": "v_prediction",
+             "timestep_spacing": "trailing"}  # fmt: skip
+    assert "HeunDiscreteScheduler" not in schedulers.running(steep, 4)  # its first step begins at nearly pure noise
+    assert "EulerDiscreteScheduler" in schedulers.running(steep, 4)
+    assert "HeunDiscreteScheduler" in schedulers.running({**steep, "timestep_spacing": "leading"}, 4)

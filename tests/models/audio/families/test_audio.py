@@ -10,7 +10,7 @@ import soundfile
 
 from models.audio import sounds, tunes, uploads
 from models.blobs import Blobs
-from models.errors import BadInput, BadParam
+from models.errors import BadInput, BadParam, PlaygroundError
 from models.events import is_stepping
 from models.params import in_effect
 from models.runtime.engine import StopSignal
@@ -206,6 +206,21 @@ def test_a_request_without_the_vocoder_means_griffin_lim(engine):
     same = (heard(final_of(engine, ask("digits", "4", num_inference_steps=3, **more)))[0]
             for more in ({}, {"vocoder": "griffin-lim"}))  # fmt: skip
     assert np.array_equal(*same)
+
+
+def test_numbers_without_an_end_are_a_sentence(engine, monkeypatch):
+    from diffusers import DDPMScheduler
+
+    step = DDPMScheduler.step
+
+    def broken(self, *given, **more):
+        found = step(self, *given, **more)
+        found.prev_sample[0, 0, 0, 0] = float("nan")
+        return found
+
+    monkeypatch.setattr(DDPMScheduler, "step", broken)
+    with pytest.raises(PlaygroundError, match="DDPMScheduler came to numbers without an end at step 1 of 3. Choose"):
+        final_of(engine, ask("digits", "4", num_inference_steps=3, scheduler="DDPMScheduler"))
 
 
 def test_words_are_said_one_after_another_with_their_views(engine):
