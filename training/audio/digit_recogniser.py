@@ -4,8 +4,8 @@
 
 It learns from rows of one to six digits put together from single recordings of people and of voices of espeak-ng, with
 pauses, other loudness, speed and colour of sound, noise and room: so that a microphone's recording of "four, zero,
-seven" is not new to it. One row in eight is talk or noise, in which nothing is to be heard. CTC (Graves et al. 2006)
-finds by itself which frames are which digit.
+seven" is not new to it. Nearly a quarter of the rows are talk or noise, in which nothing is to be heard. CTC (Graves
+et al. 2006) finds by itself which frames are which digit.
 
 The frequency axis is stretched and moved a little for each row, as other throats would (Jaitly & Hinton 2013), and
 stretches of bands and frames are blanked (SpecAugment, Park et al. 2019). With `--from-shipped` the blocks that the
@@ -86,15 +86,19 @@ def take_over(model: Any, shipped: Any) -> None:
 def drawn(digits: Digits, said: Made, choice: random.Random, chance: torch.Generator) -> Row:
     """Return one row to learn from."""
     kind = choice.random()
-    if kind < 0.18:  # cut out closely, as recordings are that somebody has: its mean is that of the word alone
-        take = choice.choice(digits.train if choice.random() < 0.7 else said.takes)
-        hiss = torch.randn(len(take.sound), generator=chance) * 10 ** choice.uniform(-5, -2)
-        return changed_speed((take.sound + hiss) * choice.uniform(0.1, 1.0), choice.uniform(0.85, 1.25)), [take.digit]
-    if kind < 0.53:
+    if kind < 0.36:  # cut out closely, as recordings are that somebody has: its mean is that of the word alone
+        if kind < 0.26:
+            take = choice.choice(digits.train if choice.random() < 0.75 else said.takes)
+            sound, labels = take.sound, [take.digit]
+        else:
+            sound, labels = choice.choice(said.talk)[: 2 * RATE], []
+        hiss = torch.randn(len(sound), generator=chance) * 10 ** choice.uniform(-5, -2)
+        return changed_speed((sound + hiss) * choice.uniform(0.1, 1.0), choice.uniform(0.85, 1.25)), labels
+    if kind < 0.62:
         sound, labels = row(digits.train, choice, chance)
-    elif kind < 0.72:
+    elif kind < 0.74:
         sound, labels = row(said.takes, choice, chance)
-    elif kind < 0.76:
+    elif kind < 0.77:
         sound, labels = row([*choice.choices(digits.train, k=20), *choice.choices(said.takes, k=20)], choice, chance)
     elif kind < 0.87:
         sound, labels = choice.choice(said.rows)

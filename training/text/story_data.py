@@ -86,7 +86,7 @@ def encode(tokenizer: Any, stories: list[str]) -> list[list[int]]:
 class Stream:
     """Cut batches from stories laid end to end, in a new order each pass, without end."""
 
-    def __init__(self, encoded: list[list[int]], batch_tokens: int, choice: random.Random) -> None:
+    def __init__(self, encoded: Sequence[list[int]], batch_tokens: int, choice: random.Random) -> None:
         self._encoded, self._batch_tokens, self._choice = encoded, batch_tokens, choice
         self._length = 0
         self._tokens: list[int] = []  # cut off the last story

@@ -44,8 +44,8 @@ _OTHERS = frozenset({
 })  # fmt: skip
 
 
-def known_names(stories: Iterable[str]) -> tuple[list[str], list[str], set[str]]:
-    """Return the `NAMES` commonest girls' and boys' names, and every word that a story calls anyone by."""
+def known_names(stories: Iterable[str], most: int = NAMES) -> tuple[list[str], list[str], set[str]]:
+    """Return the `most` commonest girls' and boys' names, and every word that a story calls anyone by."""
     girls: Counter[str] = Counter()
     boys: Counter[str] = Counter()
     every: set[str] = set()
@@ -54,7 +54,7 @@ def known_names(stories: Iterable[str]) -> tuple[list[str], list[str], set[str]]
         for kind, name in _PERSON.findall(story):
             (girls if kind in ("girl", "woman") else boys)[name] += 1
     either = {name for name in girls if boys[name] * 5 > girls[name] and girls[name] * 5 > boys[name]}
-    first = [[name for name, _ in found.most_common() if name not in either][:NAMES] for found in (girls, boys)]
+    first = [[name for name, _ in found.most_common() if name not in either][:most] for found in (girls, boys)]
     return first[0], first[1], every
 
 

@@ -9,14 +9,14 @@ NAMES = {"Mia", "Lily", "Tom", "Tim"}
 BEGUN = "Once there was a girl named Mia."
 
 
-def test_names_and_whose_they_are_come_from_the_stories(monkeypatch):
-    monkeypatch.setattr(story_marks, "NAMES", 2)
+def test_names_and_whose_they_are_come_from_the_stories():
     stories = ["A girl named Mia met a boy named Tom.", "A girl called Lily.", "A girl named Mia. A dog named Rex.",
-               "A boy named Sam. A girl named Sam.", "A man named Tim."]  # fmt: skip
-    girls, boys, every = known_names(stories)
+               "A boy named Sam. A girl named Sam.", "A man named Tim.",
+               "A boy named Tom.", "A boy named Tim.", "A boy named Bob."]  # fmt: skip
+    girls, boys, every = known_names(stories, 2)
     assert girls == ["Mia", "Lily"]
     assert boys == ["Tom", "Tim"]  # Sam is either
-    assert every == {"Mia", "Tom", "Lily", "Rex", "Sam", "Tim"}
+    assert every == {"Mia", "Tom", "Lily", "Rex", "Sam", "Tim", "Bob"}
 
 
 def test_two_hundred_openings_name_girls_and_boys_alike_and_none_is_twice_the_same():
