@@ -48,7 +48,8 @@ def read_run(file: Path) -> Run:
             data = file.with_name(Path(one["file"]).name).read_bytes() if "file" in one else b""
             kept = ("kind", "index", "text", "media_type", "meta")
             outputs.append(Output(data=data, **{name: one[name] for name in kept}))
-    inputs = dict(said.get("inputs", {}))
+    # an upload stayed where the example was made
+    inputs = {name: text for name, text in said.get("inputs", {}).items() if not text.startswith("sha256:")}
     chars = outputs[0].meta.get("prompt_chars", 0)
     if chars and not inputs.get("prompt"):  # files of before have no inputs: a text began with its prompt
         inputs["prompt"] = outputs[0].text[:chars]

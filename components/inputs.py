@@ -193,7 +193,8 @@ def take_upload(desk: Desk, item: InputField, *widgets: str) -> None:
         take(desk, item, given.getvalue())
         file_name(desk, item).set((ref(desk, item).get(), labels.shorten(given.name, NAME_CHARS)))
     except PlaygroundError as error:
-        problem(desk, item).set(f"{labels.shorten(given.name, NAME_CHARS)}: {error.message}")
+        stays = " What was there before stays." if kept_ref(desk, item) else ""
+        problem(desk, item).set(f"{labels.shorten(given.name, NAME_CHARS)}: {error.message}{stays}")
 
 
 def turn_of(desk: Desk, item: InputField) -> int:

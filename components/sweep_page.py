@@ -303,9 +303,9 @@ def _draw_grid(
     plan, there = found.plan, found.there
     states: list[str] = [results.state(there, cell) for cell in plan.cells]
     if view is not None and not view.finished and view.state == "running":
-        at_hand = found.numbers.get(view.requests[view.index].canonical())
-        for cell in plan.cells if at_hand is not None else ():
-            if cell.same_as == at_hand and states[cell.number] == "waiting":
+        at_hand = {found.numbers.get(view.requests[at].canonical()) for at in (view.index, *view.at_once)}
+        for cell in plan.cells:
+            if cell.same_as in at_hand and states[cell.number] == "waiting":
                 states[cell.number] = "running"
     catalog = desk.session.catalog
     axes = [

@@ -307,7 +307,7 @@ def _generate(engine: LocalEngine, request: Request, options: argparse.Namespace
     acting = [name for name in in_effect(fields, {**full, "seed": request.seed}) if name != "seed"]
     told = {
         "model": request.model,
-        "inputs": {name: text for name, text in request.inputs.items() if not text.startswith("sha256:")},
+        "inputs": request.inputs,
         "seed": request.seed,
         "params": {name: full[name] for name in acting},
         **stats,

@@ -53,10 +53,13 @@ def file_bytes(file: str) -> bytes:
 
 
 def taken_by(file: str, family: Family) -> InputField | None:
-    """Return the input that a file is for: the upload or text that takes its ending, else the main text."""
+    """Return the input that a file is for: the upload or text that takes its ending, else the main text, else the first
+    upload that takes any ending.
+    """
     ending = Path(file).suffix[1:].lower()
     named = (item for item in family.inputs if ending and ending in item.accept)
-    return next(named, None) or main_text(family.inputs)
+    any_file = (item for item in family.inputs if not item.is_text and not item.accept and item.type != "file")
+    return next(named, None) or main_text(family.inputs) or next(any_file, None)
 
 
 def params_for(item: InputField, params: dict[str, Any]) -> dict[str, Any]:

@@ -150,7 +150,8 @@ class Output:
     """Hold one result, or a snapshot of one on its way.
 
     `text` is what a text output shows. `data` is the finished artefact's file bytes (empty in previews of text),
-    `sha256` their hash in hex. `meta` is plain JSON (finish reason, width, sample_rate, …).
+    `sha256` their hash in hex. `meta` is plain JSON (finish reason, width, sample_rate, …; `aloud`: what a voice is to
+    read of a text that holds numbers and labels).
     """
 
     kind: OutputKind

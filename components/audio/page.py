@@ -88,7 +88,7 @@ def _speak(desk: Desk, output: Output) -> str:
     assert spec is not None
     there = desks.of(desk.session, ROOM, spec.id)
     state.at(state.model_key(there.place)).set(spec.id)
-    there.prompt.set(output.text)
+    there.prompt.set(str(output.meta.get("aloud") or output.text))
     if spec.here:
         there.run()
     return spec.id

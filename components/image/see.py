@@ -42,10 +42,10 @@ def fits(desk: Desk, output: Output) -> bool:
 
 
 def take(desk: Desk, output: Output) -> str:
-    """Ask what an image shows that was made here, and set the page to the model that is asked first."""
+    """Ask what an image shows that was made here. What stands on the page, its model too, stays."""
     there, item = _asked(desk)
-    inputs.take(there, item, result.stored(desk.session.jobs, output), "picture")
-    return _ask(desk, there, item)
+    _ask(desk, inputs.stored_upload(there, item, result.stored(desk.session.jobs, output), "picture"))
+    return there.spec.id
 
 
 def draw_button(desk: Desk, item: InputField) -> None:
@@ -62,12 +62,11 @@ def draw_button(desk: Desk, item: InputField) -> None:
 
 def _take_upload(desk: Desk, item: InputField) -> None:
     state.clear_notices()
-    there, asked = _asked(desk)
     given = inputs.kept_ref(desk, item)
     if given is None:
         return
-    inputs.ref(there, asked).set(given)
-    _ask(desk, there, asked)
+    _ask(desk, given)
+    there, _ = _asked(desk)
     if there.page != desk.page:
         opening.ask(there.page.script)
 
@@ -78,22 +77,17 @@ def _asked(desk: Desk) -> tuple[Desk, InputField]:
     return there, next(item for item in there.family.inputs if item.type == "image")
 
 
-def _ask(desk: Desk, there: Desk, item: InputField) -> str:
-    """Queue one request for each model, at its own defaults; where another run is under way, say what to press."""
-    given, every = inputs.kept_ref(there, item) or "", _models(desk)
-    state.at(state.model_key(there.place)).set(there.spec.id)
+def _ask(desk: Desk, given: str) -> None:
+    """Queue one request for each model, at its own defaults, about the image of a reference, or say why not."""
     if desk.busy():
-        state.notify(
-            f"{there.spec.name} has this image. Press Run, or “{LABEL}” again, when your other run is done.", "info"
-        )
-        return there.spec.id
+        state.notify(f"Another run of yours is under way. Press “{LABEL}” again when it is done.", "info")
+        return
     try:
         desk.session.submit(
-            [Request(model=spec.id, inputs={_input(desk, spec): given}) for spec in every], PURPOSE
+            [Request(model=spec.id, inputs={_input(desk, spec): given}) for spec in _models(desk)], PURPOSE
         )  # fmt: skip
     except PlaygroundError as error:
         state.notify(error.message)
-    return there.spec.id
 
 
 def _input(desk: Desk, spec: ModelSpec) -> str:

@@ -58,6 +58,7 @@ class Job:
     resting_since: float | None = None
     budget_s: float | None = None  # begins no further request after so many seconds
     choose: Choose | None = None  # sorts what is left before each
+    at_once: tuple[int, ...] = ()  # indices of the requests that were begun together, made or not
     made: set[int] = field(default_factory=set)  # indices of the requests that have a run
     not_for: set[str] = field(default_factory=set)  # jobs that do not fit beside the request at hand
 
@@ -175,6 +176,7 @@ class Job:
             self.id, self.owner, self.state, place, self.requests, self.index, self.progress, self.preview,
             tuple(self.runs), self.error, self.stop.asked, self.submitted_at, self.started_at,
             self.request_started_at, self.steps_per_s, self.finished_at, self.version, self.purpose,
+            tuple(index for index in self.at_once if index not in self.made),
         )  # fmt: skip
 
     def _go_on(self, now: float) -> None:

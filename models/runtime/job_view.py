@@ -20,7 +20,8 @@ class JobView:
     `place` is 0 while it runs or is finished, else how many jobs run before it, plus 1. `index` is the request at
     hand. `preview` belongs to that request alone; `runs` are the finished ones in order. `steps_per_s` counts the
     steps of the request at hand since its first, in the unit that `progress` names. `version` grows with every change.
-    `purpose` is the submitter's word for what the requests are together ("walk", "compare").
+    `purpose` is the submitter's word for what the requests are together ("walk", "compare"). `at_once` are the
+    indices of the requests that are being made at once; empty where one is made alone.
     """
 
     id: str
@@ -41,6 +42,7 @@ class JobView:
     finished_at: float | None
     version: int
     purpose: str = ""
+    at_once: tuple[int, ...] = ()
 
     @property
     def finished(self) -> bool:

@@ -279,12 +279,13 @@ class Jobs:
 
     def _run_together(self, job: Job, places: Sequence[int]) -> None:
         """Run some of a job's requests at once; each gets its run as it ends, if it does not begin after Stop."""
-        created_at, requests, broken = time.time(), [job.requests[place] for place in places], None
+        job.at_once, requests = tuple(places), [job.requests[place] for place in places]
+        created_at, broken = time.time(), None
         try:
             for index, event in self.engine.generate_together(requests, job.stop):
                 place, error = places[index], event if isinstance(event, PlaygroundError) else None
                 if isinstance(event, PlaygroundError) or event.kind == "final":
-                    final = None if isinstance(event, PlaygroundError) or event.kind != "final" else event
+                    final = event if not isinstance(event, PlaygroundError) and event.kind == "final" else None
                     with self._guard:
                         job.preview = job.preview if job.index == place else None  # it is another one's
                         run = job.run_of(requests[index], created_at, final, error)

@@ -76,6 +76,12 @@ def test_a_file_is_taken_by_the_input_of_its_ending_else_as_the_main_text(tmp_pa
         given.whole_file("a.txt", SimpleNamespace(title="Dice", inputs=()), settings)
 
 
+def test_a_file_is_taken_by_the_one_upload_where_there_is_no_text(tmp_path):
+    seer = SimpleNamespace(title="Seer", inputs=(InputField("view", "file", False), InputField("image", "image")))
+    (tmp_path / "a.png").write_bytes(b"picture")
+    assert given.whole_file(str(tmp_path / "a.png"), seer, Settings(data_dir=tmp_path))["image"].startswith("sha256:")
+
+
 def test_the_settings_under_which_a_file_acts_are_set_unless_they_are_given():
     prompt, table = WRITER.inputs
     assert given.params_for(table, {}) == {"by": "column"}

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ import torch
 
 from training.text.chat_model import make_tokenizer
 from training.text.conversations import Conversations, held_out
-from training.text.instructions import Asked
+from training.text.instructions import Asked, sentences, things
 from training.text.measure import bits_per_character
 from training.text.story_data import load_stories
 
@@ -25,6 +27,8 @@ COUNT = 300  # held-out instructions
 MAX_NEW_TOKENS = 300
 TEMPERATURE, TOP_P = 0.7, 0.95
 RUN = 6  # words: a run that comes twice is a repetition
+ALIKE, LOOKED_AT = 6, 100  # words that two stories may begin with alike; stories that are compared
+VARIETY = 0.3  # of reward, lost by an answer that begins as every tenth does, or more
 
 
 @torch.inference_mode()
@@ -69,19 +73,51 @@ def passes(asked: Asked, text: str, ended: bool) -> bool:
     return all(asked.kept(text).values()) and ended and not repeats(text)
 
 
+def beginning(text: str) -> tuple[str, ...]:
+    """Return the first `ALIKE` words of a story, in small letters."""
+    return tuple(re.findall(r"[a-z']+", text.lower())[:ALIKE])
+
+
+def used_later(asked: Asked, text: str) -> list[bool]:
+    """Say of each word that was asked for whether the story names it after its first sentence."""
+    found = things(" ".join(sentences(text)[1:]))
+    return [word in found for word in asked.words]
+
+
 def reward(asked: Asked, text: str, ended: bool) -> float:
-    """Return 0 … 1: half for the words and the mood, a quarter each for a clean ending and for no repetition.
+    """Return 0 … 1: for words and mood, words used after the first sentence, a clean ending, no repetition.
 
     All demands kept together count once more, so that the best answer of several stands out.
     """
-    kept = list(asked.kept(text).values())
+    kept, later = list(asked.kept(text).values()), used_later(asked, text)
     share = sum(kept) / max(1, len(kept))
+    use = sum(later) / max(1, len(later))
     whole = passes(asked, text, ended)
-    return 0.4 * share + 0.15 * ended + 0.15 * (not repeats(text)) + 0.3 * whole
+    return 0.25 * share + 0.2 * use + 0.1 * ended + 0.15 * (not repeats(text)) + 0.3 * whole
+
+
+def alike(texts: Sequence[str]) -> list[float]:
+    """Return for each story the share of all that begin with the same words."""
+    begun = [beginning(text) for text in texts]
+    counts = Counter(begun)
+    return [counts[one] / len(begun) for one in begun]
+
+
+def rewards(asked: Sequence[Asked], told: Sequence[tuple[str, bool]]) -> list[float]:
+    """Return each answer's reward, less what it loses for beginning like many of the others."""
+    shares = alike([text for text, _ in told])
+    return [
+        reward(one, text, ended) - VARIETY * min(1.0, share / 0.1)
+        for one, (text, ended), share in zip(asked, told, shares, strict=True)
+    ]
 
 
 def measure(model: Any, tokenizer: Any, made: Conversations, seed: int = 5) -> dict[str, float]:
-    """Return shares of the held-out instructions: passed in all, words, mood, ended, free of repetition."""
+    """Return shares of the held-out instructions: passed in all, words, mood, ended, free of repetition.
+
+    `used_later` is the share of words that come after the first sentence, `alike` of the first `LOOKED_AT` stories the
+    share that begin with the commonest six words.
+    """
     asked = held_out(made, COUNT)
     told = answers(model, tokenizer, [text for text, _ in asked], seed)
     rows = [(one.kept(text), text, ended, one) for (_, one), (text, ended) in zip(asked, told, strict=True)]
@@ -95,12 +131,14 @@ def measure(model: Any, tokenizer: Any, made: Conversations, seed: int = 5) -> d
         "passed": share([passes(one, text, ended) for _, text, ended, one in rows]), "words": share(words),
         "mood": share(moods), "ended": share([ended for _, _, ended, _ in rows]),
         "no_repetition": share([not repeats(text) for _, text, _, _ in rows]), "instructions": len(rows),
+        "used_later": share([later for _, text, _, one in rows for later in used_later(one, text)]),
+        "alike": round(max(alike([text for _, text, _, _ in rows[:LOOKED_AT]])), 4),
     }  # fmt: skip
 
 
 def write_marks(folder: Path, learnt: str, marks: dict[str, float], bits_per_character: float, **more: float) -> None:
     """Write marks.json, which the catalogue's facts are made from; `learnt` is "text", "supervised" or "preferred"."""
-    kept = {"passed": marks["passed"], "instructions": marks["instructions"]}
+    kept = {"passed": marks["passed"], "instructions": marks["instructions"], "alike": marks["alike"]}
     content = {"learnt": learnt, "marks": {**kept, "bits_per_character": bits_per_character, **more}}
     (folder / "marks.json").write_text(json.dumps(content, indent=2) + "\n", "utf-8")
 

@@ -3,8 +3,9 @@
     python -m training.text.story_answers --count 4000 --threads 1
     python -m training.text.story_answers --endings --threads 1
 
-The words asked for stand in an opening sentence of our own wording; story-gpt goes on from there. What ends by itself
-and repeats no run of words is kept, and the mood of its ending becomes part of what was asked (hindsight relabelling,
+The words asked for stand in an opening of our own wording (`training/text/story_openings.py`); story-gpt goes on from
+there. What ends by itself, repeats no run of words, comes back to something asked for and keeps its hero's name is
+kept, and the mood of its ending becomes part of what was asked (hindsight relabelling,
 Andrychowicz et al. 2017). A net that knows its own training stories by heart learns little from those about
 instructions; these are new to it, and cost it nothing but the link between instruction and story.
 
@@ -26,31 +27,10 @@ import torch
 from training import loop
 from training.text.chat_marks import repeats
 from training.text.chat_model import BASE
-from training.text.instructions import HAPPY, SAD, THINGS, joined, mood_of, sentences, things, with_article
+from training.text.instructions import HAPPY, SAD, THINGS, mood_of, sentences, things
+from training.text.story_marks import name_kept, pronouns_agree
+from training.text.story_openings import NAMES, Opening, opening
 
-NAMES = (
-    "Lily", "Tom", "Mia", "Ben", "Anna", "Max", "Sue", "Tim", "Lucy", "Sam", "Ella", "Jack", "Rosa", "Leo", "Kim", "Bob"
-)  # fmt: skip
-OPENINGS = (
-    "Once upon a time there was a child named {name} who loved {all}.",
-    "Once upon a time, in a small town, {name} had {all}.",
-    "One day, {name} found {all}.",
-    "One day, {name} went for a walk and saw {all}.",
-    "One morning, {name} woke up and thought of {all}.",
-    "{name} had a dream about {all}.",
-    "There was once a boy named {name}. He wanted {all} more than anything.",
-    "There was once a girl named {name}. She knew a secret about {all}.",
-    "Once there was {first}. {name} liked to play near it{rest}.",
-    "Once upon a time there was {first}.{then}",
-    "In a land far away there lived {name}, who had {first}.{then}",
-    "{name} was playing outside. There was {all}.",
-    "{name} and a friend went out to look for {all}.",
-    "It was a sunny day. {name} saw {first}.{then}",
-    "It was a cold day, and {name} was alone with {all}.",
-    "{name}'s mom told a story about {all}.",
-)
-THEN = (" Then {name} saw {others}, too.", " Not far away there was {others}.", " Near it there was {others}.",
-        " One day, {name} came along with {others}.")  # fmt: skip
 TURNS = (
     "But then something bad happened.", "But the next day, everything was gone.", "Suddenly, there was a loud noise.",
     "But then {name} fell down.", "Then a big storm came.", "But {name} did not listen.", "Then it broke.",
@@ -108,27 +88,31 @@ def lacks_sad(story: dict[str, Any]) -> bool:
     return "sad" not in story and mood_of(story["text"]) == "happy"
 
 
-def opening(words: list[str], choice: random.Random) -> str:
-    """Return one or two sentences that name all the words."""
-    named = [with_article(word) for word in words]
-    others = joined(named[1:]) if len(named) > 1 else ""
-    name = choice.choice(NAMES)
-    then = choice.choice(THEN).format(name=name, others=others) if others else ""
-    return choice.choice(OPENINGS).format(
-        name=name, all=joined(named), first=named[0], then=then, rest=f", with {others}" if others else ""
-    )
-
-
 @torch.inference_mode()
 def batch(model: Any, tokenizer: Any, choice: random.Random) -> list[dict[str, Any]]:
-    """Return the stories of one batch that are whole: their text and the words of their opening."""
+    """Return the stories of one batch that are whole: their text and the words of their opening.
+
+    Of those that end by themselves are kept which tell of something asked for beyond their opening, and in which the
+    hero's name and "she" or "he" stay right.
+    """
     asked = [choice.sample(THINGS, choice.choice((1, 2, 2, 3))) for _ in range(ROWS)]
     begun = [opening(words, choice) for words in asked]
+    told = go_on(model, tokenizer, [one.text for one in begun], choice, MAX_NEW_TOKENS)
     found = []
-    for words, (text, ended) in zip(asked, go_on(model, tokenizer, begun, choice, MAX_NEW_TOKENS), strict=True):
-        if ended and not repeats(text) and set(words) <= things(text) and len(text) > 200:
+    for words, one, (text, ended) in zip(asked, begun, told, strict=True):
+        whole = ended and not repeats(text) and set(words) <= things(text) and len(text) > 200
+        if whole and set(words) & things(text[len(one.text) :]) and holds_together(text, one):
             found.append({"text": text, "words": words})
     return found
+
+
+def holds_together(text: str, begun: Opening) -> bool:
+    """Say whether a story keeps its hero's name and never calls a girl "he" or a boy "she"; True without a hero."""
+    names = set(NAMES)
+    if not begun.name:
+        return True
+    kept = name_kept(text, begun.text, begun.name, names) is not False
+    return kept and pronouns_agree(text, begun.name, begun.kind, names) is not False
 
 
 def end_sadly(model: Any, tokenizer: Any, some: list[dict[str, Any]], choice: random.Random) -> None:

@@ -22,7 +22,7 @@ from torch.nn import functional as F
 
 from training import loop
 from training.text import chat_cards
-from training.text.chat_marks import COUNT, answers, measure, reward, write_marks
+from training.text.chat_marks import COUNT, VARIETY, alike, answers, measure, rewards, write_marks
 from training.text.chat_model import BASE, load_base, load_merged, save_adapter
 from training.text.conversations import Conversations, held_out
 from training.text.instructions import Asked, ask
@@ -78,6 +78,7 @@ def main() -> None:
             bits_per_character(load_base(options.base).eval(), tokenizer, stories.validation), 4
         ),
         **done, "takes": TAKES, "batch": BATCH, "beta": BETA, "rate": LEARNING_RATE, "likelihood": LIKELIHOOD,
+        "variety": VARIETY,
         **chat_cards.counts(model, run.facts(), options, "float32"),
     }  # fmt: skip
     (options.work / "facts.json").write_text(json.dumps(facts))
@@ -127,8 +128,9 @@ def sample_pairs(
         told += answers(model, tokenizer, texts[start : start + ROWS], 10_000 * (number + 1) + start, rows=ROWS)
         clock.step()
     pairs, total = [], 0.0
-    for at, (text, one) in enumerate(asked):
-        takes = [(reward(one, *take), take[0]) for take in told[at * TAKES : (at + 1) * TAKES]]
+    scores = rewards([one for _, one in asked for _ in range(TAKES)], told)
+    for at, (text, _) in enumerate(asked):
+        takes = [(scores[place], told[place][0]) for place in range(at * TAKES, (at + 1) * TAKES)]
         total += sum(score for score, _ in takes) / TAKES
         prompt = tokenizer.apply_chat_template(
             [{"role": "user", "content": text}], tokenize=False, add_generation_prompt=True
@@ -139,7 +141,10 @@ def sample_pairs(
                 # the space belongs to the answer's first word; the library's tokenizer call puts the start token
                 begun = prompt.removeprefix(tokenizer.bos_token)
                 pairs.append({"prompt": begun, "chosen": f" {best[1]}", "rejected": f" {worst[1]}"})
-    print(f"round {number}: mean reward {total / len(asked):.3f}, {len(pairs)} pairs", flush=True)
+    most = max(alike([text for text, _ in told]))
+    print(
+        f"round {number}: mean reward {total / len(asked):.3f}, {len(pairs)} pairs, {most:.1%} begin alike", flush=True
+    )
     return {"pairs": pairs, "prompts": len(asked), "seconds": clock.seconds}
 
 

@@ -148,7 +148,7 @@ class ImageClassifier(Family[ImageClassifierParams]):
         likeliest = odds.topk(min(params.top_k, len(odds)))
         seen = _listed([model.config.id2label[at] for at in likeliest.indices.tolist()], likeliest.values)
         text = "\n".join(f"{one['label']}: {one['probability']:.1%}" for one in seen)
-        meta = {"seen": seen, "styles": _listed(known, styles)}
+        meta = {"seen": seen, "styles": _listed(known, styles), "aloud": seen[0]["label"]}
         stats: RunStats = {"steps": 1, "stopped": False, "notes": []}
         yield Final((plain_text.text_output(text, context.stamp, 0, meta),), stats)
 

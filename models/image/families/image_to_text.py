@@ -121,13 +121,15 @@ class ImageToText(Family[CaptionParams]):
         if not found:
             yield Final((), stats)
             return
-        meta = {"captioned": found, "grid": work.grid, "picture": _seen(image)}
+        first = max((one["captions"][0] for one in found), key=lambda one: float(one["probability"]))
+        meta = {"captioned": found, "grid": work.grid, "picture": _seen(image), "aloud": first["text"]}
         yield Final((plain_text.text_output(_lines(found), context.stamp, 0, meta),), stats)
 
 
 def said(writer: str, caption: Mapping[str, Any]) -> str:
-    """Return a caption with its decoder and probability: "LSTM: red heart, 3d (93.0%)"."""
-    return f"{WRITERS.get(writer, writer)}: {caption['text']} ({caption['probability']:.1%})"
+    """Return a caption with its decoder, its probability and how often it came: "LSTM: heart (93.0%, 2 times)"."""
+    times = f", {caption['count']} times" if caption.get("count", 1) > 1 else ""
+    return f"{WRITERS.get(writer, writer)}: {caption['text']} ({caption['probability']:.1%}{times})"
 
 
 def _lines(found: list[dict[str, Any]]) -> str:

@@ -174,6 +174,22 @@ def test_a_story_can_be_spoken(pages, monkeypatch):
     assert pages.engine.ran[-1].inputs["prompt"] == story
 
 
+def test_of_a_text_with_numbers_a_voice_reads_what_is_to_be_read_aloud(pages):
+    from components.audio import page as room
+    from models.types import Output
+
+    prompts = []
+    there = SimpleNamespace(place="audio", prompt=SimpleNamespace(set=prompts.append), run=lambda: None)
+    voice = SimpleNamespace(id=MODEL, here=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(room, "_voice", lambda desk, output: voice)
+        patch.setattr(room.desks, "of", lambda *given: there)
+        desk = SimpleNamespace(session=None)
+        assert room._speak(desk, Output("text", text="LSTM: red heart (93.0%)", meta={"aloud": "red heart"})) == MODEL
+        room._speak(desk, Output("text", text="A story."))
+    assert prompts == ["red heart", "A story."]
+
+
 def test_a_voice_is_offered_for_no_language_that_it_does_not_read():
     from components.audio import page as room
     from models.catalog import load_catalog

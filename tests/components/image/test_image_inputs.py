@@ -58,6 +58,18 @@ def test_paint_and_an_uploaded_mask_are_apart(desk, painted, uploaded_after, the
     assert told == ("The mask is too large." if then == b"too large" else "")
 
 
+def test_a_refused_upload_says_that_what_was_there_stays(pages):
+    page = pages.open(PAGE)
+    choose(page, "task", "image to image", "selectbox")
+    upload(page, "Image", b"no picture", "bad.png")
+    assert any("bad.png: " in said and "stays" not in said for said in messages(page))
+    upload(page, "Image", png())
+    kept = page.session_state[inputs.ref_key("image", "image")]
+    upload(page, "Image", b"no picture", "bad.png")
+    assert any("bad.png: " in said and said.endswith("What was there before stays.") for said in messages(page))
+    assert page.session_state[inputs.ref_key("image", "image")] == kept
+
+
 def test_only_the_inputs_of_the_task_are_shown_and_sent(pages):
     page = pages.open(PAGE)
     assert uploader(page, "Image") is None

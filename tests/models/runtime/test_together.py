@@ -75,6 +75,16 @@ def world(tmp_path):
     made.jobs.close()
 
 
+def test_a_view_tells_which_requests_are_being_made_at_once(world):
+    world.engine.go_on.clear()
+    job = world.jobs.submit("ann", [ask("a"), ask("b"), ask("c"), ask("d")], "sweep")
+    assert world.engine.inside.wait(30)
+    assert world.jobs.view("ann", job).at_once == (0, 1, 2)
+    world.engine.go_on.set()
+    view = world.finished("ann", job)
+    assert (len(view.runs), view.at_once) == (4, ())
+
+
 def told(view):
     return sorted((run.request.inputs["prompt"], run.status) for run in view.runs)
 

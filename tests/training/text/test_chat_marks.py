@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from training.text import chat_marks
+from training.text.instructions import Asked
 
 WORDS = "one two three four five six"
 
@@ -83,3 +84,36 @@ def test_a_batch_begins_where_its_seed_says():
 )
 def test_a_run_of_six_words_that_comes_twice_is_a_repetition(text, said):
     assert chat_marks.repeats(text) == said
+
+
+STORY = "A fox ran. The fox found a key. He was happy."
+
+
+def test_a_word_that_only_the_first_sentence_names_is_not_used_later():
+    asked = Asked(("fox", "key", "owl"))
+    assert chat_marks.used_later(asked, STORY) == [True, True, False]
+    assert chat_marks.used_later(asked, "A fox and a key and an owl. The end.") == [False, False, False]
+
+
+def test_stories_are_alike_by_their_first_six_words():
+    shares = chat_marks.alike(
+        ["Once upon a time, there was!", "once upon a time there WAS one", "One day a fox ran far"]
+    )
+    assert shares == pytest.approx([2 / 3, 2 / 3, 1 / 3])
+
+
+def test_what_is_used_later_is_worth_more():
+    asked = Asked(("fox", "key"))
+    named = "A fox and a key. He was happy."
+    assert chat_marks.reward(asked, STORY, True) == pytest.approx(1)
+    assert chat_marks.reward(asked, named, True) == pytest.approx(0.8)
+    assert chat_marks.reward(asked, STORY, False) == pytest.approx(0.6)
+
+
+def test_an_answer_that_begins_like_many_others_loses():
+    asked = [Asked(("fox",))] * 40
+    told = [(f"A fox {'x' * at} ran home by night. The fox sat. He was happy.", True) for at in range(40)]
+    told[:20] = [(STORY, True)] * 20
+    found = chat_marks.rewards(asked, told)
+    assert found[0] == pytest.approx(1 - chat_marks.VARIETY)
+    assert found[-1] == pytest.approx(1 - chat_marks.VARIETY * 0.25)

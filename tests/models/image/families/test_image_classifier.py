@@ -35,7 +35,7 @@ def seen(engine, data, **params):
 def test_it_lists_names_the_likeliest_first(engine):
     output = seen(engine, RED, top_k=3)
     listed = output.meta["seen"]
-    assert listed[0]["label"] == "red circle"
+    assert listed[0]["label"] == output.meta["aloud"] == "red circle"
     assert [one["label"] for one in listed] == [line.split(":")[0] for line in output.text.splitlines()]
     assert [one["probability"] for one in listed] == sorted((one["probability"] for one in listed), reverse=True)
     assert len(listed) == 3

@@ -66,6 +66,8 @@ def test_a_line_stands_for_each_caption_the_likeliest_of_the_beams_first(engine)
         assert odds == sorted(odds, reverse=True)
         assert len(set(texts(one["captions"]))) == 4
         assert sum(odds) <= 1
+    best = max((one["captions"][0] for one in output.meta["captioned"]), key=lambda one: one["probability"])
+    assert output.meta["aloud"] == best["text"]
 
 
 def test_a_caption_s_probability_is_at_most_that_of_its_words_and_attention_is_whole(engine):
@@ -109,6 +111,8 @@ def test_draws_follow_the_seed_and_equal_ones_are_one(engine):
         assert sum(one["count"] for one in captions) == 5
         assert len(set(texts(captions))) == len(captions)
     calm = said(engine, captions=5, do_sample=True, temperature=0.05)
+    line = final(engine, captions=5, do_sample=True, temperature=0.05).outputs[0].text.splitlines()[0]
+    assert line == f"LSTM: {calm['lstm'][0]['text']} ({calm['lstm'][0]['probability']:.1%}, 5 times)"
     assert all(captions[0]["count"] == 5 for captions in calm.values())
     narrow = said(engine, captions=5, do_sample=True, temperature=3.0, top_k=1)
     assert narrow == calm
