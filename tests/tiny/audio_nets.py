@@ -77,6 +77,7 @@ def _tunes(folder: Path) -> None:
 
 def _digits(folder: Path) -> None:
     from diffusers import DDPMScheduler, UNet2DModel
+    from torch import nn
 
     from models.audio.nets.vocoder import Vocoder
     from models.audio.sampling.mels import MelSettings
@@ -91,7 +92,9 @@ def _digits(folder: Path) -> None:
     meaning = {"mel": MelSettings().to_dict(), "frames": 32, "patch": [8, 4], "labels": LABELS, "speakers": SPEAKERS,
                "nothing": len(LABELS) * len(SPEAKERS)}  # fmt: skip
     (folder / "digits" / "spectrogram.json").write_text(json.dumps(meaning))
-    Vocoder(width=16, num_blocks=1).save_pretrained(folder / "digits" / "vocoder")
+    vocoder = Vocoder(width=16, num_blocks=1)
+    nn.init.normal_(vocoder.out.weight, std=0.3)  # as made it changes nothing
+    vocoder.save_pretrained(folder / "digits" / "vocoder")
     facts = f"speakers = {json.dumps(SPEAKERS)}\nwords = {json.dumps(LABELS)}\nsample_rate = 8000\nword_s = 0.256\n"
     facts += "vocoder = true"
     _entry(folder, "digits", "spectrogram_diffusion", facts)

@@ -1,11 +1,14 @@
-"""Train the vocoder of audio/digits-diffusion: from mel spectrograms of digits to sound.
+"""Train the vocoder of audio/digits-diffusion: from mel spectrograms of digits, by Griffin-Lim, to better sound.
 
     python -m training.audio.digit_vocoder --data ../shared/data --minutes 25
 
-It learns from pieces of the training recordings alone: their spectrograms go in, and its sound should have theirs. The
-loss is the distance of short-time spectra at three resolutions (Yamamoto et al. 2020) and of log-mels; in the last part
-a small discriminator on spectra (Jang et al. 2021, hinge loss) judges it as well, with feature matching, as the
-smoothed sound that regression alone gives rings.
+It learns from pieces of the training recordings alone: their spectrograms and what Griffin-Lim makes of them go in, and
+its sound should have the recordings' own spectra. The loss is the distance of short-time spectra at three resolutions
+(Yamamoto et al. 2020) and of log-mels; in the last part a small discriminator on spectra (Jang et al. 2021, hinge loss)
+judges it as well, with feature matching, as the smoothed sound that regression alone gives rings.
+
+A net of 0.7 M parameters that was to find the phases itself came to 5.6 dB in a quarter of an hour, where Griffin-Lim
+has 4.75: so it begins from there. What Griffin-Lim makes of some thousand pieces is computed once, before the minutes.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +35,8 @@ FRAMES = 48  # of a piece: 0.4 seconds
 EVERY = 100  # steps between points of the curve
 ADVERSARIAL_FROM = 0.6  # share of the minutes from which the discriminator judges
 RESOLUTIONS = ((64, 16), (256, 64), (512, 128))  # size of the transform, hop
+POOL = 6144  # pieces that Griffin-Lim is run for
+ROUNDS = (8, 16, 32, 64)  # of Griffin-Lim, in turn: the net mends what a user chose
 SOFT = 1e-3  # added to magnitudes before their logarithm: below that nothing is heard
 FLOOR_DB = -80.0  # below a recording's loudest bin
 
@@ -65,6 +71,25 @@ def pieces(takes: list[Take], choice: random.Random) -> torch.Tensor:
         start = choice.randrange(0, max(1, len(sound) - size - size // 2))
         found.append(sound[start : start + size] * choice.uniform(0.3, 1.2))
     return torch.stack(found) + 3e-4 * torch.randn(BATCH, size)
+
+
+class Pool:
+    """Hold pieces (`count` × samples), their mels, not quite clean, and what Griffin-Lim makes of these."""
+
+    def __init__(self, mels: Mels, takes: list[Take], choice: random.Random, count: int) -> None:
+        real, mel, rough = [], [], []
+        for number in range(max(1, count // BATCH)):
+            real.append(pieces(takes, choice))
+            clean = mels.to_mel(real[-1])[..., : FRAMES + 1]
+            mel.append(clean + 0.1 * torch.rand(BATCH, 1, 1) * torch.randn_like(clean))  # nor is what is drawn
+            rough.append(mels.to_sound(mel[-1], ROUNDS[number % len(ROUNDS)]))
+        self._parts = [torch.cat(one) for one in (real, mel, rough)]
+
+    def draw(self, choice: random.Random) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return a batch of pieces, of their mels and of their sound by Griffin-Lim."""
+        at = torch.tensor(choice.choices(range(len(self._parts[0])), k=BATCH))
+        real, mel, rough = (one[at] for one in self._parts)
+        return real, mel, rough
 
 
 def spectra(sound: torch.Tensor) -> list[torch.Tensor]:
@@ -118,15 +143,16 @@ def train(model: Any, mels: Mels, digits: Digits, options: argparse.Namespace) -
     judging = torch.optim.AdamW(judge.parameters(), lr=5e-4, betas=(0.8, 0.99))
     average = Average(model, 0.998)
     choice = loop.draws(options)
+    pool = Pool(mels, digits.train, random.Random(options.seed), POOL)
+    sounding = Sounding(mels)
     run = loop.Run(options, EVERY, "pieces", decay_from=0.6, model=model, optimizers=optimizers, average=average,
                    choice=choice, judge=judge, judging=judging)  # fmt: skip
     for rate in run:
-        real = pieces(digits.train, choice)
-        mel = mels.to_mel(real)[..., : FRAMES + 1]
-        roughened = mel + 0.1 * torch.rand(BATCH, 1, 1) * torch.randn_like(mel)  # what is drawn is never quite clean
-        made = model(roughened, mels.magnitude(roughened))
+        real, mel, rough = pool.draw(choice)
+        made = model(mel, rough)
+        real = real[:, : made.shape[1]]
         told, wanted = spectra(made), spectra(real)
-        close = distance(told, wanted) + (mels.to_mel(made) - mel).abs().mean()
+        close = distance(told, wanted) + (mels.to_mel(made) - mels.to_mel(real)).abs().mean()
         loss, told_apart = close, torch.zeros(())
         if run.progress >= ADVERSARIAL_FROM:
             some, real_ones = ([one[::2] for one in every] for every in (told, wanted))  # half of them: it is slow
@@ -140,7 +166,8 @@ def train(model: Any, mels: Mels, digits: Digits, options: argparse.Namespace) -
         optimizers.step(rate)
         average.update(model)
         if run.count(BATCH, loss=close, judge=told_apart):
-            run.note(held_out_db=log_spectral_distance(_sounding(_averaged(model, average), mels), digits.held_out))
+            told_db = log_spectral_distance(sounding.of(_averaged(model, average)), digits.held_out)
+            run.note(held_out_db=told_db)
     model.load_state_dict(average.weights)
     return run.facts()
 
@@ -164,8 +191,23 @@ def _averaged(model: Any, average: Average) -> Any:
     return found
 
 
-def _sounding(model: Any, mels: Mels) -> Any:
-    return lambda mel: model(mel[None], mels.magnitude(mel)[None])[0]
+class Sounding:
+    """Make sound of mels by a model; what Griffin-Lim makes of the same mels is computed once."""
+
+    def __init__(self, mels: Mels, rounds: int = 64) -> None:
+        self._mels, self._rounds = mels, rounds
+        self._known: dict[bytes, torch.Tensor] = {}
+
+    def rough(self, mel: torch.Tensor) -> torch.Tensor:
+        """Return Griffin-Lim's sound of mels (bands × frames)."""
+        key = mel.numpy().tobytes()
+        if key not in self._known:
+            self._known[key] = self._mels.to_sound(mel, self._rounds)
+        return self._known[key]
+
+    def of(self, model: Any) -> Callable[[torch.Tensor], torch.Tensor]:
+        """Return what makes sound of mels by `model`."""
+        return lambda mel: model(mel[None], self.rough(mel)[None])[0]
 
 
 @torch.no_grad()
@@ -205,11 +247,13 @@ def export(model: Any, mels: Mels, digits: Digits, trained: dict[str, Any], opti
 
 
 def distances(model: Any, mels: Mels, takes: list[Take]) -> dict[str, float]:
-    """Return the log-spectral distance (dB) of the trained vocoder and of Griffin-Lim on recordings."""
-    return {
-        "trained_db": round(log_spectral_distance(_sounding(model, mels), takes), 3),
-        "griffin_lim_db": round(log_spectral_distance(lambda mel: mels.to_sound(mel, 64), takes), 3),
-    }
+    """Return the log-spectral distance (dB) of the trained vocoder and of Griffin-Lim on recordings, by its rounds."""
+    found = {}
+    for rounds in (8, 64):
+        sounding = Sounding(mels, rounds)
+        found[f"trained_db_{rounds}"] = round(log_spectral_distance(sounding.of(model), takes), 3)
+        found[f"griffin_lim_db_{rounds}"] = round(log_spectral_distance(sounding.rough, takes), 3)
+    return found
 
 
 if __name__ == "__main__":

@@ -40,8 +40,8 @@ flowchart LR
   N[noise] --> U
   L[digit and speaker] --> U[U-Net]
   U -->|a little less noise, many times| S[mel spectrogram]
-  S --> G[Griffin-Lim or a trained vocoder]
-  G --> W[sound]
+  S --> G[Griffin-Lim] --> W[sound]
+  G -.-> V[trained vocoder] -.-> W
 ```
 
 A [mel spectrogram](https://en.wikipedia.org/wiki/Mel_scale) is a picture of sound: time runs to the right, frequency
@@ -52,9 +52,10 @@ says how strongly digit and voice are followed.
 
 A spectrogram says how loud each frequency is, not where its waves begin (the phase). [Griffin and
 Lim](https://ieeexplore.ieee.org/document/1164317) found these phases by going back and forth until sound and
-spectrogram agree: few rounds ring like a tin can, many sound nearly natural. A vocoder, as
-[Vocos](https://arxiv.org/abs/2306.00814), is a net that has learnt from recordings which phases go with which
-spectrogram, and finds them in one pass.
+spectrogram agree: few rounds ring like a tin can, many sound nearly natural. A vocoder is a net that has learnt from
+recordings how sound goes with spectrograms. The one here has the shape of
+[Vocos](https://arxiv.org/abs/2306.00814) and goes on from what Griffin and Lim's way came to: it says by how much each
+level and each phase is off.
 """
 
 
@@ -89,14 +90,13 @@ class SpectrogramParams(Params):
     )  # fmt: skip
     vocoder: Literal["griffin-lim", "trained"] = Field(
         "griffin-lim", description="What turns the spectrogram into sound. Griffin-Lim: searches the phases step by "
-                                   "step; trained: a network that learnt them from recordings.",
+                                   "step; trained: a network then mends its sound, as recordings taught it.",
         json_schema_extra=hint(label="Vocoder", group="Sound", names={"griffin-lim": "Griffin-Lim"}),
     )  # fmt: skip
     griffin_lim_rounds: int = Field(
         64, ge=1, le=200, description="Iterations that recover the sound's phase. Few: metallic; many: more "
                                       "natural, slower.",
-        json_schema_extra=hint(label="Griffin-Lim iterations", group="Sound", advanced=True,
-                               shown_if={"vocoder": ["griffin-lim"]}),
+        json_schema_extra=hint(label="Griffin-Lim iterations", group="Sound", advanced=True),
     )  # fmt: skip
     loudness: Loudness = loudness_field()
 

@@ -1,11 +1,14 @@
-"""A small neural vocoder: from a mel spectrogram to sound, in one pass.
+"""A small neural vocoder: it makes natural what Griffin-Lim found for a mel spectrogram, in one pass.
 
 The shape is that of Vocos (Siuzdak 2023): ConvNeXt blocks (Liu et al. 2022) along time at the rate of the frames, then
-magnitude and phase of a short-time Fourier transform, and its inverse. The magnitude is what least squares finds for
-the mel bands, corrected by the net, so that what is to be learnt is above all the phase.
+a short-time Fourier transform, and its inverse. As in deep Griffin-Lim (Masuyama et al. 2019) the net begins from the
+sound that Griffin-Lim came to and says by how much each magnitude and phase of it is to be changed: untrained it
+changes nothing, and a net of this size need not find phases from nothing.
 """
 
 from __future__ import annotations
+
+import math
 
 import torch
 
@@ -20,7 +23,7 @@ from torch.nn import functional as F  # noqa: E402
 
 
 class Vocoder(ModelMixin, ConfigMixin):  # type: ignore[misc, unused-ignore]
-    """Turn normalised log-mels into sound; the sizes are those of the transform that made the mels."""
+    """Turn normalised log-mels and their sound by Griffin-Lim into a better one; sizes are those of the mels."""
 
     config_name = "config.json"
 
@@ -30,30 +33,53 @@ class Vocoder(ModelMixin, ConfigMixin):  # type: ignore[misc, unused-ignore]
         expansion: int = 3,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.stem = nn.Conv1d(n_mels, width, 7, padding=3)
+        bins = n_fft // 2 + 1
+        self.stem = nn.Conv1d(n_mels + 5 * bins, width, 3, padding=1)
         self.norm = nn.LayerNorm(width)
         self.blocks = nn.ModuleList(_Block(width, expansion, num_blocks) for _ in range(num_blocks))
         self.last_norm = nn.LayerNorm(width)
-        self.out = nn.Linear(width, 2 * (n_fft // 2 + 1))
+        self.out = nn.Linear(width, 2 * bins)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
 
-    def spectrum(self, mel: torch.Tensor, magnitude: torch.Tensor) -> torch.Tensor:
+    def spectrum(self, mel: torch.Tensor, rough: torch.Tensor) -> torch.Tensor:
         """Return the complex spectrum, batch × frequencies × frames; see `forward`."""
-        x = self.norm(self.stem(mel).transpose(1, 2))  # batch × frames × width
+        own = self.config
+        window = torch.hann_window(own.n_fft, device=mel.device)
+        found = torch.stft(rough, own.n_fft, own.hop_length, window=window, return_complex=True)
+        x = self.norm(self.stem(torch.cat([mel, *self._seen(found)], 1)).transpose(1, 2))  # batch × frames × width
         for block in self.blocks:
             x = block(x)
-        correction, phase = self.out(self.last_norm(x)).transpose(1, 2).chunk(2, 1)  # batch × frequencies × frames
-        size = magnitude.clamp(min=1e-5) * correction.clamp(-6.0, 6.0).exp()
-        return torch.complex(size * phase.cos(), size * phase.sin())
+        louder, turn = self.out(self.last_norm(x)).transpose(1, 2).chunk(2, 1)  # batch × frequencies × frames
+        size = louder.clamp(-6.0, 6.0).exp()
+        return found * torch.complex(size * turn.cos(), size * turn.sin())
 
-    def forward(self, mel: torch.Tensor, magnitude: torch.Tensor) -> torch.Tensor:
+    def forward(self, mel: torch.Tensor, rough: torch.Tensor) -> torch.Tensor:
         """Return sound (batch × samples, samples = (frames − 1) × hop) of normalised mels (batch × bands × frames).
 
-        `magnitude` (batch × frequencies × frames) is what least squares finds for the bands.
+        `rough` (batch × samples) is what Griffin-Lim made of the same mels.
         """
         own = self.config
         window = torch.hann_window(own.n_fft, device=mel.device)
-        sound: torch.Tensor = torch.istft(self.spectrum(mel, magnitude), own.n_fft, own.hop_length, window=window)
+        sound: torch.Tensor = torch.istft(self.spectrum(mel, rough), own.n_fft, own.hop_length, window=window)
         return sound
+
+    def _seen(self, spectrum: torch.Tensor) -> list[torch.Tensor]:
+        """Return what the net sees of a spectrum (batch × frequencies × frames): levels, and how phases follow another.
+
+        Phases themselves mean nothing; what counts is by how much they differ from frame to frame, beyond what a
+        steady tone would, and from frequency to frequency.
+        """
+        own = self.config
+        size = spectrum.abs()
+        unit = spectrum / (size + 1e-6)
+        steady = torch.polar(
+            torch.ones(size.shape[1], device=size.device),
+            -2 * math.pi * own.hop_length / own.n_fft * torch.arange(size.shape[1], device=size.device),
+        )
+        along = F.pad(torch.view_as_real(unit[..., 1:] * unit[..., :-1].conj() * steady[:, None]), (0, 0, 1, 0))
+        across = F.pad(torch.view_as_real(unit[:, 1:] * unit[:, :-1].conj()), (0, 0, 0, 0, 1, 0))
+        return [((size + 1e-4).log() + 3) / 3, along[..., 0], along[..., 1], across[..., 0], across[..., 1]]
 
 
 class _Block(nn.Module):

@@ -111,13 +111,11 @@ def denoise(
 def speak(mels: Mels, spectrograms: torch.Tensor, pause_s: float, rounds: int, vocoder: Any = None) -> np.ndarray:
     """Return one sound, float32, of spectrograms (parts × bands × frames) one after another, with pauses.
 
-    By a `Vocoder`, or by `rounds` rounds of Griffin-Lim where none is given.
+    By `rounds` rounds of Griffin-Lim; a `Vocoder` goes on from there, where one is given.
     """
-    rate = mels.settings.sample_rate
-    if vocoder is None:
-        made = mels.to_sound(spectrograms, rounds)
-    else:
-        made = vocoder(spectrograms.float(), mels.magnitude(spectrograms))
+    rate, made = mels.settings.sample_rate, mels.to_sound(spectrograms, rounds)
+    if vocoder is not None:
+        made = vocoder(spectrograms.float(), made)
     parts = [trim(part.numpy(), rate) for part in made]
     gap = np.zeros(int(pause_s * rate), np.float32)
     pieces: list[np.ndarray] = []
