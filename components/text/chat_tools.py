@@ -33,11 +33,14 @@ def system_effect(spec: ModelSpec) -> str:
     if "system_answers" not in marks:
         return ""
     share = {name.removeprefix("system_"): f"{value:.0%}" for name, value in marks.items() if value <= 1}
+    named = ""
+    if "name" in share:
+        named = f" Told that the hero is Mia, {share['name']} named her ({share['name_without']} without it)."
     return (
         f"Measured on {marks['system_answers']:.0f} answers: “Keep every story short.” made {share['short']} of them "
-        f"shorter, “Tell long stories.” {share['long']} longer (chance: 50%). Training held these two alone. Asked to "
-        f"end sadly, {share['sad']} did ({share['sad_without']} without it); asked for a dragon, {share['dragon']} "
-        f"had one ({share['dragon_without']} without it)."
+        f"shorter, “Tell long stories.” {share['long']} longer (chance: 50%). Asked to end sadly, "
+        f"{share['sad']} did ({share['sad_without']} without it); asked for a dragon, {share['dragon']} had one "
+        f"({share['dragon_without']} without it).{named}"
     )
 
 

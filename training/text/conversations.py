@@ -16,9 +16,10 @@ from training.text import word_swap
 from training.text.instructions import (
     ADVERB,
     HAPPENED,
-    LONG,
     RETELL,
-    SHORT,
+    RULED_MOOD,
+    RULED_NAME,
+    RULED_THING,
     SUM,
     Asked,
     Story,
@@ -31,6 +32,7 @@ from training.text.instructions import (
     with_article,
 )
 
+RULED = 0.3  # share of conversations with a system prompt
 MADE = 0.7  # share of conversations about stories that were made for them
 
 
@@ -70,8 +72,9 @@ class Conversations:
             story, whole = other, True
         asked = self.asked_of(story, choice, whole=whole)
         messages = []
-        if choice.random() < 0.15:
-            messages.append({"role": "system", "content": SHORT if story.short else LONG})
+        if choice.random() < RULED and (ruled := rule(story, asked, choice)) is not None:
+            system, asked = ruled
+            messages.append({"role": "system", "content": system})
         messages += [{"role": "user", "content": ask(asked, choice)}, {"role": "assistant", "content": story.text}]
         if choice.random() < 0.35:
             messages += self._second(story, asked, choice)
@@ -117,6 +120,23 @@ class Conversations:
         else:
             question, answer = choice.choice(SUM), summary(story)
         return [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+
+
+def rule(story: Story, asked: Asked, choice: random.Random) -> tuple[str, Asked] | None:
+    """Return a system prompt that a story keeps and what is left to ask for beside it; None where none fits."""
+    found: list[tuple[str, Asked]] = []
+    if story.length:
+        found.append((story.length, asked))
+    if story.names:
+        found.append((choice.choice(RULED_NAME).format(name=story.names[0]), asked))
+    if story.mood and asked.words:
+        told = choice.choice(RULED_MOOD).format(how=ADVERB[story.mood], mood=story.mood)
+        found.append((told, replace(asked, mood="")))
+    if len(asked.words) > 1:
+        thing, *rest = choice.sample(asked.words, len(asked.words))
+        told = choice.choice(RULED_THING).format(thing=with_article(thing))
+        found.append((told, replace(asked, words=tuple(rest))))
+    return choice.choice(found) if found else None
 
 
 def summary(story: Story) -> str:

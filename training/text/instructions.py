@@ -53,6 +53,14 @@ RETELL = ("Tell it {how}.", "Now tell it {how}.", "Tell it again, but let it end
 HAPPENED = ("What happened to {name}?", "What happened to {name} in the end?")
 SUM = ("Sum it up in one sentence.", "What is it about, in one sentence?")
 SHORT, LONG = "Keep every story short.", "Tell long stories."
+# as system prompts; other wordings of them are measured (`training/text/system_marks.py`)
+RULED_MOOD = ("All stories end {how}.", "Let every story end {how}.", "Stories here have a {mood} ending.")
+RULED_THING = (
+    "There must be {thing} in every story.",
+    "Every story has {thing} in it.",
+    "Always tell of {thing}, too.",
+)
+RULED_NAME = ("The hero is called {name}.", "The hero of every story is {name}.", "Call the hero {name}.")
 
 
 @dataclass(frozen=True)
@@ -80,9 +88,9 @@ class Story:
     twin: str = ""  # the same beginning with the other ending, where there is one
 
     @property
-    def short(self) -> bool:
-        """Say whether it is among the shorter ones."""
-        return len(self.text) < 700
+    def length(self) -> str:
+        """Return `SHORT` or `LONG` for what is among the shorter or longer ones, else ""."""
+        return SHORT if len(self.text) < 550 else LONG if len(self.text) > 900 else ""
 
 
 def things(text: str) -> set[str]:

@@ -2,10 +2,10 @@
 
     python -m training.text.system_marks --model models/embedded/story-chat
 
-Each question is answered under the same random numbers without a system prompt, then with each of four. "Short" and
-"long" stood in the training conversations, the others never did. An instruction shows if the answer is shorter (longer)
-than the one without, ends sadly, or names a dragon. Chance alone makes half of the answers shorter, and some end sadly
-anyway: the share without a system prompt stands beside each.
+Each question is answered under the same random numbers without a system prompt, then with each of five. "Short" and
+"long" stood in the training conversations so, what the others ask for in other words alone. An instruction shows if the
+answer is shorter (longer) than the one without, ends sadly, names a dragon, or calls somebody Mia. Chance alone makes
+half of the answers shorter, and some end sadly anyway: the share without a system prompt stands beside each.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ PROMPTS: dict[str, tuple[str, Shows]] = {
     "long": (LONG, lambda text, without: len(text) > len(without)),
     "sad": ("Every story must end sadly.", lambda text, without: mood_of(text) == "sad"),
     "dragon": ("Put a dragon into every story.", lambda text, without: "dragon" in things(text)),
+    "name": ("Name the hero of each story Mia.", lambda text, without: "Mia" in text),
 }
 
 
@@ -71,7 +72,7 @@ def marks(told: Callable[[str], Sequence[str]]) -> dict[str, Any]:
     for name, (system, shows) in PROMPTS.items():
         pairs = list(zip(told(system), without, strict=True))
         found[f"system_{name}"] = round(sum(shows(one, other) for one, other in pairs) / len(pairs), 4)
-        if name in ("sad", "dragon"):
+        if name in ("sad", "dragon", "name"):
             found[f"system_{name}_without"] = round(sum(shows(one, "") for one in without) / len(without), 4)
     return found
 

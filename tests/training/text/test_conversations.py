@@ -8,8 +8,20 @@ import random
 import pytest
 
 from training.text.chat_marks import passes, repeats, reward
-from training.text.conversations import Conversations, held_out
-from training.text.instructions import THINGS, UNCOUNTED, Asked, first_place, mood_of, pairs, things, with_article
+from training.text.conversations import Conversations, held_out, rule
+from training.text.instructions import (
+    LONG,
+    SHORT,
+    THINGS,
+    UNCOUNTED,
+    Asked,
+    first_place,
+    mood_of,
+    pairs,
+    read,
+    things,
+    with_article,
+)
 from training.text.story_answers import turned
 from training.text.word_swap import choose, kind, plural, swap
 
@@ -137,3 +149,32 @@ def test_turned_cuts_in_the_middle_and_names_what_is_there() -> None:
         assert text.startswith("Once there was a fox.")
         assert "best friends" not in text
         assert "{" not in text
+
+
+def test_a_system_prompt_says_what_the_story_keeps_and_leaves_the_rest_to_the_instruction() -> None:
+    story, asked = read(f"{HAPPY} The fox met Tim. They saw Tim."), Asked(("fox", "key"), "happy")
+    ruled = [found for seed in range(200) if (found := rule(story, asked, random.Random(seed)))]
+    assert len(ruled) == 200
+    kinds = set()
+    for system, left in ruled:
+        if system == SHORT:
+            kinds.add("short")
+            assert left == asked
+        elif "Tim" in system:
+            kinds.add("name")
+            assert left == asked
+        elif "happ" in system:
+            kinds.add("mood")
+            assert left == Asked(("fox", "key"))
+        else:
+            kinds.add("thing")
+            (word,) = things(system)
+            assert set(left.words) | {word} == {"fox", "key"}
+            assert word not in left.words
+    assert kinds == {"short", "name", "mood", "thing"}
+
+
+def test_long_stories_are_ruled_long_and_what_fits_nothing_has_no_rule() -> None:
+    choice = random.Random(0)
+    assert rule(read("The sea was wide. " * 60), Asked((), "happy"), choice) == (LONG, Asked((), "happy"))
+    assert rule(read("The sea was wide. " * 40), Asked((), "happy"), choice) is None
