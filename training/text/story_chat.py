@@ -38,6 +38,7 @@ MOODED = frozenset(HAPPY + SAD)
 PLAIN = 0.15  # share of stories without an instruction, so that it does not forget how to go on
 RANK = 64
 EVERY = 100  # steps between measurements
+_HERO = re.compile(r"\bhero\b[a-z ]* ([A-Z][a-z]+)\.")  # a system prompt's
 
 
 def main() -> None:
@@ -98,13 +99,14 @@ def load_shipped(options: argparse.Namespace) -> Any:
 def encode(tokenizer: Any, messages: list[dict[str, str]]) -> tuple[list[int], list[float]] | None:
     """Return token ids and each one's weight in the loss; None for a conversation that is longer than the context.
 
-    Nothing but answers counts, and what the instruction asked for counts more: `WORD` for the place where a word that
-    it names comes first, `ENDING` for the sentences that decide the mood and `MOOD` for their words that count as happy
-    or sad. What the template makes of the whole is what comes of the parts, so that training and use read alike.
+    Nothing but answers counts, and what instruction and system prompt asked for counts more: `WORD` for the place where
+    a word or a hero's name comes first, `ENDING` for the sentences that decide the mood and `MOOD` for their words that
+    count as happy or sad. What the template makes of the whole is what comes of the parts, so that training and use
+    read alike.
     """
     ids: list[int] = [tokenizer.bos_token_id]
     weights = [0.0]
-    asked = ""
+    rules = asked = ""
     for message in messages:
         name = {"system": "Rules", "user": "Asked", "assistant": "Told"}[message["role"]]
         head = tokenizer.encode(f"{name}:", add_special_tokens=False)
@@ -115,13 +117,16 @@ def encode(tokenizer: Any, messages: list[dict[str, str]]) -> tuple[list[int], l
         ids += [*head, *body["input_ids"], *tail]
         worth = _worth(text, asked, body["offset_mapping"]) if told else [0.0] * len(body["input_ids"])
         weights += [*[0.0] * len(head), *worth, *[1.0, 0.0][: len(tail)]]
-        asked = message["content"] if message["role"] == "user" else asked
+        rules = message["content"] if message["role"] == "system" else rules
+        asked = f"{rules} {message['content']}" if message["role"] == "user" else asked
     return (ids, weights) if len(ids) <= CONTEXT else None
 
 
 def _worth(text: str, asked: str, places: list[tuple[int, int]]) -> list[float]:
     """Return the weight of each token of an answer, whose characters lie at `places`."""
     spans = [(*span, WORD) for word in things(asked) if (span := first_place(word, text))]
+    if (hero := _HERO.search(asked)) and (found := re.search(rf"\b{hero[1]}\b", text)):
+        spans.append((*found.span(), WORD))
     if "happ" in asked or "sad" in asked:
         begin = max(0, len(text) - len(" ".join(sentences(text)[-3:])))
         spans.append((begin, len(text), ENDING))
