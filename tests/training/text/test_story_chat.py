@@ -18,8 +18,8 @@ def heavy(asked):
 
 @pytest.mark.parametrize(
     ("asked", "found"),
-    [("Tell me a story.", {}), ("A story about a fox.", {WORD: "fox"}), ("Call the hero Mia. Tell me a story.", {WORD: "Mia"}),
-     ("The hero is called Tom. Tell me a story.", {}),
+    [("Tell me a story.", {}), ("A story about a fox.", {WORD: "fox"}),
+     ("Call the hero Mia. Tell me a story.", {WORD: "Mia"}), ("The hero is called Tom. Tell me a story.", {}),
      ("The hero of every story is Mia. About a fox.", {WORD: "foxMia"})],
 )  # fmt: skip
 def test_the_first_place_of_what_is_asked_for_weighs_most(asked, found):
