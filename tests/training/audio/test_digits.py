@@ -191,7 +191,7 @@ def test_a_noise_is_laid_under_a_sound_as_far_below_as_asked():
 def test_the_vocoder_is_trained_saved_and_goes_on(digits, tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "time", Ticking())
     monkeypatch.setattr(digit_vocoder, "BATCH", 2)
-    monkeypatch.setattr(digit_vocoder, "ADVERSARIAL_FROM", 0.0)
+    monkeypatch.setattr(digit_vocoder, "POOL", 4)
     asked, mels = options(tmp_path, minutes=0.03), Mels(MelSettings())
     torch.manual_seed(0)
     model = Vocoder(width=16, num_blocks=1)
