@@ -155,6 +155,8 @@ def _cost(desk: Desk, budget_s: float) -> tuple[bool, list[str]]:
     except PlaygroundError as error:
         return False, [error.message]
     catalog, jobs = desk.session.catalog, desk.session.jobs
+    for view in jobs.jobs_of(desk.session.owner):  # what has just been made, too
+        found.take(view)
     cost = sweeping.cost(catalog, found.plan, len(found.plan.distinct) - len(found.left), jobs.rates)
     words = [cost.words, *sweep_needs.words(desk, found, cost.seconds)]
     if budget_s and budget_s < cost.seconds:

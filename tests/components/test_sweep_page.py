@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from components import desk as desks
-from components import links, rooms, state, sweep_grid, sweep_page, sweep_state
+from components import links, rooms, state, sweep_grid, sweep_life, sweep_page, sweep_state
 from components.owners import Owner
 from components.session import Session
 from components.sweep_grid import Wanted
@@ -215,6 +215,12 @@ def test_how_much_of_a_sweep_is_there_is_said_whatever_job_made_it(pages):
     pages.engine.hold_from = None
     page = settle(pages, press(page, "text-sweep-go-on"))
     assert "All 4 cells are there" in said(page)
+
+
+def test_the_box_counts_what_was_just_made_before_the_store_is_asked_again(pages, monkeypatch):
+    monkeypatch.setattr(sweep_life, "LOOK_S", 3600.0)
+    page = settle(pages, press(write(vary(pages.open(PAGE), "seed"), "seed", "0, 1"), "text-sweep-run"))
+    assert "2 cells · 2 already here" in said(page)
 
 
 def test_cells_that_failed_are_tried_again_and_not_gone_on_with(pages):
