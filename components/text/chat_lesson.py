@@ -45,8 +45,8 @@ _WAYS = {
     ),
 }  # fmt: skip
 _ORDER = list(_WAYS)
-_COLUMNS = ("Model", "Training", "What it does with an instruction", "Instructions followed", "Bits per character",
-            "KL divergence from the supervised model")  # fmt: skip
+_COLUMNS = ("Model", "Training", "What it does with an instruction", "Instructions followed", "Begin alike",
+            "Bits per character", "KL divergence from the supervised model")  # fmt: skip
 
 
 def members(catalog: Catalog, spec: ModelSpec) -> list[ModelSpec]:
@@ -80,8 +80,8 @@ def requests(specs: list[ModelSpec], instruction: str, seed: int) -> list[Reques
 def rows(specs: list[ModelSpec], answers: dict[str, str]) -> list[list[str]]:
     """Return the table's cells, the answer last; `answers` by model id."""
     return [
-        [spec.name, *_WAYS[learnt(spec)], _kept(spec), _number(spec, "bits_per_character"),
-         _divergence(spec), answers.get(spec.id, "")]
+        [spec.name, *_WAYS[learnt(spec)], _kept(spec), _alike(spec),
+         _number(spec, "bits_per_character"), _divergence(spec), answers.get(spec.id, "")]
         for spec in specs
     ]  # fmt: skip
 
@@ -103,7 +103,8 @@ def draw(session: Session, spec: ModelSpec) -> None:
             return
         _draw_table(specs, _answers(_asked_runs(session, view)))
         st.caption(
-            "Instructions followed: share of held-out instructions met in full, checked by rule. Bits per "
+            "Instructions followed: share of held-out instructions met in full, checked by rule. Begin alike: of 100 "
+            "stories for them, those with the commonest first six words; feedback can make all answers one. Bits per "
             "character: on unseen stories; lower means better prediction. KL divergence: how far its probabilities "
             "moved from the supervised model. –: not measured."
         )
@@ -184,6 +185,11 @@ def _kept(spec: ModelSpec) -> str:
         return "–"
     of = f" of {marks['instructions']:,}" if "instructions" in marks else ""
     return f"{100 * float(str(marks['passed'])):.0f}%{of}"
+
+
+def _alike(spec: ModelSpec) -> str:
+    share = _mark(spec, "alike")
+    return f"{share:.0%}" if share is not None else "–"
 
 
 def _mark(spec: ModelSpec, name: str) -> float | None:

@@ -42,7 +42,7 @@ TALKER = {"model": "text/talker"}
 FACTS = {
     "talker": 'chat = true\nlearnt = "supervised"\n'
     "marks = {passed = 0.61, instructions = 300, bits_per_character = 0.7}",
-    "base": "", "liked": 'chat = true\nlearnt = "preferred"\nmarks = {passed = 0.8, divergence = 0.25}',
+    "base": "", "liked": 'chat = true\nlearnt = "preferred"\nmarks = {passed = 0.8, alike = 0.7, divergence = 0.25}',
 }  # fmt: skip
 
 
@@ -227,7 +227,7 @@ def test_a_turn_stopped_while_it_waits_comes_back_into_the_box(pages):
     pages.jobs.submit("other", [Request(model="text/story-gpt", inputs={"prompt": "x"})])
     page.chat_input[0].set_value("Hello").run()
     press(page, keys(page, "stop-")[0])
-    for _ in range(20):  # the queue hears of it in its own time
+    for _ in range(150):  # the queue hears of it in its own time
         if page.run() and any("Your message is back in the box" in message for message in messages(page)):
             break
         time.sleep(0.1)
@@ -316,9 +316,9 @@ def test_going_away_and_coming_back_keeps_the_conversation_and_a_turn_that_ended
 def test_the_table_tells_how_each_model_of_the_collection_learnt(pages):
     rows = table(pages.open(PAGE, **TALKER))
     assert [row[0] for row in rows] == ["base", "talker", "liked"]
-    assert rows[0][3:] == ["–", "–", "–", ""]
-    assert rows[1][3:] == ["61% of 300", "0.700", "–", ""]
-    assert rows[2][3:6] == ["80%", "–", "0.361 bits per token"]
+    assert rows[0][3:] == ["–", "–", "–", "–", ""]
+    assert rows[1][3:] == ["61% of 300", "–", "0.700", "–", ""]
+    assert rows[2][3:7] == ["80%", "70%", "–", "0.361 bits per token"]
     assert "Supervised" in rows[1][1] and "Preference" in rows[2][1]
 
 
