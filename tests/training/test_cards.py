@@ -81,12 +81,13 @@ def test_a_card_speaks_of_one_thread_and_of_two(monkeypatch):
 
 
 def test_divergence_is_told_in_bits(tmp_path):
-    marks = dict.fromkeys(("passed", "words", "mood", "ended", "no_repetition"), 0.5)
+    names = ("passed", "words", "mood", "ended", "no_repetition", "used_later", "alike")
+    marks = dict.fromkeys(names, 0.5)
     facts = {
         "kl": 0.6931472, "kl_answer": 6.931472, "marks": marks, "chat_marks": marks, "base_marks": marks,
         "bits_per_character": 0.7, "base_bits_per_character": 0.6, "prompts": 1, "takes": 2, "pairs": 3, "steps": 4,
         "batch": 5, "beta": 0.1, "rate": 0.01, "rounds": 1, "minutes": 1.0, "device": "cpu", "seed": 0,
-        "likelihood": 0.2, "own_parameters": 6,
+        "likelihood": 0.2, "own_parameters": 6, "variety": 0.3,
     }  # fmt: skip
     chat_cards.write_preference(tmp_path, facts, [[5, 0.8, 0.1, 0.5]], [("Why?", "So.")])
     written = (tmp_path / "README.md").read_text("utf-8")

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,14 @@ from training import loop
 from training.optim import Optimizers
 from training.text import story_card, story_marks
 from training.text.measure import validate
+from training.text.name_swap import Names, Renamed
 from training.text.story_data import Stories, Stream, encode, load_stories
 
 BATCH_TOKENS = 4096  # as in training/text/story_gpt.py
 CONTEXT = 512
 LEARNING_RATE = 1e-2
-LENGTH = 256  # tokens in a row; the state starts at zero in each
+LENGTH = 256  # tokens in a row of the first part; the state starts at zero in each
+LONG_FROM = 0.75  # share of the time after which rows are CONTEXT long
 EVERY = 200  # steps between measurements
 
 
@@ -37,6 +40,7 @@ def main() -> None:
     parser = loop.options(__doc__, "models/embedded/story-lstm", 80.0, "stories/ and stories-extra/")
     parser.add_argument("--hidden", type=int, default=464, help="width of each layer (default: 464)")
     parser.add_argument("--dropout", type=float, default=0.1, help="share of values dropped (default: 0.1)")
+    parser.add_argument("--renamed", type=float, default=0.5, help="share of stories given other names (default: 0.5)")
     parser.add_argument("--samples", type=int, default=100, help="samples drawn for the card and the copy check")
     parser.add_argument("--told", type=int, default=story_marks.COUNT, help="stories that the card's rules read")
     parser.add_argument("--teacher", type=Path, default=Path("models/embedded/story-gpt"),
@@ -82,12 +86,16 @@ def train(
 ) -> dict[str, Any]:
     """Train until the minutes are used; return steps, tokens, minutes and the curve."""
     choice = loop.draws(options)
-    feed = Stream(encoded, BATCH_TOKENS, choice)
+    told = Renamed(
+        stories.train + stories.extra, encoded, Names.of(stories), options.renamed, choice, partial(encode, tokenizer)
+    )
+    feed = Stream(told, BATCH_TOKENS, choice)
     optimizers = Optimizers(model, LEARNING_RATE, weight_decay=0.1, edges=("embed", "lm_head"))
     run = loop.Run(options, EVERY, "tokens", model=model, optimizers=optimizers, feed=feed, choice=choice)
     model.train()
     for rate in run:
-        loss = loss_of(model, feed.take(LENGTH).to(options.device))
+        length = CONTEXT if run.progress >= LONG_FROM else LENGTH
+        loss = loss_of(model, feed.take(length).to(options.device))
         loss.backward()
         optimizers.step(rate)
         if run.count(BATCH_TOKENS, loss=loss):
