@@ -104,9 +104,9 @@ def draw(session: Session, spec: ModelSpec) -> None:
         _draw_table(specs, _answers(_asked_runs(session, view)))
         st.caption(
             "Instructions followed: share of held-out instructions met in full, checked by rule. Begin alike: of 100 "
-            "stories for them, those with the commonest first six words; feedback can make all answers one. Bits per "
-            "character: on unseen stories; lower means better prediction. KL divergence: how far its probabilities "
-            "moved from the supervised model. –: not measured."
+            "stories for them, those with the commonest first six words; feedback that rewards no variety makes them "
+            "more. Bits per character: on unseen stories; lower means better prediction. KL divergence: how far its "
+            "probabilities moved from the supervised model. –: not measured."
         )
 
 

@@ -1,6 +1,7 @@
 """A page's sweep: what is varied, what it costs, what is run, what the grid is sent, and what is left to make."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -12,6 +13,7 @@ from components.session import Session
 from components.sweep_grid import Wanted
 from models.catalog import load_catalog
 from models.errors import BadInput
+from models.runtime.job import Job
 from models.sweeps import cells, kept
 from models.sweeps.spec import Axis, Sweep
 from models.types import Request
@@ -242,6 +244,18 @@ def test_a_second_sweep_queues_behind_the_first(pages):
     pages.engine.hold_from = None
     page = settle(pages, page)
     assert sorted(one for one, _ in ran(pages)) == [0.5, 0.7, 0.9, 1.0]
+
+
+def test_cells_that_are_made_at_once_with_the_one_at_hand_are_being_made(pages, monkeypatch):
+    told = Job.view
+    monkeypatch.setattr(Job, "view", lambda self, place: replace(told(self, place), at_once=(0, 1)))
+    pages.engine.hold_from = 0
+    page = press(write(vary(pages.open(PAGE), "seed"), "seed", "0, 1, 2"), "text-sweep-run")
+    until(lambda: len(pages.engine.ran) == 1)
+    page.run()
+    assert grid(page)["states"] == "rr."
+    pages.engine.hold_from = None
+    assert grid(settle(pages, page))["states"] == "ccc"
 
 
 def test_after_stop_what_is_not_made_does_not_wait(pages):
