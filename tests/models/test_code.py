@@ -22,6 +22,7 @@ from models.settings import Settings
 from models.stamps import Recovered
 from models.store import Store
 from models.types import Request, Run
+from tests.fresh import ROOT
 
 CATALOG = load_catalog(Settings(), strict=False)
 NASTY = "Don't \"say\" '''no''' to \"\"\" {x} {{y}} \\n \\ $HOME `ls` %s\n\tü🙂 \u2028 -x"
@@ -264,6 +265,17 @@ def test_the_command_takes_requests_saved_results_and_stored_runs(shell, tmp_pat
     store.path(output.sha256).unlink()
     assert coding.facts_of(run, store, Settings()) is None
     store.close()
+
+
+def test_what_run_prints_of_an_upload_becomes_code(shell, tmp_path):
+    picture = ROOT / "components/examples/image-emoji-caption-input.png"
+    printed = shell("run", "image/emoji-caption", "--in", picture, "--json").stdout
+    assert json.loads(printed)["inputs"]["image"].startswith("sha256:")
+    (tmp_path / "run.json").write_text(printed)
+    for style in ("cli", "models", "libraries", "notebook"):
+        done = shell("code", tmp_path / "run.json", "--style", style)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "image" in done.stdout
 
 
 @pytest.mark.parametrize(
