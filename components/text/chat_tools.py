@@ -37,9 +37,9 @@ def system_effect(spec: ModelSpec) -> str:
     if "name" in share:
         named = f" Told that the hero is Mia, {share['name']} named her ({share['name_without']} without it)."
     return (
-        f"Measured on {marks['system_answers']:.0f} answers: “Keep every story short.” made {share['short']} of them "
-        f"shorter, “Tell long stories.” {share['long']} longer (chance: 50%). Asked to end sadly, "
-        f"{share['sad']} did ({share['sad_without']} without it); asked for a dragon, {share['dragon']} had one "
+        f"Measured on {marks['system_answers']:.0f} answers, each the first of a talk: “Keep every story short.” made "
+        f"{share['short']} of them shorter, “Tell long stories.” {share['long']} longer (chance: 50%). Asked to end "
+        f"sadly, {share['sad']} did ({share['sad_without']} without it); asked for a dragon, {share['dragon']} had one "
         f"({share['dragon_without']} without it).{named}"
     )
 
