@@ -44,9 +44,8 @@ class CaptionParams(Params):
         json_schema_extra=hint(label="Beams", step=1, group="Search", shown_if={"do_sample": [False]}),
     )  # fmt: skip
     length_penalty: float = Field(
-        0.0, ge=-2.0, le=2.0, description="Which of the finished beams wins. 0: the likeliest caption; above: longer "
-                                          "ones are favoured; below: shorter ones. Captions stand in that order, "
-                                          "each with its plain probability.",
+        0.0, ge=-2.0, le=2.0, description="Which finished beam wins. 0: the likeliest; above: longer ones; below: "
+                                          "shorter ones. Each caption shows its plain probability.",
         json_schema_extra=hint(label="Length penalty", neutral=0.0, step=0.1, group="Search", advanced=True,
                                shown_if={"do_sample": [False], "num_beams": above(1)}),
     )  # fmt: skip

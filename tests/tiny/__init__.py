@@ -8,7 +8,7 @@ from typing import Any
 
 from models.device import import_libraries
 from models.events import Final
-from models.runtime.engine import LocalEngine
+from models.runtime.engine import LocalEngine, StopSignal
 from models.settings import Settings
 from models.text.families.causal_lm import CausalLM
 from models.types import ASIDE, Request
@@ -32,6 +32,20 @@ context_length = {context}
 vocabulary_size = {vocabulary}
 insides = ["attention", "lens"]
 """
+
+
+class PressedAtStep(StopSignal):
+    """Be pressed while step `step` is drawn: the run asks once per step, so that no speed decides when it is heard."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__()
+        self.left = step
+
+    @property
+    def asked(self) -> bool:
+        """Say whether Stop was pressed."""
+        self.left -= 1
+        return self.left <= 0
 
 
 def make_tokenizer() -> Any:

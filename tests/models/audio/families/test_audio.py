@@ -15,7 +15,7 @@ from models.events import is_stepping
 from models.params import in_effect
 from models.runtime.engine import StopSignal
 from models.types import ASIDE, combined_sha256
-from tests.tiny import final_of
+from tests.tiny import PressedAtStep, final_of
 from tests.tiny.audio_nets import SPEAKERS, ask, audio_engine, recording
 
 writers = pytest.mark.parametrize("model", ["gpt", "lstm"])
@@ -70,17 +70,24 @@ def test_a_file_holds_its_request(engine, model, prompt, many):
     assert said.params.items() >= request.params.items()
 
 
-@makers
-def test_stop_ends_within_a_step_and_keeps_what_is_there(engine, model, prompt, many):
-    stop, steps = StopSignal(), []
-    long = {"max_new_tokens": 80} if model != "digits" else {"num_inference_steps": 40}
-    for event in engine.generate(ask(model, prompt, **{many: 3}, **long), stop):
-        if event.kind == "progress" and event.stage in ("generate", "denoise"):
-            steps.append(event.step)
-            stop.request()
-    assert event.stats["stopped"]
-    assert len(results(event)) == 1
-    assert results(event)[0].meta["finish"] == "stopped"
+@writers
+def test_stop_ends_within_a_word_and_keeps_what_is_there(engine, model):
+    request = ask(model, "d2 e", num_variants=3, max_new_tokens=80)
+    whole = results(final_of(engine, request))[0].text
+    final = final_of(engine, request, PressedAtStep(6))
+    assert final.stats["stopped"]
+    (only,) = results(final)
+    assert only.meta["finish"] == "stopped"
+    assert whole.startswith(only.text)
+    assert len(["d2", "e"]) < len(only.text.split()) - 3 < len(whole.split()) - 3  # the header is three words
+
+
+def test_stop_ends_a_diffusion_within_a_step_and_keeps_what_is_there(engine):
+    final = final_of(engine, ask("digits", "4 0 7", num_takes=3, num_inference_steps=40), PressedAtStep(6))
+    assert final.stats["stopped"]
+    assert final.stats["steps"] <= 7
+    (only,) = results(final)
+    assert only.meta["finish"] == "stopped"
 
 
 def test_stop_between_two_takes_keeps_the_finished_one_whole_and_begins_no_other(engine):

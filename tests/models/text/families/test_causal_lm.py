@@ -8,10 +8,10 @@ import pytest
 
 from models.errors import BadInput, PromptTooLong, WeightsError
 from models.plain_text import read_text_artifact
-from models.runtime.engine import LocalEngine, StopSignal
+from models.runtime.engine import LocalEngine
 from models.text.families import causal_lm
 from models.watching import follow
-from tests.tiny import CONTEXT, ENTRY, EOS, added, ask, direct, final_of, plain, results, tiny_settings
+from tests.tiny import CONTEXT, ENTRY, EOS, PressedAtStep, added, ask, direct, final_of, plain, results, tiny_settings
 
 KINDS = ["llama", "gpt2", "qwen2"]
 MARKUP = "<b>a &amp; b</b>\r\n\n# *x* `y` | $z$ \\ \t\n"
@@ -142,19 +142,6 @@ def test_a_stop_string_cuts_the_text_and_only_that(engine, stops):
         assert final.outputs[0].meta["finish"] == ("length" if end is None else "stop string")
         cut += end is not None
     assert cut
-
-
-class PressedAtStep(StopSignal):
-    """Be pressed while step `step` is drawn: the run asks once per step."""
-
-    def __init__(self, step):
-        super().__init__()
-        self.left = step
-
-    @property
-    def asked(self):
-        self.left -= 1
-        return self.left <= 0
 
 
 @pytest.mark.parametrize("step", [1, 8])

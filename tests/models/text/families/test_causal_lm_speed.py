@@ -8,8 +8,7 @@ import pytest
 from models.runtime.engine import LocalEngine, StopSignal
 from models.text.kept import unpack
 from models.text.sampling import prefix
-from tests.models.text.families.test_causal_lm import PressedAtStep
-from tests.tiny import ENTRY, ask, final_of, make_tokenizer, results, tiny_engine, tiny_settings
+from tests.tiny import ENTRY, PressedAtStep, ask, final_of, make_tokenizer, results, tiny_engine, tiny_settings
 
 KINDS = ["llama", "gpt2", "qwen2"]
 AGAIN = "the cat and the hat and the cat and the hat and the cat"

@@ -12,8 +12,7 @@ from models.plain_text import read_text_artifact
 from models.text.kept import unpack
 from models.text.looking import microscope
 from models.types import Request, combined_sha256
-from tests.models.text.families.test_causal_lm import PressedAtStep
-from tests.tiny import ask, direct, final_of, plain, results
+from tests.tiny import PressedAtStep, ask, direct, final_of, plain, results
 
 KINDS = ["llama", "gpt2", "qwen2"]
 SCHEMA = json.dumps({
