@@ -7,6 +7,7 @@ import hashlib
 import json
 import time
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +17,12 @@ from models.events import count_words, is_stepping
 from models.plain_text import read_text_artifact
 from models.receipts import Receipt
 from models.runtime.engine import LocalEngine, StopSignal
+from models.stamps import ending
 from models.store import Store
 from models.types import ASIDE, Output, Request, Run
 
 if TYPE_CHECKING:
+    from models.catalog import Catalog
     from models.events import Final
     from models.settings import Settings
 
@@ -64,7 +67,7 @@ def check(engine: LocalEngine, settings: Settings, made: str) -> Receipt:
         if file.is_file() and (noted := _noted(file)) is not None:
             return receipts.by_hash(noted, again)
         if file.is_file():
-            before, again = _paired(before, again, file)
+            before, again = _paired(engine.catalog, before, again, file)
 
         def read(output: Output) -> bytes:
             return output.data or store.get_bytes(output.sha256)
@@ -80,7 +83,7 @@ def _of_file(file: Path, settings: Settings) -> Run:
     if found is None or not found.own or found.model is None or found.seed is None:
         raise BadInput(f"This {kind} does not say which model and seed made it. Name a result that was saved here.")
     request = Request(model=found.model, inputs=found.inputs, params=found.params, seed=found.seed)
-    return Run("file", "", "", request, "done", 0.0)
+    return Run("file", "", "", request, "done", 0.0, stats={"made_with": found.facts} if found.facts else {})
 
 
 def _noted(file: Path) -> dict[str, Any] | None:
@@ -95,21 +98,40 @@ def _noted(file: Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _paired(before: Run, again: Run, file: Path) -> tuple[Run, Run]:
-    """Return both runs with the one result that the file is: of several the one with its bytes, else the first."""
-    data = file.read_bytes()
+def _paired(catalog: Catalog, before: Run, again: Run, file: Path) -> tuple[Run, Run]:
+    """Return both runs with the one result that the file is: of several the one with its bytes, else the first.
+
+    A file of another kind that the family saves (a sound as FLAC) is compared with the result saved as that kind. Of
+    what made them both is told what the file notes.
+    """
+    data, kind = file.read_bytes(), file.suffix[1:].lower()
     results = [one for one in again.outputs if one.kind not in ASIDE]
     if not results:
         return before, again
     sha256 = hashlib.sha256(data).hexdigest()
-    now = next((one for one in results if one.sha256 == sha256), results[0])
+    now = next((one for one in results if one.sha256 == sha256), None)
+    if now is None:
+        saved = [_saved_as(catalog, again.request, one, kind) for one in results]
+        now = next((one for one in saved if one.sha256 == sha256), saved[0])
     try:
         text = read_text_artifact(data)[1]
     except BadInput:  # no file of text: what it shows lies in its bytes
         text = now.text
     then = Output(now.kind, now.index, text, data, now.media_type, sha256, now.meta)
     before.outputs, again.outputs = [then], [now]
+    if noted := before.stats.get("made_with"):
+        made_with = again.stats.get("made_with", {})
+        again.stats["made_with"] = {name: value for name, value in made_with.items() if name in noted}
     return before, again
+
+
+def _saved_as(catalog: Catalog, request: Request, output: Output, kind: str) -> Output:
+    """Return an output with the bytes of a file of a kind, where its family saves one; else as it is."""
+    family = catalog.family(request.model)
+    if kind not in family.saves or kind == ending(output.media_type):
+        return output
+    data = family.save(catalog.full(request), output, kind)
+    return replace(output, data=data, sha256=hashlib.sha256(data).hexdigest())
 
 
 def _made(engine: LocalEngine, request: Request) -> Final:
