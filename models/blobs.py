@@ -27,6 +27,14 @@ _FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
+def check_reference(ref: str) -> str:
+    """Return the hex digits of a reference. Raises `BadInput` if it is malformed."""
+    match = REFERENCE.fullmatch(ref)
+    if not match:
+        raise BadInput(f"{ref[:80]!r} is not a file reference: that is sha256: followed by 64 hex digits (0-9a-f).")
+    return match[1]
+
+
 class Blobs:
     """Keep bytes by their hash. Thread-safe; several processes may share one folder.
 
@@ -99,10 +107,7 @@ class Blobs:
 
     def path(self, ref: str) -> Path:
         """Return where the bytes of a reference lie, stored or not. Raises `BadInput` if it is malformed."""
-        match = REFERENCE.fullmatch(ref)
-        if not match:
-            raise BadInput(f"{ref[:80]!r} is not a file reference: that is sha256: followed by 64 hex digits (0-9a-f).")
-        return self._file(match[1])
+        return self._file(check_reference(ref))
 
     def _beside(self, ref: str, name: str) -> Path:
         target = self.path(ref)

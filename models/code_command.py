@@ -56,6 +56,8 @@ def found(name: str, settings: Settings) -> tuple[Request, Mapping[str, Any] | N
         if data.lstrip()[:1] == b"{" and (request := _json_request(data)) is not None:
             return request, None
         kind, recovered = readers.read_settings(data, settings)
+        if recovered is None and data.lstrip()[:1] == b"{":
+            raise BadInput("This file begins as JSON and cannot be read: it is cut off or damaged. Save it again.")
         if recovered is None:
             raise BadInput(f"This {kind} contains no settings: it was not made here, or they were removed.")
         return coding.requested(recovered), recovered.facts or None

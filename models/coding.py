@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from models import device, readers, scripts
+from models.blobs import check_reference
 from models.errors import BadInput, BadParam, PlaygroundError
 from models.family import Family, InputField, main_text
 from models.params import ParamField, values_in_effect
@@ -52,6 +53,8 @@ def write(
     request = known(catalog, request)
     spec, family = catalog[request.model], catalog.family(request.model)
     catalog.validate(request)
+    for name in _uploads(family, request):
+        check_reference(request.inputs[name])
     if style in ("models", "cli"):
         said = _said(spec, family, catalog.full(request).params, request)
         return _models(family, said) if style == "models" else _shell(spec, family, said)
@@ -160,6 +163,8 @@ def _models(family: Family, request: Request) -> str:
             f"uploads = {uploads!r}  # the files that were uploaded, by input: put yours beside this script",
             "store = Store(models.Settings())",
             "for name, file in uploads.items():",
+            "    if not Path(file).is_file():",
+            '        raise SystemExit(f"{file} is not here: it is the file that was uploaded as {name}.")',
             "    if store.put_bytes(Path(file).read_bytes()) != request.inputs[name]:",
             '        raise SystemExit(f"{file} is not the file that was uploaded as {name}.")',
             "store.close()",
@@ -198,7 +203,7 @@ def _shell(spec: ModelSpec, family: Family, request: Request) -> str:
         if item == main:
             words += [f"--prompt={value}"] if value.startswith("-") else ["--prompt", value]
         elif item.name in uploads:
-            before.append(f"# {uploads[item.name]} is the file that was uploaded as {item.name}")
+            before.append(f"# save the file that was uploaded as {item.name} here, as {uploads[item.name]}")
             words += ["--input", f"{item.name}={uploads[item.name]}"]
         else:
             file = _file_of(item)

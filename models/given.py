@@ -39,6 +39,8 @@ def params(pairs: list[str], fields: dict[str, ParamField]) -> dict[str, Any]:
 
 def file_bytes(file: str) -> bytes:
     """Return the bytes of a file, at most `FILE_MAX_BYTES`: a larger one is not read. Raises `BadInput`."""
+    if not file or Path(file).is_dir():
+        raise BadInput(f"“{file}” is a folder. Name one file." if file else "no file is named. Name one, by its path.")
     try:
         with Path(file).open("rb") as opened:
             held = os.fstat(opened.fileno()).st_size  # 0 of a pipe

@@ -81,16 +81,23 @@ def constants(**values: Any) -> str:
 
 
 def weights(spec: ModelSpec, name: str = "WEIGHTS") -> tuple[str, tuple[str, ...]]:
-    """Return the lines that name the folder of a model's weights, and their imports.
+    """Return the lines that name the folder of a model's weights and end the script where it is not, and their imports.
 
     An adapter's base is named too, as `BASE`. Raises `WeightsError`.
     """
     if spec.weights.hub is not None:
         code = f"{name} = Path(snapshot_download({spec.weights.hub!r}, revision={spec.weights.revision!r}))"
         return code, ("from pathlib import Path", "from huggingface_hub import snapshot_download")
+    names = [name]
     lines = [_folder_line(spec.folder(), name)]
     if (base := spec.base_folder()) is not None:
+        names.append("BASE")
         lines.append(_folder_line(base, "BASE"))
+    lines += [
+        f"for folder in ({', '.join(names)},):",
+        "    if not folder.is_dir():  # a library would look for it on the Hub",
+        '        raise SystemExit(f"The folder {folder} is not here: copy it to where this script runs; see above.")',
+    ]
     return "\n".join(lines), ("from pathlib import Path",)
 
 

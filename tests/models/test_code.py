@@ -5,6 +5,8 @@ import hashlib
 import json
 import os
 import shlex
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import jsonschema
@@ -276,11 +278,29 @@ def test_what_run_prints_of_an_upload_becomes_code(shell, tmp_path):
         done = shell("code", tmp_path / "run.json", "--style", style)
         assert (done.returncode, done.stderr) == (0, "")
         assert "image" in done.stdout
+    (tmp_path / "apart").mkdir()
+    for style, missing in (("libraries", "The folder emoji-caption is not here"), ("models", "image is not here")):
+        script = shell("code", tmp_path / "run.json", "--style", style).stdout
+        done = subprocess.run(
+            [sys.executable, "-c", script], cwd=tmp_path / "apart", capture_output=True, text=True, timeout=120,
+            check=False, env={**os.environ, "PYTHONPATH": str(ROOT), "PLAYGROUND_DATA_DIR": str(tmp_path / "data")},
+        )  # fmt: skip
+        assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+        assert missing in done.stderr
+    request = json.loads(printed)
+    (tmp_path / "run.json").write_text(json.dumps({**request, "inputs": {"image": "sha256:zz"}}))
+    done = shell("code", tmp_path / "run.json")
+    assert (done.returncode, "is not a file reference" in done.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [('{"a": 1}', "This JSON is not a request"), ("plain text", "settings"), ("", "empty")],
+    [
+        ('{"a": 1}', "This JSON is not a request"),
+        ("plain text", "settings"),
+        ("", "empty"),
+        ('{"model": "te', "cut off or damaged"),
+    ],
 )
 def test_a_file_that_is_no_request_is_told_so(shell, tmp_path, content, said):
     (tmp_path / "file.json").write_text(content)
