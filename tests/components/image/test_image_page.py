@@ -85,6 +85,19 @@ def test_run_draws_pictures_with_facts_and_never_the_kept_steps(pages):
     assert [item.label for item in downloads if "JSON" not in item.label] == ["Download"]
 
 
+def test_a_result_of_the_model_before_says_whose_it_is(pages):
+    page = pages.open(PAGE)
+    run(pages, page, "heart")
+    told = [item.value for item in page.caption if "In effect" in item.value]
+    assert told
+    assert not any("By Emoji Diffusion" in one for one in told)
+    box = next(item for item in page.selectbox if item.label == "Model")
+    box.set_value(next(one for one in box.options if "GAN" in one))
+    page.run()
+    told = [item.value for item in page.caption if "In effect" in item.value]
+    assert told[0].startswith("By Emoji Diffusion · ")
+
+
 def test_schedulers_go_by_the_names_people_know_and_the_address_keeps_the_class(pages):
     page = pages.open(PAGE, **{f"{MODEL}.scheduler": "EulerDiscreteScheduler"})
     box = widget(page, "selectbox", f"{MODEL}.scheduler")
