@@ -43,7 +43,7 @@ def draw(desk: Desk, item: InputField) -> None:
     data = inputs.stored(desk, item)
     if data is None:
         return
-    st.caption("Your recording:")
+    st.caption("The recording:")
     st.audio(data)
     inputs.draw_remove(desk, item)
 

@@ -110,7 +110,7 @@ def test_what_is_said_into_the_microphone_is_heard(browsers, app, spoken, tmp_pa
         recorder.get_by_role("button", name="Record", exact=True).click()
         viewer.page.wait_for_timeout(5000)
         recorder.get_by_role("button", name="Stop recording", exact=True).click()
-        viewer.page.get_by_text("Your recording:").wait_for()
+        viewer.page.get_by_text("The recording:").wait_for()
         start(viewer)
         until(lambda: viewer.page.locator("h4").count())
         assert heard(viewer) == "407"
@@ -207,12 +207,12 @@ def test_a_recording_that_was_given_survives_a_change_of_page(session, spoken):
     viewer = opened(session, model="audio/digit-recogniser")
     box = viewer.page.get_by_test_id("stFileUploader").filter(has_text="Or upload a file")
     box.locator("input[type=file]").set_input_files(spoken)
-    viewer.sees("Your recording:")
+    viewer.sees("The recording:")
     viewer.page.get_by_role("link", name="Image").click()
     viewer.page.get_by_role("heading", name="Image", exact=True).wait_for()
     viewer.page.get_by_role("link", name="Audio").click()
     viewer.page.get_by_role("heading", name="Audio", exact=True).wait_for()
-    viewer.sees("Your recording:")
+    viewer.sees("The recording:")
     start(viewer)
     until(lambda: viewer.page.locator("h4").count())
     assert heard(viewer) == "407"

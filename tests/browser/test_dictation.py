@@ -153,7 +153,7 @@ def test_a_press_on_a_word_plays_from_there(speaker, tmp_path):
     viewer = speaker().open("audio", model="audio/odd-ear")
     box = viewer.page.get_by_test_id("stFileUploader").filter(has_text="Or upload a file")
     box.locator("input[type=file]").set_input_files(tmp_path / "hum.wav")
-    viewer.sees("Your recording:")
+    viewer.sees("The recording:")
     viewer.button("Run").click()
     word = viewer.page.get_by_role("button", name="some", exact=True)
     word.wait_for()
