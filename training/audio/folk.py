@@ -45,6 +45,8 @@ def main() -> None:
     parser.add_argument("--net", choices=("gpt", "lstm"), required=True, help="Transformer or LSTM")
     parser.add_argument("--dropout", type=float, default=0.1, help="share of values that the Transformer drops "
                         "(default: %(default)s; the LSTM's own is 0.2)")  # fmt: skip
+    parser.add_argument("--rate", type=float, default=1.0, help="share of the usual learning rate: less where shipped "
+                        "weights go on (default: %(default)s)")  # fmt: skip
     options = parser.parse_args()
     for name in ("out", "work", "shipped"):
         folder = getattr(options, name)
@@ -56,10 +58,11 @@ def main() -> None:
         f"{len(found.train):,} tunes to learn from, {len(found.held_out)} held out, left out: {found.dropped}",
         flush=True,
     )
-    rows = Rows(found)
     if options.from_shipped:
         tokenizer, model = load_shipped(options)
+        rows = Rows(found, set(tokenizer.get_vocab()))
     else:
+        rows = Rows(found)
         tokenizer = make_tokenizer(rows)
         model = make_model(options.net, tokenizer)
     if options.net == "gpt":
@@ -75,7 +78,8 @@ class Rows:
     are major, and eleven are named waltzes.
     """
 
-    def __init__(self, found: Collection) -> None:
+    def __init__(self, found: Collection, only: set[str] | None = None) -> None:
+        """Hold the tunes of `found`; `only`: those alone that are written in these words."""
         counts: Counter[str] = Counter()
         keyed = []
         for tune in found.train:
@@ -86,7 +90,7 @@ class Rows:
         headers = {word for metre in tunes.METRES for tonic in tunes.TONICS for mode in tunes.MODES
                    for rhythm in tunes.RHYTHMS for word in tunes.header(metre, tonic, mode, rhythm)}  # fmt: skip
         self.vocabulary = sorted(headers) + sorted(word for word, count in counts.items() if count >= RARE)
-        known = set(self.vocabulary)
+        known = set(self.vocabulary) if only is None else only
         keyed = [[one for one in moved if known.issuperset(one.words)] for moved in keyed]
         self.keyed = [moved for moved in keyed if moved]
         self.known = known
@@ -173,14 +177,16 @@ def train(model: Any, tokenizer: Any, rows: Rows, found: Collection, options: ar
     """Train until the minutes are used; return steps, words, minutes and the curve."""
     choice = loop.draws(options)
     feed = loop.Feed(lambda: draw_batches(tokenizer, rows, choice))
-    optimizers = Optimizers(model, LEARNING_RATE[options.net], weight_decay=0.1, edges=("embed", "lm_head"))
+    optimizers = Optimizers(
+        model, options.rate * LEARNING_RATE[options.net], weight_decay=0.1, edges=("embed", "lm_head")
+    )
     run = loop.Run(options, EVERY, "words", model=model, optimizers=optimizers, feed=feed, choice=choice)
     model.train()
-    for rate in run:
+    for factor in run:
         ids = next(feed).to(options.device)  # rows × longest
         loss = loss_of(model, ids, tokenizer.pad_token_id, options.device)
         loss.backward()
-        optimizers.step(rate)
+        optimizers.step(factor)
         if run.count(int((ids != tokenizer.pad_token_id).sum()), loss=loss):
             run.note(held_out_bits_per_token=held_out_bits(model, tokenizer, found.held_out[:80]))
     return run.facts()

@@ -2,7 +2,8 @@
 
 The sources are the tunes of MIT's course 6.S191 (Irish, from the Session's collections by Norbeck and others) and the
 collections that the `music21` package carries as files: O'Neill's Music of Ireland (1850 tunes), Ryan's Mammoth
-Collection and Aird's Airs. Only music of the public domain is taken; each header is read for a claim on it.
+Collection, Aird's Airs, Bruce and Stokoe's Northumbrian Minstrelsy and fife tunes of the American wars. Only music of
+the public domain is taken; each header is read for a claim on it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 from models.audio import tunes
 
 HELD_OUT = 0.05
-COLLECTIONS = ("oneills1850", "ryansMammoth", "airdsAirs")
+COLLECTIONS = ("oneills1850", "ryansMammoth", "airdsAirs", "miscFolk")  # in this order: the last one moves no other
 MAX_WORDS = 400
 _SKIP = re.compile(
     r'"[^"]*"|\{[^}]*\}|![^!\s]+!|\+[^+\s]+\+|\[[a-zA-Z]:[^\]]*\]|[~.HLMOPSTuvJRWXYk`\\]|y\d*|\$|\((?!\d)|\)', re.ASCII

@@ -39,7 +39,7 @@ def test_it_learns_and_writes_what_ships(net, tmp_path, monkeypatch):
     rows = folk.Rows(found)
     tokenizer = folk.make_tokenizer(rows)
     model = folk.make_model(net, tokenizer)
-    asked = options(tmp_path / "work", minutes=0.25, net=net, out=tmp_path / f"folk-{net}")
+    asked = options(tmp_path / "work", minutes=0.25, net=net, rate=1.0, out=tmp_path / f"folk-{net}")
     asked.work.mkdir()
     before = folk_marks.held_out_bits(model, tokenizer, found.held_out)
     facts = folk.train(model, tokenizer, rows, found, asked)
@@ -55,3 +55,12 @@ def test_it_learns_and_writes_what_ships(net, tmp_path, monkeypatch):
     often, longest = told["stuck"]["waltz"]
     assert f"| waltz | {bits:.3f} | {many} | {often} | {longest} |" in card
     assert f"| D major | {told['bits_by_kind']['D major'][0]:.3f} | 8 |  |  |" in card
+
+
+def test_tunes_with_words_that_a_shipped_net_does_not_know_are_left_out():
+    found = collection()
+    whole = folk.Rows(found)
+    known = set(folk.make_tokenizer(whole).get_vocab())
+    assert len(folk.Rows(found, known).keyed) == len(whole.keyed)
+    found.train[0].words[1] = "b'4"
+    assert len(folk.Rows(found, known).keyed) == len(whole.keyed) - 1
