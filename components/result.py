@@ -87,7 +87,8 @@ def draw_told(desk: Desk, run: Run, key: str) -> None:
     """Draw a run's facts, and what can be done with it."""
     catalog, said = desk.session.catalog, facts(desk.session.catalog, run)
     if run.request.model != desk.spec.id:  # the page went on to another model
-        said = f"By {plain(catalog[run.request.model].name if run.request.model in catalog else run.request.model)} · {said}"
+        model = run.request.model
+        said = f"By {plain(catalog[model].name if model in catalog else model)} · {said}"
     st.caption(said)
     for note in run.stats.get("notes", []):
         st.caption(f":material/info: {plain(note)}")
