@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
 from components import example, model_picker, opening, result, rooms, shell
@@ -59,4 +61,5 @@ def _draw_room(session: Session, room: Modality) -> None:
 def _draw_tile(room: Modality, spec: ModelSpec, key: str) -> None:
     shown = example.example_run(spec)
     if shown is not None and shown.outputs:
-        result.draw_tile(room, shown.outputs[0], key)
+        whole = shown.outputs[0]  # from its prompt on: nothing else here says what was asked for
+        result.draw_tile(room, replace(whole, meta={**whole.meta, "prompt_chars": 0}), key)
