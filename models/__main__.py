@@ -40,6 +40,7 @@ import argparse
 import dataclasses
 import json
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +68,7 @@ from models.known import unseen
 from models.labels import Named
 from models.params import allowed, in_effect
 from models.runtime.engine import LocalEngine, StopSignal
+from models.runtime.footing import LOG
 from models.settings import Settings
 from models.sweeps import cells
 from models.sweeps import values as sweep_values
@@ -102,8 +104,11 @@ def _run_command(arguments: list[str] | None) -> int:
     except SystemExit as done:  # --help, or what argparse has told already
         return int(done.code or 0)
     try:
-        code: int = options.command(options, Settings())
-        return code
+        settings = Settings()
+        # with `-X dev` on stderr, where the library puts it
+        with nullcontext() if sys.flags.dev_mode else shell.log_into(settings.data_dir / LOG):
+            code: int = options.command(options, settings)
+            return code
     except PlaygroundError as error:
         shell.tell(error.message)
         return 2

@@ -5,13 +5,14 @@ Light on purpose: it is imported before everything else, so that Ctrl+C is heard
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import stat
 import sys
 import tempfile
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,33 @@ class PipeClosed(Exception):
 
 class Unwritable(Exception):
     """Say in one sentence why something could not be written."""
+
+
+class _LogFile(logging.FileHandler):
+    """Append records to a file, made with the first one; where that cannot be, they are lost without a word."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with suppress(OSError):
+            Path(self.baseFilename).parent.mkdir(parents=True, exist_ok=True)
+            super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        pass
+
+
+@contextmanager
+def log_into(file: Path) -> Iterator[None]:
+    """Keep what is logged from warnings on, tracebacks too, in a file: stderr has the sentences alone."""
+    kept = _LogFile(file, encoding="utf-8", delay=True)
+    kept.setLevel(logging.WARNING)
+    kept.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    root.addHandler(kept)
+    try:
+        yield
+    finally:
+        root.removeHandler(kept)
+        kept.close()
 
 
 def begin() -> None:

@@ -1,6 +1,7 @@
 """What a shell expects of a command: pipes, full disks, code pages, Ctrl+C, variables, files as named."""
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -23,7 +24,7 @@ STORY = ["run", "text/story-gpt", "--prompt", "Once upon a time", "--param", "ma
 @pytest.fixture
 def odd(tmp_path):
     """Return the environment of a shell that knows the odd model alone; its loads take no library but torch."""
-    made = odd_settings(tmp_path / "odd", ("odd", "slow-load"))
+    made = odd_settings(tmp_path / "odd", ("odd", "slow-load", "damaged"))
     return {
         "PLAYGROUND_CATALOG_DIRS": json.dumps([str(made.catalog_dirs[0])]),
         "PLAYGROUND_FAMILY_DIRS": json.dumps([str(FAMILIES)]),
@@ -184,6 +185,19 @@ def test_what_went_wrong_inside_is_one_sentence(odd):
     done = run("run", "text/odd", "--prompt", "raise it", **odd)
     assert "RuntimeError" in sentence(done.stderr)
     assert done.returncode == shell.FAILED
+
+
+def test_a_traceback_goes_into_the_log_and_in_development_mode_to_stderr(odd, tmp_path):
+    done = run("run", "text/damaged", "--prompt", "x", **odd)
+    assert "could not be loaded" in sentence(done.stderr)
+    told = (tmp_path / "data" / "worker.log").read_text()
+    assert "OSError: the weights are damaged" in told
+    assert "Traceback" in told
+    done = run("run", "text/damaged", "--prompt", "x", PYTHONDEVMODE="1", **odd)
+    assert "OSError: the weights are damaged" in done.stderr
+    (tmp_path / "file").write_text("no folder")
+    with shell.log_into(tmp_path / "file" / "worker.log"):
+        logging.getLogger("models").warning("lost without a word")
 
 
 def test_one_bad_catalogue_file_leaves_the_others(odd):

@@ -37,6 +37,8 @@ class Odd(Family):
     def load(self, spec: ModelSpec) -> Loaded:
         if spec.id == "text/slow-load":
             time.sleep(60)
+        if spec.id == "text/damaged":
+            raise OSError("the weights are damaged")
         return Loaded({})
 
     def needed_bytes(self, spec: ModelSpec) -> int:
