@@ -278,19 +278,24 @@ def test_what_run_prints_of_an_upload_becomes_code(shell, tmp_path):
         done = shell("code", tmp_path / "run.json", "--style", style)
         assert (done.returncode, done.stderr) == (0, "")
         assert "image" in done.stdout
-    (tmp_path / "apart").mkdir()
-    for style, missing in (("libraries", "The folder emoji-caption is not here"), ("models", "image is not here")):
-        script = shell("code", tmp_path / "run.json", "--style", style).stdout
-        done = subprocess.run(
-            [sys.executable, "-c", script], cwd=tmp_path / "apart", capture_output=True, text=True, timeout=120,
-            check=False, env={**os.environ, "PYTHONPATH": str(ROOT), "PLAYGROUND_DATA_DIR": str(tmp_path / "data")},
-        )  # fmt: skip
-        assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
-        assert missing in done.stderr
     request = json.loads(printed)
     (tmp_path / "run.json").write_text(json.dumps({**request, "inputs": {"image": "sha256:zz"}}))
     done = shell("code", tmp_path / "run.json")
     assert (done.returncode, "is not a file reference" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("style", "missing"), [("libraries", "The folder emoji-caption is not here"), ("models", "image is not here")]
+)
+def test_a_script_says_which_file_or_folder_is_missing(tmp_path, style, missing):
+    request = Request(model="image/emoji-caption", inputs={"image": f"sha256:{'a' * 64}"})
+    done = subprocess.run(
+        [sys.executable, "-c", coding.write(CATALOG, Settings(), request, style)], cwd=tmp_path, capture_output=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PLAYGROUND_DATA_DIR": str(tmp_path / "data")}, text=True,
+        timeout=120, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+    assert missing in done.stderr
 
 
 @pytest.mark.parametrize(
