@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 Cost = Literal["", "each", "side", "limit"]
 _HINTS = {"label", "step", "group", "advanced", "live", "log", "shown_if", "unit", "neutral", "neutral_unless", "cost",
-          "names", "was", "counts"}  # fmt: skip
+          "names", "was", "counts", "instead"}  # fmt: skip
 
 
 def hint(**hints: Any) -> dict[str, Any]:
@@ -21,7 +21,8 @@ def hint(**hints: Any) -> dict[str, Any]:
     `cost`: "each", the run's time grows in proportion to the number; "side", with its root; "limit", it is as long as
     it likes up to the number. `was=(least, most)`: the range of older requests; what lies outside of today's had the
     effect of its nearest end and is taken for that. `counts`: it says how many outputs are made, or how
-    many answers are listed, and nothing of what they are. Raises `TypeError` for any other hint.
+    many answers are listed, and nothing of what they are. `instead`: what does the same as a value below the range, in
+    a few words ("do_sample=false is greedy"), told where one is refused. Raises `TypeError` for any other hint.
     """
     unknown = set(hints) - _HINTS
     if unknown:

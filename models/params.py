@@ -67,7 +67,7 @@ class ParamField:
     model's own. `shown_if` maps another field's name to the values under which this one acts. At the values in
     `neutral` it has no effect, unless `neutral_unless` holds; `cost` says how the run's time follows it, `names` what
     pages call its choices, `was` is the range of older requests, `counts` says that it is how many outputs are made,
-    or answers listed (see `hint`).
+    or answers listed, `instead` what does the same as a value below the range (see `hint`).
     """
 
     name: str
@@ -94,6 +94,7 @@ class ParamField:
     names: Mapping[str, str] = field(default_factory=dict)
     was: tuple[float, float] | None = None
     counts: bool = False
+    instead: str = ""
 
 
 class Narrowing(BaseModel):
@@ -304,7 +305,10 @@ def _sentence(item: ParamField | None, name: str, value: Any, message: str = "")
     long = isinstance(value, int) and value.bit_length() > 10_000  # Python writes no number of thousands of digits
     shown = "a huge number" if long else repr(value)
     shown = shown if len(shown) <= 60 else f"{shown[:57]}…"
-    return f"{name}: {shown} ({message})" if item is None else f"{name} is {shown}; it must be {allowed(item)}"
+    if item is None:
+        return f"{name}: {shown} ({message})"
+    below = item.instead and item.ge is not None and is_number(value) and value < item.ge
+    return f"{name} is {shown}; it must be {allowed(item)}" + (f" ({item.instead})" if below else "")
 
 
 def _nearest(name: str, known: Mapping[str, Any]) -> str:
@@ -345,6 +349,7 @@ def _describe_field(name: str, info: FieldInfo) -> ParamField:
         "was": extra.get("was"),
         "names": extra.get("names", {}),
         "counts": bool(extra.get("counts", False)),
+        "instead": extra.get("instead", ""),
     }
     if kind in (int, float):
         if ge is None or le is None:

@@ -52,7 +52,8 @@ class CaptionParams(Params):
     temperature: float = Field(
         0.7, ge=0.05, le=3.0, description="Low: keeps to the likeliest words. High: lets rare ones in, until names "
                                           "mix.",
-        json_schema_extra=hint(label="Temperature", neutral=1.0, step=0.05, group="Sampling", shown_if=_DRAWN),
+        json_schema_extra=hint(label="Temperature", neutral=1.0, step=0.05, group="Sampling", shown_if=_DRAWN,
+                               instead="do_sample=false with num_beams=1 is greedy"),
     )  # fmt: skip
     top_k: int | None = Field(
         None, ge=1, le=200, description="Draws only from this many likeliest words. Small: safe; large: more variety.",

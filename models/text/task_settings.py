@@ -45,7 +45,7 @@ class Seq2SeqParams(Params):
     temperature: float = Field(
         1.0, ge=0.05, le=2.0, description="Low: keeps to the likeliest tokens. High: lets rare ones in, with errors.",
         json_schema_extra=hint(label="Temperature", neutral=1.0, step=0.05, group="Sampling",
-                               shown_if={"do_sample": [True]}),
+                               shown_if={"do_sample": [True]}, instead="do_sample=false with num_beams=1 is greedy"),
     )  # fmt: skip
     top_p: float = Field(
         1.0, ge=0.05, le=1.0, description="Nucleus sampling: draws only from the likeliest tokens whose probabilities "

@@ -15,7 +15,7 @@ from models.catalog import load_catalog
 from models.device import import_libraries
 from models.events import is_stepping
 from models.family import acting_inputs
-from models.params import describe, in_effect
+from models.params import describe, in_effect, problem
 from models.runtime.engine import LocalEngine, StopSignal
 from models.settings import Settings
 from models.types import Request
@@ -98,6 +98,15 @@ def test_every_setting_is_explained_in_a_sentence(model):
         assert item.help.endswith("."), item.name
         assert item.help[0].isupper(), item.name
         assert item.label.strip(), item.name
+
+
+@each
+def test_temperature_zero_is_greedy_or_its_refusal_says_what_is(model):
+    sampling = (item for item in CATALOG.family(model).fields(CATALOG[model])
+                if item.name.endswith("temperature") and item.group == "Sampling")  # fmt: skip
+    for item in sampling:
+        assert problem(item, 0.0) == "" or "greedy" in problem(item, 0.0), item.name
+        assert "greedy" not in problem(item, 99.0)
 
 
 @each
