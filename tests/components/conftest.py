@@ -1,9 +1,11 @@
 """Pages over a fake engine: drawn by AppTest, no worker, no torch."""
 
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from components import presence, presses, rooms, services
@@ -40,6 +42,14 @@ class Pages:
         page.run()
         assert not page.exception, page.exception
         return page
+
+
+@pytest.fixture(scope="session", autouse=True)
+def packages_looked_through_once():
+    """Let Streamlit read what is installed once, not for every page: it looks for components in each package."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
+        yield
 
 
 @pytest.fixture
