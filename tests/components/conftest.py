@@ -1,6 +1,9 @@
 """Pages over a fake engine: drawn by AppTest, no worker, no torch."""
 
+import atexit
+import shutil
 import sys
+import tempfile
 from functools import cache
 from pathlib import Path
 
@@ -23,14 +26,29 @@ from tests.fakes import FakeWords
 ROOT = Path(__file__).parents[2]
 
 
+@cache
+def _empty_index():
+    """Return a file that is a new store's index: making one takes longer than most of these tests."""
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder)
+    Store(Settings(data_dir=folder)).close()
+    return folder / "runs.sqlite"
+
+
+@cache
+def _catalog(catalog_dirs, family_dirs):
+    return load_catalog(Settings(catalog_dirs=catalog_dirs, family_dirs=family_dirs))
+
+
 class Pages:
     """Open pages of one app."""
 
     def __init__(self, folder, engine):
         self.engine = engine
         settings = Settings(data_dir=folder, owners="session")
+        shutil.copy(_empty_index(), folder)
         self.store = Store(settings)
-        catalog = load_catalog(settings)
+        catalog = _catalog(settings.catalog_dirs, settings.family_folders())
         self.jobs = Jobs(
             self.engine, self.store, settings, catalog.validate, weigh=lambda asked: forecasts.work_of(catalog, asked)
         )
