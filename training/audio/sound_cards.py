@@ -69,7 +69,18 @@ half of the {three_four} in three-four time that no collection names were told a
 """
 
 # the card of a training that counted by kind
-TUNES_BY_KIND = TUNES.replace("## Data\n", _BY_KIND + "## Data\n").replace("\n## Curve", _DRAWN + "\n## Curve")
+_OLD, _NEW = (
+    """(1903), Ryan's Mammoth Collection (1883) and
+Aird's Airs (1782), as the `music21` package (BSD) carries them, and Irish tunes of MIT's course 6.S191 (MIT).
+""",
+    """(1903), Ryan's Mammoth Collection (1883), Aird's
+Airs (1782), Bruce and Stokoe's Northumbrian Minstrelsy (1882) and fife tunes of the American wars, as the `music21`
+package (BSD) carries them, and Irish tunes of MIT's course 6.S191 (MIT).
+""",
+)
+TUNES_BY_KIND = (
+    TUNES.replace("## Data\n", _BY_KIND + "## Data\n").replace("\n## Curve", _DRAWN + "\n## Curve").replace(_OLD, _NEW)
+)
 
 DIGITS = """---
 license: cc-by-sa-4.0
