@@ -213,13 +213,10 @@ def _sweep(options: argparse.Namespace, settings: Settings) -> int:
         raise BadParam("--budget-s goes with a sweep's file (SPEC.json) alone.")
     engine, request = _asked(options, settings)
     fields = engine.catalog.family(request.model).fields(engine.catalog[request.model])
-    item = next((one for one in fields if one.name == options.over), None)
     values: list[Any] = []
     for text in options.value:
         values += [given.params([f"{options.over}={text}"], {one.name: one for one in fields})[options.over]]
-    if item is not None and not values:
-        now = request.seed if item.type == "seed" else request.params.get(item.name, item.default)
-        values = [*sweep_values.three(item, now)]
+    values = values or sweep_values.usual(fields, options.over, request)
     plan = cells.plan(engine.catalog, sweep_values.over(request, options.over, values))
     for sentence in plan.said:
         shell.tell(sentence)
@@ -258,7 +255,7 @@ def _asked(options: argparse.Namespace, settings: Settings) -> tuple[LocalEngine
         inputs |= read
         for item in family.inputs:
             params |= given.params_for(item, params) if item.name in read else {}
-    inputs |= given.texts(options.text)
+    inputs |= given.texts(options.text, inputs)
     if not options.bare:
         inputs = dict(family.usual_inputs(spec)) | inputs
     seed = drawn_seed() if options.seed == NEW_SEED else options.seed

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from models import coding, given, outfile, outside, own_runs, readers, shell
 from models.catalog import load_catalog
 from models.errors import BadInput
-from models.stamps import own_request
+from models.stamps import NoRequest, own_request
 from models.store import Store
 from models.types import Request
 
@@ -85,8 +85,8 @@ def _json_request(data: bytes) -> Request | None:
         return None
     try:
         return coding.requested(own_request(whole.get("request", whole)))
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+    except NoRequest as error:
         raise BadInput(
-            "This JSON is not a request: it needs “model”, “inputs”, “params” and “seed”, as `run --json` prints them "
-            "and the page's “Download JSON” holds them."
+            f"This JSON is not a request: {error}. It needs “model”, “inputs”, “params” and “seed”, as `run --json` "
+            "prints them and the page's “Download JSON” holds them."
         ) from error

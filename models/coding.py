@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from models import device, readers, scripts
 from models.blobs import check_reference
-from models.errors import BadInput, BadParam, PlaygroundError
+from models.errors import BadInput, BadParam, PlaygroundError, WeightsError
 from models.family import Family, InputField, main_text
 from models.params import ParamField, values_in_effect
 from models.scripts import Header
@@ -58,7 +58,13 @@ def write(
     if style in ("models", "cli"):
         said = _said(spec, family, catalog.full(request).params, request)
         return _models(family, said) if style == "models" else _shell(spec, family, said)
-    script = family.script(spec, catalog.full(request), catalog.validate(request))
+    try:
+        script = family.script(spec, catalog.full(request), catalog.validate(request))
+    except (OSError, ValueError, LookupError) as error:
+        raise WeightsError(
+            f"A file beside the weights of {spec.named} is damaged or missing ({type(error).__name__}). Restore it; if "
+            "it came with the app, with `git checkout -- models/embedded`."
+        ) from error
     changed = facts is not None and facts.get("revision") not in (None, spec.revision())
     if changed:
         weights = "the model was trained again or changed since the run, so its weights are others now."

@@ -87,13 +87,15 @@ def whole_file(file: str, family: Family, settings: Settings) -> dict[str, str]:
     return {item.name: plain_text.check_text(text, item.name)}
 
 
-def texts(pairs: list[str]) -> dict[str, str]:
-    """Read `name=text` pairs: inputs that are written out. Raises `BadInput`."""
-    found = {}
+def texts(pairs: list[str], already: dict[str, str]) -> dict[str, str]:
+    """Read `name=text` pairs: inputs that are written out. Raises `BadInput`, also for one that is there `already`."""
+    found: dict[str, str] = {}
     for pair in pairs:
         name, equals, text = pair.partition("=")
         if not equals or not name:
             raise BadInput(f"--text {pair!r} has no text; write it as name=text, such as column=review.")
+        if name in already or name in found:
+            raise BadInput(f"--text {name}: the {name} is given twice. Leave out one of the two.")
         found[name] = plain_text.check_text(text, name)
     return found
 
@@ -121,6 +123,8 @@ def inputs(
             data = file_bytes(file)
         except BadInput as error:
             raise BadInput(f"--input {name}: {error.message}") from error
+        if name in found:
+            raise BadInput(f"--input {name}: the {name} is given twice. Leave out one of the two.")
         if name in texts:
             try:
                 told, said = family.read_input(name, data.decode("utf-8"))

@@ -124,7 +124,7 @@ def describe(
     fields = {name: _describe_field(name, info) for name, info in params.model_fields.items()}
     for name in narrowings:
         if name not in fields:
-            raise BadParam(f"params.{name}: no such setting{_nearest(name, fields)}; allowed: {', '.join(fields)}.")
+            raise BadParam(f"params.{name}: no such setting{nearest(name, fields)}; allowed: {', '.join(fields)}.")
     table = [_narrow(item, narrowings.get(item.name)) for item in fields.values()]
     seed = ParamField(
         "seed", "Seed", "seed", 0, "Fixes the randomness. The same seed, prompt and settings give the same result.",
@@ -141,7 +141,7 @@ def check(params: type[_P], fields: tuple[ParamField, ...], values: Mapping[str,
     """
     known = {item.name: item for item in fields if item.type != "seed"}
     strange = [name for name in values if name not in known]
-    problems = [f"{name[:60]}: {model} has no such setting{_nearest(name, known)}" for name in strange[:9]]
+    problems = [f"{name[:60]}: {model} has no such setting{nearest(name, known)}" for name in strange[:9]]
     merged = {name: item.default for name, item in known.items()}
     merged.update({name: taken(known[name], value) for name, value in values.items() if name in known})
     for name, value in merged.items():
@@ -154,7 +154,7 @@ def check(params: type[_P], fields: tuple[ParamField, ...], values: Mapping[str,
             for one in error.errors():
                 name = str(one["loc"][0]) if one["loc"] else ""
                 problems.append(_sentence(known.get(name), name, one["input"], one["msg"]))
-    raise BadParam("; ".join(problems) + ".", problems=problems)
+    raise BadParam("; ".join(problems) + "." * (problems[-1][-1] != "?"), problems=problems)
 
 
 def taken(item: ParamField, value: Any) -> Any:
@@ -311,7 +311,8 @@ def _sentence(item: ParamField | None, name: str, value: Any, message: str = "")
     return f"{name} is {shown}; it must be {allowed(item)}" + (f" ({item.instead})" if below else "")
 
 
-def _nearest(name: str, known: Mapping[str, Any]) -> str:
+def nearest(name: str, known: Mapping[str, Any]) -> str:
+    """Return the end of a sentence on an unknown name: "; did you mean temperature?", "" where none is near."""
     close = difflib.get_close_matches(name, list(known), n=1)
     return f"; did you mean {close[0]}?" if close else ""
 

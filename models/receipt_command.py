@@ -60,6 +60,10 @@ def check(engine: LocalEngine, settings: Settings, made: str) -> Receipt:
             raise BadInput(
                 "This run was stopped or failed: what it would have made is not known. Run it again instead."
             )
+        if file.is_file() and (noted := _noted(file)) is not None and not noted.get("output_sha256"):
+            raise BadInput(
+                "This file does not say what came out: only a result can be compared. Run its request instead."
+            )
         request = engine.catalog.current(before.request)
         final = _made(engine, request)
         again = Run(uuid.uuid4().hex, whose.machine_owner(), "", request, "stopped" if final.stats.get("stopped")
@@ -110,9 +114,11 @@ def _paired(catalog: Catalog, before: Run, again: Run, file: Path) -> tuple[Run,
         return before, again
     sha256 = hashlib.sha256(data).hexdigest()
     now = next((one for one in results if one.sha256 == sha256), None)
-    if now is None:
-        saved = [_saved_as(catalog, again.request, one, kind) for one in results]
-        now = next((one for one in saved if one.sha256 == sha256), saved[0])
+    if now is None:  # its ending may be another kind's
+        kinds = [kind, *catalog.family(again.request.model).saves]
+        saved = (_saved_as(catalog, again.request, one, each) for each in kinds for one in results)
+        now = next((one for one in saved if one.sha256 == sha256), None)
+    now = now or _saved_as(catalog, again.request, results[0], kind)
     try:
         text = read_text_artifact(data)[1]
     except BadInput:  # no file of text: what it shows lies in its bytes

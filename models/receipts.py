@@ -55,10 +55,15 @@ def compare(
     if then and all(a.sha256 and a.sha256 == b.sha256 for a, b in zip(then, now, strict=True)):
         return Receipt(True, True, SAME, (), made_with if before.stats.get("made_with") else ())
     told, apart = _measured(catalog, settings, before, again, read, call)
+    if None in apart:  # a file that is cut off has no distance to a whole one
+        sentence = "It came out differently: the file cannot be compared, it is damaged, cut off or of another kind."
+        return Receipt(False, False, sentence, told, made_with)
     texts_alike = all(a.text == b.text for a, b in zip(then, now, strict=True))
     alike = texts_alike and all(value == 0 for value in apart) and bool(apart or any(one.text for one in now))
     if alike:
-        sentence = "The result is the same; only what its file says of its making differs."
+        sentence = (
+            "The result is the same; its file differs in what is no part of it, such as what it notes of its making."
+        )
         return Receipt(False, True, sentence, told, made_with)
     why = "" if made_with else " Nothing that is noted of its making differs."
     return Receipt(False, False, f"It came out differently.{why}", told, made_with)
@@ -91,8 +96,11 @@ def _results_words(count: int) -> str:
 
 def _measured(
     catalog: Catalog, settings: Settings, before: Run, again: Run, read: Read, call: Callable[..., Any]
-) -> tuple[tuple[str, ...], list[float]]:
-    """Return the measures of pairs in words, and how far apart the results are by those that say so."""
+) -> tuple[tuple[str, ...], list[float | None]]:
+    """Return the measures of pairs in words, and how far apart the results are by those that say so.
+
+    None stands for a distance that cannot be measured, as of a damaged file.
+    """
     kinds = {one.kind for one in _results(before)}
     offers = [
         one for one in measuring.offers(catalog, settings, {again.request.model}, kinds)
@@ -104,7 +112,7 @@ def _measured(
         values |= found
     known = [(one.offer, value) for one in wanted if (value := values.get(one.key)) is not None]
     said = tuple(f"{offer.label}: {offer.measure.words(value)}" for offer, value in known)
-    return said, [value for offer, value in known if offer.measure.apart]
+    return said, [values.get(one.key) for one in wanted if one.offer.measure.apart]
 
 
 def here(catalog: Catalog, settings: Settings, model: str) -> dict[str, Any]:

@@ -49,9 +49,11 @@ def log_into(file: Path) -> Iterator[None]:
     kept.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     root.addHandler(kept)
+    logging.captureWarnings(True)  # those of libraries mean nothing to who runs a command
     try:
         yield
     finally:
+        logging.captureWarnings(False)
         root.removeHandler(kept)
         kept.close()
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from models import outside
 from models.errors import BadInput
-from models.types import PARTS_MAX, SEED_MAX, Output
+from models.types import PARTS_MAX, SEED_MAX, Output, is_number
 
 OWN = "playground"  # the source of a file made here
 TEXT_MAX_CHARS = 200_000  # of the settings in a file
@@ -100,14 +100,28 @@ def own_stamp(stamp: Any) -> Recovered:
     return replace(own_request(stamp["request"]), facts=facts)
 
 
+class NoRequest(ValueError):
+    """Say which part of JSON makes it no request of ours: a sentence without its dot."""
+
+
 def own_request(request: Any) -> Recovered:
-    """Return the settings of a request as plain JSON. Raises `ValueError` and its like for what is none."""
-    inputs = {str(name): str(value) for name, value in request["inputs"].items()}
-    seed = int(request["seed"])
-    params = dict(request["params"])
-    if not 0 <= seed <= SEED_MAX or max(len(inputs), len(params)) > PARTS_MAX:
-        raise ValueError("no request")
-    return Recovered(OWN, str(request["model"])[:MODEL_MAX_CHARS], inputs, params, seed)
+    """Return the settings of a request as plain JSON. Raises `NoRequest` for what is none."""
+    kinds = {"model": (str, "a text"), "inputs": (dict, "an object of texts"), "params": (dict, "an object"),
+             "seed": (int | float, f"a whole number from 0 to {SEED_MAX}")}  # fmt: skip
+    for name, (kind, words) in kinds.items():
+        if not isinstance(request, Mapping) or name not in request:
+            raise NoRequest(f"it has no “{name}”")
+        value = request[name]
+        whole = name != "seed" or (is_number(value) and 0 <= value <= SEED_MAX and value == int(value))
+        if not isinstance(value, kind) or not whole:
+            raise NoRequest(f"{name} is {str(value)[:40]!r}; it must be {words}")
+    inputs, params = request["inputs"], dict(request["params"])
+    for name, text in inputs.items():
+        if not isinstance(text, str):
+            raise NoRequest(f"inputs.{str(name)[:40]} is {str(text)[:40]!r}; it must be a text")
+    if (many := max(len(inputs), len(params))) > PARTS_MAX:
+        raise NoRequest(f"it has {many} parts; at most {PARTS_MAX} are read")
+    return Recovered(OWN, request["model"][:MODEL_MAX_CHARS], dict(inputs), params, int(request["seed"]))
 
 
 def damaged(what: str) -> BadInput:

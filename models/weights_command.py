@@ -96,7 +96,9 @@ def _verify(options: argparse.Namespace, settings: Settings) -> int:
         for sentence in said:
             shell.tell(f"{spec.id}: {sentence}")
         if not said:
-            shell.say(f"{spec.id}: as it was kept")
+            noted = spec.kept is not None
+            shell.say(f"{spec.id}: " + ("as it was kept" if noted else "its files are there; nothing was noted of them "
+                                                                       "to compare with"))  # fmt: skip
         elif spec.kept is not None and spec.here:
             again = "add" if spec.weights.disk else "get"
             shell.tell(f"Remove it and {again} it again: python -m models remove {spec.id}")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from models.errors import BadParam
-from models.params import ParamField, problem
+from models.params import ParamField, nearest, problem
 from models.sweeps.spec import CELLS_MOST, TOLD_MOST, Axis, Sweep
 from models.types import SEED_MAX, Request
 
@@ -95,6 +95,17 @@ def _on_step(item: ParamField, value: float) -> Any:
     value = float(f"{value:.3g}") if item.log else item.ge + round((value - item.ge) / item.step) * item.step
     value = min(max(value, item.ge), item.le)
     return round(value) if item.type == "integer" else round(value, 6)
+
+
+def usual(fields: Sequence[ParamField], name: str, request: Request) -> list[Any]:
+    """Return three values to compare of a setting, about a request's own. Raises `BadParam` for an unknown one."""
+    known = {item.name: item for item in fields}
+    if name not in known:
+        raise BadParam(
+            f"{request.model} has no setting {name[:60]!r} to vary{nearest(name, known) or '.'} Values go with --value."
+        )
+    item = known[name]
+    return [*three(item, request.seed if item.type == "seed" else request.params.get(name, item.default))]
 
 
 def over(request: Request, name: str, values: Sequence[Any]) -> Sweep:

@@ -151,6 +151,10 @@ def read_input(text: str) -> tuple[dict[str, str], str]:
     A list that the input `messages` takes stays as it is. Of any other file of `read_conversations` the first
     conversation counts; a question without an answer at its end is the prompt. Raises `BadInput`.
     """
+    if not text.strip():
+        raise BadInput(
+            "The file of the conversation is empty. Give a list of messages; [] is a conversation that begins."
+        )
     try:
         read_messages(text)
         return {"messages": text}, ""

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -19,7 +20,7 @@ from models import coding, whose
 from models import command_line as lines
 from models.__main__ import _asked
 from models.catalog import load_catalog
-from models.errors import BadInput, BadParam, PlaygroundError
+from models.errors import BadInput, BadParam, PlaygroundError, WeightsError
 from models.settings import Settings
 from models.stamps import Recovered
 from models.store import Store
@@ -301,7 +302,12 @@ def test_a_script_says_which_file_or_folder_is_missing(tmp_path, style, missing)
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ('{"a": 1}', "This JSON is not a request"),
+        ('{"a": 1}', "This JSON is not a request: it has no “model”"),
+        ('{"model": "text/story-gpt", "inputs": {}, "params": {}, "seed": 1.5}', "seed is '1.5'; it must be a whole"),
+        ('{"model": "text/story-gpt", "inputs": {}, "params": {}, "seed": true}', "seed is 'True'"),
+        ('{"model": "text/story-gpt", "inputs": {}, "params": {}, "seed": -1}', "from 0 to"),
+        ('{"model": "text/story-gpt", "inputs": {"prompt": 5}, "params": {}, "seed": 1}', "inputs.prompt is '5'"),
+        ('{"model": "text/story-gpt", "inputs": {}, "params": null, "seed": 1}', "params is 'None'"),
         ("plain text", "settings"),
         ("", "empty"),
         ('{"model": "te', "cut off or damaged"),
@@ -337,6 +343,18 @@ size_bytes = 900000000
 context_length = 512
 vocabulary_size = 1000
 """
+
+
+def test_a_damaged_file_beside_the_weights_is_a_sentence(tmp_path):
+    shutil.copytree(ROOT / "models/embedded/story-lstm", tmp_path / "net")
+    (tmp_path / "net/config.json").write_text("{")
+    entry = (
+        (ROOT / "models/catalog/story-lstm.toml").read_text().replace("../embedded/story-lstm", str(tmp_path / "net"))
+    )
+    (tmp_path / "net.toml").write_text(entry)
+    own = Settings(catalog_dirs=(tmp_path,))
+    with pytest.raises(WeightsError, match="is damaged or missing"):
+        coding.write(load_catalog(own), own, Request(model="text/story-lstm", inputs={"prompt": "a"}))
 
 
 @pytest.mark.parametrize(("room", "family"), [("text", "causal_lm"), ("image", "text_to_image")])

@@ -52,6 +52,17 @@ def test_a_file_that_is_larger_than_anything_that_is_taken_is_not_read(read, tmp
         given.file_bytes("/dev/zero")
 
 
+def test_what_is_given_twice_is_refused(tmp_path):
+    assert given.texts(["note=b"], {"prompt": "a"}) == {"note": "b"}
+    for pairs, already in ((["prompt=b"], {"prompt": "a"}), (["prompt=a", "prompt=b"], {})):
+        with pytest.raises(BadInput, match="the prompt is given twice"):
+            given.texts(pairs, already)
+    (tmp_path / "a.csv").write_bytes(b"a,b")
+    pairs = [f"table={tmp_path / 'a.csv'}"] * 2
+    with pytest.raises(BadInput, match="the table is given twice"):
+        given.inputs(None, pairs, FAMILY, set(), Settings(data_dir=tmp_path / "data"))
+
+
 WRITER = SimpleNamespace(
     title="Writer",
     inputs=(
@@ -90,6 +101,6 @@ def test_the_settings_under_which_a_file_acts_are_set_unless_they_are_given():
 
 
 def test_a_few_words_are_an_input_too():
-    assert given.texts(["column=my review", "label=a=b"]) == {"column": "my review", "label": "a=b"}
+    assert given.texts(["column=my review", "label=a=b"], {}) == {"column": "my review", "label": "a=b"}
     with pytest.raises(BadInput, match="write it as name=text"):
-        given.texts(["column"])
+        given.texts(["column"], {})

@@ -83,7 +83,7 @@ def test_check_fills_in_defaults_and_keeps_what_is_given():
         ({"do_sample": 1}, "on or off"),
         ({"stop": ["a"] * 4}, "at most 3"),
         ({"note": "x" * 11}, "at most 10 characters"),
-        ({"temprature": 1}, "did you mean temperature?"),
+        ({"temprature": 1}, "has no such setting; did you mean temperature?"),
         ({"seed": 1}, "no such setting"),
     ],
 )

@@ -155,11 +155,27 @@ def test_a_sound_saved_as_another_kind_of_file_is_compared_with_the_result_as_th
     assert (code, receipt["identical"], receipt["alike"]) == (0, identical, True)  # a number in an OGG is drawn anew
     assert receipt["made_with"] == []
     assert command.main([*asked[:4], "--seed", "9", *asked[4:-1], str(saved / "other.wav")]) == 0
+    whole = file.read_bytes()
+    renamed = saved / f"renamed-{kind}.wav"
+    renamed.write_bytes(whole)
+    assert json.loads(check("--json", renamed)[1])["identical"] is identical
+    file.write_bytes(whole[: len(whole) // 2])  # what is cut off is no result, though its notation can be read
+    code, told, _ = check("--json", file)
+    assert (code, json.loads(told)["alike"]) == (1, False)
+    file.write_bytes(whole)
     other = soundfile.read(saved / "other.wav", always_2d=True)
     comment = soundfile.SoundFile(file).comment
     file.write_bytes(sounds.encode(other[0], other[1], kind.upper(), comment))
     code, told, _ = check("--json", file)
     assert (code, json.loads(told)["alike"]) == (1, False)
+
+
+def test_a_request_alone_is_refused_before_it_is_made(check, tmp_path):
+    request = {"model": "text/story-gpt", "inputs": {"prompt": "x"}, "params": {}, "seed": 1}
+    (tmp_path / "request.json").write_text(json.dumps(request))
+    code, out, err = check(tmp_path / "request.json")
+    assert (code, out) == (2, "")
+    assert "does not say what came out" in err
 
 
 def test_what_is_neither_a_file_nor_a_run_gets_a_sentence(check, tmp_path):

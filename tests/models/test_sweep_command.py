@@ -136,3 +136,6 @@ def test_what_cannot_run_is_a_sentence_and_makes_nothing(shell, file, tmp_path, 
 def test_over_goes_with_a_model(shell):
     assert shell(MODEL, "--prompt", "x")[2].startswith("--over is missing")
     assert "SPEC.json" in shell(MODEL, "--over", "seed", "--budget-s", "3")[2]
+    said = shell(MODEL, "--prompt", "x", "--over", "temperature=1,5")[2]
+    assert "no setting 'temperature=1,5' to vary; did you mean temperature? Values go with --value." in said
+    assert "to vary. Values go" in shell(MODEL, "--prompt", "x", "--over", "nope")[2]

@@ -177,6 +177,11 @@ def test_the_shell_says_the_same(tmp_path, index, monkeypatch, capsys):
     assert "kept in" in capsys.readouterr().out
     assert main(["get", "text/thing"]) == 0
     assert main(["verify", "text/thing"]) == 0
+    assert "as it was kept" in capsys.readouterr().out
+    monkeypatch.delenv("PLAYGROUND_CATALOG_DIRS")
+    assert main(["verify", "text/intent"]) == 0
+    assert "nothing was noted of them to compare with" in capsys.readouterr().out
+    monkeypatch.setenv("PLAYGROUND_CATALOG_DIRS", json.dumps([str(settings.catalog_dirs[0])]))
     assert main(["remove", "text/thing"]) == 0
     assert main(["remove", "text/thing"]) == 0
     assert "was not here" in capsys.readouterr().out

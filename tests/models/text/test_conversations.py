@@ -73,6 +73,12 @@ def test_openings_questions_without_an_answer_and_system_prompts_are_kept():
     assert opened([{**SYSTEM, "role": "developer"}, HI])[0].talks[0] == Talk((SYSTEM,), "Hi")
 
 
+@pytest.mark.parametrize("text", ["", " \n"])
+def test_an_empty_file_is_no_conversation(text):
+    with pytest.raises(BadInput, match="is empty"):
+        conversations.read_input(text)
+
+
 def test_what_is_no_text_is_left_out_and_told():
     (found,) = opened([HI, {"role": "tool", "content": "42"}, HELLO, HELLO, SYSTEM,
                        {"role": "user", "content": ["And?", {"type": "image_url", "image_url": {}}]}])  # fmt: skip
