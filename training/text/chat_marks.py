@@ -29,6 +29,8 @@ TEMPERATURE, TOP_P = 0.7, 0.95
 RUN = 6  # words: a run that comes twice is a repetition
 ALIKE, LOOKED_AT = 6, 100  # words that two stories may begin with alike; stories that are compared
 VARIETY = 0.3  # of reward, lost by an answer that begins as every tenth does, or more
+NAMELESS = re.compile(r"\b(Nothing|Anything)\b")  # as a hero's name; real stories have it once in a thousand
+MISNAMED = 0.4  # of reward, lost by an answer that has one
 
 
 @torch.inference_mode()
@@ -104,10 +106,14 @@ def alike(texts: Sequence[str]) -> list[float]:
 
 
 def rewards(asked: Sequence[Asked], told: Sequence[tuple[str, bool]]) -> list[float]:
-    """Return each answer's reward, less what it loses for beginning like many of the others."""
+    """Return each answer's reward, less what it loses for beginning like many of the others and for "Nothing" as a name.
+
+    In sad stories the adapters took "Nothing" for somebody ("Nothing was lost and alone"), and feedback without this
+    penalty made that more frequent, from 6% of the better answers to 29%: it kept company with the mood.
+    """
     shares = alike([text for text, _ in told])
     return [
-        reward(one, text, ended) - VARIETY * min(1.0, share / 0.1)
+        reward(one, text, ended) - VARIETY * min(1.0, share / 0.1) - MISNAMED * bool(NAMELESS.search(text))
         for one, (text, ended), share in zip(asked, told, shares, strict=True)
     ]
 

@@ -117,3 +117,12 @@ def test_an_answer_that_begins_like_many_others_loses():
     found = chat_marks.rewards(asked, told)
     assert found[0] == pytest.approx(1 - chat_marks.VARIETY)
     assert found[-1] == pytest.approx(1 - chat_marks.VARIETY * 0.25)
+
+
+def test_a_pronoun_in_a_name_s_place_loses():
+    asked = [Asked(("fox",))] * 40
+    told = [(f"A fox {'x' * at} ran home by night. The fox sat. He was happy.", True) for at in range(40)]
+    told[0] = (told[0][0].replace("He was happy", "Nothing was happy"), True)
+    found = chat_marks.rewards(asked, told)
+    assert found[0] == pytest.approx(found[1] - chat_marks.MISNAMED)
+    assert chat_marks.rewards(asked, [*told[:-1], (told[-1][0] + " There was nothing.", True)])[-1] >= found[-1] - 0.01
