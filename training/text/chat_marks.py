@@ -106,7 +106,7 @@ def alike(texts: Sequence[str]) -> list[float]:
 
 
 def rewards(asked: Sequence[Asked], told: Sequence[tuple[str, bool]]) -> list[float]:
-    """Return each answer's reward, less what it loses for beginning like many of the others and for "Nothing" as a name.
+    """Return each answer's reward, less what it loses for beginning as many others do and for "Nothing" as a name.
 
     In sad stories the adapters took "Nothing" for somebody ("Nothing was lost and alone"), and feedback without this
     penalty made that more frequent, from 6% of the better answers to 29%: it kept company with the mood.
