@@ -22,7 +22,7 @@ from torch.nn import functional as F
 
 from training import loop
 from training.text import chat_cards
-from training.text.chat_marks import COUNT, VARIETY, alike, answers, measure, rewards, write_marks
+from training.text.chat_marks import COUNT, MISNAMED, VARIETY, alike, answers, measure, rewards, write_marks
 from training.text.chat_model import BASE, load_base, load_merged, save_adapter
 from training.text.conversations import Conversations, held_out
 from training.text.instructions import Asked, ask
@@ -38,6 +38,7 @@ BATCH = 8
 BETA = 0.1
 LIKELIHOOD = 0.2  # weight of the better answers' own loss: without it both answers grow unlikely, and fluency goes
 LEARNING_RATE = 1.5e-4
+SHARE = 0.8  # of the way from story-chat to the last round's weights that ships
 
 
 def main() -> None:
@@ -48,6 +49,8 @@ def main() -> None:
     parser.add_argument("--base", type=Path, default=BASE, help="model that the adapter sits on (default: %(default)s)")
     parser.add_argument("--prompts", type=int, default=500, help="instructions in each round (default: 500)")
     parser.add_argument("--rounds", type=int, default=3, help="at most; fewer where --minutes end (default: 3)")
+    parser.add_argument("--share", type=float, default=SHARE, help="of the way from the supervised adapter to the "
+                        "tuned one that is written (default: %(default)s)")  # fmt: skip
     options = parser.parse_args()
     loop.prepare(options)
     from peft import PeftModel
@@ -68,6 +71,7 @@ def main() -> None:
         done["rounds"] += 1
         run.save()
     save_adapter(model, tokenizer, options.out, options.base)
+    go_part_of_the_way(options.chat, options.out, options.share)
     merged = load_merged(options.out).eval()
     kl, kl_answer = divergence(merged, reference, tokenizer, made)
     facts = {
@@ -78,13 +82,27 @@ def main() -> None:
             bits_per_character(load_base(options.base).eval(), tokenizer, stories.validation), 4
         ),
         **done, "takes": TAKES, "batch": BATCH, "beta": BETA, "rate": LEARNING_RATE, "likelihood": LIKELIHOOD,
-        "variety": VARIETY,
+        "variety": VARIETY, "misnamed": MISNAMED, "share": options.share,
         **chat_cards.counts(model, run.facts(), options, "float32"),
     }  # fmt: skip
     (options.work / "facts.json").write_text(json.dumps(facts))
     write_marks(options.out, "preferred", facts["marks"], facts["bits_per_character"], divergence=round(kl, 4))
     chat_cards.write_preference(options.out, facts, run.curve, chat_cards.samples(merged, tokenizer))
     print(json.dumps(facts, indent=1))
+
+
+def go_part_of_the_way(start: Path, end: Path, share: float) -> None:
+    """Write the adapter of `end` anew as that share (0 … 1) of the way from the adapter of `start` to it, in fp16.
+
+    Averaging of weights along a fine-tuning (Wortsman et al. 2022): of what feedback costs in fluency more is won back
+    than of what it taught is lost.
+    """
+    from safetensors.torch import load_file, save_file
+
+    name = "adapter_model.safetensors"
+    first, last = load_file(start / name), load_file(end / name)
+    mixed = {key: ((1 - share) * first[key].float() + share * last[key].float()).half() for key in last}
+    save_file(mixed, end / name, {"format": "pt"})
 
 
 def instructions(made: Conversations, count: int, seed: int) -> list[tuple[str, Asked]]:
