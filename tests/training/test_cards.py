@@ -87,7 +87,7 @@ def test_divergence_is_told_in_bits(tmp_path):
         "kl": 0.6931472, "kl_answer": 6.931472, "marks": marks, "chat_marks": marks, "base_marks": marks,
         "bits_per_character": 0.7, "base_bits_per_character": 0.6, "prompts": 1, "takes": 2, "pairs": 3, "steps": 4,
         "batch": 5, "beta": 0.1, "rate": 0.01, "rounds": 1, "minutes": 1.0, "device": "cpu", "seed": 0,
-        "likelihood": 0.2, "own_parameters": 6, "variety": 0.3,
+        "likelihood": 0.2, "own_parameters": 6, "variety": 0.3, "misnamed": 0.4, "share": 0.8,
     }  # fmt: skip
     chat_cards.write_preference(tmp_path, facts, [[5, 0.8, 0.1, 0.5]], [("Why?", "So.")])
     written = (tmp_path / "README.md").read_text("utf-8")

@@ -24,7 +24,7 @@ import torch
 from models.audio import tunes
 from training import loop
 from training.audio.folk_marks import CONTEXT, batch, held_out_bits, loss_of, measure, words_of
-from training.audio.tune_data import Collection, load_tunes, transpose
+from training.audio.tune_data import COLLECTIONS, Collection, load_tunes, transpose
 from training.dropout import drop_residuals
 from training.optim import Optimizers
 
@@ -206,7 +206,8 @@ def export(
     marks, written = measure(shipped, tokenizer, found, options.seed)
     facts = {
         **marks,
-        **trained, "parameters": shipped.num_parameters(), "train": len(found.train), "held_out": len(found.held_out),
+        **trained, "collections": list(COLLECTIONS), "parameters": shipped.num_parameters(),
+        "train": len(found.train), "held_out": len(found.held_out),
         "three_four": sum((tune.metre, tune.rhythm) == ("3/4", "any") for tune in found.train),
         "vocabulary": len(tokenizer), "texts": written[:10],
     }  # fmt: skip

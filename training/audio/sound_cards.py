@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from models.audio import tunes
@@ -36,8 +37,7 @@ and ending well formed, {filled:.1%} of the bars have the length of their time s
 | Copies | {copied:.1%} of the samples hold eight bars in a row of a training tune, in any key and octave |
 
 ## Data
-{train:,} tunes (and {held_out} held out): O'Neill's Music of Ireland (1903), Ryan's Mammoth Collection (1883) and
-Aird's Airs (1782), as the `music21` package (BSD) carries them, and Irish tunes of MIT's course 6.S191 (MIT).
+{train:,} tunes (and {held_out} held out): {sources}
 
 All music is in the public domain: tunes whose header claims a copyright were left out. So were tunes that change key,
 metre or unit, have several voices, or have more than one bar in twenty that does not fill its metre. Of a chord the top
@@ -69,18 +69,14 @@ half of the {three_four} in three-four time that no collection names were told a
 """
 
 # the card of a training that counted by kind
-_OLD, _NEW = (
-    """(1903), Ryan's Mammoth Collection (1883) and
-Aird's Airs (1782), as the `music21` package (BSD) carries them, and Irish tunes of MIT's course 6.S191 (MIT).
-""",
-    """(1903), Ryan's Mammoth Collection (1883), Aird's
-Airs (1782), Bruce and Stokoe's Northumbrian Minstrelsy (1882) and fife tunes of the American wars, as the `music21`
-package (BSD) carries them, and Irish tunes of MIT's course 6.S191 (MIT).
-""",
-)
-TUNES_BY_KIND = (
-    TUNES.replace("## Data\n", _BY_KIND + "## Data\n").replace("\n## Curve", _DRAWN + "\n## Curve").replace(_OLD, _NEW)
-)
+TUNES_BY_KIND = TUNES.replace("## Data\n", _BY_KIND + "## Data\n").replace("\n## Curve", _DRAWN + "\n## Curve")
+
+_COLLECTIONS = {
+    "oneills1850": "O'Neill's Music of Ireland (1903)", "ryansMammoth": "Ryan's Mammoth Collection (1883)",
+    "airdsAirs": "Aird's Airs (1782)",
+    "miscFolk": "Bruce and Stokoe's Northumbrian Minstrelsy (1882) and fife tunes of the American wars",
+}  # fmt: skip
+_FIRST = tuple(_COLLECTIONS)[:3]  # of trainings that do not say which
 
 DIGITS = """---
 license: cc-by-sa-4.0
@@ -262,7 +258,10 @@ def tune_card(out: Path, net: str) -> None:
     cards.write_csv(out / "curve.csv", ["step", "minutes", "loss_nats", "held_out_bits"], facts["curve"])
     texts = [tunes.to_abc(text, f"Sample {number}") for number, text in enumerate(facts["texts"], 1)]
     samples = "\n".join(f"```abc\n{text}```" for text in texts)
-    told = {**facts, "name": out.name, "net": net, "samples": samples}
+    named = [_COLLECTIONS[one] for one in facts.get("collections", _FIRST)]
+    sources = (f"{', '.join(named[:-1])} and {named[-1]}, as the `music21` package (BSD) carries them, and Irish tunes "
+               "of MIT's course 6.S191 (MIT).")  # fmt: skip
+    told = {**facts, "name": out.name, "net": net, "samples": samples, "sources": fill(sources, 118)}
     card = TUNES_BY_KIND.format(**told, kinds=_kinds(facts)) if "stuck" in facts else TUNES.format(**told)
     (out / "README.md").write_text(card)
 
