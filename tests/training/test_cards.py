@@ -11,7 +11,6 @@ from models.torchaudio_guard import guard
 
 guard()
 
-from training import cards  # noqa: E402
 from training.audio import sound_cards  # noqa: E402
 from training.image import caption_card, emoji_cards, judge_card, style_card  # noqa: E402
 from training.text import chat_cards, story_card, task_cards  # noqa: E402
@@ -19,8 +18,8 @@ from training.text import chat_cards, story_card, task_cards  # noqa: E402
 EMBEDDED = Path(__file__).parents[2] / "models/embedded"
 TEMPLATES = {
     "story-gpt": story_card.CARD, "story-lstm": story_card.CARD, "story-chat": chat_cards.SUPERVISED,
-    "story-chat-pref": chat_cards.PREFERENCE, "emoji-gan": cards.GAN, "emoji-vae": emoji_cards.VAE,
-    "emoji-diffusion": style_card.CARD, "folk-gpt": sound_cards.TUNES, "folk-lstm": sound_cards.TUNES,
+    "story-chat-pref": chat_cards.PREFERENCE, "emoji-gan": emoji_cards.GAN, "emoji-vae": emoji_cards.VAE,
+    "emoji-diffusion": style_card.CARD, "folk-gpt": sound_cards.TUNES_BY_KIND, "folk-lstm": sound_cards.TUNES,
     "digits-diffusion": sound_cards.DIGITS, "digit-recogniser": sound_cards.RECOGNISER,
     "emoji-judge": judge_card.CARD, "emoji-caption": caption_card.CARD, "translate-en-fr": task_cards.TRANSLATOR,
     "translate-fr-en": task_cards.TRANSLATOR,

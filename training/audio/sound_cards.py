@@ -37,7 +37,7 @@ and ending well formed, {filled:.1%} of the bars have the length of their time s
 | Copies | {copied:.1%} of the samples hold eight bars in a row of a training tune, in any key and octave |
 
 ## Data
-{train:,} tunes (and {held_out} held out): {sources}
+{sources}
 
 All music is in the public domain: tunes whose header claims a copyright were left out. So were tunes that change key,
 metre or unit, have several voices, or have more than one bar in twenty that does not fill its metre. Of a chord the top
@@ -69,7 +69,7 @@ half of the {three_four} in three-four time that no collection names were told a
 """
 
 # the card of a training that counted by kind
-TUNES_BY_KIND = TUNES.replace("## Data\n", _BY_KIND + "## Data\n").replace("\n## Curve", _DRAWN + "\n## Curve")
+TUNES_BY_KIND = TUNES.replace("## Data\n", _BY_KIND + "## Data\n")
 
 _COLLECTIONS = {
     "oneills1850": "O'Neill's Music of Ireland (1903)", "ryansMammoth": "Ryan's Mammoth Collection (1883)",
@@ -259,9 +259,13 @@ def tune_card(out: Path, net: str) -> None:
     texts = [tunes.to_abc(text, f"Sample {number}") for number, text in enumerate(facts["texts"], 1)]
     samples = "\n".join(f"```abc\n{text}```" for text in texts)
     named = [_COLLECTIONS[one] for one in facts.get("collections", _FIRST)]
-    sources = (f"{', '.join(named[:-1])} and {named[-1]}, as the `music21` package (BSD) carries them, and Irish tunes "
-               "of MIT's course 6.S191 (MIT).")  # fmt: skip
-    told = {**facts, "name": out.name, "net": net, "samples": samples, "sources": fill(sources, 118)}
+    many = f"{facts['train']:,} tunes (and {facts['held_out']} held out)"
+    sources = (f"{many}: {', '.join(named[:-1])} and {named[-1]}, as the `music21` package (BSD) carries them, and "
+               "Irish tunes of MIT's course 6.S191 (MIT).")  # fmt: skip
+    sources = fill(sources, 120)
+    if "three_four" in facts:  # a training that drew by kind
+        sources += "\n\n" + _DRAWN.format(**facts).rstrip()
+    told = {**facts, "name": out.name, "net": net, "samples": samples, "sources": sources}
     card = TUNES_BY_KIND.format(**told, kinds=_kinds(facts)) if "stuck" in facts else TUNES.format(**told)
     (out / "README.md").write_text(card)
 
