@@ -55,8 +55,8 @@ def compare(
     if then and all(a.sha256 and a.sha256 == b.sha256 for a, b in zip(then, now, strict=True)):
         return Receipt(True, True, SAME, (), made_with if before.stats.get("made_with") else ())
     told, apart = _measured(catalog, settings, before, again, read, call)
-    if None in apart:  # a file that is cut off has no distance to a whole one
-        sentence = "It came out differently: the file cannot be compared, it is damaged, cut off or of another kind."
+    if None in apart:  # equal texts alone do not make a file that is cut off a result
+        sentence = "It came out differently: no distance can be measured. Sizes or kinds differ, or a file is damaged."
         return Receipt(False, False, sentence, told, made_with)
     texts_alike = all(a.text == b.text for a, b in zip(then, now, strict=True))
     alike = texts_alike and all(value == 0 for value in apart) and bool(apart or any(one.text for one in now))
