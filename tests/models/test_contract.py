@@ -233,6 +233,17 @@ def what_is_seen(output):
     return sounds.read_wav(output.data)[0].tobytes() if output.kind == "audio" else output.text
 
 
+@pytest.mark.parametrize("model", [spec.id for spec in CATALOG.values() if spec.embedded and spec.names
+                                   and spec.names.modifiers and writes(spec)])  # fmt: skip
+def test_every_modifier_of_a_name_changes_what_is_made(engine, model):
+    def made(prompt):
+        request = quick(model).model_copy(update={"inputs": {"prompt": prompt}})
+        return what_is_seen(list(engine.generate(request, StopSignal()))[-1].outputs[0])
+
+    seen = {word: made(f"pizza, {word}" if word else "pizza") for word in ("", *CATALOG[model].names.modifiers)}
+    assert {word for word in seen if seen[word] == seen[""]} <= {"", "noto"}  # which is drawn where no style is named
+
+
 @each_embedded
 def test_a_stopped_run_ends_early_with_what_there_was(engine, model):
     stop = StopSignal()
