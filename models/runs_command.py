@@ -111,7 +111,8 @@ def _wanted(options: argparse.Namespace) -> Filter:
 
 def _list(store: Store, settings: Settings, options: argparse.Namespace) -> int:
     owner = whose.machine_owner()
-    found = store.found(owner, store.found_ids(owner, _wanted(options), limit=options.limit), deleted=options.deleted)
+    wanted = _wanted(options)
+    found = store.found(owner, store.found_ids(owner, wanted, limit=options.limit), deleted=options.deleted)
     catalog = load_catalog(settings, strict=False)
     for one in found:
         run = one.run
@@ -128,7 +129,11 @@ def _list(store: Store, settings: Settings, options: argparse.Namespace) -> int:
         told = " · ".join(filter(None, parts))
         shell.say(f"{run.id[:ID_CHARS]} {star} {when:>15}  {run.request.model:24} {told}")
     if not found and not options.json:
-        shell.say("Nothing fits. Fewer words find more; what is run on the pages or swept in a shell is kept.")
+        none = wanted == Filter(deleted=wanted.deleted)  # nothing was looked for in particular
+        said = (
+            f"No runs are kept in {settings.data_dir}." if none else "Nothing fits. Fewer words or filters find more."
+        )
+        shell.say(f"{said} What is run on the pages or swept in a shell is kept.")
     return 0
 
 

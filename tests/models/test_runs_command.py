@@ -39,6 +39,11 @@ def test_runs_are_listed_newest_first_and_found_by_words(command, filled):
     assert command("runs", "--limit", "1", "--json").stdout.count("\n") == 1
 
 
+def test_an_empty_store_says_so(command):
+    assert command("runs").stdout.startswith("No runs are kept in ")
+    assert "Nothing fits" in command("runs", "--starred").stdout
+
+
 def test_what_is_said_of_a_run_by_the_beginning_of_its_id(command, filled):
     assert command("runs", "star", "ab").stdout == "1 run given a star.\n"
     command("runs", "name", "ab", "My", "best")
